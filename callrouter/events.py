@@ -1,0 +1,283 @@
+"""The journal's vocabulary: every event of a call, typed.
+
+A field marked :func:`personal` is health data or identifies somebody: it is encrypted with the key of the
+call and never leaves the journal in clear. Everything else (times, node ids, classes of input, opaque ids) may
+be read by KPIs and alerts. Standard library only, so that every package may import it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, TypeAlias
+
+
+def personal(default: Any = None) -> Any:
+    """A field whose value must be sealed."""
+    return field(default=default, repr=False, metadata={"personal": True})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """The call is connected to the service's telephony; the ``offered`` clock starts."""
+
+    kind: ClassVar[str] = "offered"
+    network: str
+    dialled: str
+    cli_class: str
+    flow: str
+    flow_version: str
+    context: str
+    number: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeEntered:
+    """The caller moved to a node of the flow."""
+
+    kind: ClassVar[str] = "node_entered"
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptsPlayed:
+    """Prompts were handed to the network, in this order, before the wait ``wait_id``."""
+
+    kind: ClassVar[str] = "prompts_played"
+    prompts: tuple[str, ...]
+    wait_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputTaken:
+    """An input moved the call. ``value`` is what the caller pressed or said."""
+
+    kind: ClassVar[str] = "input_taken"
+    wait_id: str
+    input: str
+    value: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateInput:
+    """An input named a wait that is over; it changed nothing."""
+
+    kind: ClassVar[str] = "late_input"
+    wait_id: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceMade:
+    """The caller chose at a menu. ``choice`` is the author's name for it; ``by`` is key or speech."""
+
+    kind: ClassVar[str] = "choice_made"
+    node: str
+    choice: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoInput:
+    """Silence at a menu, for the ``count``-th time."""
+
+    kind: ClassVar[str] = "no_input"
+    node: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoMatch:
+    """A key or words that mean nothing here, for the ``count``-th time."""
+
+    kind: ClassVar[str] = "no_match"
+    node: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedFlagHeard:
+    """Words of the red-flag lexicon; the call goes to a person in the highest band."""
+
+    kind: ClassVar[str] = "red_flag_heard"
+    node: str
+    category: str
+    lexicon: str
+    words: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageHeard:
+    """A message that tells callers where else to go was played to its marker."""
+
+    kind: ClassVar[str] = "message_heard"
+    node: str
+    marker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedUp:
+    """A look-up ended, inside its budget or not. ``detail`` is what it found (plan ids, …)."""
+
+    kind: ClassVar[str] = "looked_up"
+    what: str
+    outcome: str
+    reason: str
+    took_ms: float
+    detail: Any = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """Messages are over and the caller now waits for a person (the ``message_end`` clock starts)."""
+
+    kind: ClassVar[str] = "queued"
+    services: tuple[str, ...]
+    band: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegStarted:
+    """A provider or clinician line is being dialled for the caller: an offer to that provider."""
+
+    kind: ClassVar[str] = "leg_started"
+    provider: str
+    service: str
+    band: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegRinging:
+    """The provider's telephone rings."""
+
+    kind: ClassVar[str] = "leg_ringing"
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegAnswered:
+    """The provider answered. ``evidence`` is agent (a person) or switch (perhaps only a queue)."""
+
+    kind: ClassVar[str] = "leg_answered"
+    provider: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegFailed:
+    """The provider could not take the caller; the next one is tried."""
+
+    kind: ClassVar[str] = "leg_failed"
+    provider: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkEnded:
+    """Caller and provider have stopped talking."""
+
+    kind: ClassVar[str] = "talk_ended"
+    provider: str
+    by: str
+    cause: str
+    talk_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextOpened:
+    """A signed-in person opened the call's page."""
+
+    kind: ClassVar[str] = "context_opened"
+    role: str
+    user: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver:
+    """Another worker owns the call from here on."""
+
+    kind: ClassVar[str] = "taken_over"
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFailed:
+    """The flow could not go on; the caller goes to the default 111 service."""
+
+    kind: ClassVar[str] = "session_failed"
+    node: str
+    error_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedBack:
+    """The network's own fall-back takes the call: it rings the default 111 service without us."""
+
+    kind: ClassVar[str] = "handed_back"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The call is over. ``end_class`` is one of :data:`END_CLASSES`; exactly one for each call."""
+
+    kind: ClassVar[str] = "ended"
+    end_class: str
+    reason: str
+    by: str
+
+
+END_CLASSES = (
+    "answered",
+    "answer_unknown",
+    "abandoned",
+    "left_in_message",
+    "deflected",
+    "self_served",
+    "served_elsewhere",
+    "dropped_by_us",
+)
+"""safety.md section 8; a call without an ``ended`` event is in progress."""
+
+Event: TypeAlias = (
+    Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch
+    | RedFlagHeard | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed
+    | TalkEnded | ContextOpened | TakenOver | SessionFailed | HandedBack | Ended
+)  # fmt: skip
+
+KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in Event.__args__}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event with its place in the journal: ``seq`` counts from 1 within the call, ``at`` is UTC."""
+
+    call_ref: str
+    seq: int
+    at: datetime
+    event: Event
+
+
+def split(event: Event) -> tuple[dict[str, Any], bytes | None]:
+    """The event's fields as clear facts, and the personal ones as JSON still to be sealed (None if empty)."""
+    clear: dict[str, Any] = {}
+    secret: dict[str, Any] = {}
+    for each in dataclasses.fields(event):
+        value = getattr(event, each.name)
+        if not each.metadata.get("personal"):
+            clear[each.name] = list(value) if isinstance(value, tuple) else value
+        elif value is not None:
+            secret[each.name] = value
+    return clear, json.dumps(secret).encode() if secret else None
+
+
+def join(kind: str, clear: Mapping[str, Any], secret: bytes | None = None) -> Event:
+    """The event again; personal fields stay None where ``secret`` is not given."""
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in clear.items()}
+    if secret is not None:
+        values.update(json.loads(secret))
+    event: Event = KINDS[kind](**values)
+    return event

@@ -1,0 +1,66 @@
+"""Telephone numbers: what was received, and whether it may be looked up.
+
+libphonenumber decides what is a number; the rules for what may never be looked up are those of UK carriers:
+withheld and anonymous calls, and the 08979 range that carriers insert where a number is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import phonenumbers
+
+_REGION = "GB"
+_WITHHELD = {"", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "+266696687"}
+_LONGEST = 32  # characters; E.164 allows 15 digits, the rest is punctuation
+_FILLER = "+448979"
+_MOBILE = (phonenumbers.PhoneNumberType.MOBILE,)
+
+
+class NumberClass(StrEnum):
+    """What kind of calling number arrived. Only ``PRESENT`` may be looked up."""
+
+    PRESENT = "present"
+    WITHHELD = "withheld"
+    CARRIER_FILLER = "carrier_filler"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A calling number. ``e164`` is set for ``PRESENT`` only."""
+
+    kind: NumberClass
+    e164: str | None = None
+
+    @property
+    def is_mobile(self) -> bool:
+        """Whether a text could reach it."""
+        if self.e164 is None:
+            return False
+        return phonenumbers.number_type(phonenumbers.parse(self.e164)) in _MOBILE
+
+
+def read_number(raw: str | None, *, withheld: bool = False) -> Number:
+    """Read a number as dialled, typed, or sent by a network; never raises.
+
+    ``withheld`` is the network's own word (SIP ``Privacy: id``) and wins over whatever number is there.
+    Accepts ``0…``, ``0044…``, ``+44 (0)…``. Anything with other characters than a number is written with is
+    ``UNREADABLE``, so that nothing odd travels further.
+    """
+    text = (raw or "").strip()
+    if withheld or text.lower() in _WITHHELD:
+        return Number(NumberClass.WITHHELD)
+    if len(text) > _LONGEST or not all(c in "0123456789+-() .\u00a0" for c in text):
+        return Number(NumberClass.UNREADABLE)
+    try:
+        parsed = phonenumbers.parse(text.replace("(0)", ""), _REGION)
+    except phonenumbers.NumberParseException:
+        return Number(NumberClass.UNREADABLE)
+    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    if e164.startswith(_FILLER):
+        return Number(NumberClass.CARRIER_FILLER)
+    if not phonenumbers.is_possible_number(parsed):
+        return Number(NumberClass.UNREADABLE)
+    return Number(NumberClass.PRESENT, e164)

@@ -1,0 +1,101 @@
+"""Live call state: a compare-and-set store whose commit also appends to the event stream.
+
+The value is opaque here (a sealed session). A commit replaces it only if the version that the caller read is
+still the newest, and appends the events of the same step: both happen or neither. The embedded store lives in
+the process; Redis with Lua takes its place in production.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from infra.bus import Entry, MemoryStream
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Version:
+    """Who may write: ``epoch`` counts owners (the network's side counts it), ``step`` counts commits."""
+
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A call as the store keeps it."""
+
+    version: Version
+    value: bytes = field(repr=False)
+    wrapped_key: bytes = field(repr=False)
+
+
+class CallStates(Protocol):
+    """The port. A contract suite runs against every implementation."""
+
+    async def read(self, call_ref: str) -> Stored | None:
+        """The newest state of a call, or nothing if it never started or was forgotten."""
+
+    async def commit(
+        self, call_ref: str, expected: Version | None, new: Stored, entries: Sequence[Entry], *, keep_s: float
+    ) -> bool:
+        """Replace the state and append the entries if ``expected`` is still the newest version.
+
+        ``expected=None`` means that the call must be new. Returns False, having changed nothing, if another
+        commit came first or ``new`` belongs to an older epoch. The state is forgotten ``keep_s`` seconds
+        after its last commit.
+        """
+
+    async def name(self, name: str, call_ref: str, *, keep_s: float) -> str:
+        """Give a call a second name (network id, context id). The first giver wins; returns its call."""
+
+    async def named(self, name: str) -> str | None:
+        """The call that bears this name, if any."""
+
+
+class MemoryStates:
+    """:class:`CallStates` inside one process."""
+
+    def __init__(self, stream: MemoryStream) -> None:
+        self._stream = stream
+        self._calls: dict[str, tuple[Stored, float]] = {}
+        self._names: dict[str, tuple[str, float]] = {}
+        self._swept = time.monotonic()
+
+    async def read(self, call_ref: str) -> Stored | None:
+        found = self._calls.get(call_ref)
+        return found[0] if found and found[1] > time.monotonic() else None
+
+    async def commit(
+        self, call_ref: str, expected: Version | None, new: Stored, entries: Sequence[Entry], *, keep_s: float
+    ) -> bool:
+        found = self._calls.get(call_ref)
+        if (found[0].version if found else None) != expected:
+            return False
+        if expected is not None and new.version.epoch < expected.epoch:
+            return False
+        self._calls[call_ref] = (new, time.monotonic() + keep_s)
+        self._stream.append_now(entries)
+        self._sweep()
+        return True
+
+    async def name(self, name: str, call_ref: str, *, keep_s: float) -> str:
+        owner, until = self._names.get(name, (call_ref, 0.0))
+        if until < time.monotonic():
+            owner = call_ref
+            self._names[name] = (call_ref, time.monotonic() + keep_s)
+        return owner
+
+    async def named(self, name: str) -> str | None:
+        found = self._names.get(name)
+        return found[0] if found and found[1] > time.monotonic() else None
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        if now - self._swept < 30:
+            return
+        self._swept = now
+        self._calls = {ref: held for ref, held in self._calls.items() if held[1] > now}
+        self._names = {name: held for name, held in self._names.items() if held[1] > now}
