@@ -1,0 +1,1 @@
+"""The life of a call: session, journal, repeat calls, dispatch, hand-over; the application and its wiring."""

@@ -1,0 +1,352 @@
+"""The one door: ``Calls.handle`` is the only place where a call moves.
+
+Load the record, run the engine, answer its look-ups within their budgets, commit session, events and reply
+together, then act. One input at a time for each call; a commit that loses re-reads and runs again, since the
+engine is pure. Whatever goes wrong, the caller is on the way to a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import structlog
+
+from callrouter import events as ev
+from callrouter.errors import StaleEpoch, UnknownCall
+from callrouter.journal import seal
+from callrouter.lookups import Lookups
+from callrouter.model import MOST_REPLIES, RECORD, CallRecord, Input, InputKind, Reply
+from callrouter.moves import end_class, is_for_this_wait, leg_events, record_after, told
+from callrouter.ports import Dispatch, Flows, Nobody, Offer, Perform, Waiting
+from infra.bus import Entry
+from infra.clock import Clock
+from infra.crypto import DataKey, KeyRing
+from infra.state import CallStates, Stored
+from ivr import engine
+from ivr.flow import Flow
+from ivr.model import (
+    Answered,
+    Band,
+    GoneWait,
+    Happening,
+    Heard,
+    Instruction,
+    LookupWait,
+    OfferWait,
+    Session,
+    Sprint,
+)
+
+KEEP_LIVE_S = 6 * 3600.0  # longer than the longest talk (4 h) and wait together
+KEEP_OVER_S = 3600.0  # late webhooks and the call page's questions come within minutes
+MOST_COMMITS = 10  # lost commits in a row before we give up and the network's fall-back takes the caller
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One call's way through the door: one input at a time; a hang-up overtakes a look-up."""
+
+    lock: asyncio.Lock
+    hung_up: asyncio.Event
+    users: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """A move that is worked out and not yet committed."""
+
+    record: CallRecord
+    events: tuple[ev.Event, ...]
+    reply: Reply
+
+
+class Calls:
+    """The door. Everything that it needs of the world is passed in."""
+
+    def __init__(
+        self,
+        *,
+        states: CallStates,
+        flows: Flows,
+        lookups: Lookups,
+        dispatch: Dispatch,
+        keys: KeyRing,
+        clock: Clock,
+        new_id: Callable[[], str],
+        answers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._states = states
+        self._flows = flows
+        self._lookups = lookups
+        self._dispatch = dispatch
+        self._keys = keys
+        self._clock = clock
+        self._new_id = new_id
+        self._answers = dict(answers or {})  # provider id → what a picked-up call means there
+        self._lanes: dict[str, _Lane] = {}
+        self._performers: dict[str, Perform] = {}
+        self._timers: dict[str, tuple[str, asyncio.TimerHandle]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def perform_with(self, network: str, perform: Perform) -> None:
+        """Have replies that no input of ``network`` asked for (offers, timers) performed by its adapter."""
+        self._performers[network] = perform
+
+    async def handle(self, call_ref: str, given: Input) -> Reply:
+        """Move the call by one input and say what to do.
+
+        The same key again gives the same reply. Raises :class:`UnknownCall` for a call that never started
+        here, :class:`StaleEpoch` when a newer owner has it.
+        """
+        lane = self._lanes.setdefault(call_ref, _Lane(asyncio.Lock(), asyncio.Event()))
+        lane.users += 1
+        if given.kind is InputKind.HUNG_UP:
+            lane.hung_up.set()
+        try:
+            async with lane.lock:
+                return await self._commit(call_ref, given, lane)
+        finally:
+            lane.users -= 1
+            if not lane.users:
+                self._lanes.pop(call_ref, None)
+
+    async def deliver(self, call_ref: str, given: Input) -> None:
+        """Handle an input that no adapter waits on, and have its adapter perform the reply."""
+        try:
+            reply = await self.handle(call_ref, given)
+        except (UnknownCall, StaleEpoch):
+            return
+        record, _ = await self._read(call_ref)
+        if record is not None and reply.instructions and (perform := self._performers.get(record.network)):
+            await perform(reply)
+
+    async def present(self, call_ref: str) -> Reply:
+        """The present wait's instructions again, without a move; raises :class:`UnknownCall`."""
+        record, _ = await self._read(call_ref)
+        if record is None:
+            raise UnknownCall
+        return record.present()
+
+    async def note(self, call_ref: str, event: ev.Event) -> bool:
+        """Record an event that moves nothing (the call's page was opened); False for a forgotten call."""
+        for _ in range(MOST_COMMITS):
+            record, key = await self._read(call_ref)
+            if record is None or key is None:
+                return False
+            after = replace(record, step=record.step + 1)
+            if isinstance(event, ev.ContextOpened) and record.answered_at is not None:
+                after = replace(after, answer_evidence="agent")
+            if await self._write(record, after, (event,), key):
+                return True
+        return False
+
+    async def offered(self, call_ref: str, offer: Offer) -> None:
+        """Dispatch has a line for a caller who waits."""
+        key = f"offer.{offer.provider}.{self._new_id()}"
+        value = f"{offer.provider} {offer.service}"
+        given = Input(key, InputKind.OFFERED, self._clock.now(), value=value, epoch=0)
+        await self.deliver(call_ref, given)
+
+    async def close(self) -> None:
+        """Stop every timer; calls in progress are left to whoever takes them over."""
+        for _, timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ------------------------------------------------------------------ load, work out, commit
+
+    async def _commit(self, call_ref: str, given: Input, lane: _Lane) -> Reply:
+        for _ in range(MOST_COMMITS):
+            record, key = await self._read(call_ref)
+            if record is None or key is None:
+                if given.kind is not InputKind.STARTED:
+                    raise UnknownCall
+                key = self._keys.new_data_key()
+                moved = self._begin(call_ref, given)
+            else:
+                if (known := record.replies.get(given.key)) is not None:
+                    return known
+                if given.epoch and given.epoch < record.epoch and given.kind is not InputKind.HUNG_UP:
+                    raise StaleEpoch
+                moved = await self._move(record, given, lane)
+            kept = _remember(moved.record, given.key, moved.reply)
+            if await self._write(record, kept, moved.events, key):
+                self._arm(kept)
+                return moved.reply
+        raise StaleEpoch
+
+    async def _read(self, call_ref: str) -> tuple[CallRecord | None, DataKey | None]:
+        stored = await self._states.read(call_ref)
+        if stored is None:
+            return None, None
+        key = self._keys.unwrap(stored.wrapped_key)
+        return RECORD.validate_json(key.open(stored.value, f"state:{call_ref}".encode())), key
+
+    async def _write(
+        self, before: CallRecord | None, after: CallRecord, events: Iterable[ev.Event], key: DataKey
+    ) -> bool:
+        entries: list[Entry] = []
+        for event in events:
+            entries.append(seal(event, after.call_ref, after.seq + len(entries) + 1, self._clock, key))
+        after = replace(after, seq=after.seq + len(entries))
+        sealed = key.seal(RECORD.dump_json(after), f"state:{after.call_ref}".encode())
+        stored = Stored(after.version, sealed, key.wrapped)
+        expected = before.version if before else None
+        keep_s = KEEP_OVER_S if after.ended else KEEP_LIVE_S
+        return await self._states.commit(after.call_ref, expected, stored, entries, keep_s=keep_s)
+
+    def _begin(self, call_ref: str, given: Input) -> _Moved:
+        arrival = given.arrival
+        if arrival is None:
+            raise ValueError("a started input needs its arrival")
+        flow = self._flows.for_dialled(arrival.dialled)
+        sprint = engine.start(flow)
+        wait_id = f"{given.epoch}.1"
+        record = CallRecord(
+            call_ref=call_ref, context=self._new_id(), network=arrival.network, number=arrival.number,
+            dialled=arrival.dialled, offered_at=self._clock.now(), session=sprint.session, epoch=given.epoch,
+            step=1, seq=0, wait_id=wait_id, replies={},
+        )  # fmt: skip
+        offered = ev.Offered(
+            network=arrival.network, dialled=arrival.dialled, cli_class=arrival.number.kind, flow=flow.flow,
+            flow_version=flow.version, context=record.context, number=arrival.number.e164,
+        )  # fmt: skip
+        return _Moved(record, (offered, *told(sprint, wait_id)), record.reply(sprint.instructions))
+
+    async def _move(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
+        if given.kind is InputKind.HUNG_UP:
+            return await self._end(record, given)
+        if not is_for_this_wait(record, given):
+            if given.kind is InputKind.OFFERED:
+                await self._dispatch.leave(record.call_ref)
+            late = ev.LateInput(wait_id=given.wait_id, input=given.kind)
+            after = replace(record, step=record.step + 1)
+            return _Moved(after, (late,), after.reply(()))
+        return await self._run(record, given, lane)
+
+    async def _run(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
+        flow = self._flows.version(record.session.flow, record.session.version)
+        if flow is None:  # a version that this worker has never seen: the engine's own nodes still stand
+            flow = self._flows.for_dialled(record.dialled)
+            sprint = engine.fail(flow, record.session, "flow_version_unknown")
+        else:
+            if given.kind is InputKind.LEG_FAILED:
+                await self._dispatch.leg_failed(record.call_ref, given.value)
+            elif given.kind in (InputKind.TALK_ENDED, InputKind.LEG_ENDED):
+                await self._dispatch.leave(record.call_ref)
+            sprint = engine.resume(flow, record.session, _heard(given))
+        events: list[ev.Event] = leg_events(record, given, self._clock, self._answers)
+        instructions = list(sprint.instructions)
+        happened = list(sprint.happenings)
+        while isinstance(sprint.wait, LookupWait | OfferWait):
+            found = await self._answer(record, sprint.session, flow, lane, events)
+            if found is None:
+                break
+            sprint = engine.resume(flow, sprint.session, found)
+            instructions += sprint.instructions
+            happened += sprint.happenings
+        return self._moved(record, given, sprint, instructions, happened, events)
+
+    def _moved(
+        self,
+        record: CallRecord,
+        given: Input,
+        sprint: Sprint,
+        instructions: list[Instruction],
+        happened: list[Happening],
+        events: list[ev.Event],
+    ) -> _Moved:
+        epoch, step = max(given.epoch, record.epoch), record.step + 1
+        stays = sprint.session is record.session and given.kind is not InputKind.TAKEN_OVER
+        wait_id = record.wait_id if stays else f"{epoch}.{step}"
+        whole = Sprint(sprint.session, tuple(instructions), tuple(happened))
+        events = [*events, *told(whole, wait_id)]
+        after = record_after(record, given, events)
+        after = replace(after, session=sprint.session, epoch=epoch, step=step, wait_id=wait_id)
+        return _Moved(after, tuple(events), after.reply(whole.instructions))
+
+    async def _answer(
+        self, record: CallRecord, session: Session, flow: Flow, lane: _Lane, events: list[ev.Event]
+    ) -> Heard | Answered | None:
+        wait = session.wait
+        if isinstance(wait, LookupWait):
+            answered, event = await self._lookups.answer(record, wait, flow, lane.hung_up)
+            if event is not None:
+                events.append(event)
+            return answered
+        assert isinstance(wait, OfferWait)
+        return await self._seek(record, wait, session.band, events)
+
+    async def _seek(self, record: CallRecord, wait: OfferWait, band: Band, events: list[ev.Event]) -> Heard | None:
+        sought = await self._dispatch.seek(
+            record.call_ref, wait.services, band, record.offered_at, hold=wait.hold_s > 0
+        )
+        events.append(ev.Queued(services=wait.services, band=band))
+        match sought:
+            case Waiting():
+                return None
+            case Nobody():
+                return Heard(InputKind.OFFERED, "")
+            case Offer(provider=provider, service=service):
+                events.append(ev.LegStarted(provider=provider, service=service, band=band))
+                return Heard(InputKind.OFFERED, provider)
+
+    async def _end(self, record: CallRecord, given: Input) -> _Moved:
+        await self._dispatch.leave(record.call_ref)
+        after = replace(record, step=record.step + 1)
+        if record.ended is not None:
+            return _Moved(after, (), after.reply(()))
+        events: list[ev.Event] = []
+        if record.answered_at is not None and not record.talk_over:
+            events += leg_events(record, replace(given, kind=InputKind.TALK_ENDED), self._clock, {})
+        ended = end_class(record)
+        by, _, reason = given.value.partition(" ")
+        events.append(ev.Ended(end_class=ended, reason=reason or "hung_up", by=by or "caller"))
+        gone = replace(record.session, wait=GoneWait(record.session.node), present=())
+        after = replace(after, ended=ended, talk_over=True, session=gone, wait_id=f"{after.epoch}.{after.step}")
+        return _Moved(after, tuple(events), after.reply(()))
+
+    # ------------------------------------------------------------------ timers
+
+    def _arm(self, record: CallRecord) -> None:
+        """Timers are data: the wait carries its deadline, and its owner arms it on the monotonic clock."""
+        wait_id, timer = self._timers.get(record.call_ref, ("", None))
+        if wait_id == record.wait_id and record.ended is None:
+            return  # the same wait goes on, and so does its deadline
+        if timer is not None:
+            timer.cancel()
+            del self._timers[record.call_ref]
+        deadline = record.session.wait.deadline_s
+        if record.ended is not None or not deadline:
+            return
+        key = f"timer.{record.wait_id}"
+        given = Input(key, InputKind.TIMER, self._clock.now(), record.wait_id, epoch=0)
+        ring = asyncio.get_running_loop().call_later(deadline, self._ring, record.call_ref, given)
+        self._timers[record.call_ref] = (record.wait_id, ring)
+
+    def _ring(self, call_ref: str, given: Input) -> None:
+        self._timers.pop(call_ref, None)
+        task = asyncio.ensure_future(self.deliver(call_ref, given))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _heard(given: Input) -> Heard:
+    """The input for the engine, which knows targets and not the services that they were found for."""
+    value = given.value.partition(" ")[0] if given.kind is InputKind.OFFERED else given.value
+    return Heard(given.kind, value)
+
+
+def _remember(record: CallRecord, key: str, reply: Reply) -> CallRecord:
+    """The record with the reply under its key, the oldest forgotten beyond :data:`MOST_REPLIES`."""
+    replies = {**record.replies, key: reply}
+    while len(replies) > MOST_REPLIES:
+        del replies[next(iter(replies))]
+    return replace(record, replies=replies)

@@ -1,0 +1,86 @@
+"""What the person who answers sees: the call's page, and the check that opens a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from callrouter.view import CallView
+
+
+class Role(StrEnum):
+    """Who may sign in (safety.md section 6)."""
+
+    HANDLER = "handler"
+    CLINICIAN = "clinician"
+    AMBULANCE = "ambulance"
+    PUBLIC_HEALTH = "public_health"
+    COMMISSIONER = "commissioner"
+    CLINICAL_SAFETY = "clinical_safety"
+    INFORMATION_GOVERNANCE = "information_governance"
+    ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person with a signed session."""
+
+    user: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """One line of the call's history in plain words; nothing of a plan's content."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNotice:
+    """What may be said of plans before the check: how many, never whose or what."""
+
+    outcome: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPlan:
+    """A plan after its person was checked. ``detail`` is for clinicians only."""
+
+    person: str
+    kind: str
+    source: str
+    author_org: str
+    valid_from: date | None
+    review_by: date | None
+    stale: bool
+    handler_line: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """Everything that the page of one call shows."""
+
+    call: CallView
+    plan: PlanNotice
+    repeat: str
+    timeline: tuple[TimelineRow, ...]
+
+
+class CallPages(Protocol):
+    """What the console needs of the hand-over."""
+
+    async def page(self, context: str, who: SignedIn) -> CallPage | None:
+        """The page of the call with this context id, recorded as opened by ``who``; None if there is none."""
+
+    async def check_birth_date(self, context: str, born: date, who: SignedIn) -> tuple[OpenedPlan, ...]:
+        """The plans of the one person on this line who was born on that day; empty where none matches.
+
+        Every try is recorded. Raises ``TooManyTries`` once the limit for this person and call is reached.
+        """

@@ -1,0 +1,132 @@
+"""Look-ups: what the flow asks about the world, answered within a budget, or gone on without.
+
+A look-up holds only its own call. A hang-up overtakes it. What is late or fails is journalled with its reason
+and becomes the outcome that sends nobody astray: ``unavailable`` for plans, ``ER`` for repeat calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from callrouter import events as ev
+from callrouter.model import CallRecord
+from callrouter.ports import Meaning, PlanFound, Plans, RepeatFound, Repeats, Understanding
+from infra.clock import Clock
+from infra.numbers import NumberClass
+from ivr.flow import Flow
+from ivr.model import Answered, LookupWait
+
+BUDGET_S = 0.250
+"""Longest that one look-up may hold its caller."""
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Why there is no answer: ``timed_out`` or ``failed``."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Overtaken:
+    """The caller hung up while we looked."""
+
+
+class Lookups:
+    """The three things that a flow may ask."""
+
+    def __init__(
+        self,
+        *,
+        plans: Plans,
+        repeats: Repeats,
+        understanding: Understanding,
+        clock: Clock,
+        budget_s: float = BUDGET_S,
+    ) -> None:
+        self._plans = plans
+        self._repeats = repeats
+        self._understanding = understanding
+        self._clock = clock
+        self._budget_s = budget_s
+
+    async def answer(
+        self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
+    ) -> tuple[Answered | None, ev.Event | None]:
+        """An answer and its journal event. (None, None): the caller hung up while we looked."""
+        began = self._clock.monotonic()
+        found = await self._within(self._ask(record, wait, flow), hung_up, wait.what)
+        if isinstance(found, _Overtaken):
+            return None, None
+        took_ms = round((self._clock.monotonic() - began) * 1000, 1)
+        return _as_answer(wait, found, took_ms)
+
+    async def _ask(self, record: CallRecord, wait: LookupWait, flow: Flow) -> PlanFound | RepeatFound | Meaning:
+        match wait.what:
+            case "plan":
+                return await self._find_plan(record)
+            case "repeat":
+                return await self._repeats.find(record.number, record.offered_at)
+            case _:
+                return await self._understanding.understand(wait.about, flow.vocabulary(wait.node))
+
+    async def _find_plan(self, record: CallRecord) -> PlanFound:
+        if record.number.kind is not NumberClass.PRESENT:
+            return PlanFound("none", f"number_{record.number.kind}")
+        return await self._plans.find(record.number)
+
+    async def _within(
+        self, asked: Coroutine[Any, Any, T], hung_up: asyncio.Event, what: str
+    ) -> T | _Gap | _Overtaken:
+        task = asyncio.ensure_future(asked)
+        gone = asyncio.ensure_future(hung_up.wait())
+        try:
+            await asyncio.wait({task, gone}, timeout=self._budget_s, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            return _Overtaken() if gone.done() else _Gap("timed_out")
+        except Exception as error:  # noqa: BLE001
+            # any failure of a look-up is the same to the caller: go on without it, to a person
+            log.warning("look_up_failed", what=what, error=type(error).__name__)
+            return _Gap("failed")
+        finally:
+            task.cancel()
+            gone.cancel()
+
+
+def _as_answer(
+    wait: LookupWait, found: PlanFound | RepeatFound | Meaning | _Gap, took_ms: float
+) -> tuple[Answered, ev.Event]:
+    match found:
+        case PlanFound():
+            detail = list(found.candidates) or None
+            answer = Answered(found.outcome, raises=found.raises)
+            reason = found.reason
+        case RepeatFound():
+            detail = [at.isoformat() for at in found.earlier] or None
+            answer = Answered(found.outcome, raises=found.outcome in ("RC", "PRC"))
+            reason = found.reason
+        case Meaning():
+            detail = None
+            outcome = "red_flag" if found.red_flag else "understood" if found.choice else "no_match"
+            answer = Answered(
+                outcome,
+                choice=found.choice,
+                red_flag=found.red_flag,
+                words=found.words,
+                lexicon=found.lexicon,
+            )
+            reason = "words"
+        case _Gap(reason=reason):
+            detail = None
+            answer = Answered({"plan": "unavailable", "repeat": "ER"}.get(wait.what, "no_match"))
+    event = ev.LookedUp(what=wait.what, outcome=answer.outcome, reason=reason, took_ms=took_ms, detail=detail)
+    return answer, event

@@ -1,0 +1,107 @@
+"""What passes through the door, and what is kept of a call between two inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from infra.numbers import Number
+from infra.state import Version
+from ivr.model import InputKind as InputKind
+from ivr.model import Instruction, Session, Wait
+
+MOST_REPLIES = 32
+"""Stored replies kept for a call: a network retries within seconds, so only the newest can be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the network knows of a new call. ``network`` names the adapter that speaks for it."""
+
+    network: str
+    dialled: str
+    number: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Something that happened to a call, as an adapter tells it.
+
+    ``key`` is the same when the same thing is told again. ``wait_id`` names the wait that it answers; empty
+    for what no prompt leads to (started, hung_up, taken_over, offered, leg and talk events). ``epoch`` is the
+    owner's, as the network's side counts it. ``value``: digit, words, target, cause or evidence.
+    """
+
+    key: str
+    kind: InputKind
+    at: datetime
+    wait_id: str = ""
+    value: str = field(default="", repr=False)
+    epoch: int = 1
+    arrival: Arrival | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the network shall do now, and what the call then waits for."""
+
+    call_ref: str
+    context: str
+    epoch: int
+    step: int
+    wait_id: str
+    wait: Wait
+    instructions: tuple[Instruction, ...] = ()
+
+    def object_id(self, kind: str) -> str:
+        """The id of whatever is made in performing this reply, so that a repeat is recognised."""
+        return f"{self.call_ref}.{self.epoch}.{self.step}.{kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A call between two inputs: sealed in the state store, gone some time after the call.
+
+    The flags below the session only ever go from unset to set, so that the life of a call moves forward.
+    """
+
+    call_ref: str
+    context: str
+    network: str
+    number: Number
+    dialled: str
+    offered_at: datetime
+    session: Session
+    epoch: int
+    step: int
+    seq: int
+    wait_id: str
+    replies: dict[str, Reply]
+    queued: bool = False
+    message_heard: bool = False
+    provider: str | None = None
+    answered_at: datetime | None = None
+    answer_evidence: str | None = None
+    talk_over: bool = False
+    handed_back: bool = False
+    ended: str | None = None
+
+    @property
+    def version(self) -> Version:
+        """The version under which the store keeps this record."""
+        return Version(self.epoch, self.step)
+
+    def reply(self, instructions: tuple[Instruction, ...]) -> Reply:
+        """A reply from where the call is now."""
+        return Reply(
+            self.call_ref, self.context, self.epoch, self.step, self.wait_id, self.session.wait, instructions
+        )
+
+    def present(self) -> Reply:
+        """The instructions of the present wait, for a network that asks again (a Twilio redirect)."""
+        return self.reply(self.session.present)
+
+
+RECORD: TypeAdapter[CallRecord] = TypeAdapter(CallRecord)

@@ -1,0 +1,145 @@
+"""The rules of a call's life, without I/O: which inputs count now, what they mean for journal and record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from callrouter import events as ev
+from callrouter.model import CallRecord, Input, InputKind
+from infra.clock import Clock
+from ivr import model as ivr
+
+_WAITS: dict[InputKind, tuple[type[Any], ...]] = {
+    InputKind.DIGIT: (ivr.GatherWait,),
+    InputKind.SPEECH_PARTIAL: (ivr.GatherWait,),
+    InputKind.SPEECH_FINAL: (ivr.GatherWait,),
+    InputKind.SILENCE: (ivr.GatherWait,),
+    InputKind.PLAYBACK_FINISHED: (ivr.PlaybackWait,),
+    InputKind.OFFERED: (ivr.OfferWait,),
+    InputKind.LEG_RINGING: (ivr.LegWait,),
+    InputKind.LEG_ANSWERED: (ivr.LegWait, ivr.GoneWait),
+    InputKind.LEG_FAILED: (ivr.LegWait,),
+    InputKind.LEG_ENDED: (ivr.LegWait, ivr.TalkWait),
+    InputKind.TALK_ENDED: (ivr.TalkWait,),
+}
+_NAMED = {
+    InputKind.DIGIT,
+    InputKind.SPEECH_PARTIAL,
+    InputKind.SPEECH_FINAL,
+    InputKind.SILENCE,
+    InputKind.PLAYBACK_FINISHED,
+    InputKind.TIMER,
+}
+"""Inputs that answer a prompt or a deadline: they must name their wait."""
+
+
+def is_for_this_wait(record: CallRecord, given: Input) -> bool:
+    """Whether the input is about what the call waits for now; anything else is late."""
+    if record.ended is not None:
+        return False
+    if given.kind is InputKind.TAKEN_OVER:
+        return given.epoch > record.epoch
+    if given.kind is InputKind.STARTED:
+        return False
+    if (given.kind in _NAMED or given.wait_id) and given.wait_id != record.wait_id:
+        return False
+    waits = _WAITS.get(given.kind)
+    return waits is None or isinstance(record.session.wait, waits)
+
+
+def leg_events(record: CallRecord, given: Input, clock: Clock, answers: Mapping[str, str]) -> list[ev.Event]:
+    """What an input means for the journal, apart from what the flow makes of it."""
+    provider = record.provider or "fall_back"
+    match given.kind:
+        case InputKind.DIGIT | InputKind.SPEECH_FINAL | InputKind.SILENCE:
+            return [ev.InputTaken(wait_id=given.wait_id, input=given.kind, value=given.value or None)]
+        case InputKind.TIMER:
+            return [ev.InputTaken(wait_id=given.wait_id, input=given.kind)]
+        case InputKind.OFFERED:
+            offered, _, service = given.value.partition(" ")
+            return [ev.LegStarted(provider=offered, service=service, band=record.session.band)]
+        case InputKind.LEG_RINGING:
+            return [ev.LegRinging(provider=provider)]
+        case InputKind.LEG_ANSWERED:
+            return [ev.LegAnswered(provider=provider, evidence=given.value or answers.get(provider, "switch"))]
+        case InputKind.LEG_FAILED:
+            return [ev.LegFailed(provider=provider, cause=given.value or "unknown")]
+        case InputKind.TALK_ENDED | InputKind.LEG_ENDED:
+            by, _, cause = given.value.partition(" ")
+            talked = (clock.now() - record.answered_at).total_seconds() if record.answered_at else 0.0
+            ended = ev.TalkEnded(
+                provider=provider,
+                by=by or "unknown",
+                cause=cause or "normal",
+                talk_s=max(0.0, round(talked, 3)),
+            )
+            return [ended]
+        case InputKind.TAKEN_OVER:
+            return [ev.TakenOver(epoch=given.epoch)]
+        case _:
+            return []
+
+
+def record_after(record: CallRecord, given: Input, events: Sequence[ev.Event]) -> CallRecord:
+    """The record's own facts after these events. Nothing that was set is unset."""
+    for event in events:
+        match event:
+            case ev.LegStarted(provider=provider):
+                record = replace(record, provider=provider, queued=True)
+            case ev.Queued():
+                record = replace(record, queued=True)
+            case ev.LegAnswered(evidence=evidence):
+                record = replace(
+                    record, answered_at=record.answered_at or given.at,
+                    answer_evidence=record.answer_evidence or evidence,
+                )  # fmt: skip
+            case ev.TalkEnded():
+                record = replace(record, talk_over=True)
+            case ev.MessageHeard():
+                record = replace(record, message_heard=True)
+            case ev.HandedBack():
+                record = replace(record, handed_back=True)
+            case _:
+                pass
+    return record
+
+
+def told(sprint: ivr.Sprint, wait_id: str) -> Iterator[ev.Event]:
+    """A sprint in the journal's words: what happened on the way, then what the caller hears."""
+    for happening in sprint.happenings:
+        match happening:
+            case ivr.Entered(node=node):
+                yield ev.NodeEntered(node=node)
+            case ivr.Chose() as chose:
+                yield ev.ChoiceMade(node=chose.node, choice=chose.choice, by=chose.by)
+            case ivr.Missed(what="no_input") as missed:
+                yield ev.NoInput(node=missed.node, count=missed.count)
+            case ivr.Missed() as missed:
+                yield ev.NoMatch(node=missed.node, count=missed.count)
+            case ivr.Flagged() as flag:
+                yield ev.RedFlagHeard(
+                    node=flag.node, category=flag.category, lexicon=flag.lexicon, words=flag.words
+                )
+            case ivr.Marked() as marked:
+                yield ev.MessageHeard(node=marked.node, marker=marked.marker)
+            case ivr.Failed() as failed:
+                yield ev.SessionFailed(node=failed.node, error_id=failed.error_id)
+    for instruction in sprint.instructions:
+        match instruction:
+            case ivr.Play(prompts=prompts):
+                yield ev.PromptsPlayed(prompts=prompts, wait_id=wait_id)
+            case ivr.HandBack(reason=reason):
+                yield ev.HandedBack(reason=reason)
+
+
+def end_class(record: CallRecord) -> str:
+    """The one end class of a call whose caller is gone (rules of counting: docs/safety/rules.md, 8)."""
+    if record.answered_at is not None:
+        return "answered" if record.answer_evidence == "agent" else "answer_unknown"
+    if record.handed_back:
+        return "answer_unknown"
+    if record.queued:
+        return "abandoned"
+    return "deflected" if record.message_heard else "left_in_message"

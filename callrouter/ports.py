@@ -1,0 +1,111 @@
+"""What the life of a call needs of the world. Each look-up has a time budget that the door enforces."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from callrouter.model import Reply
+from infra.numbers import Number
+from ivr.flow import Flow
+from ivr.model import Band
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFound:
+    """What a look-up of plans brought: ``candidates`` are opaque ids; ``raises`` for crisis and end of life."""
+
+    outcome: str
+    reason: str
+    raises: bool = False
+    candidates: tuple[str, ...] = ()
+
+
+class Plans(Protocol):
+    """Care and crisis plans by number."""
+
+    async def find(self, number: Number) -> PlanFound:
+        """Candidates on this line; ``unavailable`` when the store fails, never ``none``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatFound:
+    """``outcome``: RC, PRC, NRC, IIQ or ER; ``earlier``: starts of the encounters that made it so."""
+
+    outcome: str
+    reason: str
+    earlier: tuple[datetime, ...] = ()
+
+
+class Repeats(Protocol):
+    """Earlier encounters."""
+
+    async def find(self, number: Number, started: datetime) -> RepeatFound:
+        """Whether a call that started then, from this number, is a potential repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What words mean: a ``choice`` of the menu, a ``red_flag`` category, or neither."""
+
+    choice: str | None
+    red_flag: str | None = None
+    words: str = field(default="", repr=False)
+    lexicon: str = ""
+
+
+class Understanding(Protocol):
+    """What a caller meant."""
+
+    async def understand(self, said: str, vocabulary: Mapping[str, Sequence[str]]) -> Meaning:
+        """The choice that ``said`` names, if exactly one; a red flag wins over every choice."""
+
+
+class Flows(Protocol):
+    """The flows that callers may meet."""
+
+    def for_dialled(self, dialled: str) -> Flow:
+        """The flow of a dialled number; the default flow for any other."""
+
+    def version(self, name: str, version: str) -> Flow | None:
+        """The flow that a call in progress began with, if it is still known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A line of this provider is reserved for the caller, for this one of its services."""
+
+    provider: str
+    service: str
+
+
+class Waiting:
+    """All who could take the caller are busy: an offer comes later."""
+
+
+class Nobody:
+    """No provider of these services can be reached at all."""
+
+
+Sought = Offer | Waiting | Nobody
+
+
+class Dispatch(Protocol):
+    """Who takes which caller next. Every method may be called again for the same fact."""
+
+    async def seek(
+        self, call_ref: str, services: Sequence[str], band: Band, arrived: datetime, *, hold: bool
+    ) -> Sought:
+        """Reserve a line now; or, with ``hold``, keep a place. Callers go by band, then by arrival."""
+
+    async def leg_failed(self, call_ref: str, cause: str) -> None:
+        """The reserved provider failed: its line is free again and it is left alone for a while."""
+
+    async def leave(self, call_ref: str) -> None:
+        """The caller no longer needs anybody: gives back a place, or a line."""
+
+
+Perform = Callable[[Reply], Awaitable[None]]
+"""An adapter's way to perform a reply that it did not ask for (an offer from dispatch, a timer)."""

@@ -1,0 +1,79 @@
+"""The local providers behind the front door: who they are, what they offer, how many callers they can take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from callrouter.errors import ConfigurationError
+from infra.yamlfile import YamlFileError, read_yaml
+
+
+class Provider(BaseModel):
+    """One provider or clinician line.
+
+    ``answers``: whether a picked-up call means a person (``agent``) or perhaps only their queue (``switch``).
+    ``lines``: calls that it can hold at once; None for as many as come.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]{0,29}$")
+    name: str
+    services: tuple[str, ...] = Field(min_length=1)
+    tel: str = Field(pattern=r"^\+[0-9]{6,15}$")
+    sip: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]+:[0-9]{2,5}$")
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    lines: int | None = Field(default=None, ge=1)
+    answers: Literal["agent", "switch"] = "switch"
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    providers: tuple[Provider, ...] = Field(min_length=1)
+
+
+class Providers:
+    """All providers, by id and by service, in the order of the file."""
+
+    def __init__(self, providers: tuple[Provider, ...]) -> None:
+        self._by_id = {each.id: each for each in providers}
+
+    def __iter__(self) -> Iterator[Provider]:
+        return iter(self._by_id.values())
+
+    def __getitem__(self, provider_id: str) -> Provider:
+        return self._by_id[provider_id]
+
+    def of_service(self, service: str) -> list[Provider]:
+        """Who offers ``service``, in the order of the file."""
+        return [each for each in self._by_id.values() if service in each.services]
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Every service that somebody offers."""
+        return frozenset(service for each in self._by_id.values() for service in each.services)
+
+
+def read_providers(path: Path) -> Providers:
+    """The providers of a file; raises :class:`ConfigurationError` naming file, line and cause."""
+    try:
+        file = read_yaml(path)
+        providers = _File.model_validate(file.data).providers
+    except YamlFileError as error:
+        raise ConfigurationError(str(error)) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = [str(part) for part in first["loc"]]
+        raise ConfigurationError(f"{file.locate(where)}: {'.'.join(where)}: {first['msg']}") from error
+    seen: set[str] = set()
+    for number, each in enumerate(providers):
+        if each.id in seen:
+            line = file.locate(["providers", str(number), "id"])
+            raise ConfigurationError(f"{line}: the id {each.id} is given to two providers")
+        seen.add(each.id)
+    return Providers(providers)

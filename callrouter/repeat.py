@@ -1,0 +1,73 @@
+"""Repeat callers: two or more completed encounters in the 96 hours before this call.
+
+The rule is the NHS 111 repeat-caller rule: s is the start of this call, earlier encounters count when
+0 < s - start <= 345,600 s. A number is not an identity, so a match by number alone is a *potential* repeat
+(PRC) at best. Encounters are kept under a keyed hash of the number.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, Index, MetaData, String, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from callrouter.ports import RepeatFound
+from infra.crypto import KeyRing
+from infra.numbers import Number
+from infra.sql import UtcDateTime
+
+WINDOW = timedelta(hours=96)
+EARLIER_NEEDED = 2
+
+metadata = MetaData()
+encounters = Table(
+    "encounters",
+    metadata,
+    Column("call_ref", String(64), primary_key=True),
+    Column("number_hash", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Index("encounters_by_number", "number_hash", "started_at"),
+)
+
+
+class RepeatCalls:
+    """The index of completed encounters by number."""
+
+    def __init__(self, engine: AsyncEngine, keys: KeyRing) -> None:
+        self._engine = engine
+        self._keys = keys
+
+    async def find(self, number: Number, started: datetime) -> RepeatFound:
+        """PRC from the third encounter on, else NRC; IIQ without a number, ER when the store fails."""
+        if number.e164 is None:
+            return RepeatFound("IIQ", f"number_{number.kind}")
+        query = (
+            select(encounters.c.started_at)
+            .where(
+                encounters.c.number_hash == self._hash(number.e164),
+                encounters.c.started_at < started,
+                encounters.c.started_at >= started - WINDOW,
+            )
+            .order_by(encounters.c.started_at)
+        )
+        try:
+            async with self._engine.connect() as connection:
+                earlier = tuple((await connection.execute(query)).scalars())
+        except SQLAlchemyError:
+            return RepeatFound("ER", "store_failed")
+        if len(earlier) < EARLIER_NEEDED:
+            return RepeatFound("NRC", "fewer_than_two_earlier", earlier)
+        return RepeatFound("PRC", "by_number", earlier)
+
+    async def keep(self, call_ref: str, number: str, started: datetime) -> None:
+        """Keep a completed encounter. Keeping the same call again changes nothing."""
+        insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(encounters)
+        row = {"call_ref": call_ref, "number_hash": self._hash(number), "started_at": started}
+        async with self._engine.begin() as connection:
+            await connection.execute(insert.values(row).on_conflict_do_nothing())
+
+    def _hash(self, e164: str) -> str:
+        return self._keys.index("encounter-number", e164)

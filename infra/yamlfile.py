@@ -1,0 +1,87 @@
+"""YAML files that people write: read with the line of every value, so that an error can say where.
+
+Booleans are ``true`` and ``false`` only (YAML 1.2): a caller who may say *yes* or *no* is not a boolean. A key
+given twice is an error, not a silent last one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class YamlFileError(Exception):
+    """The file cannot be read as YAML. The text names file, line and cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """Plain data, and where in the file each path of keys stands (lines count from 1)."""
+
+    path: Path
+    data: Any
+    lines: dict[tuple[str, ...], int] = field(repr=False)
+
+    def locate(self, where: Sequence[str]) -> str:
+        """``FILE:LINE`` of ``where``, or of the nearest parent that the file has."""
+        for end in range(len(where), -1, -1):
+            if (line := self.lines.get(tuple(where[:end]))) is not None:
+                return f"{self.path}:{line}"
+        return str(self.path)
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader without YAML 1.1's yes, no, on and off."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Read one document; raises :class:`YamlFileError` for a file that is missing or is not YAML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise YamlFileError(f"{path}: not a text file in UTF-8 (octet {error.start})") from error
+    except OSError as error:
+        raise YamlFileError(f"{path}: {error.strerror}") from error
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise YamlFileError(f"{path}: the file is empty")
+        lines: dict[tuple[str, ...], int] = {}
+        _note_lines(path, node, (), lines)
+        return YamlFile(path, loader.construct_document(node), lines)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise YamlFileError(f"{path}:{line}: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise YamlFileError(f"{path}: {error}") from error
+    finally:
+        loader.dispose()
+
+
+def _note_lines(path: Path, node: yaml.Node, where: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+    lines.setdefault(where, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[Hashable] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise YamlFileError(f"{path}:{key.start_mark.line + 1}: {name} is given twice")
+            seen.add(name)
+            lines[(*where, name)] = key.start_mark.line + 1
+            _note_lines(path, value, (*where, name), lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            _note_lines(path, value, (*where, str(number)), lines)

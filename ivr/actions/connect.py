@@ -1,0 +1,41 @@
+"""Connect: put the caller through to a service now, or leave by ``failed``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import model_validator
+
+from ivr.actions.node import Step
+from ivr.actions.seek import Seek
+from ivr.model import Band
+
+if TYPE_CHECKING:
+    from ivr.run import Run
+
+
+class Connect(Seek):
+    """Dial a provider of the service, the next one if it fails, and never hold.
+
+    ``diverts`` marks a service away from 111 (dental, pharmacy): callers in a raised band leave by
+    ``raised``, to a person of 111 (safety.md section 2).
+    """
+
+    action: Literal["connect"]
+    diverts: bool = False
+
+    SUPPLIED = frozenset({"failed", "raised"})
+
+    @model_validator(mode="after")
+    def _never_holds(self) -> Connect:
+        if self.hold_s or self.hold_prompts:
+            raise ValueError("connect never holds a caller: use queue")
+        return self
+
+    def exit_names(self) -> frozenset[str]:
+        return self.SUPPLIED if self.diverts else frozenset({"failed"})
+
+    def enter(self, run: Run) -> Step:
+        if self.diverts and run.band is not Band.NORMAL:
+            return "raised"
+        return super().enter(run)

@@ -1,0 +1,43 @@
+"""Look-up: ask the door about the world (a plan, an earlier call) and keep the outcome as a fact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ivr.actions.node import Node, Step
+from ivr.errors import SessionError
+from ivr.model import Answered, Band, Heard, LookupWait
+
+if TYPE_CHECKING:
+    from ivr.run import Run
+
+OUTCOMES: dict[str, tuple[str, ...]] = {
+    "plan": ("none", "candidates", "asserted", "confirmed", "unavailable"),
+    "repeat": ("RC", "PRC", "NRC", "IIQ", "ER"),
+}
+"""What each look-up can answer; ``unavailable`` and ``ER`` also when it was late or failed."""
+
+
+class Lookup(Node):
+    """Ask ``what`` and put the outcome into the fact ``into``.
+
+    An answer that raises (a crisis or end-of-life plan, a repeat caller) lifts the caller's band here, in the
+    engine, so that no author can forget it (safety.md section 2).
+    """
+
+    action: Literal["lookup"]
+    what: Literal["plan", "repeat"]
+    into: str
+
+    def enter(self, run: Run) -> Step:
+        return LookupWait(run.node, self.what)
+
+    def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
+        if not isinstance(heard, Answered):
+            return None
+        if heard.outcome not in OUTCOMES[self.what]:
+            raise SessionError("unknown_outcome", run.node)
+        run.facts[self.into] = heard.outcome
+        if heard.raises:
+            run.raise_to(Band.RAISED)
+        return "next"

@@ -1,0 +1,121 @@
+"""Menu: prompts, then a key, words, or silence; what was not understood is counted, then a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ivr.actions.node import Node, Step
+from ivr.actions.say import LONGEST_PROMPT_S
+from ivr.model import (
+    Answered,
+    Chose,
+    Flagged,
+    Gather,
+    GatherWait,
+    Heard,
+    InputKind,
+    LookupWait,
+    Missed,
+    Play,
+)
+
+if TYPE_CHECKING:
+    from ivr.run import Run
+
+PERSON_KEY = "0"
+PERSON = "person"
+"""The engine's own choice in every menu: key 0 leads to the default 111 service."""
+
+
+class Retry(BaseModel):
+    """How often to ask again, and what to say before the menu then (the last one repeats)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: int = Field(default=1, ge=0, le=3)
+    prompts: tuple[str, ...] = ()
+
+
+class Menu(Node):
+    """Ask. ``keys`` maps a key to a choice, ``words`` a choice to words that mean it; exits are choices.
+
+    ``no_input`` and ``no_match`` count over the whole call and are never reset. A caller who stays silent,
+    or is not understood, more often than the limit leaves by the exit of that name: to a person.
+    """
+
+    action: Literal["menu"]
+    prompts: tuple[str, ...]
+    keys: dict[str, str]
+    words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    timeout_s: float = Field(default=5.0, ge=2.0, le=15.0)
+    no_input: Retry = Retry(limit=0)
+    no_match: Retry = Retry(limit=2)
+
+    SUPPLIED = frozenset({"no_input", "no_match"})
+
+    @field_validator("keys")
+    @classmethod
+    def _keys_are_keys(cls, keys: dict[str, str]) -> dict[str, str]:
+        for key in keys:
+            if len(key) != 1 or key not in "123456789*#":
+                raise ValueError(f"{key!r} is not a key that a menu may use (1–9, * or #; 0 is the engine's)")
+        return keys
+
+    @property
+    def choices(self) -> frozenset[str]:
+        """Every choice that a key or words can make."""
+        return frozenset(self.keys.values()) | frozenset(self.words)
+
+    def exit_names(self) -> frozenset[str]:
+        return self.choices | self.SUPPLIED
+
+    def prompt_keys(self) -> tuple[str, ...]:
+        return (*self.prompts, *self.no_input.prompts, *self.no_match.prompts)
+
+    def enter(self, run: Run) -> Step:
+        return self._ask(run, self.prompts)
+
+    def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
+        if isinstance(heard, Answered):
+            return self._understood(run, heard)
+        match heard.kind:
+            case InputKind.DIGIT:
+                return self._pressed(run, heard.value)
+            case InputKind.SPEECH_FINAL:
+                return LookupWait(run.node, "understand", heard.value)
+            case InputKind.SILENCE | InputKind.TIMER:
+                return self._missed(run, "no_input", self.no_input)
+            case _:
+                return None
+
+    def _ask(self, run: Run, prompts: tuple[str, ...]) -> Step:
+        hints = tuple(word for words in self.words.values() for word in words)
+        run.do(Play(prompts), Gather(1, bool(self.words), self.timeout_s, hints))
+        return GatherWait(run.node, LONGEST_PROMPT_S + self.timeout_s)
+
+    def _pressed(self, run: Run, key: str) -> Step:
+        choice = PERSON if key == PERSON_KEY else self.keys.get(key)
+        if choice is None:
+            return self._missed(run, "no_match", self.no_match)
+        run.tell(Chose(run.node, choice, "key"))
+        return choice
+
+    def _understood(self, run: Run, answer: Answered) -> Step:
+        if answer.red_flag:
+            run.tell(Flagged(run.node, answer.red_flag, answer.words, answer.lexicon))
+            run.facts["red_flag"] = answer.red_flag
+            return "red_flag"
+        if answer.choice not in self.choices:
+            return self._missed(run, "no_match", self.no_match)
+        run.tell(Chose(run.node, answer.choice, "speech"))
+        return answer.choice
+
+    def _missed(self, run: Run, what: str, retry: Retry) -> Step:
+        count = run.count(what)
+        run.tell(Missed(run.node, what, count))
+        if count > retry.limit:
+            return what
+        spoken = retry.prompts[min(count, len(retry.prompts)) - 1 :][:1]
+        return self._ask(run, (*spoken, *self.prompts))

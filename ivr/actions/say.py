@@ -1,0 +1,57 @@
+"""Say: play prompts. With ``marker``, a message that tells callers where else to go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import model_validator
+
+from ivr.actions.node import Node, Step
+from ivr.model import Answered, Band, Heard, InputKind, Marked, Play, PlaybackWait
+
+if TYPE_CHECKING:
+    from ivr.run import Run
+
+LONGEST_PROMPT_S = 60.0  # a prompt still playing after this is a network that lost it
+
+
+class Say(Node):
+    """Play ``prompts`` and go on.
+
+    A message with a ``marker`` may send callers elsewhere, so it names who should stay (spoken first), the
+    safety net (spoken last) and its clinical owner (safety.md section 2). Callers in a raised band never
+    hear one: they leave by ``raised``, to a person.
+    """
+
+    action: Literal["say"]
+    prompts: tuple[str, ...]
+    barge_in: bool = True
+    marker: str | None = None
+    who_should_stay: str | None = None
+    safety_net: str | None = None
+    clinical_owner: str | None = None
+
+    @model_validator(mode="after")
+    def _message_is_complete(self) -> Say:
+        if self.marker and not (self.who_should_stay and self.safety_net and self.clinical_owner):
+            raise ValueError("a message with a marker needs who_should_stay, safety_net and clinical_owner")
+        return self
+
+    def exit_names(self) -> frozenset[str]:
+        return frozenset({"next", "raised"}) if self.marker else frozenset({"next"})
+
+    def prompt_keys(self) -> tuple[str, ...]:
+        around = [key for key in (self.who_should_stay, self.safety_net) if key]
+        return (*around[:1], *self.prompts, *around[1:])
+
+    def enter(self, run: Run) -> Step:
+        if self.marker and run.band is not Band.NORMAL:
+            return "raised"
+        run.do(Play(self.prompt_keys(), self.barge_in))
+        return PlaybackWait(run.node, LONGEST_PROMPT_S) if self.marker else "next"
+
+    def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
+        if isinstance(heard, Heard) and heard.kind is InputKind.PLAYBACK_FINISHED and self.marker:
+            run.tell(Marked(run.node, self.marker))
+            return "next"
+        return None

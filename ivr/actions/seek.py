@@ -1,0 +1,83 @@
+"""Seek: the part that connect and queue share, from asking dispatch to the end of the talk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from ivr.actions.node import Node, Step
+from ivr.model import (
+    Answered,
+    Band,
+    Connect,
+    DisconnectLeg,
+    End,
+    GoneWait,
+    Heard,
+    Hold,
+    InputKind,
+    LegWait,
+    OfferWait,
+    TalkWait,
+    Unhold,
+)
+
+if TYPE_CHECKING:
+    from ivr.run import Run
+
+LONGEST_RING_S = 20.0  # safety.md section 2: unanswered in 20 s returns the caller to 111
+LEG_MARGIN_S = 15.0  # the network's own ring time-out comes first; ours is for a network that went silent
+MOST_TRIES = 6  # providers dialled at one node before the caller moves on
+
+
+class Seek(Node):
+    """Find somebody of ``services`` (any of them, whoever is free first), dial, and join the two."""
+
+    services: tuple[str, ...] = Field(min_length=1)
+    band: Band = Band.NORMAL
+    hold_s: float = Field(default=0.0, ge=0, le=3600)
+    ring_s: float = Field(default=LONGEST_RING_S, ge=5, le=60)
+    hold_prompts: tuple[str, ...] = ()
+
+    SUPPLIED: ClassVar[frozenset[str]] = frozenset({"failed"})
+
+    def exit_names(self) -> frozenset[str]:
+        return frozenset({"failed"})
+
+    def prompt_keys(self) -> tuple[str, ...]:
+        return self.hold_prompts
+
+    def enter(self, run: Run) -> Step:
+        run.raise_to(self.band)
+        return self._ask_dispatch(run)
+
+    def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
+        if isinstance(heard, Answered):
+            return None
+        match heard.kind:
+            case InputKind.OFFERED if heard.value:
+                run.do(Unhold(), Connect(heard.value, self.ring_s))
+                return LegWait(run.node, heard.value, self.ring_s + LEG_MARGIN_S)
+            case InputKind.TIMER if isinstance(run.wait, LegWait):
+                run.do(DisconnectLeg())
+                return self._try_next(run)
+            case InputKind.OFFERED | InputKind.TIMER:
+                return "failed"
+            case InputKind.LEG_ANSWERED:
+                return TalkWait(run.node, heard.value)
+            case InputKind.LEG_FAILED:
+                return self._try_next(run)
+            case InputKind.TALK_ENDED | InputKind.LEG_ENDED:
+                run.do(End("talk_ended"))
+                return GoneWait(run.node)
+            case _:
+                return None
+
+    def _try_next(self, run: Run) -> Step:
+        return self._ask_dispatch(run) if run.count("leg_failed") < MOST_TRIES else "failed"
+
+    def _ask_dispatch(self, run: Run) -> Step:
+        if self.hold_s:
+            run.do(Hold(self.hold_prompts))
+        return OfferWait(run.node, self.services, run.band, self.hold_s, self.hold_s)

@@ -1,0 +1,208 @@
+"""Static checks of a flow: what must be true before a caller may meet it.
+
+The proof on nodes alone: every exit leads somewhere, every node can be reached, there is no loop, and every
+path ends with a person or a definite service. Retries inside a menu are counted and bounded by the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ivr.actions.branch import Branch
+from ivr.actions.hang_up import HangUp
+from ivr.actions.lookup import OUTCOMES, Lookup
+from ivr.actions.menu import Menu
+from ivr.actions.say import Say
+from ivr.actions.seek import Seek
+from ivr.actions.set import Set
+from ivr.engine import MISSED_THAT
+from ivr.errors import Defect
+from ivr.flow import ENGINE_NODES, Flow
+from ivr.model import DEFAULT_SERVICE, MAX_NODES
+
+FIRST_WORDS = "emergency_999"
+"""Safety rule 1: the first thing that a caller hears, and they cannot press it away."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a flow may refer to outside itself; None where it is not known and not checked."""
+
+    prompts: frozenset[str] | None = None
+    services: frozenset[str] | None = None
+
+
+def check(flow: Flow, world: World | None = None) -> list[Defect]:
+    """Every defect of the flow, in the order of its file; empty for a flow that may be used."""
+    rules: tuple[Callable[[Flow, World], Iterable[Defect]], ...] = (
+        _size, _first_words, _exits, _facts, _reach, _loops, _ends, _prompts, _services,
+    )  # fmt: skip
+    return [defect for rule in rules for defect in rule(flow, world or World())]
+
+
+def edges(flow: Flow, node_id: str) -> Mapping[str, str]:
+    """Every move from a node: exit → node, those that the engine supplies included."""
+    node = flow.node(node_id)
+    if node is None:
+        return {}
+    names = set(node.exit_names()) | set(node.exits)
+    if isinstance(node, Menu):
+        names |= {"person", "red_flag"} if node.words else {"person"}
+    return {name: flow.target(node_id, name) for name in sorted(names)}
+
+
+def _size(flow: Flow, _world: World) -> Iterator[Defect]:
+    if len(flow.nodes) > MAX_NODES:
+        yield Defect(("nodes",), "size", f"{len(flow.nodes)} nodes; a flow has at most {MAX_NODES}")
+
+
+def _first_words(flow: Flow, _world: World) -> Iterator[Defect]:
+    first = flow.nodes.get(flow.start)
+    if not (isinstance(first, Say) and first.prompts[:1] == (FIRST_WORDS,) and not first.barge_in):
+        text = f"must be a say of {FIRST_WORDS} with barge_in: false"
+        yield Defect(("nodes", flow.start), "first_words", text)
+
+
+def _exits(flow: Flow, _world: World) -> Iterator[Defect]:
+    if flow.start not in flow.nodes:
+        yield Defect(("start",), "dangling_exit", f"there is no node {flow.start}")
+    for node_id, node in flow.nodes.items():
+        if node_id in ENGINE_NODES:
+            yield Defect(("nodes", node_id), "reserved_name", "this name belongs to the engine")
+        for name, target in node.exits.items():
+            where = ("nodes", node_id, "exits", name)
+            if flow.node(target) is None:
+                yield Defect(where, "dangling_exit", f"leads to {target}, which is no node")
+            if name not in node.exit_names():
+                yield Defect(where, "unknown_exit", f"a {_action(node)} never leaves by {name}")
+        for name in sorted(node.exit_names() - node.SUPPLIED - {"failed", "raised"} - set(node.exits)):
+            yield Defect(("nodes", node_id, "exits"), "missing_exit", f"no exit for {name}")
+
+
+def _facts(flow: Flow, _world: World) -> Iterator[Defect]:
+    for node_id, node in flow.nodes.items():
+        if isinstance(node, Set):
+            yield from _check_set(flow, node_id, node)
+        elif isinstance(node, Lookup):
+            fact = flow.facts.get(node.into)
+            if fact is None or set(fact.values) != set(OUTCOMES[node.what]):
+                text = f"{node.into} must be a declared fact with values {', '.join(OUTCOMES[node.what])}"
+                yield Defect(("nodes", node_id, "into"), "undeclared_fact", text)
+        elif isinstance(node, Branch):
+            yield from _check_branch(flow, node_id, node)
+
+
+def _check_set(flow: Flow, node_id: str, node: Set) -> Iterator[Defect]:
+    for name, value in node.facts.items():
+        where = ("nodes", node_id, "facts", name)
+        if name not in flow.facts:
+            yield Defect(where, "undeclared_fact", f"{name} is not declared under facts")
+        elif not flow.facts[name].allows(value):
+            yield Defect(where, "wrong_value", f"{name} cannot be {value!r}")
+
+
+def _check_branch(flow: Flow, node_id: str, node: Branch) -> Iterator[Defect]:
+    fact = flow.facts.get(node.fact)
+    if fact is None:
+        yield Defect(("nodes", node_id, "fact"), "undeclared_fact", f"{node.fact} is not declared under facts")
+        return
+    for name in node.exits:
+        if name not in (*fact.every_value(), "else"):
+            yield Defect(("nodes", node_id, "exits", name), "wrong_value", f"{node.fact} is never {name}")
+    if "else" not in node.exits:
+        # without else a fact that was never set, or a value forgotten, would have nowhere to go
+        yield Defect(("nodes", node_id, "exits"), "missing_exit", "a branch needs an exit for else")
+
+
+def reachable(flow: Flow) -> frozenset[str]:
+    """Every node that a caller can come to."""
+    seen: set[str] = set()
+    ahead = [flow.start]
+    while ahead:
+        node_id = ahead.pop()
+        if node_id not in seen:
+            seen.add(node_id)
+            ahead.extend(edges(flow, node_id).values())
+    return frozenset(seen)
+
+
+def _reach(flow: Flow, _world: World) -> Iterator[Defect]:
+    for node_id in sorted(flow.nodes.keys() - reachable(flow)):
+        yield Defect(("nodes", node_id), "unreachable", "no path from the start leads here")
+
+
+def _loops(flow: Flow, _world: World) -> Iterator[Defect]:
+    done: set[str] = set()
+    for first in flow.nodes:
+        if first in done:
+            continue
+        path: dict[str, Iterator[str]] = {first: iter(edges(flow, first).values())}
+        while path:
+            node_id = next(reversed(path))
+            target = next(path[node_id], None)
+            if target is None:
+                done.add(node_id)
+                del path[node_id]
+            elif target in path:
+                ring = [*path][[*path].index(target) :]
+                text = f"callers can go round for ever: {' → '.join([*ring, target])}"
+                yield Defect(("nodes", target), "loop", text)
+            elif target not in done:
+                path[target] = iter(edges(flow, target).values())
+
+
+def _ends(flow: Flow, _world: World) -> Iterator[Defect]:
+    """Without loops every path ends at a node without exits: a service, or a hang-up that must be earned."""
+    entered_by = _entered_by(flow)
+    for node_id, node in flow.nodes.items():
+        if isinstance(node, HangUp) and not _chosen_twice(flow, node_id, entered_by):
+            text = "a caller may only be hung up on after choosing it by key, asked twice"
+            yield Defect(("nodes", node_id), "ends_without_a_person", text)
+
+
+def _entered_by(flow: Flow) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for node_id in flow.nodes:
+        for name, target in edges(flow, node_id).items():
+            found.setdefault(target, []).append((node_id, name))
+    return found
+
+
+def _chosen_twice(flow: Flow, node_id: str, entered_by: Mapping[str, list[tuple[str, str]]]) -> bool:
+    second = entered_by.get(node_id, [])
+    first = [edge for menu_id, _ in second for edge in entered_by.get(menu_id, [])]
+    return bool(first) and all(_by_key_only(flow, *edge) for edge in (*second, *first))
+
+
+def _by_key_only(flow: Flow, node_id: str, exit_name: str) -> bool:
+    node = flow.nodes.get(node_id)
+    return isinstance(node, Menu) and exit_name in node.keys.values() and exit_name not in node.words
+
+
+def _prompts(flow: Flow, world: World) -> Iterator[Defect]:
+    if world.prompts is None:
+        return
+    engine = {key for node in ENGINE_NODES.values() for key in node.prompt_keys()} | {MISSED_THAT}
+    for key in sorted(engine - world.prompts):
+        yield Defect((), "missing_prompt", f"the engine itself needs the prompt {key}")
+    for node_id, node in flow.nodes.items():
+        for key in node.prompt_keys():
+            if key not in world.prompts:
+                yield Defect(("nodes", node_id), "missing_prompt", f"there is no prompt {key}")
+
+
+def _services(flow: Flow, world: World) -> Iterator[Defect]:
+    if world.services is None:
+        return
+    if DEFAULT_SERVICE not in world.services:
+        yield Defect((), "unknown_service", f"no provider offers the default service {DEFAULT_SERVICE}")
+    for node_id, node in flow.nodes.items():
+        for service in node.services if isinstance(node, Seek) else ():
+            if service not in world.services:
+                text = f"no provider offers the service {service}"
+                yield Defect(("nodes", node_id, "services"), "unknown_service", text)
+
+
+def _action(node: object) -> str:
+    return str(getattr(node, "action", "node"))

@@ -1,0 +1,101 @@
+"""The engine: a pure function from session and input to the next sprint.
+
+``start`` and ``resume`` never fail: what an action cannot do becomes a failed session that goes to a person
+of the default 111 service. The same arguments always give the same sprint.
+"""
+
+from __future__ import annotations
+
+from ivr.errors import SessionError
+from ivr.flow import FALL_BACK_NODE, Flow
+from ivr.model import (
+    DEFAULT_NODE,
+    MAX_SESSION,
+    MAX_STEPS,
+    SESSION,
+    Answer,
+    Answered,
+    Entered,
+    Failed,
+    Gather,
+    Heard,
+    InputKind,
+    Play,
+    Session,
+    Sprint,
+)
+from ivr.run import Run
+
+MISSED_THAT = "sorry_missed_that"
+"""Said before a menu is repeated by a worker that took the call over: a key may have been lost."""
+
+
+def start(flow: Flow) -> Sprint:
+    """The first sprint of a call."""
+    run = Run(flow, facts=flow.first_facts())
+    run.do(Answer())
+    return _guarded(run, flow.start)
+
+
+def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:
+    """What ``heard`` does to a call. An input that means nothing to the present wait changes nothing."""
+    run = Run(flow, session)
+    if isinstance(heard, Heard) and heard.kind is InputKind.TAKEN_OVER:
+        return _again(session)
+    node = flow.node(session.node)
+    if node is None:
+        return fail(flow, session, "missing_node")
+    try:
+        step = node.resume(run, heard)
+        if step is None and isinstance(heard, Heard) and heard.kind is InputKind.TIMER:
+            step = "timeout"
+        if step is None:
+            return run.stay(session)
+        if not isinstance(step, str):
+            return run.sprint(step)
+        return _guarded(run, flow.target(session.node, step))
+    except SessionError as error:
+        return fail(flow, session, error.error_id)
+
+
+def fail(flow: Flow, session: Session, error_id: str) -> Sprint:
+    """Give up on the flow: to the default 111 service, or to the network's fall-back if that failed."""
+    run = Run(flow, session)
+    run.tell(Failed(session.node, error_id))
+    run.visits.clear()
+    last = session.node in (DEFAULT_NODE, FALL_BACK_NODE)
+    return _advance(run, FALL_BACK_NODE if last else DEFAULT_NODE)
+
+
+def _guarded(run: Run, node_id: str) -> Sprint:
+    try:
+        sprint = _advance(run, node_id)
+        if len(SESSION.dump_json(sprint.session)) > MAX_SESSION:
+            raise SessionError("session_too_large", run.node)
+    except SessionError as error:
+        run.tell(Failed(error.node, error.error_id))
+        run.visits.clear()
+        return _advance(run, DEFAULT_NODE)
+    return sprint
+
+
+def _advance(run: Run, node_id: str) -> Sprint:
+    for _ in range(MAX_STEPS):
+        run.visit(node_id)
+        run.tell(Entered(node_id))
+        node = run.flow.node(node_id)
+        if node is None:
+            raise SessionError("missing_node", node_id)
+        step = node.enter(run)
+        if not isinstance(step, str):
+            return run.sprint(step)
+        node_id = run.flow.target(node_id, step)
+    raise SessionError("sprint_too_long", node_id)
+
+
+def _again(session: Session) -> Sprint:
+    """The present wait once more, for a new owner. The session does not move."""
+    instructions = session.present
+    if any(isinstance(each, Gather) for each in instructions):
+        instructions = (Play((MISSED_THAT,)), *instructions)
+    return Sprint(session, instructions, ())

@@ -1,0 +1,120 @@
+"""A flow: declared facts, nodes, and where each exit leads."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ivr.actions.branch import Branch
+from ivr.actions.connect import Connect
+from ivr.actions.fall_back import FallBack
+from ivr.actions.hang_up import HangUp
+from ivr.actions.lookup import Lookup
+from ivr.actions.menu import PERSON, Menu
+from ivr.actions.node import Node
+from ivr.actions.queue import Queue
+from ivr.actions.red_flag import RedFlag
+from ivr.actions.say import Say
+from ivr.actions.set import Set
+from ivr.errors import Defect, FlowDefect
+from ivr.model import DEFAULT_NODE, DEFAULT_SERVICE, RED_FLAG_NODE, FactValue
+
+FALL_BACK_NODE = "fall_back"
+AnyNode = Annotated[Say | Menu | Branch | Lookup | Set | Connect | Queue | HangUp, Field(discriminator="action")]
+
+ENGINE_NODES: dict[str, Node] = {
+    DEFAULT_NODE: Queue(
+        action="queue",
+        services=(DEFAULT_SERVICE,),
+        hold_s=900,
+        hold_prompts=("hold_111",),
+        exits={"failed": FALL_BACK_NODE},
+    ),
+    RED_FLAG_NODE: RedFlag(exits={"failed": DEFAULT_NODE}),
+    FALL_BACK_NODE: FallBack(),
+}
+"""Nodes that every flow has and no author can change."""
+
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+
+
+class Fact(BaseModel):
+    """A declared fact: ``values`` (finite), or ``type: bool``; opaque types come with a later version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    values: tuple[str, ...] = ()
+    type: str = Field(default="enum", pattern="^(enum|bool)$")
+    initial: FactValue = None
+
+    def allows(self, value: FactValue) -> bool:
+        """Whether the fact may take this value (None: not known yet)."""
+        if value is None:
+            return True
+        return isinstance(value, bool) if self.type == "bool" else value in self.values
+
+    def every_value(self) -> tuple[str, ...]:
+        """All values as names of exits, ``none`` for not known yet excluded."""
+        return ("true", "false") if self.type == "bool" else self.values
+
+
+class Flow(BaseModel):
+    """What callers can meet, as one file says it. ``version`` is a hash of all of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    flow: str = Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")
+    title: str
+    language: str = "en"
+    start: Id
+    facts: dict[Id, Fact] = Field(default_factory=dict)
+    nodes: dict[Id, AnyNode]
+
+    @cached_property
+    def version(self) -> str:
+        """Twelve hex digits that change when anything does."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    def node(self, node_id: str) -> Node | None:
+        """An author's node or one of the engine's."""
+        return self.nodes.get(node_id) or ENGINE_NODES.get(node_id)
+
+    def target(self, node_id: str, exit_name: str) -> str:
+        """Where an exit leads: always somewhere, to a person of 111 where the author says nothing."""
+        if exit_name == "red_flag":
+            return RED_FLAG_NODE
+        node = self.node(node_id)
+        if node is None or exit_name == PERSON:
+            return DEFAULT_NODE
+        return node.exits.get(exit_name, DEFAULT_NODE)
+
+    def vocabulary(self, node_id: str) -> dict[str, tuple[str, ...]]:
+        """What may be said at a menu: choice → words."""
+        node = self.node(node_id)
+        return node.words if isinstance(node, Menu) else {}
+
+    def first_facts(self) -> dict[str, FactValue]:
+        """The facts of a new call."""
+        return {name: fact.initial for name, fact in self.facts.items()}
+
+
+def read_flow(data: Any) -> Flow:
+    """A flow from the plain data of its file; raises :class:`FlowDefect` with every place that is wrong."""
+    if not isinstance(data, dict):
+        raise FlowDefect([Defect((), "schema", "a flow is a mapping with flow, title, start and nodes")])
+    try:
+        return Flow.model_validate(data)
+    except ValidationError as error:
+        raise FlowDefect([_as_defect(each) for each in error.errors(include_url=False)]) from error
+
+
+def _as_defect(error: Any) -> Defect:
+    where = [str(part) for part in error["loc"]]
+    if len(where) > 2 and where[0] == "nodes":
+        del where[2]  # pydantic puts the action's name between node id and field
+    if error["type"] == "union_tag_invalid":
+        return Defect(tuple(where), "schema", f"unknown action; there are {error['ctx']['expected_tags']}")
+    return Defect(tuple(where), "schema", str(error["msg"]).removeprefix("Value error, "))

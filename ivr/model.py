@@ -1,0 +1,352 @@
+"""The engine's values: facts, waits, instructions, events, session, sprint. All frozen, all JSON.
+
+A *session* is where a caller is in a flow. A *sprint* is everything that happens between two waits. Sessions
+survive a round trip through JSON; nothing else of the engine is kept between two inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+FactValue: TypeAlias = bool | int | str | None
+
+MAX_NODES = 2000  # in a flow: ten times the largest pathway known; above it a file is not a flow
+MAX_STEPS = 100  # nodes in one sprint: a caller hears nothing while we step, so more is a loop
+MAX_VISITS = 25  # of one node in one call: counted retries stay far below, a loop does not
+MAX_SESSION = 64 * 1024  # octets of JSON: it is written at every step of every call
+
+DEFAULT_SERVICE = "111"
+DEFAULT_NODE = "default_111"
+"""The engine's own node that every flow has: a person of the default 111 service."""
+
+RED_FLAG_NODE = "red_flag"
+"""The engine's own node behind every red flag: one short sentence, then the highest band."""
+
+
+class Band(StrEnum):
+    """Who is put through first. A flow can only raise a caller, never lower one."""
+
+    EMERGENCY = "emergency"
+    URGENT = "urgent"
+    RAISED = "raised"
+    NORMAL = "normal"
+
+    @property
+    def rank(self) -> int:
+        """0 is first."""
+        return list(Band).index(self)
+
+
+# ---------------------------------------------------------------- instructions: the closed set
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Take the call off the hook. Comes right before the first prompt, never earlier."""
+
+    kind: Literal["answer"] = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Play prompts by key, in order. ``barge_in``: a key stops them (the adapter does that by itself)."""
+
+    prompts: tuple[str, ...]
+    barge_in: bool = True
+    kind: Literal["play"] = "play"
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlaying:
+    """Stop whatever plays."""
+
+    kind: Literal["stop_playing"] = "stop_playing"
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Take keys and, where ``speech``, words. Silence of ``timeout_s`` after the last prompt is an input."""
+
+    digits: int
+    speech: bool
+    timeout_s: float
+    hints: tuple[str, ...] = ()
+    kind: Literal["gather"] = "gather"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Let the caller wait with ``prompts`` between stretches of music or tone."""
+
+    prompts: tuple[str, ...] = ()
+    kind: Literal["hold"] = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Unhold:
+    """End the waiting sound."""
+
+    kind: Literal["unhold"] = "unhold"
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Dial the provider ``target`` (its id) and join the two when it answers."""
+
+    target: str
+    ring_s: float
+    kind: Literal["connect"] = "connect"
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectLeg:
+    """End the provider's leg."""
+
+    kind: Literal["disconnect_leg"] = "disconnect_leg"
+
+
+@dataclass(frozen=True, slots=True)
+class HandBack:
+    """Give the call to the network's own fall-back, which rings the default 111 service without us."""
+
+    reason: str
+    kind: Literal["hand_back"] = "hand_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Record the talk. The caller was told."""
+
+    kind: Literal["record"] = "record"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Hang up. Only after a talk, or after the caller chose by key, asked twice, to end."""
+
+    reason: str
+    kind: Literal["end"] = "end"
+
+
+Instruction: TypeAlias = Annotated[
+    Answer | Play | StopPlaying | Gather | Hold | Unhold | Connect | DisconnectLeg | HandBack | Record | End,
+    Field(discriminator="kind"),
+]
+
+# ---------------------------------------------------------------- waits
+
+
+@dataclass(frozen=True, slots=True)
+class GatherWait:
+    """For keys, words or silence."""
+
+    node: str
+    deadline_s: float
+    kind: Literal["gather"] = "gather"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackWait:
+    """For the end of a prompt whose marker counts."""
+
+    node: str
+    deadline_s: float
+    kind: Literal["playback"] = "playback"
+
+
+@dataclass(frozen=True, slots=True)
+class LookupWait:
+    """For an answer about the world; the door gives it within its budget. ``about`` is what was said."""
+
+    node: str
+    what: str
+    about: str = field(default="", repr=False)
+    deadline_s: float = 1.0
+    kind: Literal["lookup"] = "lookup"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWait:
+    """For dispatch to name a provider. ``hold_s`` 0: now or never; else the longest wait."""
+
+    node: str
+    services: tuple[str, ...]
+    band: Band
+    hold_s: float
+    deadline_s: float
+    kind: Literal["offer"] = "offer"
+
+
+@dataclass(frozen=True, slots=True)
+class LegWait:
+    """For the provider to answer."""
+
+    node: str
+    target: str
+    deadline_s: float
+    kind: Literal["leg"] = "leg"
+
+
+@dataclass(frozen=True, slots=True)
+class TalkWait:
+    """For the end of the talk. No deadline of ours: the network caps it."""
+
+    node: str
+    target: str
+    deadline_s: float | None = None
+    kind: Literal["talk"] = "talk"
+
+
+@dataclass(frozen=True, slots=True)
+class GoneWait:
+    """For the network to say that the caller has gone, after ``end`` or ``hand_back``."""
+
+    node: str
+    deadline_s: float | None = None
+    kind: Literal["gone"] = "gone"
+
+
+Wait: TypeAlias = Annotated[
+    GatherWait | PlaybackWait | LookupWait | OfferWait | LegWait | TalkWait | GoneWait,
+    Field(discriminator="kind"),
+]
+
+# ---------------------------------------------------------------- inputs
+
+
+class InputKind(StrEnum):
+    """What can happen to a call (architecture.md, the contract of the door)."""
+
+    STARTED = "started"
+    TAKEN_OVER = "taken_over"
+    DIGIT = "digit"
+    SPEECH_PARTIAL = "speech_partial"
+    SPEECH_FINAL = "speech_final"
+    PLAYBACK_FINISHED = "playback_finished"
+    SILENCE = "silence"
+    TIMER = "timer"
+    LEG_RINGING = "leg_ringing"
+    LEG_ANSWERED = "leg_answered"
+    LEG_FAILED = "leg_failed"
+    LEG_ENDED = "leg_ended"
+    TALK_ENDED = "talk_ended"
+    OFFERED = "offered"
+    HUNG_UP = "hung_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An input as the engine sees it: ``value`` is the digit, the words, the target or the cause."""
+
+    kind: InputKind
+    value: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The door's answer to a :class:`LookupWait`: an outcome of the declared fact, and what else was learnt.
+
+    ``raises``: the caller goes to a person and up one band (safety.md section 2). ``choice`` and ``red_flag``
+    (category) are for ``what == "understand"`` only.
+    """
+
+    outcome: str
+    raises: bool = False
+    choice: str | None = None
+    red_flag: str | None = None
+    words: str = field(default="", repr=False)
+    lexicon: str = ""
+
+
+# ---------------------------------------------------------------- what a sprint tells
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A node was entered."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chose:
+    """A menu choice was made, by ``key`` or ``speech``."""
+
+    node: str
+    choice: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Silence (``no_input``) or something meaningless (``no_match``) at a menu, for the ``count``-th time."""
+
+    node: str
+    what: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """A red flag was heard."""
+
+    node: str
+    category: str
+    words: str = field(repr=False)
+    lexicon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A message was heard up to its marker."""
+
+    node: str
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The session could not go on here; the caller goes to the default 111 service."""
+
+    node: str
+    error_id: str
+
+
+Happening: TypeAlias = Entered | Chose | Missed | Flagged | Marked | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where one caller is in one flow. ``present`` are the instructions of the present wait."""
+
+    flow: str
+    version: str
+    node: str
+    facts: dict[str, FactValue]
+    counts: dict[str, int]
+    visits: dict[str, int]
+    wait: Wait
+    present: tuple[Instruction, ...]
+    band: Band = Band.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Sprint:
+    """What one input did: the new session, what to perform, what happened on the way."""
+
+    session: Session
+    instructions: tuple[Instruction, ...]
+    happenings: tuple[Happening, ...]
+
+    @property
+    def wait(self) -> Wait:
+        """What the call waits for now."""
+        return self.session.wait
+
+
+SESSION: TypeAdapter[Session] = TypeAdapter(Session)
+"""Writes and reads sessions: ``SESSION.dump_json(s)`` and ``SESSION.validate_json(b)`` are inverse."""

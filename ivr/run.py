@@ -1,0 +1,77 @@
+"""The workbench of one sprint: what actions read and change while the engine steps from node to node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ivr.errors import SessionError
+from ivr.model import (
+    MAX_VISITS,
+    Band,
+    FactValue,
+    Happening,
+    Instruction,
+    Session,
+    Sprint,
+    Wait,
+)
+
+if TYPE_CHECKING:
+    from ivr.flow import Flow
+
+
+class Run:
+    """Mutable for the length of one sprint, then frozen into a :class:`Sprint`."""
+
+    def __init__(self, flow: Flow, session: Session | None = None, facts: dict[str, FactValue] | None = None):
+        self.flow = flow
+        self.node = session.node if session else flow.start
+        self.wait = session.wait if session else None
+        self.facts: dict[str, FactValue] = dict(session.facts) if session else dict(facts or {})
+        self.counts: dict[str, int] = dict(session.counts) if session else {}
+        self.visits: dict[str, int] = dict(session.visits) if session else {}
+        self.band = session.band if session else Band.NORMAL
+        self.instructions: list[Instruction] = []
+        self.happenings: list[Happening] = []
+
+    def visit(self, node: str) -> None:
+        """Enter ``node``; raises :class:`SessionError` when this call was here too often."""
+        self.node = node
+        self.visits[node] = self.visits.get(node, 0) + 1
+        if self.visits[node] > MAX_VISITS:
+            raise SessionError("too_many_visits", node)
+
+    def do(self, *instructions: Instruction) -> None:
+        """Have the network perform these, in order."""
+        self.instructions.extend(instructions)
+
+    def tell(self, happening: Happening) -> None:
+        """Have the journal record this."""
+        self.happenings.append(happening)
+
+    def count(self, what: str) -> int:
+        """Count ``what`` at this node once more, for the whole call, and return the count."""
+        key = f"{self.node}.{what}"
+        self.counts[key] = self.counts.get(key, 0) + 1
+        return self.counts[key]
+
+    def counted(self, what: str) -> int:
+        """How often ``what`` was counted at this node so far."""
+        return self.counts.get(f"{self.node}.{what}", 0)
+
+    def raise_to(self, band: Band) -> None:
+        """Put the caller into ``band`` if that is higher than where they are. Nothing lowers a caller."""
+        if band.rank < self.band.rank:
+            self.band = band
+
+    def sprint(self, wait: Wait) -> Sprint:
+        """Freeze. The instructions become those of the present wait, for whoever takes the call over."""
+        session = Session(
+            self.flow.flow, self.flow.version, self.node, self.facts, self.counts, self.visits, wait,
+            tuple(self.instructions), self.band,
+        )  # fmt: skip
+        return Sprint(session, tuple(self.instructions), tuple(self.happenings))
+
+    def stay(self, session: Session) -> Sprint:
+        """Freeze without a move: the same wait, nothing to perform again."""
+        return Sprint(session, (), tuple(self.happenings))
