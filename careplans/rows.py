@@ -1,0 +1,244 @@
+"""One row of a plan file, checked: either a plan, or what is wrong with it, without its values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from careplans.kinds import PlanKind, read_kind
+from careplans.model import Person, Plan, RowFault, is_nhs_number
+from infra.numbers import NumberClass, read_number
+
+HANDLER_LINE_LONGEST = 160
+"""Characters that a handler can read while somebody talks (domain.md, care and crisis plans)."""
+DETAIL_LONGEST = 20_000
+"""About six printed pages; more is a document, and belongs in its own system."""
+MOST_PHONES = 20
+"""More numbers than any person has: a row with more is a column gone astray."""
+EARLIEST_BIRTH = date(1880, 1, 1)
+"""Nobody alive was born before; an older date is a typing error or a placeholder."""
+
+# Control characters, line and paragraph separators, half surrogates, marks that reverse how a line reads.
+_CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_NOT_ON_A_LINE = re.compile(f"[{_CONTROLS}\t\n\r]")
+_NOT_IN_TEXT = re.compile(f"[{_CONTROLS}]")
+_ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WORDS = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a source gave for one plan. ``line`` is where, counted from 1; ``fault`` says why it is no row."""
+
+    line: int
+    values: Mapping[str, object] = field(repr=False)
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRow:
+    """A plan that may be stored, and what is odd about it."""
+
+    line: int
+    plan: Plan
+    warnings: tuple[RowFault, ...] = ()
+
+
+def check_row(row: Row, today: date) -> CheckedRow | tuple[RowFault, ...]:
+    """The plan of ``row``, or every fault that was found in it. Never raises for what a row may hold."""
+    if row.fault is not None:
+        return (RowFault(row.line, "row", row.fault),)
+    try:
+        fields = PlanFields.model_validate(dict(row.values))
+    except ValidationError as error:
+        return tuple(_faults(row.line, error))
+    faults = tuple(RowFault(row.line, name, reason) for name, reason in _date_faults(fields, today))
+    if faults:
+        return faults
+    oddities = tuple(RowFault(row.line, name, reason) for name, reason in _oddities(fields, today))
+    return CheckedRow(row.line, _plan(fields), oddities)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return ""
+    if not isinstance(value, str | int):
+        raise ValueError("is not text")
+    return str(value).strip()
+
+
+def _line(longest: int, *, needed: bool = True) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        text = _text(value)
+        if needed and not text:
+            raise ValueError("is missing")
+        if len(text) > longest:
+            raise ValueError(f"is longer than {longest} characters")
+        if _NOT_ON_A_LINE.search(text):
+            raise ValueError("holds a line break or a control character")
+        return text
+
+    return read
+
+
+def _paragraphs(value: object) -> str:
+    text = _text(value).replace("\r\n", "\n").replace("\r", "\n")
+    if len(text) > DETAIL_LONGEST:
+        raise ValueError(f"is longer than {DETAIL_LONGEST} characters")
+    if _NOT_IN_TEXT.search(text):
+        raise ValueError("holds a control character")
+    return text
+
+
+def _date(value: object) -> date | None:
+    text = _text(value)
+    if not text:
+        return None
+    if not _ISO_DATE.fullmatch(text):
+        raise ValueError("is not a date written as YYYY-MM-DD")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a day of the calendar") from None
+
+
+def _needed_date(value: object) -> date:
+    day = _date(value)
+    if day is None:
+        raise ValueError("is missing")
+    return day
+
+
+def _kind(value: object) -> PlanKind:
+    return read_kind(_text(value))
+
+
+def _version(value: object) -> int:
+    text = _text(value)
+    if not re.fullmatch("[0-9]{1,15}", text):
+        raise ValueError("is not a whole number of at most 15 digits")
+    return int(text)
+
+
+def _yes(value: object) -> bool:
+    known = _WORDS.get(_text(value).casefold())
+    if known is None:
+        raise ValueError("is neither yes nor no")
+    return known
+
+
+def _ten_digits(value: object) -> str | None:
+    digits = re.sub("[ -]", "", _text(value))
+    if not digits:
+        return None
+    if not re.fullmatch("[0-9]{10}", digits):
+        raise ValueError("is not ten digits")
+    return digits
+
+
+def _phones(value: object) -> tuple[str, ...]:
+    pieces = value if isinstance(value, list) else _text(value).split(";")
+    texts = [text for text in map(_text, pieces) if text]
+    if len(texts) > MOST_PHONES:
+        raise ValueError(f"holds more than {MOST_PHONES} numbers")
+    numbers = [_phone(text, place) for place, text in enumerate(texts, start=1)]
+    return tuple(dict.fromkeys(numbers))
+
+
+def _phone(text: str, place: int) -> str:
+    number = read_number(text)
+    if number.e164 is not None:
+        return number.e164
+    if number.kind is NumberClass.UNREADABLE:
+        raise ValueError(f"number {place} is not a telephone number")
+    raise ValueError(f"number {place} is one that may never be looked up")
+
+
+class PlanFields(BaseModel):
+    """The names of a plan file (docs/plan-files.md), and what may stand under each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    plan_id: Annotated[str, BeforeValidator(_line(200))]
+    source: Annotated[str, BeforeValidator(_line(100))]
+    author_org: Annotated[str, BeforeValidator(_line(200))]
+    kind: Annotated[PlanKind, BeforeValidator(_kind)]
+    nhs_number: Annotated[str | None, BeforeValidator(_ten_digits)] = None
+    given_name: Annotated[str, BeforeValidator(_line(100, needed=False))] = ""
+    family_name: Annotated[str, BeforeValidator(_line(100))]
+    date_of_birth: Annotated[date, BeforeValidator(_needed_date)]
+    phones: Annotated[tuple[str, ...], BeforeValidator(_phones)] = ()
+    handler_line: Annotated[str, BeforeValidator(_line(HANDLER_LINE_LONGEST))]
+    detail: Annotated[str, BeforeValidator(_paragraphs)] = ""
+    valid_from: Annotated[date, BeforeValidator(_needed_date)]
+    review_by: Annotated[date | None, BeforeValidator(_date)] = None
+    version: Annotated[int, BeforeValidator(_version)]
+    restricted: Annotated[bool, BeforeValidator(_yes)] = False
+
+
+COLUMNS = tuple(PlanFields.model_fields)
+NEEDED_COLUMNS = tuple(name for name, each in PlanFields.model_fields.items() if each.is_required())
+
+
+def _faults(line: int, error: ValidationError) -> list[RowFault]:
+    return [
+        # A name that we do not know may be anything, also a person's: it is not repeated.
+        RowFault(line, "row", "has a name that is not one of the known ones")
+        if each["type"] == "extra_forbidden"
+        else RowFault(line, str(each["loc"][0]), _reason(each["type"], each.get("ctx", {})))
+        for each in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _reason(kind: str, context: Mapping[str, object]) -> str:
+    if kind == "missing":
+        return "is missing"
+    return str(context.get("error", "cannot be read"))
+
+
+def _date_faults(fields: PlanFields, today: date) -> list[tuple[str, str]]:
+    faults = []
+    if not EARLIEST_BIRTH <= fields.date_of_birth <= today:
+        faults.append(("date_of_birth", "is in the future or before 1880"))
+    if fields.review_by is not None and fields.review_by < fields.valid_from:
+        faults.append(("review_by", "is before valid_from"))
+    return faults
+
+
+def _oddities(fields: PlanFields, today: date) -> list[tuple[str, str]]:
+    oddities = []
+    if fields.nhs_number is not None and not is_nhs_number(fields.nhs_number):
+        oddities.append(("nhs_number", "fails its check digit: kept, never matched on"))
+    if fields.valid_from > today:
+        oddities.append(("valid_from", "is in the future: the plan is found from now on all the same"))
+    return oddities
+
+
+def _plan(fields: PlanFields) -> Plan:
+    person = Person(
+        given_name=fields.given_name,
+        family_name=fields.family_name,
+        birth_date=fields.date_of_birth,
+        nhs_number=fields.nhs_number,
+        phones=fields.phones,
+    )
+    return Plan(
+        plan_id=fields.plan_id,
+        source=fields.source,
+        author_org=fields.author_org,
+        kind=fields.kind,
+        person=person,
+        handler_line=fields.handler_line,
+        detail=fields.detail,
+        valid_from=fields.valid_from,
+        review_by=fields.review_by,
+        version=fields.version,
+        restricted=fields.restricted,
+    )
