@@ -1,0 +1,1 @@
+"""Live figures of the service, the rules that watch them, and who is told when one is broken."""

@@ -1,0 +1,30 @@
+"""What can go wrong while watching the service.
+
+::
+
+    AlertsError
+    ├── RulesError      the rule file is defective: show its text to whoever wrote the file
+    └── NoticeFailed    a channel did not take a notice: try again later, a bounded number of times
+"""
+
+from __future__ import annotations
+
+
+class AlertsError(Exception):
+    """Anything that this package raises. ``error_id`` is stable and safe to log."""
+
+    error_id = "alerts_error"
+
+
+class RulesError(AlertsError):
+    """A rule file cannot be used. Its text has a line ``FILE:LINE: FIELD: CAUSE`` for each defect."""
+
+    error_id = "alert_rules_defective"
+
+
+class NoticeFailed(AlertsError):
+    """A notice was not taken. ``error_id`` says why; it names no address and quotes no answer."""
+
+    def __init__(self, error_id: str) -> None:
+        self.error_id = error_id
+        super().__init__(error_id)

@@ -1,0 +1,159 @@
+"""The values of this package: figures, rules, the life of an alert, notices. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+LONDON = ZoneInfo("Europe/London")
+
+TOTAL = "total"
+"""The scope that is the whole service; every other scope is a provider's id."""
+
+ANSWERED_IN_TIME = timedelta(seconds=60)
+"""Item B01, answered within 60 s; the bound is included (safety.md section 8)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeFigures:
+    """Calls of this Europe/London day, and callers waiting now, of the whole service or one provider.
+
+    The end classes (safety.md section 8) are ``answered`` and ``answer_unknown`` to ``in_progress``: each
+    call is in exactly one, and their sum is ``offered`` (item A01). A call that an agent has answered is
+    ``answered`` from that moment, one that only a switch has answered is ``answer_unknown``; ``in_progress``
+    are those neither answered nor over.
+
+    For a provider, ``offered`` are the calls offered to it, one for each call however often it is tried. Of
+    the classes it has ``answered``, ``answer_unknown``, ``abandoned`` and ``in_progress`` (those it has still
+    to answer); the rest are the calls that it did not take.
+    """
+
+    scope: str
+    name: str
+    waiting: int = 0
+    """Callers waiting now, whatever day they were offered."""
+    longest_wait_s: float = 0.0
+    """Of the caller who waits longest, seconds since the service was offered the call; 0 if nobody waits."""
+    on_line: int = 0
+    """Calls answered and not over; they are counted among the answered, too."""
+    offered: int = 0
+    answered: int = 0
+    answered_within_60: int = 0
+    """Of the answered; from the offer to the service, for a provider from the offer to it."""
+    answer_unknown: int = 0
+    abandoned: int = 0
+    left_in_message: int = 0
+    deflected: int = 0
+    self_served: int = 0
+    served_elsewhere: int = 0
+    dropped_by_us: int = 0
+    in_progress: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The service at the instant ``at`` (UTC). Providers come in the order in which they were named."""
+
+    at: datetime
+    total: ScopeFigures
+    providers: tuple[ScopeFigures, ...]
+
+    def of(self, provider: str | None) -> ScopeFigures | None:
+        """The figures of one provider, of the whole service for None; None if there is no such provider."""
+        if provider is None:
+            return self.total
+        return next((each for each in self.providers if each.scope == provider), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MinutePoint:
+    """One minute of a chart, from ``at`` (UTC). ``waiting_longest_s``: the longest wait seen in it."""
+
+    at: datetime
+    offered: int
+    answered: int
+    waiting_longest_s: float
+
+
+Metric = Literal["longest_wait_s"]
+Severity = Literal["notice", "warning", "critical"]
+Channel = Literal["email", "webhook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A named member of staff and one way to tell them. An e-mail address or URL is never logged."""
+
+    name: str
+    channel: Channel
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Fire when ``metric`` has been at or above ``threshold`` for ``for_s`` seconds.
+
+    Clear when it is below ``clear_below``. ``provider`` is None for the whole service. ``source`` says where
+    these numbers come from.
+    """
+
+    name: str
+    title: str
+    metric: Metric
+    provider: str | None
+    threshold: float
+    clear_below: float
+    for_s: float
+    severity: Severity
+    usually_helps: str
+    source: str
+    link: str
+    who: tuple[Recipient, ...]
+
+
+Phase = Literal["ok", "pending", "firing", "resolved"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertState:
+    """Where the alert of one rule is in its life.
+
+    ``since`` is when the metric reached the threshold in the present or last episode, ``worst`` its highest
+    value in it. ``version`` counts the stored changes, 0 for a state that was never stored.
+    """
+
+    rule: str
+    phase: Phase = "ok"
+    since: datetime | None = None
+    worst: float = 0.0
+    version: int = 0
+
+
+NoticeKind = Literal["fired", "cleared"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What one recipient is told, once. It holds figures of the service and never a person's detail.
+
+    ``id`` is the same for every recipient and every repeat, so that a receiver recognises it.
+    """
+
+    id: str
+    kind: NoticeKind
+    rule: str
+    severity: Severity
+    what: str
+    where: str
+    metric: Metric
+    since: datetime
+    at: datetime
+    value: float
+    worst: float
+    threshold: float
+    clear_below: float
+    usually_helps: str
+    link: str
+    recipient: Recipient

@@ -1,0 +1,140 @@
+"""Alert rules as data: a YAML file that is checked in full before any of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from alerts.errors import RulesError
+from alerts.model import Metric, Recipient, Rule, Severity
+from infra.yamlfile import YamlFile, YamlFileError, read_yaml
+
+DEFAULT_RULES = Path(__file__).with_name("rules.yaml")
+"""Rules to start from: fictional staff, and numbers that a clinical safety officer has still to sign."""
+
+LONGEST_FOR_S = 3600
+"""A rule that needs more than an hour of breach is a report, not an alert."""
+
+_OneLine = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\r\n]+$")]
+_Slug = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z][a-z0-9-]*$")]
+_Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$")]
+_Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s/]+\S*$")]
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Staff(_Checked):
+    name: _OneLine
+    email: _Email | None = None
+    webhook: _Url | None = None
+
+    @model_validator(mode="after")
+    def _is_reachable(self) -> _Staff:
+        if self.email is None and self.webhook is None:
+            raise ValueError("needs an email or a webhook")
+        return self
+
+    def recipients(self) -> Iterator[Recipient]:
+        if self.email is not None:
+            yield Recipient(self.name, "email", self.email)
+        if self.webhook is not None:
+            yield Recipient(self.name, "webhook", self.webhook)
+
+
+class _RuleData(_Checked):
+    name: _Slug
+    title: _OneLine
+    metric: Metric
+    provider: str | None = None
+    clear_below: _Seconds  # before the threshold, which is compared with it
+    threshold: _Seconds
+    for_s: float = Field(ge=0, le=LONGEST_FOR_S, allow_inf_nan=False)
+    severity: Severity
+    usually_helps: _OneLine
+    source: _OneLine
+    who: tuple[_Staff, ...] = Field(min_length=1)
+
+    @field_validator("threshold")
+    @classmethod
+    def _is_above_clear(cls, threshold: float, info: ValidationInfo) -> float:
+        if "clear_below" in info.data and threshold <= info.data["clear_below"]:
+            raise ValueError("must be above clear_below")
+        return threshold
+
+    def rule(self, link: str) -> Rule:
+        values = {name: getattr(self, name) for name in type(self).model_fields if name != "who"}
+        who = tuple(dict.fromkeys(each for staff in self.who for each in staff.recipients()))
+        return Rule(**values, link=link, who=who)
+
+
+class _File(_Checked):
+    link: _Url
+    alerts: tuple[_RuleData, ...] = Field(min_length=1)
+
+
+def load_rules(path: Path, providers: Collection[str]) -> tuple[Rule, ...]:
+    """The rules of a file, in its order. ``providers`` are the ids that a rule may watch.
+
+    Raises :class:`RulesError` with a line ``FILE:LINE: FIELD: CAUSE`` for each defect: then none is used.
+    """
+    try:
+        file = read_yaml(path)
+        data = _File.model_validate(file.data)
+    except YamlFileError as error:
+        raise RulesError(str(error)) from error
+    except ValidationError as error:
+        raise RulesError("\n".join(_told(file, each) for each in error.errors(include_url=False))) from error
+    if defects := list(_cross_checked(file, data, providers)):
+        raise RulesError("\n".join(defects))
+    return tuple(each.rule(data.link) for each in data.alerts)
+
+
+def _cross_checked(file: YamlFile, data: _File, providers: Collection[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for number, each in enumerate(data.alerts):
+        if each.name in seen:
+            yield _line(file, ("alerts", str(number), "name"), f"{each.name} is the name of two rules")
+        seen.add(each.name)
+        if each.provider is not None and each.provider not in providers:
+            yield _line(file, ("alerts", str(number), "provider"), f"no provider has the id {each.provider}")
+
+
+_PLAIN = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a key that a rule file has",
+    "too_short": "needs at least one",
+}
+
+_FORMS = {
+    "name": "must be a name of a to z, 0 to 9 and hyphens",
+    "email": "is not an e-mail address",
+    "webhook": "is not an http or https address",
+    "link": "is not an http or https address",
+}
+
+
+def _told(file: YamlFile, error: Any) -> str:
+    cause = _PLAIN.get(error["type"], error["msg"].removeprefix("Value error, "))
+    if error["type"] == "string_pattern_mismatch":
+        cause = _FORMS.get(error["loc"][-1], "must be one line of text")
+    return _line(file, tuple(str(part) for part in error["loc"]), cause[0].lower() + cause[1:])
+
+
+def _line(file: YamlFile, where: tuple[str, ...], cause: str) -> str:
+    field = ".".join(part for part in where if not part.isdigit()).removeprefix("alerts.")
+    return f"{file.locate(where)}: {field}: {cause}" if field else f"{file.locate(where)}: {cause}"

@@ -1,0 +1,148 @@
+"""Where alerts are in their life, and the notices still to be carried: SQLite or PostgreSQL.
+
+A change of state and the notices it calls for are one commit, so that a worker that dies in between loses
+neither and sends neither twice. Both the change and each try at a notice are compare-and-set: of two workers,
+one wins.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from alerts.model import AlertState, Notice, Recipient
+from infra.sql import UtcDateTime
+
+metadata = sa.MetaData()
+
+alert_states = sa.Table(
+    "alert_states",
+    metadata,
+    sa.Column("rule", sa.String(60), primary_key=True),
+    sa.Column("phase", sa.String(10), nullable=False),
+    sa.Column("since", UtcDateTime),
+    sa.Column("worst", sa.Float, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+
+alert_notices = sa.Table(
+    "alert_notices",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("notice_id", sa.String(120), nullable=False),
+    sa.Column("rule", sa.String(60), nullable=False),
+    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("address", sa.String(2000), nullable=False),
+    sa.Column("notice", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("next_try_at", UtcDateTime, nullable=False),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("failed_at", UtcDateTime),
+    sa.UniqueConstraint("notice_id", "channel", "address", name="alert_notices_once"),
+    sa.Index("alert_notices_open", "channel", "sent_at", "failed_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A notice on its way to its recipient: how often it was tried, and when it is next."""
+
+    id: int
+    notice: Notice
+    tries: int
+    next_try_at: datetime
+
+
+class AlertStore:
+    """The tables of this package. Any method may raise SQLAlchemyError; then nothing was changed."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def states(self) -> dict[str, AlertState]:
+        """Every stored state, by rule."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(sa.select(alert_states))
+            return {row.rule: AlertState(**row._mapping) for row in rows}
+
+    async def move(self, state: AlertState, notices: Sequence[Notice]) -> bool:
+        """Store ``state``, whose ``version`` is still that of the state it follows, and queue ``notices``.
+
+        False, and nothing changed, if another worker was first.
+        """
+        try:
+            async with self._engine.begin() as connection:
+                if not await self._put(connection, state):
+                    return False
+                if notices:
+                    await connection.execute(sa.insert(alert_notices), [_row(each) for each in notices])
+        except IntegrityError:
+            return False
+        return True
+
+    async def open_deliveries(self, channel: str) -> list[Delivery]:
+        """The notices of a channel that are neither sent nor given up, oldest first."""
+        found = sa.select(alert_notices).where(
+            alert_notices.c.channel == channel,
+            alert_notices.c.sent_at.is_(None),
+            alert_notices.c.failed_at.is_(None),
+        )
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(found.order_by(alert_notices.c.id))
+            return [Delivery(row.id, _read(row.notice), row.tries, row.next_try_at) for row in rows]
+
+    async def claim(self, delivery: Delivery, next_try_at: datetime) -> bool:
+        """Begin a try, before it is made: until ``next_try_at`` no other worker tries. False if one does."""
+        return await self._set(
+            delivery.id, delivery.tries, {"tries": delivery.tries + 1, "next_try_at": next_try_at}
+        )
+
+    async def put_off(self, delivery: Delivery, next_try_at: datetime) -> None:
+        """The claimed try failed; the next is due at ``next_try_at``."""
+        await self._set(delivery.id, delivery.tries + 1, {"next_try_at": next_try_at})
+
+    async def close(self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None) -> None:
+        """The notice was taken, or is given up: it is not tried again."""
+        await self._set(delivery.id, None, {"sent_at": sent_at, "failed_at": failed_at})
+
+    async def _put(self, connection: AsyncConnection, state: AlertState) -> bool:
+        values = {**asdict(state), "version": state.version + 1}
+        if state.version == 0:
+            await connection.execute(sa.insert(alert_states).values(values))
+            return True
+        same = (alert_states.c.rule == state.rule) & (alert_states.c.version == state.version)
+        changed = await connection.execute(sa.update(alert_states).where(same).values(values))
+        return changed.rowcount == 1
+
+    async def _set(self, delivery_id: int, tries: int | None, values: dict[str, Any]) -> bool:
+        change = sa.update(alert_notices).where(alert_notices.c.id == delivery_id).values(values)
+        if tries is not None:
+            change = change.where(alert_notices.c.tries == tries)
+        async with self._engine.begin() as connection:
+            return (await connection.execute(change)).rowcount == 1
+
+
+def _row(notice: Notice) -> dict[str, Any]:
+    return {
+        "notice_id": notice.id,
+        "rule": notice.rule,
+        "channel": notice.recipient.channel,
+        "address": notice.recipient.address,
+        "notice": json.dumps(asdict(notice), default=datetime.isoformat),
+        "next_try_at": notice.at,
+    }
+
+
+def _read(text: str) -> Notice:
+    data = json.loads(text)
+    data["recipient"] = Recipient(**data["recipient"])
+    for name in ("since", "at"):
+        data[name] = datetime.fromisoformat(data[name])
+    return Notice(**data)

@@ -1,0 +1,49 @@
+"""A notice in words, for channels that a person reads: what, where, since when, how bad, what helps, a link."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.model import LONDON, Metric, Notice
+
+_METRICS: dict[Metric, str] = {"longest_wait_s": "Longest wait since offered"}
+
+
+def subject(notice: Notice) -> str:
+    """One line: what and where first, so that it can be read on a locked telephone."""
+    state = notice.severity.upper() if notice.kind == "fired" else "CLEARED"
+    return " ".join(f"[{state}] {notice.what}: {notice.where}, {_seconds(notice.value)}".split())
+
+
+def body(notice: Notice) -> str:
+    """The whole notice, in lines of ``label: value``."""
+    lines = [
+        ("What", notice.what if notice.kind == "fired" else f"{notice.what}: this has cleared"),
+        ("Where", notice.where),
+        ("Since", _local(notice.since)),
+        ("How bad", _how_bad(notice)),
+    ]
+    if notice.kind == "fired":
+        lines.append(("What usually helps", notice.usually_helps))
+    else:
+        lines.append(("Cleared", _local(notice.at)))
+    lines += [("Look here", notice.link), ("Notice", notice.id)]
+    return "".join(f"{label}: {value}\n" for label, value in lines)
+
+
+def _how_bad(notice: Notice) -> str:
+    limit = notice.threshold if notice.kind == "fired" else notice.clear_below
+    bound = "alert from" if notice.kind == "fired" else "clear below"
+    return (
+        f"{_METRICS[notice.metric]} is {_seconds(notice.value)} "
+        f"({bound} {_seconds(limit)}, worst so far {_seconds(notice.worst)})"
+    )
+
+
+def _seconds(value: float) -> str:
+    minutes, seconds = divmod(int(value), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def _local(at: datetime) -> str:
+    return f"{at.astimezone(LONDON):%a %d %b %Y %H:%M:%S %Z}"
