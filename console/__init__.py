@@ -1,0 +1,1 @@
+"""Web pages for the people who run the service and for those who answer its calls."""

@@ -1,0 +1,57 @@
+"""Why a page is refused, as a tree. Each becomes a page that says what to do next.
+
+::
+
+    Refused
+    ├── SignInNeeded   nobody is signed in, or the session is over
+    ├── RoleNeeded     somebody is, in a role that may not see this page
+    ├── FormRefused    the form did not come from this session's own page
+    └── NoSuchCall     no call has this context id
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Refused(Exception):
+    """Base of all: ``status`` is HTTP's, ``error_id`` is stable."""
+
+    error_id: ClassVar[str] = "refused"
+    status: ClassVar[int] = 400
+
+
+class SignInNeeded(Refused):
+    """Send the person to the sign-in page; ``back_to`` is the path that they asked for."""
+
+    error_id = "sign_in_needed"
+    status = 401
+
+    def __init__(self, back_to: str) -> None:
+        super().__init__(back_to)
+        self.back_to = back_to
+
+
+class RoleNeeded(Refused):
+    """Say which roles may see the page."""
+
+    error_id = "role_needed"
+    status = 403
+
+    def __init__(self, roles: tuple[str, ...]) -> None:
+        super().__init__(", ".join(roles))
+        self.roles = roles
+
+
+class FormRefused(Refused):
+    """Nothing was changed or looked up. Open the page again and send the form from there."""
+
+    error_id = "form_refused"
+    status = 403
+
+
+class NoSuchCall(Refused):
+    """Answer in the same words whether the id is malformed, unknown or forgotten."""
+
+    error_id = "no_such_call"
+    status = 404

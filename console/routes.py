@@ -1,0 +1,50 @@
+"""The console's routes, put together; mount the static files beside them.
+
+::
+
+    app.include_router(console_router(figures=…, pages=…, sessions=…, clock=…))
+    mount_static(app)
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from callrouter.handover import CallPages
+from console.calls import add_calls
+from console.ports import LiveBoard
+from console.session import Sessions
+from console.sign_in import add_sign_in
+from console.wallboard import add_wallboard
+from console.web import HERE, Web, route_class
+from infra.clock import Clock
+
+STATIC = HERE / "static"
+
+
+def console_router(
+    *,
+    figures: LiveBoard,
+    pages: CallPages,
+    sessions: Sessions,
+    clock: Clock,
+    open_wallboard: bool = False,
+) -> APIRouter:
+    """Wallboard, hand-over page and sign-in. ``open_wallboard`` shows the figures to anybody (the demo)."""
+    web = Web(sessions)
+    router = APIRouter(route_class=route_class(web), include_in_schema=False)
+    add_wallboard(router, web, figures, is_open=open_wallboard)
+    add_calls(router, web, pages, clock)
+    add_sign_in(router, web)
+    return router
+
+
+def mount_static(app: FastAPI) -> None:
+    """Serve ``/static``: our own style and scripts, and what ``infra/assets/fetch.py`` fetched."""
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+
+def assets_are_fetched() -> bool:
+    """Whether set-up has fetched the design system; without it the pages work but look bare."""
+    return (STATIC / "vendor" / "nhsuk-frontend.min.css").is_file()

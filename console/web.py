@@ -1,0 +1,132 @@
+"""What all pages share: templates, who is asking, safe headers, and refusals as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, FileSystemLoader, PackageLoader
+from starlette.datastructures import UploadFile
+
+from callrouter.handover import Role
+from console import words
+from console.errors import FormRefused, Refused, RoleNeeded, SignInNeeded
+from console.session import Session, Sessions
+
+HERE = Path(__file__).parent
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # Not "no-referrer": with it browsers send "Origin: null" for our own forms, which the check of the origin
+    # then refuses. No other host learns anything either way.
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+_LONGEST_FIELD = 400  # characters; a form token is about 60, nothing that is typed comes near
+
+
+@cache
+def environment() -> Environment:
+    """Jinja with the design system's macros, compiled once for the process.
+
+    Everything is escaped. ``ChainableUndefined`` is the macros' need.
+    """
+    own = FileSystemLoader(HERE / "templates")
+    env = Environment(
+        loader=ChoiceLoader([own, PackageLoader("nhsuk_frontend_jinja")]),
+        autoescape=True,
+        undefined=ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters.update(
+        clock_time=words.clock_time,
+        day=words.day,
+        duration=words.duration,
+        number=words.number,
+        sentence=words.sentence,
+    )
+    env.globals["role_names"] = words.ROLE_NAMES
+    return env
+
+
+class Web:
+    """One for each router: renders pages and knows who asks for them."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+        self._env = environment()
+
+    def session(self, request: Request) -> Session | None:
+        """Who is signed in, if anybody."""
+        return self.sessions.read(request.cookies)
+
+    def require(self, request: Request, *roles: Role) -> Session:
+        """The session, in one of ``roles`` (in any, if none is given). Raises SignInNeeded, RoleNeeded."""
+        session = self.session(request)
+        if session is None:
+            raise SignInNeeded(request.url.path)
+        if roles and session.who.role not in roles:
+            raise RoleNeeded(tuple(words.ROLE_NAMES[role] for role in roles))
+        return session
+
+    async def form(self, request: Request, session: Session | None) -> dict[str, str]:
+        """The fields of a form that this session's own page sent. Raises FormRefused otherwise.
+
+        ``session`` is None for the sign-in form only: nobody is signed in yet, so there is nothing to tie a
+        token to, and the origin alone is checked.
+        """
+        if not self.sessions.is_own_origin(request.headers):
+            raise FormRefused("origin")
+        async with request.form(max_files=0, max_fields=20) as sent:
+            fields = {k: v[:_LONGEST_FIELD] for k, v in sent.items() if not isinstance(v, UploadFile)}
+        if session is not None and not self.sessions.is_own_form(session, fields.get("token", "")):
+            raise FormRefused("token")
+        return fields
+
+    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        """The template as a page for whoever asks."""
+        session = self.session(request)
+        values["who"] = session.who if session else None
+        values["token"] = self.sessions.form_token(session) if session else ""
+        return HTMLResponse(self._env.get_template(template).render(values), status_code=status)
+
+    def refusal(self, request: Request, refused: Refused) -> Response:
+        """The page that says why not, and what to do."""
+        if isinstance(refused, SignInNeeded):
+            if "text/event-stream" in request.headers.get("accept", ""):
+                return PlainTextResponse("Sign in again.", status_code=refused.status)
+            if self.sessions.development_sign_in:
+                query = urlencode({"next": refused.back_to})
+                return RedirectResponse(f"/sign-in?{query}", status_code=303)
+        return self.page(request, "refused.html", refused.status, refused=refused)
+
+
+def route_class(web: Web) -> type[APIRoute]:
+    """Routes of this router turn ``Refused`` into its page, and every response carries the safe headers."""
+
+    class ConsoleRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            inner = super().get_route_handler()
+
+            async def handle(request: Request) -> Response:
+                try:
+                    response = await inner(request)
+                except Refused as refused:
+                    response = web.refusal(request, refused)
+                response.headers.update(HEADERS)
+                return response
+
+            return handle
+
+    return ConsoleRoute

@@ -1,0 +1,126 @@
+"""Codes and times in the words of the people who read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+from callrouter.handover import PlanNotice, Role
+
+LONDON = ZoneInfo("Europe/London")
+UNKNOWN = "not known"
+
+ROLE_NAMES = {
+    Role.HANDLER: "Call handler",
+    Role.CLINICIAN: "Clinician",
+    Role.AMBULANCE: "Ambulance",
+    Role.PUBLIC_HEALTH: "Public health",
+    Role.COMMISSIONER: "Commissioner",
+    Role.CLINICAL_SAFETY: "Clinical safety",
+    Role.INFORMATION_GOVERNANCE: "Information governance",
+    Role.ADMINISTRATOR: "Administrator",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A repeat outcome (safety.md section 4) in words; ``ask`` where the caller can settle a doubt."""
+
+    name: str
+    meaning: str
+    colour: str
+    ask: bool = False
+
+
+REPEATS = {
+    "RC": Repeat("Repeat caller", "Two or more earlier calls in the last 96 hours.", "red"),
+    "PRC": Repeat("Possible repeat caller", "Earlier calls may be this patient's.", "orange", ask=True),
+    "IIQ": Repeat("Not enough to tell", "Too little is known to look for earlier calls.", "yellow", ask=True),
+    "ER": Repeat("Could not be checked", "The look-up for earlier calls failed.", "yellow", ask=True),
+    "NRC": Repeat("Not a repeat caller", "No two earlier calls in the last 96 hours.", "grey"),
+}
+NOT_CHECKED = Repeat("Not checked", "Earlier calls were not looked for.", "yellow", ask=True)
+
+WITHOUT_PLAN = "Go on as you would without a plan."
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is said of plans before the check; ``checkable`` where there is one to open."""
+
+    title: str
+    text: str
+    checkable: bool
+
+
+def plan_notice(plan: PlanNotice) -> Notice:
+    """How many possible plans, never whose or what."""
+    if plan.outcome == "unavailable":
+        why = f" ({sentence(plan.reason).lower()})" if plan.reason else ""
+        text = f"Plans could not be looked up{why}. There may still be one. {WITHOUT_PLAN}"
+        return Notice("Plans are unavailable", text, checkable=False)
+    if plan.outcome == "none" or plan.count < 1:
+        return Notice("No plan found for this line", WITHOUT_PLAN, checkable=False)
+    one = plan.count == 1
+    title = "1 possible plan" if one else f"{plan.count} possible people on this line"
+    text = "It is closed until the date of birth is checked." if one else "Their plans are closed until then."
+    return Notice(title, text, checkable=True)
+
+
+def repeat(outcome: str) -> Repeat:
+    """The outcome in words; anything else than the five codes was not checked."""
+    return REPEATS.get(outcome, NOT_CHECKED)
+
+
+def number(e164: str | None) -> str:
+    """A number as people in the UK write it; unreadable ones as they came."""
+    if not e164:
+        return "Number withheld or not known"
+    try:
+        parsed = phonenumbers.parse(e164, "GB")
+    except phonenumbers.NumberParseException:
+        return e164
+    national = phonenumbers.PhoneNumberFormat.NATIONAL
+    elsewhere = phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(parsed, national if parsed.country_code == 44 else elsewhere)
+
+
+def sentence(code: str) -> str:
+    """An author's or a program's name for something as words: ``urgent_mental_health``."""
+    text = code.replace("_", " ").replace("-", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def clock_time(at: datetime | None) -> str:
+    """``09:41:07`` in London; a naive time is taken as UTC."""
+    if at is None:
+        return UNKNOWN
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return aware.astimezone(LONDON).strftime("%H:%M:%S")
+
+
+def day(on: date | None) -> str:
+    """``3 March 2026``."""
+    return UNKNOWN if on is None else f"{on.day} {on:%B %Y}"
+
+
+def duration(seconds: float | None) -> str:
+    """``1:07`` (minutes and seconds) or ``1:02:07``; whole seconds that have passed."""
+    if seconds is None:
+        return UNKNOWN
+    minutes, s = divmod(max(0, int(seconds)), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+
+
+def count(value: int | None) -> str:
+    """A count with thousands set apart; unknown in words, never as zero."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def share(part: int | None, whole: int | None) -> str:
+    """``94.6%``; nothing where it cannot be computed."""
+    return "" if part is None or not whole else f"{100 * part / whole:.1f}%"

@@ -1,0 +1,172 @@
+"""A small world for the console: figures that a test moves, and calls whose plans open by date of birth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from fastapi import FastAPI
+
+from alerts.model import Figures, MinutePoint, ScopeFigures
+from callrouter.errors import TooManyTries
+from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, TimelineRow
+from callrouter.view import CallView, Choice, RedFlag
+from console.routes import console_router, mount_static
+from console.session import Sessions
+
+NOON = datetime(2026, 2, 3, 12, 0, tzinfo=UTC)
+SECRET = "a-secret-of-the-tests-and-of-nothing-else"
+CONTEXT = "0123456789abcdef0123456789abcdef"
+BORN = date(1948, 5, 3)
+HANDLER_LINE = "Do not send home visits without ringing the daughter first."
+DETAIL = "Two admissions in March; lithium level to be checked."
+TRIES = 5
+
+
+@dataclass
+class SetClock:
+    """A clock that stands where a test puts it."""
+
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+
+def scope(name: str, title: str, **figures: Any) -> ScopeFigures:
+    """Figures of one provider on a lively day; ``figures`` replaces some."""
+    usual: dict[str, Any] = {
+        "waiting": 2, "longest_wait_s": 41.0, "offered": 512, "answered": 470,
+        "answered_within_60": 449, "abandoned": 13, "in_progress": 6,
+    }  # fmt: skip
+    return ScopeFigures(scope=name, name=title, **{**usual, **figures})
+
+
+def lively_figures() -> Figures:
+    """Four providers, one of them with a wait over 60 s and one without calls."""
+    providers = (
+        scope("north_west", "North West London"),
+        scope("south_east", "South East London", waiting=7, longest_wait_s=127.4, abandoned=31),
+        scope("north_central", "North Central London", waiting=0, longest_wait_s=0.0, offered=1204),
+        scope(
+            "clinical", "London clinical assessment service", waiting=0, longest_wait_s=0.0,
+            offered=0, answered=0, answered_within_60=0, abandoned=0, in_progress=0,
+        ),
+    )  # fmt: skip
+    total = scope(
+        "total", "Whole service", waiting=9, longest_wait_s=127.4, offered=2148, answered=1937,
+        answered_within_60=1833, abandoned=57, deflected=96, left_in_message=22, in_progress=31, answer_unknown=5,
+    )  # fmt: skip
+    return Figures(NOON, total, providers)
+
+
+def lively_minutes() -> tuple[MinutePoint, ...]:
+    """Half an hour with a peak in its middle."""
+    start = NOON - timedelta(minutes=29)
+    return tuple(
+        MinutePoint(
+            start + timedelta(minutes=n), 12 + (n * 7) % 9, 10 + (n * 5) % 8, 20.0 + 4.5 * (n - abs(15 - n))
+        )
+        for n in range(30)
+    )
+
+
+@dataclass
+class SetBoard:
+    """A live board whose figures a test replaces."""
+
+    now: Figures | None = field(default_factory=lively_figures)
+    points: tuple[MinutePoint, ...] = field(default_factory=lively_minutes)
+
+    def figures(self) -> Figures | None:
+        return self.now
+
+    def minutes(self, count: int) -> tuple[MinutePoint, ...]:
+        return self.points[-count:]
+
+    def set_total(self, **figures: Any) -> None:
+        """Change figures of the whole service."""
+        assert self.now is not None
+        self.now = replace(self.now, total=replace(self.now.total, **figures))
+
+
+def call_page(**changes: Any) -> CallPage:
+    """A caller who chose mental health and has one possible plan."""
+    view = CallView(
+        call_ref="call-1", context=CONTEXT, network="sip", number="+447700900123", cli_class="present",
+        offered_at=NOON - timedelta(seconds=95), answered_at=NOON, provider="north_west", service="clinical",
+        band="urgent", choices=(Choice(NOON - timedelta(seconds=80), "menu", "mental_health", "key"),),
+        red_flags=(RedFlag(NOON - timedelta(seconds=70), "breathing", "can't get my breath"),),
+    )  # fmt: skip
+    rows = (
+        TimelineRow(NOON - timedelta(seconds=95), "Call arrived"),
+        TimelineRow(NOON - timedelta(seconds=80), "Pressed 2: mental health"),
+        TimelineRow(NOON - timedelta(seconds=60), "Put through to North West London"),
+        TimelineRow(NOON, "Answered"),
+    )
+    page = CallPage(replace(view, **changes.pop("call", {})), PlanNotice("candidates", "", 1), "PRC", rows)
+    return replace(page, **changes)
+
+
+def plan(**changes: Any) -> OpenedPlan:
+    """A crisis plan whose review is overdue."""
+    crisis = OpenedPlan(
+        person="Margaret Example", kind="mental_health_crisis_plan", source="Universal Care Plan",
+        author_org="Northgate Trust", valid_from=date(2024, 3, 11), review_by=date(2025, 3, 11), stale=True,
+        handler_line=HANDLER_LINE, detail=DETAIL,
+    )  # fmt: skip
+    return replace(crisis, **changes)
+
+
+@dataclass
+class Desk:
+    """The hand-over: one call, its plans by date of birth, and a record of every view and try."""
+
+    page_of_call: CallPage = field(default_factory=call_page)
+    plans: Mapping[date, tuple[OpenedPlan, ...]] = field(default_factory=lambda: {BORN: (plan(),)})
+    views: list[SignedIn] = field(default_factory=list)
+    tries: list[tuple[date, SignedIn]] = field(default_factory=list)
+
+    async def page(self, context: str, who: SignedIn) -> CallPage | None:
+        if context != self.page_of_call.call.context:
+            return None
+        self.views.append(who)
+        return self.page_of_call
+
+    async def check_birth_date(self, context: str, born: date, who: SignedIn) -> tuple[OpenedPlan, ...]:
+        if len(self.tries) >= TRIES:
+            raise TooManyTries
+        self.tries.append((born, who))
+        return self.plans.get(born, ())
+
+
+@dataclass
+class World:
+    """The console over these ports, as the wiring would mount it."""
+
+    clock: SetClock = field(default_factory=SetClock)
+    board: SetBoard = field(default_factory=SetBoard)
+    desk: Desk = field(default_factory=Desk)
+    production: bool = False
+    open_wallboard: bool = False
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(
+            SECRET, clock=self.clock, production=self.production, development_sign_in=not self.production
+        )
+
+    def app(self) -> FastAPI:
+        """A fresh application."""
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        router = console_router(
+            figures=self.board, pages=self.desk, sessions=self.sessions, clock=self.clock,
+            open_wallboard=self.open_wallboard,
+        )  # fmt: skip
+        app.include_router(router)
+        mount_static(app)
+        return app
