@@ -1,0 +1,386 @@
+"""The dialplan's promises, on a real Asterisk with real SIP: whoever dies, the caller goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from adapters.asterisk.ari import AriEvent
+from infra.asterisk.instance import Asterisk
+from tests.integration.conftest_asterisk import (  # noqa: F401
+    LEASE,
+    Line,
+    Worker,
+    asterisk,
+    fresh_context,
+    line,
+)
+
+# Ten seconds of core sounds: longer than several leases.
+LONG_PROMPT = ["sound:please-try-call-later", "sound:sorry-youre-having-problems", "sound:all-circuits-busy-now"] * 3
+
+
+def named(name: str) -> object:
+    return lambda event: event.type == "ChannelUserevent" and event.body["eventname"] == name
+
+
+def dial_says(status: str) -> object:
+    return lambda event: event.type == "Dial" and event.body["dialstatus"] == status
+
+
+async def test_one_of_two_workers_gets_the_call(line: Line) -> None:
+    async with line.worker() as one, line.worker() as other:
+        line.call()
+        await one.wait(lambda e: e.type == "CallBroadcast")
+        await other.wait(lambda e: e.type == "CallBroadcast")
+        winner, loser = (one, other) if await _owns(one) else (other, one)
+        channel = await winner.own()
+        await _until(lambda: loser.refused == 1)
+        assert not await _owns(loser)
+        assert channel.variables["CALL_REF"].isalnum()
+        assert len(channel.variables["CALL_REF"]) == 32
+
+
+async def test_what_a_worker_learns_from_the_invite(line: Line) -> None:
+    async with line.worker() as worker:
+        caller, _ = line.call(
+            headers={
+                # Text that would be code if the dialplan ever evaluated it.
+                "P-Asserted-Identity": '"A, (b} ${EXTEN}" <sip:+442079460000@carrier.example>',
+                "Diversion": "<sip:+442079460123@gp.example>;reason=unconditional",
+                "Privacy": "none",
+            }
+        )
+        facts = (await worker.own()).variables
+        invite = caller.messages[0]
+    assert facts["CLI"] == "+447700900123"
+    assert facts["PAI"] == '"A, (b} ${EXTEN}" <sip:+442079460000@carrier.example>'
+    assert facts["DIVERSION"] == "<sip:+442079460123@gp.example>;reason=unconditional"
+    assert facts["PRIVACY"] == "none"
+    assert facts["SIP_CALL_ID"] == invite.header("Call-ID")
+    assert f"tag={facts['FROM_TAG']}" in (invite.header("From") or "")
+    assert (facts["DIALLED"], facts["EPOCHNO"], facts["STAGE"], facts["DIALNO"]) == ("111", "1", "new", "0")
+
+
+@pytest.mark.parametrize("failure", ["hung", "killed"])
+async def test_the_lease_brings_the_caller_to_another_worker(line: Line, failure: str) -> None:
+    async with line.worker() as first, line.worker(claims=False) as second:
+        caller, ear = line.call()
+        channel = await first.own()
+        await first.ari.answer(channel.id)
+        await asyncio.to_thread(caller.wait_answered)
+        await first.ari.play(channel.id, f"{channel.id}-long", LONG_PROMPT)
+        assert await asyncio.to_thread(ear.wait_heard, 10)
+        second.claims = True
+        failed_at = time.monotonic()
+        if failure == "hung":
+            first.hang()
+        else:
+            await first.kill()
+        taken = await second.own(epoch=2)
+        assert time.monotonic() - failed_at < LEASE + 0.5
+        await second.ari.play(taken.id, f"{taken.id}-again", LONG_PROMPT)
+        assert await asyncio.to_thread(ear.wait_heard, 20)
+        assert taken.variables["CALL_REF"] == channel.variables["CALL_REF"]
+        if failure == "hung":
+            await first.wait(lambda e: e.type == "StasisEnd")
+        # The caller hears a cut of a few packets at the most, and no new call.
+        assert ear.longest_gap(since=failed_at) < 0.2
+        assert len({packet.source for packet in ear.heard}) == 1
+
+
+async def test_no_worker_left_means_the_default_service(line: Line) -> None:
+    async with line.worker() as worker:
+        caller, _ = line.call()
+        channel = await worker.own()
+        await worker.kill()
+    gone_at = time.monotonic()
+    await asyncio.to_thread(line.invite, "default", channel.variables["CALL_REF"])
+    assert time.monotonic() - gone_at < LEASE + 1.0
+    await asyncio.to_thread(caller.wait_answered)
+
+
+async def test_nobody_connected_rings_the_default_service_before_any_answer(line: Line) -> None:
+    started, default = time.monotonic(), line.providers["default"]
+    before = len(default.received("INVITE"))
+    caller, ear = line.call()
+    await asyncio.to_thread(default.wait_called, count=before + 1)
+    await asyncio.to_thread(caller.wait_answered)
+    # Half a second for a claim, and the provider's own ringing: had we answered, it would be sooner.
+    assert time.monotonic() - started > 0.5 + 0.25
+    assert await asyncio.to_thread(ear.wait_heard, 20)
+
+
+async def test_renewing_is_not_held_up_by_a_prompt(line: Line) -> None:
+    async with line.worker() as worker:
+        caller, _ = line.call()
+        channel = await worker.own()
+        await worker.ari.answer(channel.id)
+        await asyncio.to_thread(caller.wait_answered)
+        await worker.ari.play(channel.id, f"{channel.id}-long", LONG_PROMPT)
+        slowest = 0.0
+        for _ in range(20):
+            before = time.monotonic()
+            await worker.ari.renew_lease(channel.name, LEASE)
+            slowest = max(slowest, time.monotonic() - before)
+            await asyncio.sleep(LEASE * 1.25 / 20)
+        assert slowest < 0.1
+        assert not [each for each in worker.seen if each.type == "StasisEnd"]
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["e1-end", "e1-fallback", "e1-to-" + "a" * 32 + "-north"],
+)
+async def test_a_stale_owner_moves_nobody(line: Line, order: str) -> None:
+    async with line.worker() as stale, line.worker(claims=False) as owner:
+        line.call()
+        channel = await stale.own()
+        owner.claims = True
+        stale.hang()
+        await owner.own(epoch=2)
+        # ARI refuses nobody; the dialplan does.
+        await stale.say(channel, order)
+        again = await owner.own(epoch=3, within=1.0)
+        assert again.id == channel.id
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["e1-sing", "e1-to-short-north", "e1-to-" + "A" * 32 + "-north", "e1-to-" + "a" * 32 + "-No", "nonsense", "e1"],
+)
+async def test_nonsense_from_the_owner_is_broadcast_again(line: Line, order: str) -> None:
+    async with line.worker() as worker:
+        line.call()
+        channel = await worker.own()
+        await worker.say(channel, order)
+        assert (await worker.own(epoch=2, within=1.0)).id == channel.id
+
+
+async def test_too_many_owners_without_a_result_ring_the_default_service(line: Line) -> None:
+    with _global(line.asterisk, "ROUNDS", "2", usually="20"):
+        async with line.worker() as worker:
+            line.call()
+            channel = await worker.own()
+            await worker.say(channel, "e1-sing")
+            await worker.own(epoch=2)
+            await worker.say(channel, "e2-sing")
+            await asyncio.to_thread(line.invite, "default", channel.variables["CALL_REF"])
+
+
+async def test_a_talk_with_a_provider_ended_by_the_caller(line: Line) -> None:
+    context = fresh_context()
+    async with line.worker() as worker:
+        caller, ear = line.call(headers={"P-Asserted-Identity": "<sip:+442079460000@carrier.example>"})
+        channel = await worker.own()
+        await worker.ari.answer(channel.id)
+        await asyncio.to_thread(caller.wait_answered)
+        await worker.say(channel, f"e1-to-{context}-north")
+        invite = await asyncio.to_thread(line.invite, "north", context)
+        assert "+447700900123" in (invite.header("From") or "")
+        assert invite.header("P-Asserted-Identity") == "<sip:+442079460000@carrier.example>"
+        await worker.wait(dial_says("RINGING"))
+        await worker.wait(dial_says("ANSWER"))
+        assert await asyncio.to_thread(ear.wait_heard, 20)
+        assert await asyncio.to_thread(line.ears["north"].wait_heard, 20)
+        caller.hang_up()
+        ended = await worker.wait(named("talk_ended"))
+    told = ended.body["userevent"]
+    row = line.ended(channel.variables["CALL_REF"])
+    assert (row["event"], row["by"], row["target"], row["context"]) == ("talk_ended", "caller", "north", context)
+    assert {name: told[name] for name in row if name != "event"} == {k: v for k, v in row.items() if k != "event"}
+
+
+async def test_a_talk_outlives_its_worker(line: Line) -> None:
+    context = fresh_context()
+    async with line.worker() as worker:
+        caller, ear = line.call()
+        channel = await worker.own()
+        await worker.say(channel, f"e1-to-{context}-north")
+        await worker.wait(dial_says("ANSWER"))
+    await asyncio.to_thread(caller.wait_answered)
+    await asyncio.to_thread(line.invite, "north", context)
+    # Longer than a lease: none is running.
+    assert await asyncio.to_thread(ear.wait_heard, int((LEASE + 0.5) / 0.02))
+    caller.hang_up()
+    await asyncio.to_thread(caller.wait_ended)
+    await _until(lambda: line.ended(channel.variables["CALL_REF"]) != {})
+    assert line.ended(channel.variables["CALL_REF"])["by"] == "caller"
+
+
+async def test_a_talk_ended_by_the_provider_ends_the_call(line: Line) -> None:
+    async with line.worker() as worker:
+        caller, _ = line.call()
+        channel = await worker.own()
+        await worker.say(channel, f"e1-to-{fresh_context()}-short")
+        ended = await worker.wait(named("talk_ended"))
+        assert await asyncio.to_thread(caller.wait_ended) == 0
+    assert ended.body["userevent"]["by"] == "provider"
+    assert line.ended(channel.variables["CALL_REF"])["by"] == "provider"
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "sip"),
+    [("busy", "BUSY", "486"), ("silent", "NOANSWER", None), ("unheard-of", "CHANUNAVAIL", None)],
+)
+async def test_a_dial_without_a_talk_comes_back(line: Line, target: str, status: str, sip: str | None) -> None:
+    context = fresh_context()
+    async with line.worker() as worker:
+        line.call()
+        channel = await worker.own()
+        await worker.say(channel, f"e1-to-{context}-{target}")
+        facts = (await worker.own(epoch=2)).variables
+        assert (facts["STAGE"], facts["DIALSTATUS"], facts["TARGET"]) == ("returned", status, target)
+        assert (facts["DIALNO"], facts["CONTEXT_ID"], facts.get("LEG_SIP")) == ("1", context, sip)
+        # And the next one is tried by the same owner, with a new epoch.
+        await worker.say(channel, f"e2-to-{fresh_context()}-north")
+        await worker.wait(dial_says("ANSWER"))
+
+
+async def test_an_owner_may_end_the_call(line: Line) -> None:
+    async with line.worker() as worker:
+        caller, _ = line.call()
+        channel = await worker.own()
+        await worker.ari.answer(channel.id)
+        await asyncio.to_thread(caller.wait_answered)
+        await worker.say(channel, "e1-end")
+        ended = await worker.wait(named("call_ended"))
+        assert await asyncio.to_thread(caller.wait_ended) == 0
+    assert ended.body["userevent"]["by"] == "us"
+
+
+async def test_an_owner_may_ask_for_the_default_service(line: Line) -> None:
+    async with line.worker() as worker:
+        line.call()
+        channel = await worker.own()
+        await worker.say(channel, "e1-fallback")
+        await asyncio.to_thread(line.invite, "default", channel.variables["CALL_REF"])
+
+
+@pytest.mark.parametrize("when", ["before the answer", "after the answer"])
+async def test_a_caller_who_hangs_up_is_told_from_a_lost_lease(line: Line, when: str) -> None:
+    async with line.worker() as worker:
+        caller, _ = line.call()
+        channel = await worker.own()
+        if when == "after the answer":
+            await worker.ari.answer(channel.id)
+            await asyncio.to_thread(caller.wait_answered)
+        caller.hang_up()
+        ended = await worker.wait(named("call_ended"))
+    assert ended.body["userevent"]["by"] == "caller"
+    # A worker that loses a call to another sees StasisEnd alone.
+    kinds = [each.type for each in worker.seen]
+    assert kinds.index("ChannelHangupRequest") < kinds.index("StasisEnd")
+    assert line.ended(channel.variables["CALL_REF"])["by"] == "caller"
+
+
+@pytest.mark.parametrize("how", ["rfc4733", "info", "info without telephone-event in the offer"])
+async def test_keys_arrive_while_a_prompt_plays(line: Line, how: str) -> None:
+    by_info = [(0.4, "4"), (0.2, "4"), (0.2, "#")]
+    async with line.worker() as worker:
+        if how == "rfc4733":
+            caller, ear = line.call()
+        else:
+            caller, ear = line.call(keys_by_info=by_info, rfc4733="without" not in how)
+        channel = await worker.own()
+        await worker.ari.answer(channel.id)
+        await worker.ari.play(channel.id, f"{channel.id}-long", LONG_PROMPT)
+        await asyncio.to_thread(caller.wait_answered)
+        if how == "rfc4733":
+            ear.press("44#")
+        await worker.wait(lambda e: e.type == "ChannelDtmfReceived" and e.body["digit"] == "#")
+    assert _keys(worker) == "44#"
+
+
+async def test_a_stopped_prompt_says_so_once(line: Line) -> None:
+    async with line.worker() as worker:
+        caller, ear = line.call()
+        channel = await worker.own()
+        await worker.ari.answer(channel.id)
+        await asyncio.to_thread(caller.wait_answered)
+        playback = f"{channel.id}-long"
+        await worker.ari.play(channel.id, playback, LONG_PROMPT)
+        assert await asyncio.to_thread(ear.wait_heard, 10)
+        await worker.ari.stop_playback(playback)
+        finished = await worker.wait(lambda e: e.type == "PlaybackFinished")
+        assert finished.body["playback"]["id"] == playback
+        await worker.ari.start_moh(channel.id)
+        assert await asyncio.to_thread(ear.wait_heard, 20)
+        await worker.ari.stop_moh(channel.id)
+    assert len([each for each in worker.seen if each.type == "PlaybackFinished"]) == 1
+
+
+async def test_our_own_call_coming_back_is_refused(line: Line) -> None:
+    async with line.worker() as worker:
+        caller, _ = line.call(refused_with=482, headers={"User-to-User": f"{fresh_context()};encoding=hex"})
+        assert await asyncio.to_thread(caller.wait_ended) == 0
+        assert not worker.seen or all(each.type != "CallBroadcast" for each in worker.seen)
+
+
+@pytest.mark.parametrize("dialled", ["999", "112"])
+async def test_999_is_never_queued_and_never_shed(line: Line, dialled: str) -> None:
+    with _global(line.asterisk, "CAPACITY", "0", usually="200"):
+        async with line.worker() as worker:
+            before = len(line.providers["north"].received("INVITE"))
+            caller, _ = line.call(dial=dialled)
+            await asyncio.to_thread(caller.wait_answered)
+            assert all(each.type != "CallBroadcast" for each in worker.seen)
+    invite = line.providers["north"].wait_received("INVITE", count=before + 1)
+    assert invite.start.startswith(f"INVITE sip:{dialled}@")
+
+
+async def test_a_call_over_capacity_rings_the_default_service_at_once(line: Line) -> None:
+    with _global(line.asterisk, "CAPACITY", "0", usually="200"):
+        async with line.worker() as worker:
+            started = time.monotonic()
+            caller, _ = line.call()
+            await asyncio.to_thread(caller.wait_answered)
+            assert time.monotonic() - started < 0.3 + 0.5
+            assert all(each.type != "CallBroadcast" for each in worker.seen)
+
+
+async def test_a_withheld_identity_is_kept_from_a_provider_not_trusted_with_it(line: Line) -> None:
+    context = fresh_context()
+    async with line.worker() as worker:
+        line.call(headers={"P-Asserted-Identity": "<sip:+442079460000@carrier.example>", "Privacy": "id"})
+        channel = await worker.own()
+        await worker.say(channel, f"e1-to-{context}-north")
+        invite = await asyncio.to_thread(line.invite, "north", context)
+    assert channel.variables["PAI"] == "<sip:+442079460000@carrier.example>"
+    assert invite.header("P-Asserted-Identity") is None
+    assert "anonymous" in (invite.header("From") or "")
+    assert invite.header("Privacy") == "id"
+
+
+def _keys(worker: Worker) -> str:
+    return "".join(each.body["digit"] for each in worker.seen if each.type == "ChannelDtmfReceived")
+
+
+async def _owns(worker: Worker) -> bool:
+    def started(event: AriEvent) -> bool:
+        return event.type == "StasisStart"
+
+    try:
+        await worker.wait(started, within=0.5)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _until(true: object, within: float = 3.0) -> None:
+    async with asyncio.timeout(within):
+        while not true():  # type: ignore[operator]
+            await asyncio.sleep(0.01)
+
+
+@contextmanager
+def _global(asterisk: Asterisk, name: str, value: str, *, usually: str) -> Iterator[None]:
+    asterisk.cli(f"dialplan set global {name} {value}")
+    try:
+        yield
+    finally:
+        asterisk.cli(f"dialplan set global {name} {usually}")
