@@ -98,7 +98,7 @@ def load_rules(path: Path, providers: Collection[str]) -> tuple[Rule, ...]:
     except YamlFileError as error:
         raise RulesError(str(error)) from error
     except ValidationError as error:
-        raise RulesError("\n".join(_told(file, each) for each in error.errors(include_url=False))) from error
+        raise RulesError("\n".join(_told_all(file, error))) from error
     if defects := list(_cross_checked(file, data, providers)):
         raise RulesError("\n".join(defects))
     return tuple(each.rule(data.link) for each in data.alerts)
@@ -122,16 +122,25 @@ _PLAIN = {
 
 _FORMS = {
     "name": "must be a name of a to z, 0 to 9 and hyphens",
-    "email": "is not an e-mail address",
-    "webhook": "is not an http or https address",
+    "who.email": "is not an e-mail address",
+    "who.webhook": "is not an http or https address",
     "link": "is not an http or https address",
 }
+
+
+def _told_all(file: YamlFile, error: ValidationError) -> Iterator[str]:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    inside = {each["loc"][:depth] for each in found for depth in range(len(each["loc"]))}
+    for each in found:
+        if each["loc"] not in inside:  # a list is also told to be too short for each of its defective items
+            yield _told(file, each)
 
 
 def _told(file: YamlFile, error: Any) -> str:
     cause = _PLAIN.get(error["type"], error["msg"].removeprefix("Value error, "))
     if error["type"] == "string_pattern_mismatch":
-        cause = _FORMS.get(error["loc"][-1], "must be one line of text")
+        key = ".".join(str(part) for part in error["loc"] if not isinstance(part, int))
+        cause = _FORMS.get(key.removeprefix("alerts."), "must be one line of text")
     return _line(file, tuple(str(part) for part in error["loc"]), cause[0].lower() + cause[1:])
 
 

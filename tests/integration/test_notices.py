@@ -1,0 +1,346 @@
+"""Notices over real sockets: an SMTP relay and an HTTP receiver on loopback, sound and failing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import ssl
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from aiosmtpd.smtp import SMTP
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from adapters.notify.smtp import SmtpNotifier, SmtpSettings
+from adapters.notify.webhook import WebhookNotifier, WebhookSettings
+from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures
+from alerts.ports import NoticeFailed
+from alerts.service import AlertService
+from alerts.store import AlertStore, metadata
+from infra.sql import connect_database
+
+AT = datetime(2025, 6, 2, 11, 0, tzinfo=UTC)
+SECRET = "a secret of this test, and long enough"
+DUTY = "duty.manager@example.nhs.invalid"
+
+NOTICE = Notice(
+    id="longest-wait.20250602T110000.000000Z.fired", kind="fired", rule="longest-wait", severity="critical",
+    what="Callers wait too long", where="King's 111", metric="longest_wait_s", since=AT, at=AT, value=200.0,
+    worst=200.0, threshold=180.0, clear_below=120.0, usually_helps="More handlers.",
+    link="http://localhost/wallboard", recipient=Recipient("Duty manager", "email", DUTY),
+)  # fmt: skip
+
+
+class HandClock:
+    """Time that the test moves."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> datetime:
+        return AT + timedelta(seconds=self.passed)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+
+@dataclass
+class Relay:
+    """What the SMTP server took, and how it answers a message."""
+
+    port: int = 0
+    answer: str = "250 taken"
+    refuse_recipient: bool = False
+    mails: list[Message] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802 - the library's name
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.refuse_recipient:
+            return "550 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 known"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if self.answer.startswith("250"):
+            self.mails.append(message_from_bytes(envelope.content))
+            self.encrypted.append(session.ssl is not None)
+        return self.answer
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A self-signed certificate for 127.0.0.1."""
+
+    path: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.path, self.key)
+        return context
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    )
+    return Certificate(folder / "cert.pem", folder / "key.pem")
+
+
+async def serve_smtp(relay: Relay, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+    def connected() -> SMTP:
+        return SMTP(relay, hostname="relay", tls_context=tls, require_starttls=tls is not None)
+
+    server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)
+    relay.port = server.sockets[0].getsockname()[1]
+    return server
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    relay = Relay()
+    async with await serve_smtp(relay):
+        yield relay
+
+
+@pytest.fixture
+async def tls_relay(certificate: Certificate) -> AsyncIterator[Relay]:
+    relay = Relay()
+    async with await serve_smtp(relay, certificate.context()):
+        yield relay
+
+
+@pytest.fixture
+async def mute_port() -> AsyncIterator[int]:
+    """A server that accepts and never says a word."""
+    writers = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    for writer in writers:
+        writer.close()
+    server.close()
+
+
+@dataclass
+class Receiver:
+    """What the HTTP server was sent, and how it answers."""
+
+    url: str = ""
+    status: int = 204
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    got = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            got.requests.append(({k.lower(): v for k, v in self.headers.items()}, content))
+            self.send_response(got.status)
+            if got.status == 302:
+                self.send_header("Location", got.url)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing on the terminal."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        got.url = f"http://127.0.0.1:{server.server_address[1]}/notices"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield got
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        return int(server.server_address[1])
+
+
+def mail(port: int, **changed: Any) -> SmtpNotifier:
+    plain = SmtpSettings(host="127.0.0.1", port=port, sender="alerts@example.nhs.invalid", starttls=False)
+    return SmtpNotifier(replace(plain, **changed))
+
+
+def hook(timeout_s: float = 10.0) -> WebhookNotifier:
+    return WebhookNotifier(WebhookSettings(secret=SECRET, timeout_s=timeout_s), HandClock())
+
+
+def to(url: str) -> Notice:
+    return replace(NOTICE, recipient=Recipient("Control room screen", "webhook", url))
+
+
+async def test_a_mail_reaches_the_named_person(relay: Relay) -> None:
+    await mail(relay.port).send(NOTICE)
+    (got,) = relay.mails
+    assert got["To"] == DUTY
+    assert got["Subject"] == "[CRITICAL] Callers wait too long: King's 111, 3 min 20 s"
+    assert got["Message-ID"] == f"<{NOTICE.id}@callrouter.invalid>"
+    assert got["Auto-Submitted"] == "auto-generated"
+    text = got.get_payload(decode=True)
+    assert isinstance(text, bytes)
+    assert b"What usually helps: More handlers." in text
+    assert b"Look here: http://localhost/wallboard" in text
+
+
+async def test_with_starttls_the_mail_is_encrypted(tls_relay: Relay, certificate: Certificate) -> None:
+    await mail(tls_relay.port, starttls=True, ca_file=certificate.path).send(NOTICE)
+    assert tls_relay.encrypted == [True]
+
+
+async def test_a_relay_with_an_unknown_certificate_gets_nothing(tls_relay: Relay) -> None:
+    with pytest.raises(NoticeFailed):
+        await mail(tls_relay.port, starttls=True).send(NOTICE)
+    assert tls_relay.mails == []
+
+
+async def test_a_relay_without_starttls_gets_nothing_in_clear(relay: Relay) -> None:
+    with pytest.raises(NoticeFailed):
+        await mail(relay.port, starttls=True).send(NOTICE)
+    assert relay.mails == []
+
+
+def test_a_password_is_never_sent_in_clear() -> None:
+    with pytest.raises(ValueError, match="starttls"):
+        SmtpSettings(host="relay", port=25, sender="a@b", starttls=False, username="u", password="p")
+
+
+@pytest.mark.parametrize(
+    ("answer", "refuse_recipient", "error_id"),
+    [
+        ("451 try later", False, "smtp_refused_451"),
+        ("554 no", False, "smtp_refused_554"),
+        ("250 taken", True, "smtp_recipient_refused"),
+    ],
+)
+async def test_a_relay_that_refuses_is_told_by_its_code_without_an_address(
+    relay: Relay, answer: str, refuse_recipient: bool, error_id: str
+) -> None:
+    relay.answer, relay.refuse_recipient = answer, refuse_recipient
+    with pytest.raises(NoticeFailed) as failed:
+        await mail(relay.port).send(NOTICE)
+    assert (failed.value.error_id, str(failed.value)) == (error_id, error_id)
+
+
+async def test_a_relay_that_is_not_there(closed_port: int) -> None:
+    with pytest.raises(NoticeFailed, match="smtp_unreachable"):
+        await mail(closed_port).send(NOTICE)
+
+
+async def test_a_relay_that_says_nothing(mute_port: int) -> None:
+    with pytest.raises(NoticeFailed, match="smtp_timed_out"):
+        await mail(mute_port, timeout_s=0.05).send(NOTICE)
+
+
+async def test_a_webhook_gets_signed_json(receiver: Receiver) -> None:
+    await hook().send(to(receiver.url))
+    ((headers, content),) = receiver.requests
+    signed = headers["x-callrouter-timestamp"].encode() + b"." + content
+    expected = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+    assert headers["x-callrouter-signature"] == f"sha256={expected}"
+    assert headers["x-callrouter-timestamp"] == str(int(AT.timestamp()))
+    assert headers["x-callrouter-notice"] == NOTICE.id
+    data = json.loads(content)
+    assert (data["kind"], data["where"], data["value"]) == ("fired", "King's 111", 200.0)
+    assert (data["since"], data["recipient"]) == ("2025-06-02T11:00:00+00:00", "Control room screen")
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+async def test_any_answer_but_2xx_is_a_failure(receiver: Receiver, status: int) -> None:
+    receiver.status = status
+    with pytest.raises(NoticeFailed, match=f"webhook_refused_{status}"):
+        await hook().send(to(receiver.url))
+    assert len(receiver.requests) == 1
+
+
+async def test_a_receiver_that_is_not_there(closed_port: int) -> None:
+    with pytest.raises(NoticeFailed, match="webhook_unreachable"):
+        await hook().send(to(f"http://127.0.0.1:{closed_port}/"))
+
+
+async def test_a_receiver_that_says_nothing(mute_port: int) -> None:
+    with pytest.raises(NoticeFailed, match="webhook_timed_out"):
+        await hook(timeout_s=0.05).send(to(f"http://127.0.0.1:{mute_port}/"))
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(ValueError, match="32"):
+        WebhookSettings(secret="short")
+
+
+async def test_a_broken_relay_neither_stops_the_webhook_nor_goes_unlogged(
+    relay: Relay, receiver: Receiver, tmp_path: Path
+) -> None:
+    """From figures to both channels: the relay refuses until it is given up, and then works for the end."""
+    rule = Rule(
+        name="longest-wait", title="Callers wait too long", metric="longest_wait_s", provider=None,
+        threshold=180, clear_below=120, for_s=30, severity="critical", usually_helps="More handlers.",
+        source="a test", link="http://localhost/wallboard",
+        who=(NOTICE.recipient, Recipient("Control room screen", "webhook", receiver.url)),
+    )  # fmt: skip
+    clock = HandClock()
+    wait_s = 200.0
+
+    def figures() -> Figures:
+        return Figures(clock.now(), ScopeFigures(scope="total", name="All", longest_wait_s=wait_s), ())
+
+    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/alerts.db")
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    channels = {"email": mail(relay.port), "webhook": hook()}
+    service = AlertService([rule], figures, channels, AlertStore(engine), clock)
+    relay.answer = "451 try later"
+    with structlog.testing.capture_logs() as logs:
+        for clock.passed in range(0, 200, 2):
+            await service.tick()
+        wait_s, relay.answer = 0.0, "250 taken"
+        await service.tick()
+    await engine.dispose()
+    assert [json.loads(content)["kind"] for _, content in receiver.requests] == ["fired", "cleared"]
+    assert [got["Subject"][:9] for got in relay.mails] == ["[CLEARED]"]
+    assert [each["error_id"] for each in logs if each["event"] == "notice_failed"] == ["smtp_refused_451"]

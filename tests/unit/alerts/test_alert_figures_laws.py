@@ -1,0 +1,117 @@
+"""Laws of the figures, for any calls in any order of arrival."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from alert_calls import NOON, Told
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.kpi import LiveFigures
+from alerts.model import ScopeFigures
+from callrouter import events as ev
+from infra.bus import Entry
+
+PROVIDERS = {"kings": "King's 111", "thames": "Thames 111"}
+NOW = NOON + timedelta(minutes=60)
+
+
+@st.composite
+def calls(draw: st.DrawFn, ref: str) -> list[Entry]:
+    """A call as its journal could tell it, up to any point of its life."""
+    call = Told(ref, NOON + timedelta(seconds=draw(st.integers(-600, 600)))).offered(0)
+    at = 0.0
+
+    def later() -> float:
+        nonlocal at
+        at += draw(st.sampled_from([0.0, 0.5, 20.0, 60.0, 61.0]))
+        return at
+
+    if draw(st.booleans()):
+        call.at(later(), ev.MessageHeard(node="flu", marker="pharmacy"))
+    if draw(st.booleans()):
+        call.queued(later())
+    evidence = None
+    for provider in draw(st.lists(st.sampled_from(["kings", "thames"]), max_size=3)):
+        call.leg(later(), provider)
+        outcome = draw(st.sampled_from(["failed", "agent", "switch", "open"]))
+        if outcome == "failed":
+            call.failed(later(), provider)
+            continue
+        if outcome != "open":
+            evidence = outcome
+            call.answered(later(), provider, outcome)
+            if draw(st.booleans()):
+                call.opened(later(), draw(st.sampled_from(["handler", "commissioner"])))
+            if draw(st.booleans()):
+                call.talk_ended(later(), provider)
+        break
+    if draw(st.booleans()):
+        ends = ["answered", "answer_unknown"] if evidence else [*ev.END_CLASSES[2:]]
+        call.ended(later(), draw(st.sampled_from([*ends, "dropped_by_us"])))
+    return call.entries
+
+
+@st.composite
+def days(draw: st.DrawFn) -> tuple[list[Entry], list[Entry]]:
+    """Some calls in order, and the same entries as a stream may bring them: reordered, some of them twice."""
+    count = draw(st.integers(1, 5))
+    entries = [entry for n in range(count) for entry in draw(calls(f"call-{n}"))]
+    again = draw(st.lists(st.sampled_from(entries), max_size=5))
+    return entries, draw(st.permutations(entries + again))
+
+
+def end_classes(total: ScopeFigures) -> int:
+    return total.in_progress + sum(int(getattr(total, each)) for each in ev.END_CLASSES)
+
+
+@given(days())
+def test_calls_received_are_the_sum_of_their_end_classes_at_every_moment(
+    day: tuple[list[Entry], list[Entry]],
+) -> None:
+    """safety.md section 8: "A01 = their sum, always"."""
+    live = LiveFigures(PROVIDERS)
+    seen = set()
+    for entry in day[1]:
+        live.apply(entry)
+        seen |= {entry.call_ref} if entry.kind == "offered" else set()
+        total = live.figures(NOW).total
+        assert total.offered == end_classes(total) == len(seen)
+
+
+@given(days())
+def test_the_order_of_arrival_and_repeats_change_nothing(day: tuple[list[Entry], list[Entry]]) -> None:
+    in_order, as_they_come = LiveFigures(PROVIDERS), LiveFigures(PROVIDERS)
+    for entry in day[0]:
+        in_order.apply(entry)
+    for entry in day[1]:
+        as_they_come.apply(entry)
+    assert as_they_come.figures(NOW) == in_order.figures(NOW)
+    assert as_they_come.minutes(NOW, 60) == in_order.minutes(NOW, 60)
+
+
+@given(days())
+def test_parts_are_never_more_than_their_whole(day: tuple[list[Entry], list[Entry]]) -> None:
+    live = LiveFigures(PROVIDERS)
+    for entry in day[0]:
+        live.apply(entry)
+    figures = live.figures(NOW)
+    for scope in (figures.total, *figures.providers):
+        assert 0 <= scope.answered_within_60 <= scope.answered <= scope.offered
+        assert (scope.waiting > 0) == (scope.longest_wait_s > 0)
+    for provider in figures.providers:
+        assert end_classes(provider) <= provider.offered <= figures.total.offered
+
+
+@given(days())
+def test_forgetting_old_calls_keeps_the_counters(day: tuple[list[Entry], list[Entry]]) -> None:
+    live, forgetful = LiveFigures(PROVIDERS), LiveFigures(PROVIDERS)
+    for entry in day[0]:
+        live.apply(entry)
+        forgetful.apply(entry)
+    later = NOW + timedelta(hours=4)
+    forgetful.figures(later)
+    for entry in day[1]:
+        forgetful.apply(entry)
+    assert forgetful.figures(later) == live.figures(later)
