@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import http.client
 import math
-import os
 import secrets
 import shutil
 import signal
@@ -139,8 +138,8 @@ def find_installation() -> Installation:
 class Asterisk:
     """One instance in a folder of its own. Starting it again in the same folder keeps its AstDB.
 
-        with Asterisk(folder, settings, find_installation()) as asterisk:
-            asterisk.ports.sip, asterisk.ari_url, asterisk.cli("core show channels")
+    with Asterisk(folder, settings, find_installation()) as asterisk:
+        asterisk.ports.sip, asterisk.ari_url, asterisk.cli("core show channels")
     """
 
     def __init__(self, folder: Path, settings: AsteriskSettings, installation: Installation) -> None:
@@ -260,9 +259,7 @@ class _Template(string.Template):
     braceidpattern = r"[a-z_]+"
 
 
-def render(
-    folder: Path, run: Path, settings: AsteriskSettings, ports: Ports, installation: Installation
-) -> None:
+def render(folder: Path, run: Path, settings: AsteriskSettings, ports: Ports, installation: Installation) -> None:
     """Write the configuration and make the folders; what a run has left (AstDB, logs) stays."""
     for name in ("etc", "log", "var/lib/keys", "var/spool", "var/agi", "var/sbin", "data/sounds"):
         (folder / name).mkdir(parents=True, exist_ok=True)

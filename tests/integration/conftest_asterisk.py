@@ -1,6 +1,6 @@
-"""A real Asterisk with four providers on the line, callers by SIPp, and the smallest worker that can own a call.
+"""A real Asterisk with five providers on the line, callers by SIPp, and the smallest worker that can own a call.
 
-Import the fixtures that a test names: `from tests.integration.conftest_asterisk import asterisk, line  # noqa: F401`.
+A test that names the fixture `line` imports `session_line` and `line_of_a_test` from here.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def fresh_context() -> str:
     return uuid.uuid4().hex
 
 
-@pytest.fixture(scope="session")
-def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+@pytest.fixture(scope="session", name="session_line")
+def session_line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """One Asterisk for the whole session: `default` and `north` answer, `busy` refuses, `silent` only rings."""
     if shutil.which("sipp") is None:
         pytest.skip("SIPp is not installed: apt-get install sip-tester")
@@ -193,11 +193,9 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         yield Line(running, lines, ears, folder)
 
 
-@pytest.fixture
-def line(asterisk: Line) -> Iterator[Line]:
-    """The session's line; the callers of a test end with it."""
+@pytest.fixture(name="line")
+def line_of_a_test(session_line: Line) -> Iterator[Line]:
+    """The session's line; what is still on it ends with the test."""
     with contextlib.ExitStack() as stack:
-        yield Line(asterisk.asterisk, asterisk.providers, asterisk.ears, asterisk.folder, stack)
-        for channel in asterisk.asterisk.cli("core show channels concise").splitlines():
-            if "!" in channel:
-                asterisk.asterisk.cli(f"channel request hangup {channel.partition('!')[0]}")
+        yield Line(session_line.asterisk, session_line.providers, session_line.ears, session_line.folder, stack)
+        session_line.asterisk.cli("channel request hangup all")

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from adapters.asterisk.ari import AriEvent
 from infra.asterisk.instance import Asterisk
-from tests.integration.conftest_asterisk import (  # noqa: F401
+from tests.integration.conftest_asterisk import (  # noqa: F401  the last two are fixtures
     LEASE,
     Line,
     Worker,
-    asterisk,
     fresh_context,
-    line,
+    line_of_a_test,
+    session_line,
 )
 
 # Ten seconds of core sounds: longer than several leases.
-LONG_PROMPT = ["sound:please-try-call-later", "sound:sorry-youre-having-problems", "sound:all-circuits-busy-now"] * 3
+LONG_PROMPT = [
+    "sound:please-try-call-later",
+    "sound:sorry-youre-having-problems",
+    "sound:all-circuits-busy-now",
+] * 3
 
 
-def named(name: str) -> object:
+def named(name: str) -> Callable[[AriEvent], bool]:
     return lambda event: event.type == "ChannelUserevent" and event.body["eventname"] == name
 
 
-def dial_says(status: str) -> object:
+def dial_says(status: str) -> Callable[[AriEvent], bool]:
     return lambda event: event.type == "Dial" and event.body["dialstatus"] == status
 
 
@@ -371,9 +375,10 @@ async def _owns(worker: Worker) -> bool:
     return True
 
 
-async def _until(true: object, within: float = 3.0) -> None:
+async def _until(true: Callable[[], bool], within: float = 3.0) -> None:
+    # For what another process writes, of which there is no event here.
     async with asyncio.timeout(within):
-        while not true():  # type: ignore[operator]
+        while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

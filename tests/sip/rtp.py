@@ -12,6 +12,7 @@ import struct
 import threading
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 
 FRAME = 0.02
@@ -67,7 +68,7 @@ class RtpEnd:
     def longest_gap(self, since: float = 0.0) -> float:
         """Seconds of the longest silence between two packets that arrived after `since` (monotonic)."""
         times = [each.at for each in self.heard if each.at >= since]
-        return max((b - a for a, b in zip(times, times[1:], strict=False)), default=0.0)
+        return max((b - a for a, b in pairwise(times)), default=0.0)
 
     def talk_to(self, address: str, port: int) -> None:
         """Send speech-like noise there from now on."""
