@@ -81,9 +81,7 @@ def _say_report(file: Path, report: ImportReport, as_json: bool) -> None:
         typer.echo(json.dumps({"file": str(file)} | asdict(report)))
         return
     lines = len({fault.line for fault in report.refused})
-    typer.echo(
-        f"{report.imported} imported, {report.updated} updated, {report.unchanged} unchanged, {lines} refused"
-    )
+    typer.echo(f"{report.imported} imported, {report.updated} updated, {report.unchanged} unchanged, {lines} refused")
     for fault in report.refused:
         typer.echo(_fault_words(file, fault), err=True)
     for fault in report.warnings:
@@ -120,9 +118,7 @@ def _match_words(match: Match) -> str:
 
 
 def _candidate_words(candidate: Candidate) -> str:
-    marks = [
-        mark for mark, is_set in (("STALE", candidate.stale), ("raises priority", candidate.raises)) if is_set
-    ]
+    marks = [mark for mark, is_set in (("STALE", candidate.stale), ("raises priority", candidate.raises)) if is_set]
     words = [candidate.plan_id, candidate.kind, f"{candidate.source} ({candidate.author_org})"]
     words.append(f"from {candidate.valid_from}, review by {candidate.review_by or 'no date'}")
     return "  " + ", ".join([*words, *marks])

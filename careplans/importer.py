@@ -47,9 +47,7 @@ def read_plan_file(path: Path) -> list[Row]:
     except _BadForm as error:
         raise PlanFileError(str(path), error.line, error.cause) from None
     except OSError as error:
-        raise PlanFileError(
-            str(path), 1, f"cannot be read: {error.strerror or 'input/output error'}"
-        ) from None
+        raise PlanFileError(str(path), 1, f"cannot be read: {error.strerror or 'input/output error'}") from None
 
 
 def _octets(path: Path) -> bytes:

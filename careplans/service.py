@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -45,6 +46,8 @@ MAY_CHECK = frozenset({"handler", "clinician"})
 CLINICIAN = "clinician"
 TRIES = 5
 """Birth dates that one viewer may get wrong in one call: a misheard digit or two, no search."""
+
+_ROW_ID = re.compile("[0-9a-f]{32}")
 
 _log = structlog.get_logger(__name__)
 
@@ -198,16 +201,14 @@ class CarePlans:
 
     async def _read(self, ids: Sequence[str]) -> list[SealedPlan]:
         async with _store_errors(), self._engine.connect() as connection:
-            return await plans_by_id(connection, ids)
+            # What is no id of ours may be anything, a name too: it goes neither to the database nor to its log.
+            return await plans_by_id(connection, [each for each in ids if _ROW_ID.fullmatch(each)])
 
     def _entries(self, viewer: Viewer, what: What, shown: Sequence[SealedPlan]) -> list[ViewEntry]:
         # Only ids that are stored: what else was sent as one could be anything, a name too.
         ids: list[str | None] = [plan.found.id for plan in shown]
         now, key, attempt = self._clock.now(), self._sealer.viewer_key(viewer.user), secrets.token_hex(16)
-        return [
-            ViewEntry(now, key, str(viewer.role), viewer.call_ref, attempt, plan, what)
-            for plan in ids or [None]
-        ]
+        return [ViewEntry(now, key, str(viewer.role), viewer.call_ref, attempt, plan, what) for plan in ids or [None]]
 
     async def _try_recorded(self, viewer: Viewer, entries: Sequence[ViewEntry]) -> bool:
         """Record a try if there is one left, else its refusal. Says whether there was."""

@@ -51,9 +51,7 @@ class _Known:
     plan: Plan | None = None
 
 
-async def write_plans(
-    connection: AsyncConnection, sealer: Sealer, new: Sequence[Plan], now: datetime
-) -> Written:
+async def write_plans(connection: AsyncConnection, sealer: Sealer, new: Sequence[Plan], now: datetime) -> Written:
     """Store the plans that are newer than what is stored, in order, in the transaction of ``connection``.
 
     An older or equal version changes nothing, so that the same file may be imported again. The number index
@@ -81,17 +79,14 @@ async def _write_batch(
     changed = [each for each in known.values() if each.plan is not None]
     if changed:
         await _save(connection, sealer, changed, now)
-        await _index_numbers(
-            connection, sealer, [keys for each in changed for keys in _touched(sealer, each)]
-        )
+        await _index_numbers(connection, sealer, [keys for each in changed for keys in _touched(sealer, each)])
 
 
 async def _known(connection: AsyncConnection, identities: Sequence[str]) -> dict[str, _Known]:
     columns = (plans.c.identity, plans.c.id, plans.c.version, plans.c.nhs_key, plans.c.name_key)
     rows = await connection.execute(select(*columns).where(plans.c.identity.in_(identities)))
     return {
-        row.identity: _Known(row.identity, row.id, row.version, PersonKeys(row.nhs_key, row.name_key))
-        for row in rows
+        row.identity: _Known(row.identity, row.id, row.version, PersonKeys(row.nhs_key, row.name_key)) for row in rows
     }
 
 
@@ -115,9 +110,7 @@ def _touched(sealer: Sealer, changed: _Known) -> Iterator[PersonKeys]:
         yield sealer.person_keys(changed.plan.person)
 
 
-async def _save(
-    connection: AsyncConnection, sealer: Sealer, changed: Sequence[_Known], now: datetime
-) -> None:
+async def _save(connection: AsyncConnection, sealer: Sealer, changed: Sequence[_Known], now: datetime) -> None:
     new = [_columns(sealer, each, each.plan, now) for each in changed if each.plan and each.keys is None]
     newer = [_columns(sealer, each, each.plan, now) for each in changed if each.plan and each.keys]
     if new:

@@ -1,0 +1,63 @@
+"""A plan service on a SQLite file, rows to change one field of, and two people who look."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plan_fixtures import GOOD, HandClock
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from careplans.model import Viewer
+from careplans.rows import Row
+from careplans.service import CarePlans
+from careplans.store import metadata
+from infra.crypto import KeyRing
+from infra.sql import connect_database
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def keyring() -> KeyRing:
+    return KeyRing(b"m" * 32, b"i" * 32)
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/plans.db")
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def plans(engine: AsyncEngine, keyring: KeyRing, clock: HandClock) -> CarePlans:
+    return CarePlans(engine, keyring, clock)
+
+
+@pytest.fixture
+def row() -> Callable[..., Row]:
+    """``row(line, field=value, …)``: a good row with some fields changed; a field set to ``...`` is absent."""
+
+    def make(line: int = 2, **changes: Any) -> Row:
+        values = GOOD | changes
+        return Row(line, {name: value for name, value in values.items() if value is not ...})
+
+    return make
+
+
+@pytest.fixture
+def handler() -> Viewer:
+    return Viewer("hannah", "handler", "call-1")
+
+
+@pytest.fixture
+def clinician() -> Viewer:
+    return Viewer("clive", "clinician", "call-1")

@@ -1,0 +1,154 @@
+"""What a row may hold: each fault is named by line and field, and none repeats the value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from careplans.kinds import SNOMED, PlanKind, read_kind
+from careplans.model import is_nhs_number
+from careplans.rows import COLUMNS, CheckedRow, Row, check_row
+
+TODAY = date(2026, 6, 15)
+MakeRow = Callable[..., Row]
+
+BAD: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no_id": ({"plan_id": " "}, "plan_id", "is missing"),
+    "absent_source": ({"source": ...}, "source", "is missing"),
+    "unknown_kind": ({"kind": "shopping list"}, "kind", "neither a known kind"),
+    "kind_missing": ({"kind": None}, "kind", "neither a known kind"),
+    "short_nhs_number": ({"nhs_number": "999000001"}, "nhs_number", "ten digits"),
+    "letters_in_nhs_number": ({"nhs_number": "99900000I8"}, "nhs_number", "ten digits"),
+    "no_family_name": ({"family_name": ""}, "family_name", "is missing"),
+    "british_date": ({"date_of_birth": "12/04/1938"}, "date_of_birth", "YYYY-MM-DD"),
+    "compact_date": ({"date_of_birth": "19380412"}, "date_of_birth", "YYYY-MM-DD"),
+    "thirtieth_of_february": ({"valid_from": "2026-02-30"}, "valid_from", "day of the calendar"),
+    "unborn": ({"date_of_birth": "2026-06-16"}, "date_of_birth", "future"),
+    "placeholder_birth": ({"date_of_birth": "1753-01-01"}, "date_of_birth", "1880"),
+    "review_before_start": ({"review_by": "2026-05-03"}, "review_by", "before valid_from"),
+    "sql_in_number": ({"phones": "07700900101'; DROP TABLE plans;--"}, "phones", "number 1 is not"),
+    "xml_in_number": ({"phones": "07700900101;<uri>sip:x</uri>"}, "phones", "number 2 is not"),
+    "crlf_in_number": ({"phones": "07700\r\nVia: x"}, "phones", "number 1 is not"),
+    "emoji_in_number": ({"phones": "07700 900 10☎"}, "phones", "number 1 is not"),
+    "filler_number": ({"phones": "08979 123456"}, "phones", "never be looked up"),
+    "withheld_number": ({"phones": "anonymous"}, "phones", "never be looked up"),
+    "too_many_numbers": ({"phones": ";".join(["07700900101"] * 21)}, "phones", "more than 20"),
+    "no_handler_line": ({"handler_line": ""}, "handler_line", "is missing"),
+    "long_handler_line": ({"handler_line": "x" * 161}, "handler_line", "longer than 160"),
+    "broken_handler_line": ({"handler_line": "one\r\ntwo"}, "handler_line", "line break"),
+    "reversed_handler_line": ({"handler_line": "a\u202eb"}, "handler_line", "control character"),
+    "half_surrogate": ({"given_name": "\ud800"}, "given_name", "control character"),
+    "bell_in_detail": ({"detail": "a\x07b"}, "detail", "control character"),
+    "long_detail": ({"detail": "x" * 20_001}, "detail", "longer than 20000"),
+    "version_in_words": ({"version": "two"}, "version", "whole number"),
+    "negative_version": ({"version": "-1"}, "version", "whole number"),
+    "half_version": ({"version": 1.5}, "version", "not text"),
+    "perhaps_restricted": ({"restricted": "perhaps"}, "restricted", "neither yes nor no"),
+    "list_for_a_name": ({"given_name": ["Edith"]}, "given_name", "not text"),
+    "unknown_field": ({"Edith Example": "x"}, "row", "not one of the known"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_field_is_named(row: MakeRow, case: str) -> None:
+    changes, field, reason = BAD[case]
+    faults = check_row(row(7, **changes), TODAY)
+    assert isinstance(faults, tuple)
+    assert [(fault.line, fault.field) for fault in faults] == [(7, field)]
+    assert reason in faults[0].reason
+
+
+def test_every_fault_of_a_row_is_reported_at_once(row: MakeRow) -> None:
+    faults = check_row(row(version="x", kind="x", handler_line=""), TODAY)
+    assert isinstance(faults, tuple)
+    assert {fault.field for fault in faults} == {"version", "kind", "handler_line"}
+
+
+@given(field=st.sampled_from(COLUMNS), value=st.text(min_size=4) | st.binary() | st.floats() | st.none())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_value_breaks_a_row_or_stands_in_its_faults(row: MakeRow, field: str, value: object) -> None:
+    canary = f"Zzyzx{value}" if isinstance(value, str) else value
+    checked = check_row(row(**{field: canary}), TODAY)
+    if not isinstance(checked, CheckedRow):
+        assert all("Zzyzx" not in fault.reason and fault.field in COLUMNS for fault in checked)
+
+
+def test_a_good_row_becomes_a_plan(row: MakeRow) -> None:
+    checked = check_row(row(phones="07700 900101; +44 20 7946 0101;07700900101"), TODAY)
+    assert isinstance(checked, CheckedRow)
+    assert checked.plan.kind is PlanKind.END_OF_LIFE
+    assert checked.plan.person.phones == ("+447700900101", "+442079460101")
+    assert checked.warnings == ()
+
+
+def test_json_types_are_taken_as_well_as_text(row: MakeRow) -> None:
+    values = {
+        "version": 4,
+        "restricted": True,
+        "phones": ["07700900101"],
+        "review_by": None,
+        "nhs_number": 9990000018,
+    }
+    checked = check_row(row(**values), TODAY)
+    assert isinstance(checked, CheckedRow)
+    plan = checked.plan
+    assert (plan.version, plan.restricted, plan.person.phones) == (4, True, ("+447700900101",))
+    assert (plan.review_by, plan.person.nhs_number) == (None, "9990000018")
+
+
+def test_a_plan_prints_nothing_personal(row: MakeRow) -> None:
+    checked = check_row(row(), TODAY)
+    assert isinstance(checked, CheckedRow)
+    printed = repr(checked) + repr(checked.plan.person) + repr(row())
+    assert not any(word in printed for word in ("Edith", "1938", "9990000018", "900101", "hospice line", "Medicines"))
+
+
+@pytest.mark.parametrize("number", ["9990000019", "1111111111", "0000000000"])
+def test_a_bad_check_digit_warns_and_keeps(row: MakeRow, number: str) -> None:
+    """ "Inbound with a bad check digit: warn, keep, never match on it." """
+    checked = check_row(row(5, nhs_number=number), TODAY)
+    assert isinstance(checked, CheckedRow)
+    assert [(fault.line, fault.field) for fault in checked.warnings] == [(5, "nhs_number")]
+
+
+@pytest.mark.parametrize(
+    ("number", "right"),
+    [
+        ("9434765919", True),  # the NHS Data Dictionary's own example
+        ("9990000018", True),
+        ("9990000034", True),
+        ("9990000019", False),
+        ("9990000140", False),  # the remainder asks for a check digit of 10: never issued
+        ("0000000000", False),
+        ("999000001", False),
+        ("٩٩٩٠٠٠٠٠١٨", False),
+    ],
+)
+def test_modulus_11(number: str, right: bool) -> None:
+    assert is_nhs_number(number) is right
+
+
+@given(st.integers(0, 999_999_999), st.integers(0, 9), st.integers(1, 9))
+def test_modulus_11_finds_every_single_wrong_digit(start: int, place: int, off: int) -> None:
+    right = next((f"{start:09}{check}" for check in range(10) if is_nhs_number(f"{start:09}{check}")), None)
+    if right is not None:
+        wrong = right[:place] + str((int(right[place]) + off) % 10) + right[place + 1 :]
+        assert not is_nhs_number(wrong)
+
+
+@pytest.mark.parametrize("code", SNOMED)
+def test_a_kind_is_known_by_code_name_and_short_name(code: str) -> None:
+    kind = read_kind(code)
+    words = kind.value.replace("_", " ")
+    spellings = (kind.value, words.upper(), words.replace(" ", "-"), words.removesuffix(" plan"))
+    assert {read_kind(text) for text in spellings} == {kind}
+
+
+def test_crisis_and_end_of_life_raise() -> None:
+    raising = {kind for kind in PlanKind if kind.raises}
+    assert raising == {PlanKind.CRISIS, PlanKind.END_OF_LIFE, PlanKind.END_OF_LIFE_COORDINATION}
