@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, MetaData, String, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -106,6 +107,19 @@ class Journal:
     def _open(self, row: object, key: DataKey | None) -> bytes | None:
         sealed, call_ref, seq = row["sealed"], row["call_ref"], row["seq"]  # type: ignore[index]
         return key.open(sealed, _context(call_ref, seq)) if key is not None and sealed is not None else None
+
+    async def entries_since(self, start: datetime) -> AsyncIterator[Entry]:
+        """Every entry of the journal from ``start`` on, in the order of time, without what is personal."""
+        query = select(journal).where(journal.c.at >= start).order_by(journal.c.at, journal.c.seq)
+        async with self._engine.connect() as connection:
+            async for row in await connection.stream(query):
+                yield Entry(row.call_ref, row.seq, row.at, row.kind, row.facts)
+
+    async def newest(self, limit: int) -> list[str]:
+        """References of the newest calls, newest first."""
+        query = select(calls.c.call_ref).order_by(calls.c.offered_at.desc()).limit(limit)
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
 
     async def call_of_context(self, context: str) -> str | None:
         """The call that was handed over under this context id."""

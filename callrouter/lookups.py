@@ -83,9 +83,7 @@ class Lookups:
             return PlanFound("none", f"number_{record.number.kind}")
         return await self._plans.find(record.number)
 
-    async def _within(
-        self, asked: Coroutine[Any, Any, T], hung_up: asyncio.Event, what: str
-    ) -> T | _Gap | _Overtaken:
+    async def _within(self, asked: Coroutine[Any, Any, T], hung_up: asyncio.Event, what: str) -> T | _Gap | _Overtaken:
         task = asyncio.ensure_future(asked)
         gone = asyncio.ensure_future(hung_up.wait())
         try:

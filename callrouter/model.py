@@ -95,9 +95,7 @@ class CallRecord:
 
     def reply(self, instructions: tuple[Instruction, ...]) -> Reply:
         """A reply from where the call is now."""
-        return Reply(
-            self.call_ref, self.context, self.epoch, self.step, self.wait_id, self.session.wait, instructions
-        )
+        return Reply(self.call_ref, self.context, self.epoch, self.step, self.wait_id, self.session.wait, instructions)
 
     def present(self) -> Reply:
         """The instructions of the present wait, for a network that asks again (a Twilio redirect)."""

@@ -12,7 +12,7 @@ from infra.clock import Clock
 from ivr import model as ivr
 
 _WAITS: dict[InputKind, tuple[type[Any], ...]] = {
-    InputKind.DIGIT: (ivr.GatherWait,),
+    InputKind.DIGIT: (ivr.GatherWait, ivr.PlaybackWait),
     InputKind.SPEECH_PARTIAL: (ivr.GatherWait,),
     InputKind.SPEECH_FINAL: (ivr.GatherWait,),
     InputKind.SILENCE: (ivr.GatherWait,),
@@ -119,9 +119,7 @@ def told(sprint: ivr.Sprint, wait_id: str) -> Iterator[ev.Event]:
             case ivr.Missed() as missed:
                 yield ev.NoMatch(node=missed.node, count=missed.count)
             case ivr.Flagged() as flag:
-                yield ev.RedFlagHeard(
-                    node=flag.node, category=flag.category, lexicon=flag.lexicon, words=flag.words
-                )
+                yield ev.RedFlagHeard(node=flag.node, category=flag.category, lexicon=flag.lexicon, words=flag.words)
             case ivr.Marked() as marked:
                 yield ev.MessageHeard(node=marked.node, marker=marked.marker)
             case ivr.Failed() as failed:

@@ -1,0 +1,68 @@
+# What people type. `make help` lists it. Nothing here needs more than Python >= 3.11 and make;
+# `make test` also installs Debian packages where it may, and says what is missing where it may not.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FOR ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev assets demo test check fmt bench lab lock clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@$(PYTHON) infra/setup/environment.py $(VENV) requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	@$(PYTHON) infra/setup/environment.py $(VENV) requirements-dev.lock
+	@touch $@
+
+console/static/vendor/.done: infra/assets/package-lock.json infra/assets/fetch.py $(VENV)/.runtime
+	@$(BIN)/python infra/assets/fetch.py --venv $(VENV)
+	@touch $@
+
+assets: console/static/vendor/.done
+
+setup: $(VENV)/.runtime assets ## make the environment (.venv) and fetch the pages' static files
+
+setup-dev: setup $(VENV)/.dev
+
+demo: setup ## simulated callers on 127.0.0.1:8111 until Ctrl-C; FOR=30 ends by itself with a summary
+	@$(BIN)/callrouter demo $(if $(FOR),--for $(FOR))
+
+test: setup-dev ## run every test; installs SIPp, Asterisk (cached) and Chromium where it can
+	@bash infra/setup/test_tools.sh
+	@$(BIN)/python -m pytest -q
+
+check: setup-dev ## ruff, mypy --strict and the import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fmt: setup-dev ## put the code into its standard form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup-dev ## measure against the rivals; writes bench/results.json and prints a table
+	@bash infra/setup/test_tools.sh
+	@$(BIN)/python -m tests.bench
+
+lab: setup-dev ## Asterisk, the service and a stand-in provider on loopback, to dial by hand
+	@bash infra/setup/test_tools.sh
+	@$(BIN)/callrouter lab
+
+lock: setup-dev ## resolve the dependencies anew into the lock files
+	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --universal \
+	  --python-version 3.11 --custom-compile-command "make lock" pyproject.toml infra/setup/build.in \
+	  -o requirements.lock
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal \
+	  --python-version 3.11 --extra dev -c requirements.lock --custom-compile-command "make lock" \
+	  pyproject.toml infra/setup/build.in -o requirements-dev.lock
+
+clean: ## remove the environment, fetched files and local data
+	@rm -rf $(VENV) console/static/vendor data .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,51 @@
+"""The wallboard's figures, kept live: the day's journal first, then every new event."""
+
+from __future__ import annotations
+
+from alerts.kpi import LiveFigures
+from alerts.model import LONDON, Figures, MinutePoint
+from callrouter.journal import Journal
+from infra.bus import EventStream
+from infra.clock import Clock
+
+
+class Board:
+    """Reads the event stream as the group ``figures``. Figures are None until the day has been read."""
+
+    GROUP = "figures"
+    BATCH = 500
+
+    def __init__(self, figures: LiveFigures, stream: EventStream, journal: Journal, clock: Clock) -> None:
+        self._live = figures
+        self._stream = stream
+        self._journal = journal
+        self._clock = clock
+        self._caught_up = False
+        stream.join(self.GROUP)
+
+    async def catch_up(self) -> None:
+        """Apply what the journal holds of today; what the stream brings again is counted once."""
+        now = self._clock.now()
+        midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0)
+        async for entry in self._journal.entries_since(midnight):
+            self._live.apply(entry)
+        self._caught_up = True
+
+    async def step(self, wait_s: float) -> int:
+        """Apply what is new, at most one batch; returns how many entries that was."""
+        if not self._caught_up:
+            await self.catch_up()
+        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
+        for _, entry in batch:
+            self._live.apply(entry)
+        if batch:
+            await self._stream.acknowledge(self.GROUP, batch[-1][0])
+        return len(batch)
+
+    def figures(self) -> Figures | None:
+        """The figures now; None while the day is still being read."""
+        return self._live.figures(self._clock.now()) if self._caught_up else None
+
+    def minutes(self, count: int) -> tuple[MinutePoint, ...]:
+        """The newest ``count`` minutes, oldest first."""
+        return self._live.minutes(self._clock.now(), count) if self._caught_up else ()

@@ -1,0 +1,36 @@
+"""The command line: ``callrouter …``. Errors are one sentence that says what to do; ``--help`` is everywhere."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from callrouter.cli import call, database, flow, phone, serve
+from callrouter.cli.common import open_plans
+from callrouter.errors import ConfigurationError
+from callrouter.logs import set_up_logs
+from careplans.cli import plan_app
+
+app = typer.Typer(
+    help="NHS 111 patient relationship manager: one front door before many local services.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(flow.app, name="flow")
+app.add_typer(plan_app(open_plans), name="plan")
+app.add_typer(call.app, name="call")
+app.add_typer(database.app, name="db")
+serve.add(app)
+phone.add(app)
+
+
+def main() -> None:
+    """Run the command line; a file or setting that cannot be used is said in words, without a traceback."""
+    set_up_logs(quiet=True)
+    try:
+        app()
+    except ConfigurationError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)

@@ -1,0 +1,52 @@
+"""What several commands need: settings, and a database that is up to date."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from callrouter.errors import ConfigurationError
+from callrouter.settings import Settings, load_settings
+from callrouter.wiring import key_ring
+from careplans.service import CarePlans
+from infra.clock import SystemClock
+from infra.migrate import is_up_to_date, upgrade_database
+from infra.sql import connect_database
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """The database of the settings, ready to use.
+
+    A development database is brought up to date by itself; in production that is somebody's decision.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = connect_database(settings.database)
+    try:
+        await prepare_database(engine, settings)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def prepare_database(engine: AsyncEngine, settings: Settings) -> None:
+    """Check (production) or bring about (development) that every migration is in."""
+    try:
+        if not settings.is_production:
+            await upgrade_database(engine)
+        elif not await is_up_to_date(engine):
+            raise ConfigurationError("the database is not up to date: run `callrouter db upgrade` first")
+    except (SQLAlchemyError, OSError) as error:
+        cause = type(error).__name__  # never its text: an address may hold a password
+        raise ConfigurationError(f"the database does not answer ({cause}): check DATABASE_URL") from error
+
+
+@asynccontextmanager
+async def open_plans() -> AsyncIterator[CarePlans]:
+    """The plans of the settings, for one command."""
+    settings = load_settings()
+    async with open_database(settings) as engine:
+        yield CarePlans(engine, key_ring(settings), SystemClock())

@@ -1,0 +1,132 @@
+"""One settings object, from the environment (``CALLROUTER_…``) or the file that ``CALLROUTER_SETTINGS_FILE`` names.
+
+An unknown key is refused, so that a slip of the pen never goes live. In production nothing has a convenient
+default that would be unsafe: see :meth:`Settings.check`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from callrouter.errors import ConfigurationError
+
+PREFIX = "CALLROUTER_"
+FILE_KEY = "CALLROUTER_SETTINGS_FILE"
+_ELSEWHERE = {FILE_KEY, "CALLROUTER_CACHE", "CALLROUTER_DEBIAN_MIRROR"}  # read by set-up scripts
+_HERE = Path(__file__).resolve().parent
+
+
+class Settings(BaseSettings):
+    """Every key of the service. Times in seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="production refuses everything that is only convenient"
+    )
+    data_dir: Path = Field(Path("data"), description="folder for database, keys and tokens of a development set-up")
+    database_url: str | None = Field(None, description="SQLAlchemy address; default: SQLite in data_dir", repr=False)
+    redis_url: str | None = Field(None, description="live call state on Redis (not available yet: leave empty)")
+    keys: SecretStr | None = Field(None, description="base64 of 64 octets: master key, then index key")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8111, description="TCP port to listen on; 0 takes a free one")
+    public_url: str | None = Field(
+        None, description="the address that Twilio and browsers see, without path; default: http://host:port"
+    )
+
+    session_secret: SecretStr | None = Field(None, description="signs the sign-in cookie")
+    development_sign_in: bool | None = Field(
+        None, description="let anybody choose a name and role; default: yes in development, never in production"
+    )
+    open_wallboard: bool = Field(False, description="show the wallboard (figures only) without sign-in")
+
+    twilio_auth_tokens: SecretStr | None = Field(
+        None, description="auth tokens that sign webhooks, comma separated (two while one is being replaced)"
+    )
+    fallback_number: str = Field("", description="number of the default 111 service for Twilio's fall-back, E.164")
+
+    flow_file: Path = Field(_HERE.parent / "ivr/flows/london-111.yaml", description="the flow of every call")
+    prompts_file: Path = Field(_HERE.parent / "ivr/prompts/en.yaml", description="prompt texts by key")
+    prompts_audio_dir: Path | None = Field(None, description="recorded prompts for Asterisk, one file for each key")
+    providers_file: Path = Field(_HERE / "providers.yaml", description="the local providers behind the front door")
+    alert_rules_file: Path = Field(_HERE.parent / "alerts/rules.yaml", description="alert rules and who is told")
+    lookup_budget_ms: int = Field(250, ge=10, le=2000, description="longest that one look-up may hold a caller")
+
+    smtp_host: str | None = Field(None, description="mail server for alert notices; none: no e-mail is sent")
+    smtp_port: int = Field(25, description="port of the mail server")
+    smtp_starttls: bool = Field(False, description="encrypt the connection to the mail server")
+    smtp_sender: str = Field("callrouter@localhost", description="sender of alert notices")
+    webhook_secret: SecretStr | None = Field(None, description="signs alert webhooks (HMAC-SHA-256)")
+
+    ari_url: str | None = Field(None, description="Asterisk's HTTP address (http://127.0.0.1:8088); none: no SIP")
+    ari_user: str = Field("callrouter", description="user of Asterisk's REST interface")
+    ari_password: SecretStr = Field(SecretStr(""), description="password of Asterisk's REST interface")
+
+    @property
+    def is_production(self) -> bool:
+        """Whether callers are real."""
+        return self.environment == "production"
+
+    @property
+    def database(self) -> str:
+        """The address of the database in force."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'callrouter.db'}"
+
+    @property
+    def address(self) -> str:
+        """The public address in force, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def sign_in_is_open(self) -> bool:
+        """Whether the development sign-in is offered."""
+        return not self.is_production if self.development_sign_in is None else self.development_sign_in
+
+    def check(self) -> None:
+        """Raise :class:`ConfigurationError`, naming every key that is not fit to run with."""
+        wrong: list[str] = []
+        if self.redis_url:
+            wrong.append("REDIS_URL: Redis is not supported yet; leave it empty")
+        if self.is_production:
+            wrong += [
+                f"{key}: must be set in production"
+                for key, value in (
+                    ("KEYS", self.keys),
+                    ("SESSION_SECRET", self.session_secret),
+                    ("TWILIO_AUTH_TOKENS", self.twilio_auth_tokens),
+                    ("FALLBACK_NUMBER", self.fallback_number),
+                    ("DATABASE_URL", self.database_url),
+                )
+                if not value
+            ]
+            if self.sign_in_is_open:
+                wrong.append("DEVELOPMENT_SIGN_IN: refused in production")
+            if not self.address.startswith("https://"):
+                wrong.append("PUBLIC_URL: must begin with https:// in production")
+        if wrong:
+            raise ConfigurationError("\n".join(f"{PREFIX}{each}" for each in wrong))
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings in force, checked; raises :class:`ConfigurationError` naming key and cause."""
+    file = os.environ.get(FILE_KEY)
+    if file and not Path(file).is_file():
+        raise ConfigurationError(f"{FILE_KEY}: there is no file {file}")
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = {key for key in os.environ if key.startswith(PREFIX)} - known - _ELSEWHERE
+    if unknown:
+        raise ConfigurationError(f"unknown setting {', '.join(sorted(unknown))} (see docs/settings.md)")
+    try:
+        settings = Settings(_env_file=file, **overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(f"{PREFIX}{key.removeprefix(PREFIX)}: {first['msg']}") from error
+    settings.check()
+    return settings

@@ -1,0 +1,69 @@
+"""The journal in plain words: one line for each event that a person who answers wants to see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from callrouter import events as ev
+from callrouter.handover import TimelineRow
+
+_REPEAT = {
+    "PRC": "Possible repeat caller: this number called 111 at least twice in the last four days",
+    "RC": "Repeat caller: at least the third call in four days",
+    "NRC": "Not a repeat caller by number",
+    "IIQ": "Earlier calls could not be looked up: there is no calling number",
+    "ER": "Earlier calls could not be looked up in time: ask the caller",
+}
+
+
+def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
+    """The event as a sentence; None for what helps nobody. ``names`` maps provider ids to names."""
+    match event:
+        case ev.Offered():
+            return "Call arrived"
+        case ev.ChoiceMade(choice=choice, by=by):
+            return f"Chose “{choice.replace('_', ' ')}” by {by}"
+        case ev.NoInput():
+            return "Said and pressed nothing"
+        case ev.NoMatch():
+            return "Was not understood"
+        case ev.RedFlagHeard(category=category, words=words):
+            return f"Red flag ({category.replace('_', ' ')}): “{words}” — unverified, by speech" if words else None
+        case ev.MessageHeard(marker=marker):
+            return f"Heard the {marker} message to its end"
+        case ev.LookedUp(what="plan", outcome=outcome, detail=detail):
+            return _plan_in_words(outcome, len(detail or ()))
+        case ev.LookedUp(what="repeat", outcome=outcome):
+            return _REPEAT.get(outcome)
+        case ev.Queued(band=band):
+            return f"Waiting for a person, {band} priority"
+        case ev.LegStarted(provider=provider):
+            return f"Calling {names.get(provider, provider)}"
+        case ev.LegFailed(provider=provider, cause=cause):
+            return f"{names.get(provider, provider)} did not take the call ({cause.replace('_', ' ')})"
+        case ev.LegAnswered(provider=provider):
+            return f"{names.get(provider, provider)} answered"
+        case ev.TalkEnded(by=by):
+            return f"Talk ended by {by}"
+        case ev.SessionFailed(error_id=error_id):
+            return f"The menu failed ({error_id}); sent on to 111"
+        case ev.HandedBack():
+            return "Given to the network's fall-back to 111"
+        case ev.TakenOver():
+            return "Taken over by another worker"
+        case ev.Ended(end_class=end_class, by=by):
+            return f"Call ended by {by}: {end_class.replace('_', ' ')}"
+        case _:
+            return None
+
+
+def _plan_in_words(outcome: str, count: int) -> str:
+    if outcome == "unavailable":
+        return "Plans could not be looked up: this does not mean that there is none"
+    return f"{count} possible plan{'s' if count != 1 else ''} on this line" if count else "No plan by number"
+
+
+def rows(recorded: Iterable[ev.Recorded], names: dict[str, str]) -> tuple[TimelineRow, ...]:
+    """The time line of a call."""
+    told = ((each.at, in_words(each.event, names)) for each in recorded)
+    return tuple(TimelineRow(at, text) for at, text in told if text is not None)

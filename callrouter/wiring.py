@@ -1,0 +1,228 @@
+"""The one place where the parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.notify.smtp import SmtpNotifier, SmtpSettings
+from adapters.notify.webhook import WebhookNotifier, WebhookSettings
+from alerts.errors import RulesError
+from alerts.kpi import LiveFigures
+from alerts.ports import Notifier
+from alerts.rules import load_rules
+from alerts.service import AlertService
+from alerts.store import AlertStore
+from callrouter.board import Board
+from callrouter.calls import Calls
+from callrouter.desk import Desk
+from callrouter.dispatch import LocalDispatch
+from callrouter.encounters import EncounterIndexer
+from callrouter.errors import ConfigurationError
+from callrouter.flows import LoadedFlows, load_flow, load_prompts
+from callrouter.journal import Journal, JournalWriter
+from callrouter.lookups import Lookups
+from callrouter.ports import Meaning, PlanFound
+from callrouter.providers import Providers, read_providers
+from callrouter.repeat import RepeatCalls
+from callrouter.settings import Settings
+from careplans.service import CarePlans
+from infra.bus import MemoryStream
+from infra.clock import Clock, SystemClock
+from infra.crypto import KeyRing
+from infra.loops import repeat
+from infra.numbers import Number
+from infra.secrets_file import load_or_create_secret
+from infra.sql import connect_database
+from infra.state import MemoryStates
+from ivr.check import World
+from nlp.errors import LexiconError
+from nlp.lexicon import read_lexicon
+from nlp.service import KeywordUnderstanding
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that runs, ready to be given to adapters and pages."""
+
+    settings: Settings
+    clock: Clock
+    engine: AsyncEngine
+    keys: KeyRing
+    providers: Providers
+    prompts: Mapping[str, str]
+    calls: Calls
+    journal: Journal
+    writer: JournalWriter
+    board: Board
+    indexer: EncounterIndexer
+    alerts: AlertService
+    desk: Desk
+    plans: CarePlans
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The keys of the settings, or a development set-up's own."""
+    if settings.keys is None:
+        return KeyRing.load_or_create(settings.data_dir / "keys")
+    try:
+        return KeyRing.from_base64(settings.keys.get_secret_value())
+    except ValueError as error:
+        raise ConfigurationError("CALLROUTER_KEYS: must be base64 of 64 octets") from error
+
+
+def session_secret(settings: Settings) -> str:
+    """What signs the sign-in cookie."""
+    if settings.session_secret is not None:
+        return settings.session_secret.get_secret_value()
+    return load_or_create_secret(settings.data_dir / "session-secret")
+
+
+def twilio_tokens(settings: Settings) -> tuple[str, ...]:
+    """What signs Twilio's webhooks; the simulated callers of a development set-up use the first."""
+    if settings.twilio_auth_tokens is not None:
+        tokens = settings.twilio_auth_tokens.get_secret_value().split(",")
+        return tuple(token.strip() for token in tokens if token.strip())
+    return (load_or_create_secret(settings.data_dir / "twilio-token"),)
+
+
+class _Plans:
+    """Care plans as the door asks for them."""
+
+    def __init__(self, plans: CarePlans) -> None:
+        self._plans = plans
+
+    async def find(self, number: Number) -> PlanFound:
+        match = await self._plans.match_number(number)
+        return PlanFound(
+            match.outcome,
+            match.reason,
+            raises=any(each.raises for each in match.candidates),
+            candidates=tuple(each.plan_id for each in match.candidates),
+        )
+
+
+class _Understanding:
+    """What was said, as the door asks for it."""
+
+    def __init__(self, understanding: KeywordUnderstanding) -> None:
+        self._understanding = understanding
+
+    async def understand(self, said: str, vocabulary: Mapping[str, Sequence[str]]) -> Meaning:
+        understood = self._understanding.understand(said, vocabulary)
+        flag = understood.red_flag
+        if flag is None:
+            return Meaning(understood.choice)
+        return Meaning(understood.choice, flag.category, flag.phrase, flag.lexicon)
+
+
+def build(settings: Settings) -> Service:
+    """Put the service together; raises :class:`ConfigurationError` naming file, line and cause."""
+    clock = SystemClock()
+    keys = key_ring(settings)
+    providers = read_providers(settings.providers_file)
+    prompts = load_prompts(settings.prompts_file)
+    flow = load_flow(settings.flow_file, World(frozenset(prompts), providers.services))
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = connect_database(settings.database)
+    stream = MemoryStream()
+    journal = Journal(engine, keys)
+    plans = CarePlans(engine, keys, clock)
+    repeats = RepeatCalls(engine, keys)
+    dispatch = LocalDispatch(providers, clock)
+    calls = Calls(
+        states=MemoryStates(stream),
+        flows=LoadedFlows(flow),
+        lookups=_lookups(settings, plans, repeats, clock),
+        dispatch=dispatch,
+        keys=keys,
+        clock=clock,
+        new_id=lambda: secrets.token_hex(16),
+        answers={each.id: each.answers for each in providers},
+    )
+    dispatch.on_offer = calls.offered
+    names = {each.id: each.name for each in providers}
+    board = Board(LiveFigures(names), stream, journal, clock)
+    return Service(
+        settings=settings,
+        clock=clock,
+        engine=engine,
+        keys=keys,
+        providers=providers,
+        prompts=prompts,
+        calls=calls,
+        journal=journal,
+        writer=JournalWriter(stream, journal),
+        board=board,
+        indexer=EncounterIndexer(stream, journal, repeats),
+        alerts=_alerts(settings, board, providers, engine, clock),
+        desk=Desk(journal, calls, plans, names),
+        plans=plans,
+    )
+
+
+def _lookups(settings: Settings, plans: CarePlans, repeats: RepeatCalls, clock: Clock) -> Lookups:
+    try:
+        understanding = _Understanding(KeywordUnderstanding(read_lexicon()))
+    except LexiconError as error:
+        raise ConfigurationError(str(error)) from error
+    return Lookups(
+        plans=_Plans(plans),
+        repeats=repeats,
+        understanding=understanding,
+        clock=clock,
+        budget_s=settings.lookup_budget_ms / 1000,
+    )
+
+
+def _alerts(settings: Settings, board: Board, providers: Providers, engine: AsyncEngine, clock: Clock) -> AlertService:
+    try:
+        rules = load_rules(settings.alert_rules_file, [each.id for each in providers])
+    except RulesError as error:
+        raise ConfigurationError(str(error)) from error
+    return AlertService(rules, board.figures, _notifiers(settings, clock), AlertStore(engine), clock)
+
+
+def _notifiers(settings: Settings, clock: Clock) -> dict[str, Notifier]:
+    found: dict[str, Notifier] = {}
+    if settings.smtp_host:
+        found["email"] = SmtpNotifier(
+            SmtpSettings(
+                host=settings.smtp_host,
+                port=settings.smtp_port,
+                sender=settings.smtp_sender,
+                starttls=settings.smtp_starttls,
+            )
+        )
+    if settings.webhook_secret is not None:
+        try:
+            secret = WebhookSettings(secret=settings.webhook_secret.get_secret_value())
+        except ValueError as error:
+            raise ConfigurationError(f"CALLROUTER_WEBHOOK_SECRET: {error}") from error
+        found["webhook"] = WebhookNotifier(secret, clock)
+    return found
+
+
+@asynccontextmanager
+async def running(service: Service) -> AsyncIterator[None]:
+    """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
+    loops = [
+        asyncio.create_task(repeat("journal", service.writer.step)),
+        asyncio.create_task(repeat("figures", service.board.step)),
+        asyncio.create_task(repeat("encounters", service.indexer.step)),
+        asyncio.create_task(service.alerts.run()),
+    ]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await service.calls.close()
+        await service.writer.drain()
+        await service.engine.dispose()

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# What the tests need beside Python: SIPp, flite (test voices), Chromium, Asterisk. Installs Debian packages as
+# root; without root it says what is missing, and the tests that need it skip loudly.
+set -eu
+cd "$(dirname "$0")/../.."
+
+missing=()
+for pair in sipp:sip-tester flite:flite chromium:chromium; do
+  command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair##*:}")
+done
+
+if [ "${#missing[@]}" -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "installing ${missing[*]} …"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  else
+    echo "!! missing: ${missing[*]}" >&2
+    echo "!! as root: apt-get install ${missing[*]}   (tests that need them will be skipped)" >&2
+  fi
+fi
+
+bash infra/asterisk/install.sh >/dev/null || echo "!! no Asterisk 22.7 or newer: the SIP tests will be skipped" >&2
