@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 from adapters.notify.smtp import SmtpNotifier, SmtpSettings
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
 from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures
-from alerts.ports import NoticeFailed
+from alerts.ports import NoticeFailed, Notifier
 from alerts.service import AlertService
 from alerts.store import AlertStore, metadata
 from infra.sql import connect_database
@@ -117,9 +117,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     )
     (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     form = serialization.PrivateFormat.PKCS8
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-    )
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
     return Certificate(folder / "cert.pem", folder / "key.pem")
 
 
@@ -332,7 +330,7 @@ async def test_a_broken_relay_neither_stops_the_webhook_nor_goes_unlogged(
     engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/alerts.db")
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
-    channels = {"email": mail(relay.port), "webhook": hook()}
+    channels: dict[str, Notifier] = {"email": mail(relay.port), "webhook": hook()}
     service = AlertService([rule], figures, channels, AlertStore(engine), clock)
     relay.answer = "451 try later"
     with structlog.testing.capture_logs() as logs:

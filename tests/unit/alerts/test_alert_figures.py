@@ -121,6 +121,12 @@ def test_a_call_passed_between_providers_is_one_call_and_one_offer_for_each() ->
     assert [(p.offered, p.answered) for p in figures.providers] == [(1, 1), (1, 0)]
 
 
+def test_a_provider_that_is_tried_again_is_timed_from_its_first_offer() -> None:
+    call = Told().offered(0).leg(5, "kings").failed(30, "kings").leg(60, "kings").answered(70, "kings")
+    kings = of(told(call), "kings")
+    assert (kings.offered, kings.answered, kings.answered_within_60) == (1, 1, 0)
+
+
 def test_an_answered_call_counts_while_they_still_talk() -> None:
     call = Told().offered(0).leg(5, "kings").answered(10, "kings")
     figures = told(call)
@@ -203,10 +209,10 @@ def test_an_event_in_a_form_that_we_cannot_read_is_left_out() -> None:
 def test_the_day_begins_at_midnight_in_london_not_in_greenwich() -> None:
     midnight = datetime(2025, 6, 2, 23, 0, tzinfo=UTC)  # 00:00 British Summer Time on 3 June
     before = Told("a", midnight).offered(-1).queued(-0.5)
-    after = Told("b", midnight).offered(0)
-    live = listening(before, after)
+    after = Told("b", midnight).offered(0), Told("c", midnight).offered(5)
+    live = listening(before, *after)
     figures = live.figures(midnight + timedelta(seconds=30))
-    assert (figures.total.offered, figures.total.waiting) == (1, 1)
+    assert (figures.total.offered, figures.total.waiting) == (2, 1)
     assert figures.total.longest_wait_s == 31.0
     assert live.figures(midnight - timedelta(seconds=0.1)).total.offered == 1
 
