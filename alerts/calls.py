@@ -81,6 +81,11 @@ class Call:
         """Whether somebody, or a provider's switch, has the caller on the line now."""
         return any(leg.talking for leg in self.legs.values())
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Who was offered the call. The network's own fall-back may answer without an offer of ours."""
+        return tuple(name for name, leg in self.legs.items() if leg.started_at is not None)
+
     def waits_at(self, provider: str) -> datetime | None:
         """Since when the caller whom ``provider`` has still to answer has waited; None if it has not.
 
@@ -173,9 +178,7 @@ def _advance(call: Call, at: datetime, event: ev.Event) -> Call:
         case ev.ContextOpened(role=role) if role in AGENT_ROLES and call.at_switch_of is not None:
             return _agent_answered(call, at, call.at_switch_of)
         case ev.HandedBack():
-            return _end_wait(
-                _close_legs(call), at
-            )  # the network rings 111 without us: who waits there, we cannot see
+            return _end_wait(_close_legs(call), at)  # the network rings 111 without us: who waits there, we cannot see
         case ev.Ended():
             return _ended(call, at, event.end_class)
         case _:

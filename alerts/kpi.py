@@ -105,7 +105,7 @@ class LiveFigures:
     def _add(self, entry: Entry, event: ev.Event, events: dict[int, tuple[datetime, ev.Event]]) -> None:
         events[entry.seq] = (entry.at, event)
         call = read_call(events)
-        for provider in call.legs:
+        for provider in call.providers:
             self._names.setdefault(provider, provider)
         known = self._calls.setdefault(entry.call_ref, _Known(call, events))
         before, known.call, known.marks = known.marks, call, marks(call)
@@ -152,9 +152,9 @@ class _Waits:
 def _note_waits(waits: Mapping[str, _Waits], call: Call, now: datetime) -> None:
     waits[TOTAL].add(call.arrived_at if call.waiting else None, now)
     waits[TOTAL].on_line += call.talking
-    for provider, leg in call.legs.items():
+    for provider in call.providers:
         waits[provider].add(call.waits_at(provider), now)
-        waits[provider].on_line += leg.talking
+        waits[provider].on_line += call.legs[provider].talking
 
 
 def _longest_waits(calls: Iterable[Call], start: datetime, now: datetime) -> dict[int, float]:

@@ -100,9 +100,7 @@ class AlertStore:
 
     async def claim(self, delivery: Delivery, next_try_at: datetime) -> bool:
         """Begin a try, before it is made: until ``next_try_at`` no other worker tries. False if one does."""
-        return await self._set(
-            delivery.id, delivery.tries, {"tries": delivery.tries + 1, "next_try_at": next_try_at}
-        )
+        return await self._set(delivery.id, delivery.tries, {"tries": delivery.tries + 1, "next_try_at": next_try_at})
 
     async def put_off(self, delivery: Delivery, next_try_at: datetime) -> None:
         """The claimed try failed; the next is due at ``next_try_at``."""

@@ -48,6 +48,13 @@ def test_a_provider_that_nobody_named_appears_under_its_id() -> None:
     assert of(figures, "mersey").name == "mersey"
 
 
+def test_the_fall_back_that_answers_is_no_provider_of_ours() -> None:
+    call = Told().offered().at(5, ev.HandedBack(reason="worker_gone")).answered(9, "fall_back", "switch")
+    figures = told(call)
+    assert [each.scope for each in figures.providers] == ["kings", "thames"]
+    assert (figures.total.answer_unknown, figures.total.on_line) == (1, 1)
+
+
 def test_no_provider_may_be_called_total() -> None:
     with pytest.raises(ValueError, match="whole service"):
         LiveFigures({"total": "Everyone"})
