@@ -1,0 +1,168 @@
+"""The webhooks' addresses. Nothing unsigned gets further than here; nothing of ours reaches Twilio as an error.
+
+``POST /twilio/voice``                              a new call
+``POST /twilio/voice/{call_ref}/{wait_id}/{what}``  gather, finished, hold, dial: the call goes on
+``POST /twilio/voice/{call_ref}/{wait_id}/leg``     how the provider's leg gets on
+``POST /twilio/status``                             the call is over
+``POST /twilio/recording``                          a recording exists
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from adapters.twilio.fallback import fallback_document
+from adapters.twilio.forms import FormTooLarge, read_form
+from adapters.twilio.settings import TwilioSettings
+from adapters.twilio.signature import HEADER, Form, Signatures
+from adapters.twilio.webhooks import Step, Webhooks
+from callrouter.calls import Calls
+from callrouter.errors import UnknownCall
+from callrouter.events import HandedBack
+from callrouter.providers import Providers
+from infra.clock import Clock
+from infra.crypto import KeyRing
+
+ANSWER_S = 8.0  # Twilio gives a webhook 15 s; the caller hears silence meanwhile
+TOKEN_HEADER = "I-Twilio-Idempotency-Token"  # noqa: S105
+MOST_ROUNDS = 10_000
+
+log = structlog.get_logger()
+
+
+def twilio_router(
+    calls: Calls,
+    settings: TwilioSettings,
+    *,
+    keys: KeyRing,
+    providers: Providers,
+    prompts: Mapping[str, str],
+    clock: Clock,
+) -> APIRouter:
+    """Twilio's webhooks before the door ``calls``. ``prompts``: texts by key."""
+    webhooks = Webhooks(calls, settings, keys=keys, providers=providers, prompts=prompts, clock=clock)
+    gate = _Gate(calls, settings)
+    router = APIRouter(prefix="/twilio", include_in_schema=False)
+
+    @router.post("/voice")
+    async def voice(request: Request) -> Response:
+        return await gate.document(request, None, lambda form: webhooks.started(form, _token(request)))
+
+    @router.post("/voice/{call_ref}/{wait_id}/leg")
+    async def leg(request: Request, call_ref: str, wait_id: str) -> Response:
+        step = Step(call_ref, wait_id, "leg", _token(request))
+        return await gate.notice(request, lambda form: webhooks.leg(step, form))
+
+    @router.post("/voice/{call_ref}/{wait_id}/{what}")
+    async def voice_goes_on(request: Request, call_ref: str, wait_id: str, what: str) -> Response:
+        step = Step(call_ref, wait_id, what, _token(request))
+        return await gate.document(request, call_ref, lambda form: _go_on(webhooks, step, form, request))
+
+    @router.post("/status")
+    async def status(request: Request) -> Response:
+        return await gate.notice(request, webhooks.status)
+
+    @router.post("/recording")
+    async def recording(request: Request) -> Response:
+        """Acknowledged only: the journal has no event for it yet; the recording stays with Twilio."""
+        return await gate.notice(request, _nothing)
+
+    return router
+
+
+async def _go_on(webhooks: Webhooks, step: Step, form: Form, request: Request) -> str:
+    match step.what:
+        case "gather":
+            return await webhooks.gathered(step, form)
+        case "finished":
+            return await webhooks.played(step, form)
+        case "hold":
+            return await webhooks.held(step, form, _round(request))
+        case "dial":
+            return await webhooks.dialled(step, form)
+        case _:
+            raise UnknownCall
+
+
+class _Gate:
+    """Signature before, promise after: whatever happens inside, the caller gets a document."""
+
+    def __init__(self, calls: Calls, settings: TwilioSettings) -> None:
+        self._calls = calls
+        self._signatures = Signatures(settings.base, settings.auth_tokens)
+        self._fallback = fallback_document(settings.fallback, language=settings.language)
+
+    async def document(self, request: Request, call_ref: str | None, use: Callable[[Form], Awaitable[str]]) -> Response:
+        """Answer with TwiML: that of ``use``, or the static document that dials the default 111 service."""
+        form = await self._signed_form(request)
+        if isinstance(form, Response):
+            return form
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                text = await use(form)
+        except UnknownCall:
+            log.warning("twilio_call_unknown")
+            text = self._fallback
+        except Exception as error:  # noqa: BLE001
+            # a caller is on the line: whatever broke here, they go to the default service
+            log.error("twilio_webhook_failed", call_ref=call_ref, error=type(error).__name__)
+            await self._note_handed_back(call_ref)
+            text = self._fallback
+        return Response(text, media_type="text/xml")
+
+    async def notice(self, request: Request, use: Callable[[Form], Awaitable[None]]) -> Response:
+        """Take a callback that no caller waits on: 204, or 503 so that Twilio may tell it again."""
+        form = await self._signed_form(request)
+        if isinstance(form, Response):
+            return form
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await use(form)
+        except UnknownCall:
+            log.info("twilio_callback_of_unknown_call")  # forgotten, or the fallback document took it
+        except Exception as error:  # noqa: BLE001
+            # nobody hears this answer; the call's other webhooks still tell how it went on
+            log.error("twilio_callback_failed", error=type(error).__name__)
+            return Response(status_code=503)
+        return Response(status_code=204)
+
+    async def _signed_form(self, request: Request) -> Form | Response:
+        try:
+            form = await read_form(request)
+        except FormTooLarge:
+            return Response(status_code=413)
+        except ValueError:
+            return Response(status_code=400)
+        path, query = request.scope["raw_path"], request.scope["query_string"]
+        signature = request.headers.get(HEADER, "")
+        if not self._signatures.are_valid(path, query, form, signature):
+            log.warning("twilio_signature_refused")
+            return Response(status_code=403)
+        return form
+
+    async def _note_handed_back(self, call_ref: str | None) -> None:
+        if call_ref is None:
+            return
+        try:
+            async with asyncio.timeout(1.0):
+                await self._calls.note(call_ref, HandedBack(reason="adapter_failed"))
+        except Exception as error:  # noqa: BLE001
+            # the store is probably what failed; the caller's document matters more than the note
+            log.error("twilio_hand_back_not_noted", call_ref=call_ref, error=type(error).__name__)
+
+
+async def _nothing(_form: Form) -> None:
+    return
+
+
+def _token(request: Request) -> str:
+    return request.headers.get(TOKEN_HEADER, "")
+
+
+def _round(request: Request) -> int:
+    raw = request.query_params.get("round", "1")
+    return min(int(raw), MOST_ROUNDS) if raw.isdecimal() and len(raw) < 7 else 1
