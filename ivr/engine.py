@@ -20,6 +20,7 @@ from ivr.model import (
     Gather,
     Heard,
     InputKind,
+    Instruction,
     Play,
     Session,
     Sprint,
@@ -47,7 +48,7 @@ def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:
         return fail(flow, session, "missing_node")
     try:
         step = node.resume(run, heard)
-        if step is None and isinstance(heard, Heard) and heard.kind is InputKind.TIMER:
+        if step is None and _is_timer(heard) and session.wait.deadline_s is not None:
             step = "timeout"
         if step is None:
             return run.stay(session)
@@ -56,6 +57,10 @@ def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:
         return _guarded(run, flow.target(session.node, step))
     except SessionError as error:
         return fail(flow, session, error.error_id)
+
+
+def _is_timer(heard: Heard | Answered) -> bool:
+    return isinstance(heard, Heard) and heard.kind is InputKind.TIMER
 
 
 def fail(flow: Flow, session: Session, error_id: str) -> Sprint:
@@ -75,8 +80,15 @@ def _guarded(run: Run, node_id: str) -> Sprint:
     except SessionError as error:
         run.tell(Failed(error.node, error.error_id))
         run.visits.clear()
+        run.instructions[:] = _without_pile(run.instructions)
         return _advance(run, DEFAULT_NODE)
     return sprint
+
+
+def _without_pile(instructions: list[Instruction]) -> list[Instruction]:
+    """What a failed sprint still does: all but its prompts, which a loop has piled up; never without 999."""
+    first = 2 if instructions[:1] == [Answer()] else 0
+    return [*instructions[:first], *(each for each in instructions[first:] if not isinstance(each, Play))]
 
 
 def _advance(run: Run, node_id: str) -> Sprint:
@@ -97,5 +109,6 @@ def _again(session: Session) -> Sprint:
     """The present wait once more, for a new owner. The session does not move."""
     instructions = session.present
     if any(isinstance(each, Gather) for each in instructions):
-        instructions = (Play((MISSED_THAT,)), *instructions)
+        first = 1 if instructions[0] == Answer() else 0
+        instructions = (*instructions[:first], Play((MISSED_THAT,)), *instructions[first:])
     return Sprint(session, instructions, ())

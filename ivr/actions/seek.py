@@ -55,22 +55,32 @@ class Seek(Node):
     def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
         if isinstance(heard, Answered):
             return None
-        match heard.kind:
-            case InputKind.OFFERED if heard.value:
-                run.do(Unhold(), Connect(heard.value, self.ring_s))
-                return LegWait(run.node, heard.value, self.ring_s + LEG_MARGIN_S)
-            case InputKind.TIMER if isinstance(run.wait, LegWait):
-                run.do(DisconnectLeg())
-                return self._try_next(run)
-            case InputKind.OFFERED | InputKind.TIMER:
-                return "failed"
-            case InputKind.LEG_ANSWERED:
-                return TalkWait(run.node, heard.value)
-            case InputKind.LEG_FAILED:
-                return self._try_next(run)
-            case InputKind.TALK_ENDED | InputKind.LEG_ENDED:
+        match run.wait:
+            case OfferWait():
+                return self._offered(run, heard)
+            case LegWait(target=target):
+                return self._dialled(run, heard, target)
+            case TalkWait() if heard.kind in (InputKind.TALK_ENDED, InputKind.LEG_ENDED):
                 run.do(End("talk_ended"))
                 return GoneWait(run.node)
+            case _:
+                return None
+
+    def _offered(self, run: Run, heard: Heard) -> Step | None:
+        if heard.kind is InputKind.OFFERED and heard.value:
+            run.do(Unhold(), Connect(heard.value, self.ring_s))
+            return LegWait(run.node, heard.value, self.ring_s + LEG_MARGIN_S)
+        return "failed" if heard.kind in (InputKind.OFFERED, InputKind.TIMER) else None
+
+    def _dialled(self, run: Run, heard: Heard, target: str) -> Step | None:
+        match heard.kind:
+            case InputKind.LEG_ANSWERED:
+                return TalkWait(run.node, target)
+            case InputKind.TIMER:
+                run.do(DisconnectLeg())
+                return self._try_next(run)
+            case InputKind.LEG_FAILED | InputKind.LEG_ENDED:
+                return self._try_next(run)  # a leg that ends before it was answered has only failed
             case _:
                 return None
 

@@ -1,0 +1,22 @@
+"""For all tests: what runs inside the process may not open a network socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_socket import disable_socket, enable_socket
+
+TESTS = Path(__file__).parent
+WITHOUT_NETWORK = ("unit", "flows")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.path.relative_to(TESTS).parts[0] not in WITHOUT_NETWORK:
+        yield
+        return
+    disable_socket(allow_unix_socket=True)  # the event loop wakes itself through a pair of Unix sockets
+    yield
+    enable_socket()

@@ -1,0 +1,108 @@
+"""The engine's limits: a flow that runs wild is a failed session that goes to a person, never a hang."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flows.player import Player, World, inline
+
+from ivr import engine
+from ivr.model import MAX_SESSION, MAX_STEPS, SESSION, Failed, HandBack, Heard, InputKind, OfferWait
+
+SAY = {"action": "say", "prompts": ["again"]}
+
+
+def chain(length: int) -> dict[str, Any]:
+    links = {f"n{i}": {**SAY, "exits": {"next": f"n{i + 1}"}} for i in range(length)}
+    return {**links, f"n{length}": {"action": "queue", "services": ["dental"], "hold_s": 60}}
+
+
+MENU_ROUND = inline(
+    "menu",
+    menu={"action": "menu", "prompts": ["menu"], "keys": {"1": "again"}, "exits": {"again": "back"}},
+    back={**SAY, "exits": {"next": "menu"}},
+)
+
+
+def failed_as(player: Player) -> list[str]:
+    return [each.error_id for each in player.happenings if isinstance(each, Failed)]
+
+
+def test_sprint_of_the_longest_allowed_length_is_played() -> None:
+    player = Player(inline("n0", **chain(MAX_STEPS - 1)))
+
+    assert failed_as(player) == []
+    assert player.dialled == ("dental",)
+
+
+def test_sprint_that_is_too_long_goes_to_111() -> None:
+    player = Player(inline("n0", **chain(MAX_STEPS)))
+
+    assert failed_as(player) == ["sprint_too_long"]
+    assert player.dialled == ("111",)
+
+
+def test_node_that_leads_to_itself_goes_to_111_and_is_not_heard_over_and_over() -> None:
+    player = Player(inline("round", round={**SAY, "exits": {"next": "round"}}))
+
+    assert failed_as(player) == ["too_many_visits"]
+    assert player.dialled == ("111",)
+    assert player.heard == ("again", "hold_111"), "what a loop piled up is not played to the caller"
+
+
+def test_caller_who_goes_round_a_menu_comes_to_111() -> None:
+    player = Player(MENU_ROUND)
+    for _ in range(60):
+        player.play("1")
+
+    assert failed_as(player) == ["too_many_visits"]
+    assert player.dialled == ("111",)
+
+
+def test_session_that_grows_too_large_goes_to_111_and_is_small_again() -> None:
+    prompts = [f"{'p' * 80}{n}" for n in range(MAX_SESSION // 80)]
+    flow = inline(
+        "menu",
+        menu={"action": "menu", "prompts": ["menu"], "keys": {"1": "on"}, "exits": {"on": "long"}},
+        long={"action": "say", "prompts": prompts, "exits": {"next": "last"}},
+        last={"action": "queue", "services": ["dental"], "hold_s": 60},
+    )
+    player = Player(flow, World(free=frozenset())).play("1")
+
+    assert failed_as(player) == ["session_too_large"]
+    assert isinstance(player.session.wait, OfferWait)
+    assert player.session.wait.services == ("111",)
+    assert len(SESSION.dump_json(player.session)) < MAX_SESSION
+
+
+def test_exit_that_leads_nowhere_goes_to_111() -> None:
+    player = Player(inline("hello", hello={**SAY, "exits": {"next": "no_such_node"}}))
+
+    assert failed_as(player) == ["missing_node"]
+    assert player.dialled == ("111",)
+
+
+def test_node_that_the_flow_no_longer_has_goes_to_111() -> None:
+    session = replace(Player(MENU_ROUND).session, node="gone")
+    sprint = engine.resume(MENU_ROUND, session, Heard(InputKind.DIGIT, "1"))
+
+    assert Failed("gone", "missing_node") in sprint.happenings
+    assert isinstance(sprint.wait, OfferWait)
+
+
+@pytest.mark.parametrize("where", ["default_111", "fall_back"])
+def test_default_service_that_fails_itself_is_left_to_the_network(where: str) -> None:
+    session = replace(Player(MENU_ROUND).session, node=where)
+
+    assert HandBack("default_service_unreachable") in engine.fail(MENU_ROUND, session, "any").instructions
+
+
+def test_failed_session_may_still_visit_the_default_service_often() -> None:
+    player = Player(MENU_ROUND, World(free=frozenset()))
+    for _ in range(60):
+        player.play("1")
+    player.play("timer")
+
+    assert player.instructions[-1] == HandBack("default_service_unreachable")
