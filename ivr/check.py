@@ -13,6 +13,7 @@ from ivr.actions.branch import Branch
 from ivr.actions.hang_up import HangUp
 from ivr.actions.lookup import OUTCOMES, Lookup
 from ivr.actions.menu import Menu
+from ivr.actions.node import PERSON
 from ivr.actions.say import Say
 from ivr.actions.seek import Seek
 from ivr.actions.set import Set
@@ -48,7 +49,9 @@ def edges(flow: Flow, node_id: str) -> Mapping[str, str]:
         return {}
     names = set(node.exit_names()) | set(node.exits)
     if isinstance(node, Menu):
-        names |= {"person", "red_flag"} if node.words else {"person"}
+        names |= {PERSON, "red_flag"} if node.words else {PERSON}
+    elif isinstance(node, Say) and node.marker:
+        names |= {PERSON}
     return {name: flow.target(node_id, name) for name in sorted(names)}
 
 

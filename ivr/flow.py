@@ -13,8 +13,8 @@ from ivr.actions.connect import Connect
 from ivr.actions.fall_back import FallBack
 from ivr.actions.hang_up import HangUp
 from ivr.actions.lookup import Lookup
-from ivr.actions.menu import PERSON, Menu
-from ivr.actions.node import Node
+from ivr.actions.menu import Menu
+from ivr.actions.node import PERSON, Node
 from ivr.actions.queue import Queue
 from ivr.actions.red_flag import RedFlag
 from ivr.actions.say import Say

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ivr.actions.node import Node, Step
+from ivr.actions.node import PERSON, PERSON_KEY, Node, Step
 from ivr.actions.say import LONGEST_PROMPT_S
 from ivr.model import (
     Answered,
@@ -23,10 +23,6 @@ from ivr.model import (
 
 if TYPE_CHECKING:
     from ivr.run import Run
-
-PERSON_KEY = "0"
-PERSON = "person"
-"""The engine's own choice in every menu: key 0 leads to the default 111 service."""
 
 
 class Retry(BaseModel):

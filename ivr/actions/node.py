@@ -12,6 +12,10 @@ from ivr.model import Answered, Heard, Wait
 if TYPE_CHECKING:
     from ivr.run import Run
 
+PERSON_KEY = "0"
+PERSON = "person"
+"""The engine's own choice wherever a caller may press keys: key 0 leads to the default 111 service."""
+
 Step: TypeAlias = str | Wait
 """Where an action leaves the call: the name of an exit, or something to wait for."""
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
-from ivr.actions.node import Node, Step
-from ivr.model import Answered, Band, Heard, InputKind, Marked, Play, PlaybackWait
+from ivr.actions.node import PERSON, PERSON_KEY, Node, Step
+from ivr.model import Answered, Band, Chose, Heard, InputKind, Marked, Play, PlaybackWait, StopPlaying
 
 if TYPE_CHECKING:
     from ivr.run import Run
@@ -20,7 +20,7 @@ class Say(Node):
 
     A message with a ``marker`` may send callers elsewhere, so it names who should stay (spoken first), the
     safety net (spoken last) and its clinical owner (safety.md section 2). Callers in a raised band never
-    hear one: they leave by ``raised``, to a person.
+    hear one: they leave by ``raised``, to a person. Key 0 stops it and leads to a person, as everywhere.
     """
 
     action: Literal["say"]
@@ -51,7 +51,15 @@ class Say(Node):
         return PlaybackWait(run.node, LONGEST_PROMPT_S) if self.marker else "next"
 
     def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
-        if isinstance(heard, Heard) and heard.kind is InputKind.PLAYBACK_FINISHED and self.marker:
-            run.tell(Marked(run.node, self.marker))
-            return "next"
-        return None
+        if isinstance(heard, Answered) or self.marker is None:
+            return None
+        match heard.kind:
+            case InputKind.PLAYBACK_FINISHED:
+                run.tell(Marked(run.node, self.marker))
+                return "next"
+            case InputKind.DIGIT if heard.value == PERSON_KEY:
+                run.tell(Chose(run.node, PERSON, "key"))
+                run.do(StopPlaying())
+                return PERSON
+            case _:
+                return None
