@@ -66,7 +66,8 @@ def plan_notice(plan: PlanNotice) -> Notice:
         return Notice("No plan found for this line", WITHOUT_PLAN, checkable=False)
     one = plan.count == 1
     title = "1 possible plan" if one else f"{plan.count} possible people on this line"
-    text = "It is closed until the date of birth is checked." if one else "Their plans are closed until then."
+    closed = "It is closed" if one else "Their plans are closed"
+    text = f"{closed} until the date of birth is checked. Until then: {WITHOUT_PLAN[0].lower()}{WITHOUT_PLAN[1:]}"
     return Notice(title, text, checkable=True)
 
 

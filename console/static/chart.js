@@ -22,7 +22,7 @@ function options(width) {
       wait: { range: (_, __, most) => [0, Math.max(60, most * 1.1)] },
     },
     axes: [
-      axis({ values: "{HH}:{mm}", space: 70 }),
+      axis({ values: "{HH}:{mm}", space: 70, size: 40, gap: 10 }),
       axis({ scale: "calls", values: (_, values) => whole(values), size: 50 }),
       axis({ scale: "wait", side: 1, values: (_, values) => values.map(clock), grid: { show: false }, size: 60 }),
     ],

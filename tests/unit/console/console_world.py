@@ -69,9 +69,7 @@ def lively_minutes() -> tuple[MinutePoint, ...]:
     """Half an hour with a peak in its middle."""
     start = NOON - timedelta(minutes=29)
     return tuple(
-        MinutePoint(
-            start + timedelta(minutes=n), 12 + (n * 7) % 9, 10 + (n * 5) % 8, 20.0 + 4.5 * (n - abs(15 - n))
-        )
+        MinutePoint(start + timedelta(minutes=n), 12 + (n * 7) % 9, 10 + (n * 5) % 8, 95.0 - 6.0 * abs(15 - n))
         for n in range(30)
     )
 

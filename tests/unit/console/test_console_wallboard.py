@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from console_world import NOON, SetBoard, World, lively_figures
 
 from callrouter.handover import Role, SignedIn
 from console.board import board
-from console.wallboard import HEARTBEAT_TICKS, stream
+from console.wallboard import HEARTBEAT_TICKS, stream, ticking
 
 
 async def get(world: World, path: str, role: Role | None = None, **headers: str) -> httpx.Response:
@@ -95,14 +96,15 @@ def test_no_share_of_nothing() -> None:
 
 
 class Ticks:
-    """Sleeps for no time and moves the figures' own clock on."""
+    """Waits for no time and moves the figures' own clock on."""
 
     def __init__(self, live: SetBoard) -> None:
         self._live = live
 
-    async def __call__(self, seconds: float) -> None:
+    async def __call__(self) -> bool:
         if self._live.now is not None:
-            self._live.now = replace(self._live.now, at=self._live.now.at + timedelta(seconds=seconds))
+            self._live.now = replace(self._live.now, at=self._live.now.at + timedelta(seconds=1))
+        return True
 
 
 async def take(events: AsyncIterator[dict[str, str]]) -> tuple[str, dict[str, Any]]:
@@ -130,3 +132,11 @@ async def test_stream_holds_what_the_page_holds() -> None:
     event = (await take(stream(live, Ticks(live))))[1]
     assert event == json.loads(json.dumps(board(live.figures(), live.minutes(30)).event()))
     assert event["minutes"][-1]["time"] == f"{NOON:%H:%M}"
+
+
+async def test_stream_ends_when_the_server_shuts_down() -> None:
+    ending = anyio.Event()
+    events = stream(SetBoard(), ticking(ending))
+    await anext(events)
+    ending.set()
+    assert [event async for event in events] == []
