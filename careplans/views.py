@@ -74,4 +74,4 @@ class LogSpool:
         _log.error("plan_view_unrecorded", **fields)
 
     def kept(self, viewer_key: str, call_ref: str) -> int:
-        return len(self._wrong[viewer_key, call_ref]) if (viewer_key, call_ref) in self._wrong else 0
+        return len(self._wrong.get((viewer_key, call_ref), ()))

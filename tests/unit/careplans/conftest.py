@@ -43,6 +43,14 @@ def plans(engine: AsyncEngine, keyring: KeyRing, clock: HandClock) -> CarePlans:
 
 
 @pytest.fixture
+async def broken_plans(tmp_path: Path, keyring: KeyRing, clock: HandClock) -> AsyncIterator[CarePlans]:
+    """A service whose database answers every query with an error: it has no tables."""
+    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/empty.db")
+    yield CarePlans(engine, keyring, clock)
+    await engine.dispose()
+
+
+@pytest.fixture
 def row() -> Callable[..., Row]:
     """``row(line, field=value, …)``: a good row with some fields changed; a field set to ``...`` is absent."""
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import permutations
-from pathlib import Path
 
 import pytest
-from plan_fixtures import HandClock
 
 from careplans.errors import PlanStoreFailed
 from careplans.model import ImportReport, MatchLevel
 from careplans.rows import Row
 from careplans.service import CarePlans
-from infra.crypto import KeyRing
 from infra.numbers import read_number
-from infra.sql import connect_database
 
 MakeRow = Callable[..., Row]
 NUMBER = read_number("07700 900101")
@@ -80,12 +76,9 @@ async def test_more_plans_than_a_batch(plans: CarePlans, row: MakeRow) -> None:
     assert (await plans.match_number(NUMBER)).people == 450
 
 
-async def test_a_failing_store_refuses_the_whole_import(
-    tmp_path: Path, keyring: KeyRing, clock: HandClock, row: MakeRow
-) -> None:
-    plans = CarePlans(connect_database(f"sqlite+aiosqlite:///{tmp_path}/absent/x.db"), keyring, clock)
+async def test_a_failing_store_refuses_the_whole_import(broken_plans: CarePlans, row: MakeRow) -> None:
     with pytest.raises(PlanStoreFailed):
-        await plans.load([row()])
+        await broken_plans.load([row()])
 
 
 class TestRestricted:

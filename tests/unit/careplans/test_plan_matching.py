@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from plan_fixtures import HandClock
@@ -16,16 +15,9 @@ from careplans.rows import Row
 from careplans.service import CarePlans
 from infra.crypto import KeyRing
 from infra.numbers import read_number
-from infra.sql import connect_database
 
 MakeRow = Callable[..., Row]
 NUMBER = read_number("07700 900101")
-
-
-@pytest.fixture
-def broken_plans(tmp_path: Path, keyring: KeyRing, clock: HandClock) -> CarePlans:
-    """A service whose database cannot be opened."""
-    return CarePlans(connect_database(f"sqlite+aiosqlite:///{tmp_path}/absent/x.db"), keyring, clock)
 
 
 async def test_an_unknown_number_has_no_plan(plans: CarePlans) -> None:
@@ -59,7 +51,7 @@ async def test_a_number_gives_candidates_however_it_is_written(plans: CarePlans,
     ],
 )
 async def test_some_numbers_are_never_looked_up(broken_plans: CarePlans, raw: str | None, reason: str) -> None:
-    """The database cannot be opened, so any look-up would have answered ``unavailable``."""
+    """The database has no tables, so any look-up would have answered ``unavailable``."""
     match = await broken_plans.match_number(read_number(raw))
     assert (match.outcome, match.reason) == (MatchLevel.NONE, reason)
 
