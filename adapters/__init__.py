@@ -1,1 +1,1 @@
-"""Networks and systems outside: each adapter turns what its network says into inputs and performs replies."""
+"""What speaks with the world outside: telephone networks, channels of notices, old provider systems."""

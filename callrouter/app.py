@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.settings import Settings
-from callrouter.wiring import Service, build, running, session_secret, twilio_tokens
+from callrouter.wiring import Service, build, running, session_secret, sip_worker, twilio_tokens
 from console.routes import console_router, mount_static
 from console.session import Sessions
 
@@ -30,7 +30,7 @@ def app_of(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(service):
+        async with running(service), sip_worker(service) or nullcontext():
             app.state.ready = True
             yield
             app.state.ready = False
@@ -54,7 +54,16 @@ def app_of(service: Service) -> FastAPI:
         )
     )
     mount_static(app)
-    app.include_router(twilio_router(service.calls, _twilio(service)))
+    app.include_router(
+        twilio_router(
+            service.calls,
+            _twilio(service),
+            keys=service.keys,
+            providers=service.providers,
+            prompts=service.prompts,
+            clock=service.clock,
+        )
+    )
     _add_health(app, service)
     return app
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from alerts.kpi import LiveFigures
 from alerts.model import LONDON, Figures, MinutePoint
 from callrouter.journal import Journal
 from infra.bus import EventStream
 from infra.clock import Clock
+
+
+LONGEST_CALL = timedelta(hours=6)
+"""A caller who waits or talks over midnight was offered yesterday: their first events are read too."""
 
 
 class Board:
@@ -27,7 +33,7 @@ class Board:
         """Apply what the journal holds of today; what the stream brings again is counted once."""
         now = self._clock.now()
         midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0)
-        async for entry in self._journal.entries_since(midnight):
+        async for entry in self._journal.entries_since(midnight - LONGEST_CALL):
             self._live.apply(entry)
         self._caught_up = True
 

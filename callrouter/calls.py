@@ -138,7 +138,7 @@ class Calls:
             if record is None or key is None:
                 return False
             after = replace(record, step=record.step + 1)
-            if isinstance(event, ev.ContextOpened) and record.answered_at is not None:
+            if ev.is_agent_there(event) and record.answered_at is not None and record.ended is None:
                 after = replace(after, answer_evidence="agent")
             if await self._write(record, after, (event,), key):
                 return True

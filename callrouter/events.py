@@ -248,6 +248,15 @@ Event: TypeAlias = (
     | TalkEnded | ContextOpened | TakenOver | SessionFailed | HandedBack | Ended
 )  # fmt: skip
 
+AGENT_ROLES = frozenset({"handler", "clinician"})
+"""Who takes calls. A commissioner who looks at a call's page has not answered it."""
+
+
+def is_agent_there(event: Event) -> bool:
+    """Whether the event shows that a person who takes calls has this one in front of them."""
+    return isinstance(event, ContextOpened) and event.role in AGENT_ROLES
+
+
 KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in Event.__args__}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from callrouter.model import Reply
+from callrouter.model import Input, Reply
 from infra.numbers import Number
 from ivr.flow import Flow
 from ivr.model import Band
@@ -109,3 +109,16 @@ class Dispatch(Protocol):
 
 Perform = Callable[[Reply], Awaitable[None]]
 """An adapter's way to perform a reply that it did not ask for (an offer from dispatch, a timer)."""
+
+
+class Door(Protocol):
+    """What an adapter sees of :class:`callrouter.calls.Calls`."""
+
+    async def handle(self, call_ref: str, given: Input) -> Reply:
+        """Move the call by one input and say what to do; see :meth:`callrouter.calls.Calls.handle`."""
+
+    async def present(self, call_ref: str) -> Reply:
+        """The present wait's instructions again, without a move."""
+
+    def perform_with(self, network: str, perform: Perform) -> None:
+        """Have replies that no input of ``network`` asked for performed by its adapter."""

@@ -118,8 +118,8 @@ def advance(view: CallView, recorded: ev.Recorded) -> CallView:
             return replace(view, provider=None, providers_tried=(*view.providers_tried, e.provider))
         case ev.TalkEnded() as e:
             return replace(view, talk_s=e.talk_s)
-        case ev.ContextOpened():
-            return replace(view, answer_evidence="agent" if view.answered_at else view.answer_evidence)
+        case ev.ContextOpened() as e if ev.is_agent_there(e) and view.answered_at and not view.ended_at:
+            return replace(view, answer_evidence="agent")
         case ev.TakenOver(epoch=epoch):
             return replace(view, epochs=epoch)
         case ev.SessionFailed(error_id=error_id):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.asterisk.ari import Ari
+from adapters.asterisk.worker import SipWorker
 from adapters.notify.smtp import SmtpNotifier, SmtpSettings
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
 from alerts.errors import RulesError
@@ -206,6 +209,28 @@ def _notifiers(settings: Settings, clock: Clock) -> dict[str, Notifier]:
             raise ConfigurationError(f"CALLROUTER_WEBHOOK_SECRET: {error}") from error
         found["webhook"] = WebhookNotifier(secret, clock)
     return found
+
+
+def sip_worker(service: Service) -> SipWorker | None:
+    """The worker for Asterisk's calls; None where the settings name no Asterisk."""
+    settings = service.settings
+    if settings.ari_url is None:
+        return None
+    if settings.prompts_audio_dir is None:
+        raise ConfigurationError("CALLROUTER_PROMPTS_AUDIO_DIR: needed for SIP calls; make it with `callrouter prompts`")
+    audio = audio_files(settings.prompts_audio_dir, service.prompts)
+    # a name of its own for each start: a dead worker's application may still hold channels under the old one
+    app = f"callrouter-{secrets.token_hex(4)}"
+    ari = Ari(settings.ari_url, app, settings.ari_user, settings.ari_password.get_secret_value())
+    return SipWorker(ari, service.calls, service.clock, audio)
+
+
+def audio_files(folder: Path, keys: Iterable[str]) -> dict[str, str]:
+    """Where Asterisk finds each prompt; raises :class:`ConfigurationError` naming those that are missing."""
+    missing = [key for key in keys if not list(folder.glob(f"{key}.*"))]
+    if missing:
+        raise ConfigurationError(f"{folder}: no audio for {', '.join(missing)} (make it with `callrouter prompts`)")
+    return {key: f"sound:{folder.resolve() / key}" for key in keys}
 
 
 @asynccontextmanager

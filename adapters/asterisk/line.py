@@ -1,0 +1,173 @@
+"""One caller's line: performs the instructions of a reply, one after another, on an Asterisk channel.
+
+A line knows no menu and no priority. It plays, takes keys, waits for silence, holds, and says to the dialplan
+what only the dialplan may do (dial, end, fall back). Whatever it learns goes to the door as an input; the
+reply that comes back replaces what it was doing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from adapters.asterisk.ari import Ari, AriError, AriGone
+from callrouter.model import Reply
+from ivr import model as ivr
+from ivr.model import InputKind
+
+log = structlog.get_logger()
+
+Tell = Callable[["Line", InputKind, str, str, str], Awaitable[None]]
+"""(line, kind, key, wait_id, value): give an input to the door and perform its reply."""
+
+LONGEST_PLAYBACK_S = 90.0  # longer than any prompt; a playback whose end is never told must not hold a caller
+
+
+class Line:
+    """A caller's channel while this worker owns it."""
+
+    def __init__(
+        self, ari: Ari, channel_id: str, name: str, call_ref: str, epoch: int, tell: Tell, audio: Mapping[str, str]
+    ) -> None:
+        self.channel_id = channel_id
+        self.name = name
+        self.call_ref = call_ref
+        self.epoch = epoch
+        self.in_stasis = True
+        self.answered = False
+        self._ari = ari
+        self._tell = tell
+        self._audio = audio
+        self._doing: asyncio.Task[None] | None = None
+        self._playing: str | None = None
+        self._finished: dict[str, asyncio.Event] = {}
+        self._may_cut = False
+        self._keys: list[tuple[str, str]] = []
+        self._gathering: str | None = None
+        self._pressed = asyncio.Event()
+        self._music = False
+
+    def perform(self, reply: Reply) -> None:
+        """Do what the reply says, instead of what was being done. An empty reply changes nothing."""
+        if not reply.instructions:
+            return
+        if self._doing is not None:
+            self._doing.cancel()
+        self._doing = asyncio.create_task(self._guarded(reply), name=f"line {self.call_ref}")
+
+    async def release(self) -> None:
+        """Stop doing anything: the call is another's, or over."""
+        self.in_stasis = False
+        if self._doing is not None and self._doing is not asyncio.current_task():
+            self._doing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._doing
+
+    def playback_finished(self, playback_id: str) -> None:
+        """Asterisk says that a playback of this line ended."""
+        if (finished := self._finished.get(playback_id)) is not None:
+            finished.set()
+
+    def key_pressed(self, digit: str, key: str) -> None:
+        """A key. During a prompt that may not be cut it is kept for the gather that the prompt leads to."""
+        self._keys.append((digit, key))
+        self._pressed.set()
+        if self._may_cut and self._playing is not None:
+            asyncio.create_task(self._stop(self._playing), name="barge-in")  # noqa: RUF006 - ends by itself
+
+    async def _guarded(self, reply: Reply) -> None:
+        try:
+            await self._perform(reply)
+        except AriGone:
+            pass  # the caller hung up, or another worker has the call: its events tell which
+        except AriError as error:
+            # the lease runs out and brings the caller to somebody
+            log.warning("instruction_failed", call_ref=self.call_ref, error=type(error).__name__)
+
+    async def _perform(self, reply: Reply) -> None:
+        await self._quiet()
+        number = 0
+        for instruction in reply.instructions:
+            match instruction:
+                case ivr.Answer() if not self.answered:
+                    await self._ari.answer(self.channel_id)
+                    self.answered = True
+                case ivr.Play(prompts=prompts, barge_in=barge_in):
+                    number += 1
+                    if not (barge_in and self._keys and _gathers(reply)):
+                        await self._play(f"{reply.object_id('play')}{number}", prompts, barge_in)
+                case ivr.Gather() as gather:
+                    await self._gather(reply, gather)
+                case ivr.Hold(prompts=prompts):
+                    number += 1
+                    await self._play(f"{reply.object_id('hold')}{number}", prompts, barge_in=False)
+                    await self._ari.start_moh(self.channel_id)
+                    self._music = True
+                case ivr.Unhold() | ivr.StopPlaying():
+                    await self._quiet()
+                case ivr.Connect(target=target):
+                    await self._say(f"to-{reply.context}-{target}")
+                case ivr.HandBack():
+                    await self._say("fallback")
+                case ivr.End():
+                    await self._say("end")
+                case _:
+                    pass  # answer again; record and disconnect_leg: the dialplan's own ring time-out ends a leg
+        if isinstance(reply.wait, ivr.PlaybackWait):
+            key = f"{reply.object_id('playback')}.finished"
+            await self._tell(self, InputKind.PLAYBACK_FINISHED, key, reply.wait_id, "")
+
+    async def _play(self, playback_id: str, prompts: tuple[str, ...], barge_in: bool) -> None:
+        media = [self._audio[key] for key in prompts if key in self._audio]
+        if not media:
+            return
+        finished = self._finished[playback_id] = asyncio.Event()
+        self._playing, self._may_cut = playback_id, barge_in
+        try:
+            await self._ari.play(self.channel_id, playback_id, media)
+            if barge_in and self._keys:  # pressed while the request was under way
+                await self._stop(playback_id)
+            async with asyncio.timeout(LONGEST_PLAYBACK_S):
+                await finished.wait()
+        except TimeoutError:
+            await self._stop(playback_id)
+        finally:
+            self._finished.pop(playback_id, None)
+            self._playing, self._may_cut = None, False
+
+    async def _gather(self, reply: Reply, gather: ivr.Gather) -> None:
+        self._pressed.clear()
+        if not self._keys:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(gather.timeout_s):
+                    await self._pressed.wait()
+        if self._keys:
+            digit, key = self._keys.pop(0)
+            self._keys.clear()  # one key answers one menu; what was typed beyond it was meant for this one
+            await self._tell(self, InputKind.DIGIT, key, reply.wait_id, digit)
+        else:
+            key = reply.object_id("silence")
+            await self._tell(self, InputKind.SILENCE, key, reply.wait_id, "")
+
+    async def _quiet(self) -> None:
+        if self._playing is not None:
+            await self._stop(self._playing)
+            self._playing = None
+        if self._music:
+            self._music = False
+            await self._ari.stop_moh(self.channel_id)
+
+    async def _stop(self, playback_id: str) -> None:
+        with contextlib.suppress(AriError):  # it had ended: what we wanted
+            await self._ari.stop_playback(playback_id)
+
+    async def _say(self, order: str) -> None:
+        """What cannot be taken back is the dialplan's to do, after it has compared the epoch itself."""
+        await self._ari.continue_in_dialplan(self.channel_id, "fenced", f"e{self.epoch}-{order}")
+
+
+def _gathers(reply: Reply) -> bool:
+    return any(isinstance(each, ivr.Gather) for each in reply.instructions)
