@@ -162,9 +162,7 @@ async def test_a_channel_is_read_without_its_empty_variables() -> None:
     assert (channel.name, channel.variables) == ("PJSIP/carrier-1", {"CALL_REF": "ab"})
 
 
-@pytest.mark.parametrize(
-    ("status", "error"), [(404, AriGone), (409, AriGone), (412, AriRefused), (500, AriRefused)]
-)
+@pytest.mark.parametrize(("status", "error"), [(404, AriGone), (409, AriGone), (412, AriRefused), (500, AriRefused)])
 async def test_a_refusal_is_an_error_that_says_what_to_do(status: int, error: type[AriRefused]) -> None:
     async def refuses(socket: ServerConnection, message: dict[str, Any]) -> None:
         await answer(socket, message, status, '{"message": "no"}')

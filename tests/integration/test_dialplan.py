@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from adapters.asterisk.ari import AriEvent
-from infra.asterisk.instance import Asterisk
+from infra.asterisk.instance import Asterisk, AsteriskSettings, Provider
 from tests.integration.conftest_asterisk import (  # noqa: F401  the last two are fixtures
     LEASE,
     Line,
@@ -19,6 +20,8 @@ from tests.integration.conftest_asterisk import (  # noqa: F401  the last two ar
     line_of_a_test,
     session_line,
 )
+from tests.sip.rtp import RtpEnd
+from tests.sip.sipp import SippCaller
 
 # Ten seconds of core sounds: longer than several leases.
 LONG_PROMPT = [
@@ -155,7 +158,15 @@ async def test_a_stale_owner_moves_nobody(line: Line, order: str) -> None:
 
 @pytest.mark.parametrize(
     "order",
-    ["e1-sing", "e1-to-short-north", "e1-to-" + "A" * 32 + "-north", "e1-to-" + "a" * 32 + "-No", "nonsense", "e1"],
+    [
+        "e1-sing",
+        'e1"-end',
+        "e1-to-short-north",
+        "e1-to-" + "A" * 32 + "-north",
+        "e1-to-" + "a" * 32 + "-No",
+        "nonsense",
+        "e1",
+    ],
 )
 async def test_nonsense_from_the_owner_is_broadcast_again(line: Line, order: str) -> None:
     async with line.worker() as worker:
@@ -325,6 +336,19 @@ async def test_our_own_call_coming_back_is_refused(line: Line) -> None:
         assert not worker.seen or all(each.type != "CallBroadcast" for each in worker.seen)
 
 
+@pytest.mark.parametrize("dialled", ["111&PJSIP/999%40provider-north", "111%2C1", "+44111"])
+async def test_the_dialled_number_rings_nobody_else(line: Line, dialled: str) -> None:
+    context = fresh_context()
+    async with line.worker() as worker:
+        line.call(dial=dialled)
+        channel = await worker.own()
+        await worker.say(channel, f"e1-to-{context}-default")
+        invite = await asyncio.to_thread(line.invite, "default", context)
+    expected = dialled if dialled.startswith("+") else "111"
+    assert channel.variables["DIALLED"] == expected
+    assert invite.start.startswith(f"INVITE sip:{expected}@")
+
+
 @pytest.mark.parametrize("dialled", ["999", "112"])
 async def test_999_is_never_queued_and_never_shed(line: Line, dialled: str) -> None:
     with _global(line.asterisk, "CAPACITY", "0", usually="200"):
@@ -358,6 +382,17 @@ async def test_a_withheld_identity_is_kept_from_a_provider_not_trusted_with_it(l
     assert invite.header("P-Asserted-Identity") is None
     assert "anonymous" in (invite.header("From") or "")
     assert invite.header("Privacy") == "id"
+
+
+async def test_the_record_of_an_end_outlives_an_orderly_restart(line: Line, tmp_path: Path) -> None:
+    short = line.providers["short"]
+    settings = AsteriskSettings([Provider("short", "127.0.0.1", short.port)], default_provider="short")
+    with Asterisk(tmp_path / "own", settings, line.asterisk.installation) as own, RtpEnd() as ear:
+        with SippCaller(tmp_path, own.ports.sip, ear) as caller:
+            assert await asyncio.to_thread(caller.wait_ended) == 0
+        own.stop()
+        own.start()
+        assert "by=provider" in own.cli("database show ended")
 
 
 def _keys(worker: Worker) -> str:

@@ -80,9 +80,7 @@ class Sipp:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = port
         self._messages = self.folder / "messages.log"
-        parts = (
-            _Template((SCENARIOS / f"{each}.xml").read_text()).substitute(values) for each, values in fragments
-        )
+        parts = (_Template((SCENARIOS / f"{each}.xml").read_text()).substitute(values) for each, values in fragments)
         scenario = self.folder / "scenario.xml"
         scenario.write_text(f'<?xml version="1.0"?>\n<scenario name="{name}">\n{"".join(parts)}</scenario>\n')
         self._process: subprocess.Popen[bytes] | None = None
@@ -106,9 +104,7 @@ class Sipp:
         if not self._messages.exists():
             return []
         return [
-            message
-            for each in _BORDER.split(self._messages.read_text(errors="replace"))
-            if (message := _parse(each))
+            message for each in _BORDER.split(self._messages.read_text(errors="replace")) if (message := _parse(each))
         ]
 
     def received(self, start: str) -> list[SipMessage]:
