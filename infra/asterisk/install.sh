@@ -97,7 +97,7 @@ LAUNCHER
 }
 
 unpack() {
-  local root=$CACHE/root.partial deb
+  local root=$CACHE/unpacked.partial deb
   rm -rf "$root" && mkdir -p "$root"
   local debs
   mapfile -t debs < <(closure)
@@ -110,24 +110,24 @@ unpack() {
   local version
   version=$("$root/asterisk" -V 2>&1 | sed -n 's/^Asterisk //p')
   new_enough "$version" || die "the mirror's Asterisk does not run, or is older than $OLDEST (found: ${version:-none})."
-  rm -rf "$CACHE/root" && mv "$root" "$CACHE/root"
+  rm -rf "$CACHE/unpacked" && mv "$root" "$CACHE/unpacked"
 }
 
 main() {
   on_path && return
-  if [[ ! -x $CACHE/root/asterisk ]]; then
+  if [[ ! -x $CACHE/unpacked/asterisk ]]; then
     mkdir -p "$CACHE" || die "cannot write $CACHE: set CALLROUTER_CACHE to a folder that can be written."
     need flock "Install the package util-linux."
     exec 9>"$CACHE/lock"
     flock 9
     # Another run may have finished while this one waited.
-    if [[ ! -x $CACHE/root/asterisk ]]; then
+    if [[ ! -x $CACHE/unpacked/asterisk ]]; then
       say "fetching Asterisk into $CACHE (once; about 110 MB, 270 MB unpacked)"
       download
       unpack
     fi
   fi
-  echo "$CACHE/root/asterisk"
+  echo "$CACHE/unpacked/asterisk"
 }
 
 main

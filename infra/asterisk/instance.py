@@ -120,7 +120,7 @@ def find_installation() -> Installation:
 
     Raises AsteriskUnavailable with the script's own words.
     """
-    found = subprocess.run(["bash", str(HERE / "install.sh")], capture_output=True, text=True, check=False)  # noqa: S603
+    found = subprocess.run(["bash", str(HERE / "install.sh")], capture_output=True, text=True, check=False)  # noqa: S603, S607
     if found.returncode != 0:
         raise AsteriskUnavailable(found.stderr.strip() or "install.sh failed without a word")
     launcher = Path(found.stdout.strip())
