@@ -1,7 +1,9 @@
 """Static checks of a flow: what must be true before a caller may meet it.
 
 The proof on nodes alone: every exit leads somewhere, every node can be reached, there is no loop, and every
-path ends with a person or a definite service. Retries inside a menu are counted and bounded by the engine.
+path ends with a person or a definite service. What is said first, and the ways of callers who make no choice
+or whom a service sends back, are checked as the safety rules ask. Retries inside a menu are counted
+and bounded by the engine.
 """
 
 from __future__ import annotations
@@ -21,9 +23,17 @@ from ivr.engine import MISSED_THAT
 from ivr.errors import Defect
 from ivr.flow import ENGINE_NODES, Flow
 from ivr.model import DEFAULT_SERVICE, MAX_NODES
+from ivr.ways import after_a_service, without_a_choice
 
 FIRST_WORDS = "emergency_999"
 """Safety rule 1: the first thing that a caller hears, and they cannot press it away."""
+
+NOTICE = "recording_notice"
+"""Safety rule 1: what comes next, before anything is asked."""
+
+
+RESERVED_CHOICES = Menu.SUPPLIED | {PERSON, "red_flag"}
+RESERVED_FACTS = frozenset({"red_flag"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,7 @@ class World:
 def check(flow: Flow, world: World | None = None) -> list[Defect]:
     """Every defect of the flow, in the order of its file; empty for a flow that may be used."""
     rules: tuple[Callable[[Flow, World], Iterable[Defect]], ...] = (
-        _size, _first_words, _exits, _facts, _reach, _loops, _ends, _prompts, _services,
+        _size, _first_words, _exits, _choices, _facts, _reach, _loops, _ends, _ways, _prompts, _services,
     )  # fmt: skip
     return [defect for rule in rules for defect in rule(flow, world or World())]
 
@@ -65,6 +75,27 @@ def _first_words(flow: Flow, _world: World) -> Iterator[Defect]:
     if not (isinstance(first, Say) and first.prompts[:1] == (FIRST_WORDS,) and not first.barge_in):
         text = f"must be a say of {FIRST_WORDS} with barge_in: false"
         yield Defect(("nodes", flow.start), "first_words", text)
+    elif NOTICE not in _said_first(flow):
+        text = f"{NOTICE} must be said before anything is asked or looked up"
+        yield Defect(("nodes", flow.start), "first_words", text)
+
+
+def _said_first(flow: Flow) -> list[str]:
+    """The prompts of all say nodes that follow one another from the start."""
+    said: list[str] = []
+    node_id, seen = flow.start, set[str]()
+    while isinstance(node := flow.nodes.get(node_id), Say) and node_id not in seen:
+        seen.add(node_id)
+        said += node.prompt_keys()
+        node_id = flow.target(node_id, "next")
+    return said
+
+
+def _choices(flow: Flow, _world: World) -> Iterator[Defect]:
+    """A choice with the name of one of the engine's own exits would never lead where its author says."""
+    for node_id, node in flow.nodes.items():
+        for name in sorted(node.choices & RESERVED_CHOICES) if isinstance(node, Menu) else ():
+            yield Defect(("nodes", node_id, "exits", name), "reserved_name", f"the choice {name} is the engine's own")
 
 
 def _exits(flow: Flow, _world: World) -> Iterator[Defect]:
@@ -84,6 +115,13 @@ def _exits(flow: Flow, _world: World) -> Iterator[Defect]:
 
 
 def _facts(flow: Flow, _world: World) -> Iterator[Defect]:
+    for name, declared in flow.facts.items():
+        if name in RESERVED_FACTS:
+            yield Defect(("facts", name), "reserved_name", "this fact belongs to the engine")
+        if not declared.every_value():
+            yield Defect(("facts", name), "wrong_value", f"{name} has no values; a fact is finite")
+        elif not declared.allows(declared.initial):
+            yield Defect(("facts", name, "initial"), "wrong_value", f"{name} cannot be {declared.initial!r}")
     for node_id, node in flow.nodes.items():
         if isinstance(node, Set):
             yield from _check_set(flow, node_id, node)
@@ -162,6 +200,11 @@ def _ends(flow: Flow, _world: World) -> Iterator[Defect]:
         if isinstance(node, HangUp) and not _chosen_twice(flow, node_id, entered_by):
             text = "a caller may only be hung up on after choosing it by key, asked twice"
             yield Defect(("nodes", node_id), "ends_without_a_person", text)
+
+
+def _ways(flow: Flow, _world: World) -> Iterator[Defect]:
+    yield from without_a_choice(flow)
+    yield from after_a_service(flow)
 
 
 def _entered_by(flow: Flow) -> dict[str, list[tuple[str, str]]]:

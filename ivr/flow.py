@@ -79,8 +79,8 @@ class Flow(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
     def node(self, node_id: str) -> Node | None:
-        """An author's node or one of the engine's."""
-        return self.nodes.get(node_id) or ENGINE_NODES.get(node_id)
+        """One of the engine's nodes, which no author can replace, or an author's."""
+        return ENGINE_NODES.get(node_id) or self.nodes.get(node_id)
 
     def target(self, node_id: str, exit_name: str) -> str:
         """Where an exit leads: always somewhere, to a person of 111 where the author says nothing."""

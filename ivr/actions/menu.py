@@ -42,8 +42,8 @@ class Menu(Node):
     """
 
     action: Literal["menu"]
-    prompts: tuple[str, ...]
-    keys: dict[str, str]
+    prompts: tuple[str, ...] = Field(min_length=1)
+    keys: dict[str, str] = Field(min_length=1)
     words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     timeout_s: float = Field(default=5.0, ge=2.0, le=15.0)
     no_input: Retry = Retry(limit=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from ivr.actions.node import PERSON, PERSON_KEY, Node, Step
 from ivr.model import Answered, Band, Chose, Heard, InputKind, Marked, Play, PlaybackWait, StopPlaying
@@ -24,7 +24,7 @@ class Say(Node):
     """
 
     action: Literal["say"]
-    prompts: tuple[str, ...]
+    prompts: tuple[str, ...] = Field(min_length=1)
     barge_in: bool = True
     marker: str | None = None
     who_should_stay: str | None = None
