@@ -71,8 +71,8 @@ class MemoryStates:
     async def commit(
         self, call_ref: str, expected: Version | None, new: Stored, entries: Sequence[Entry], *, keep_s: float
     ) -> bool:
-        found = self._calls.get(call_ref)
-        if (found[0].version if found else None) != expected:
+        found = await self.read(call_ref)
+        if (found.version if found else None) != expected:
             return False
         if expected is not None and new.version.epoch < expected.epoch:
             return False
