@@ -16,7 +16,7 @@ from callrouter.model import Input, InputKind, Reply
 from callrouter.providers import Providers
 from infra.clock import Clock
 from infra.crypto import KeyRing
-from ivr.model import OfferWait, TalkWait
+from ivr.model import End, OfferWait, TalkWait
 
 REF_LENGTH = 32
 _TOKEN = re.compile(r"[\x21-\x7e]{1,128}")
@@ -116,9 +116,18 @@ class Webhooks:
 
     async def status(self, form: Form) -> None:
         """The call's own status: only that it is over counts."""
-        if is_over(form):
-            by = "caller" if form["CallStatus"] in ("completed", "canceled") else "network"
-            await self._hung_up(self.call_ref(form), by)
+        if not is_over(form):
+            return
+        call_ref = self.call_ref(form)
+        present = await self._calls.present(call_ref)
+        ended = next((each for each in present.instructions if isinstance(each, End)), None)
+        if form["CallStatus"] not in ("completed", "canceled"):
+            await self._hung_up(call_ref, "network failed")
+        elif ended is not None:  # Twilio only says that it is over; we know that we ended it, and why
+            by = "provider" if ended.reason == "talk_ended" else "us"
+            await self._hung_up(call_ref, f"{by} {ended.reason}")
+        else:
+            await self._hung_up(call_ref)
 
     # ------------------------------------------------------------------ inputs
 
@@ -151,9 +160,8 @@ class Webhooks:
         given = Input(step.key, kind, self._clock.now(), wait_id=step.wait_id, value=value)
         return await self._calls.handle(step.call_ref, given)
 
-    async def _hung_up(self, call_ref: str, by: str = "caller") -> Reply:
-        reason = "hung_up" if by == "caller" else "failed"
-        given = Input("hung_up", InputKind.HUNG_UP, self._clock.now(), value=f"{by} {reason}")
+    async def _hung_up(self, call_ref: str, value: str = "caller hung_up") -> Reply:
+        given = Input("hung_up", InputKind.HUNG_UP, self._clock.now(), value=value)
         return await self._calls.handle(call_ref, given)
 
     # ------------------------------------------------------------------ documents

@@ -1,0 +1,163 @@
+"""A call service of real parts for tests: SQLite journal in a folder, look-ups and providers as a test wants them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from callrouter import events as ev
+from callrouter import journal as journal_tables
+from callrouter.calls import Calls
+from callrouter.dispatch import LocalDispatch
+from callrouter.flows import LoadedFlows, load_flow, load_prompts
+from callrouter.journal import Journal, JournalWriter
+from callrouter.lookups import Lookups
+from callrouter.ports import Meaning, PlanFound, RepeatFound
+from callrouter.providers import Provider, Providers
+from infra.bus import MemoryStream
+from infra.clock import Clock, SystemClock
+from infra.crypto import KeyRing
+from infra.numbers import Number
+from infra.sql import connect_database
+from infra.state import MemoryStates
+from ivr.flow import Flow
+from nlp.lexicon import read_lexicon
+from nlp.service import KeywordUnderstanding
+
+ROOT = Path(__file__).resolve().parent.parent
+LONDON = ROOT / "ivr/flows/london-111.yaml"
+PROMPTS = load_prompts(ROOT / "ivr/prompts/en.yaml")
+
+
+@dataclass
+class FakePlans:
+    """Answers every look-up with ``found`` and remembers who was looked up."""
+
+    found: PlanFound = field(default_factory=lambda: PlanFound("none", "no_plan"))
+    asked: list[Number] = field(default_factory=list)
+
+    async def find(self, number: Number) -> PlanFound:
+        self.asked.append(number)
+        return self.found
+
+
+@dataclass
+class FakeRepeats:
+    """Answers every look-up with ``found``."""
+
+    found: RepeatFound = field(default_factory=lambda: RepeatFound("NRC", "fewer_than_two_earlier"))
+    asked: list[Number] = field(default_factory=list)
+
+    async def find(self, number: Number, started: datetime) -> RepeatFound:
+        self.asked.append(number)
+        return self.found
+
+
+class Understanding:
+    """The keyword understanding of production, as the door asks for it."""
+
+    def __init__(self) -> None:
+        self._words = KeywordUnderstanding(read_lexicon())
+
+    async def understand(self, said: str, vocabulary: Mapping[str, Sequence[str]]) -> Meaning:
+        understood = self._words.understand(said, vocabulary)
+        flag = understood.red_flag
+        if flag is None:
+            return Meaning(understood.choice)
+        return Meaning(understood.choice, flag.category, flag.phrase, flag.lexicon)
+
+
+def a_provider(
+    provider_id: str, *services: str, tel: str, sip: str | None = None, lines: int | None = None
+) -> Provider:
+    """A provider whose answered calls are persons."""
+    return Provider(id=provider_id, name=provider_id, services=services, tel=tel, sip=sip, lines=lines, answers="agent")
+
+
+PROVIDERS = Providers(
+    (
+        a_provider("first-111", "111", tel="+442079460101"),
+        a_provider("second-111", "111", tel="+442079460102"),
+        a_provider("clinicians", "clinician", tel="+442079460110"),
+        a_provider("mental-health", "mental_health", tel="+442079460120"),
+        a_provider("dental", "dental", tel="+442079460130"),
+        a_provider("pharmacy", "pharmacy", tel="+442079460140"),
+    )
+)
+
+
+@dataclass
+class CallService:
+    """The door and everything around it that a test may look at."""
+
+    calls: Calls
+    dispatch: LocalDispatch
+    providers: Providers
+    keys: KeyRing
+    clock: Clock
+    plans: FakePlans
+    repeats: FakeRepeats
+    flow: Flow
+    _engine: AsyncEngine
+    _stream: MemoryStream
+    _journal: Journal
+    _writer: JournalWriter
+
+    async def journal(self, call_ref: str) -> list[ev.Recorded]:
+        """Every event of a call, written to and read back from the database."""
+        await self._writer.drain()
+        return await self._journal.read(call_ref)
+
+    async def events(self, call_ref: str, kind: str = "") -> list[ev.Event]:
+        """The events of a call, of one kind if it is given."""
+        return [r.event for r in await self.journal(call_ref) if not kind or r.event.kind == kind]
+
+    async def everything(self) -> list[str]:
+        """The call of every event that was ever written."""
+        await self._writer.drain()
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(journal_tables.journal.select())).scalars())
+
+    async def close(self) -> None:
+        """Stop timers and close the database."""
+        await self.calls.close()
+        await self._engine.dispose()
+
+
+async def build_calls(
+    folder: Path,
+    *,
+    providers: Providers = PROVIDERS,
+    plans: FakePlans | None = None,
+    repeats: FakeRepeats | None = None,
+    clock: Clock | None = None,
+    flow: Flow | None = None,
+    budget_s: float = 0.25,
+) -> CallService:
+    """A service that carries calls through ``flow`` (the London one), its journal in ``folder``."""
+    clock, keys, stream = clock or SystemClock(), KeyRing(os.urandom(32), os.urandom(32)), MemoryStream()
+    plans, repeats, flow = plans or FakePlans(), repeats or FakeRepeats(), flow or load_flow(LONDON)
+    engine = connect_database(f"sqlite+aiosqlite:///{folder / 'calls.db'}")
+    async with engine.begin() as connection:
+        await connection.run_sync(journal_tables.metadata.create_all)
+    journal = Journal(engine, keys)
+    dispatch = LocalDispatch(providers, clock)
+    calls = Calls(
+        states=MemoryStates(stream),
+        flows=LoadedFlows(flow),
+        lookups=Lookups(plans=plans, repeats=repeats, understanding=Understanding(), clock=clock, budget_s=budget_s),
+        dispatch=dispatch,
+        keys=keys,
+        clock=clock,
+        new_id=lambda: secrets.token_hex(16),
+        answers={each.id: each.answers for each in providers},
+    )
+    dispatch.on_offer = calls.offered
+    writer = JournalWriter(stream, journal)
+    return CallService(calls, dispatch, providers, keys, clock, plans, repeats, flow, engine, stream, journal, writer)
