@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
-from adapters.twilio.routes import twilio_router
-from adapters.twilio.settings import TwilioSettings
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from adapters.twilio.routes import twilio_router
+from adapters.twilio.settings import TwilioSettings
 from callrouter.settings import Settings
 from callrouter.wiring import Service, build, running, session_secret, sip_worker, twilio_tokens
 from console.routes import console_router, mount_static

@@ -10,7 +10,6 @@ from callrouter.journal import Journal
 from infra.bus import EventStream
 from infra.clock import Clock
 
-
 LONGEST_CALL = timedelta(hours=6)
 """A caller who waits or talks over midnight was offered yesterday: their first events are read too."""
 

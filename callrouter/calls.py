@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -18,7 +19,7 @@ from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.journal import seal
 from callrouter.lookups import Lookups
 from callrouter.model import MOST_REPLIES, RECORD, CallRecord, Input, InputKind, Reply
-from callrouter.moves import end_class, is_for_this_wait, leg_events, record_after, told
+from callrouter.moves import end_class, happened, is_for_this_wait, leg_events, performed, record_after
 from callrouter.ports import Dispatch, Flows, Nobody, Offer, Perform, Waiting
 from infra.bus import Entry
 from infra.clock import Clock
@@ -30,9 +31,8 @@ from ivr.model import (
     Answered,
     Band,
     GoneWait,
-    Happening,
     Heard,
-    Instruction,
+    Hold,
     LookupWait,
     OfferWait,
     Session,
@@ -169,7 +169,7 @@ class Calls:
                 if given.kind is not InputKind.STARTED:
                     raise UnknownCall
                 key = self._keys.new_data_key()
-                moved = self._begin(call_ref, given)
+                moved = await self._begin(call_ref, given, lane)
             else:
                 if (known := record.replies.get(given.key)) is not None:
                     return known
@@ -202,7 +202,7 @@ class Calls:
         keep_s = KEEP_OVER_S if after.ended else KEEP_LIVE_S
         return await self._states.commit(after.call_ref, expected, stored, entries, keep_s=keep_s)
 
-    def _begin(self, call_ref: str, given: Input) -> _Moved:
+    async def _begin(self, call_ref: str, given: Input, lane: _Lane) -> _Moved:
         arrival = given.arrival
         if arrival is None:
             raise ValueError("a started input needs its arrival")
@@ -218,7 +218,7 @@ class Calls:
             network=arrival.network, dialled=arrival.dialled, cli_class=arrival.number.kind, flow=flow.flow,
             flow_version=flow.version, context=record.context, number=arrival.number.e164,
         )  # fmt: skip
-        return _Moved(record, (offered, *told(sprint, wait_id)), record.reply(sprint.instructions))
+        return await self._play_out(record, flow, sprint, lane, [offered], wait_id, given.at)
 
     async def _move(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
         if given.kind is InputKind.HUNG_UP:
@@ -242,35 +242,39 @@ class Calls:
             elif given.kind in (InputKind.TALK_ENDED, InputKind.LEG_ENDED):
                 await self._dispatch.leave(record.call_ref)
             sprint = engine.resume(flow, record.session, _heard(given))
-        events: list[ev.Event] = leg_events(record, given, self._clock, self._answers)
+        epoch, step = max(given.epoch, record.epoch), record.step + 1
+        stays = sprint.session is record.session and given.kind is not InputKind.TAKEN_OVER
+        wait_id = record.wait_id if stays else f"{epoch}.{step}"
+        after = replace(record, epoch=epoch, step=step)
+        events = leg_events(record, given, self._clock, self._answers)
+        return await self._play_out(after, flow, sprint, lane, events, wait_id, given.at)
+
+    async def _play_out(
+        self,
+        record: CallRecord,
+        flow: Flow,
+        sprint: Sprint,
+        lane: _Lane,
+        events: list[ev.Event],
+        wait_id: str,
+        at: datetime,
+    ) -> _Moved:
+        """Answer the look-ups and the search for a line that the sprint ends in, until the call must wait."""
+        events += happened(sprint)
         instructions = list(sprint.instructions)
-        happened = list(sprint.happenings)
         while isinstance(sprint.wait, LookupWait | OfferWait):
             found = await self._answer(record, sprint.session, flow, lane, events)
             if found is None:
                 break
+            if isinstance(found, Heard):
+                # a caller who is put through at once, or sent on at once, is not told to hold
+                instructions = [each for each in instructions if not isinstance(each, Hold)]
             sprint = engine.resume(flow, sprint.session, found)
+            events += happened(sprint)
             instructions += sprint.instructions
-            happened += sprint.happenings
-        return self._moved(record, given, sprint, instructions, happened, events)
-
-    def _moved(
-        self,
-        record: CallRecord,
-        given: Input,
-        sprint: Sprint,
-        instructions: list[Instruction],
-        happened: list[Happening],
-        events: list[ev.Event],
-    ) -> _Moved:
-        epoch, step = max(given.epoch, record.epoch), record.step + 1
-        stays = sprint.session is record.session and given.kind is not InputKind.TAKEN_OVER
-        wait_id = record.wait_id if stays else f"{epoch}.{step}"
-        whole = Sprint(sprint.session, tuple(instructions), tuple(happened))
-        events = [*events, *told(whole, wait_id)]
-        after = record_after(record, given, events)
-        after = replace(after, session=sprint.session, epoch=epoch, step=step, wait_id=wait_id)
-        return _Moved(after, tuple(events), after.reply(whole.instructions))
+        events += performed(instructions, wait_id)
+        after = replace(record_after(record, at, events), session=sprint.session, wait_id=wait_id)
+        return _Moved(after, tuple(events), after.reply(tuple(instructions)))
 
     async def _answer(
         self, record: CallRecord, session: Session, flow: Flow, lane: _Lane, events: list[ev.Event]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,9 +38,12 @@ class _Place:
 class LocalDispatch:
     """:class:`callrouter.ports.Dispatch` inside one process. ``on_offer`` is told of every later offer."""
 
-    def __init__(self, providers: Providers, clock: Clock) -> None:
+    def __init__(
+        self, providers: Providers, clock: Clock, cool_down_s: Mapping[str, float] = COOL_DOWN_S
+    ) -> None:
         self._providers = providers
         self._clock = clock
+        self._cool_down_s = cool_down_s
         self._lines: Counter[str] = Counter()
         self._taken: dict[str, Offer] = {}
         self._places: dict[str, _Place] = {}
@@ -52,7 +55,9 @@ class LocalDispatch:
         self, call_ref: str, services: Sequence[str], band: Band, arrived: datetime, *, hold: bool
     ) -> Sought:
         if (taken := self._taken.get(call_ref)) is not None:
-            return taken
+            if taken.service in services:
+                return taken
+            await self.leave(call_ref)  # the caller has moved on, and needs somebody else now
         place = _Place(call_ref, tuple(services), band, arrived)
         if not any(self._reachable(each) for s in services for each in self._providers.of_service(s)):
             self._places.pop(call_ref, None)
@@ -60,6 +65,7 @@ class LocalDispatch:
         if self._is_first(place) and (offer := self._reserve(place)):
             return offer
         if not hold:
+            self._places.pop(call_ref, None)
             return Nobody()
         self._places[call_ref] = place
         return Waiting()
@@ -67,7 +73,7 @@ class LocalDispatch:
     async def leg_failed(self, call_ref: str, cause: str) -> None:
         offer = self._give_back(call_ref)
         if offer is not None:
-            cool = COOL_DOWN_S.get(cause, COOL_DOWN_S["unreachable"])
+            cool = self._cool_down_s.get(cause, self._cool_down_s["unreachable"])
             self._cooling[offer.provider] = self._clock.monotonic() + cool
             self._wake_after(cool)
         self._offer_lines()

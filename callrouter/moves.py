@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from callrouter import events as ev
@@ -82,8 +83,8 @@ def leg_events(record: CallRecord, given: Input, clock: Clock, answers: Mapping[
             return []
 
 
-def record_after(record: CallRecord, given: Input, events: Sequence[ev.Event]) -> CallRecord:
-    """The record's own facts after these events. Nothing that was set is unset."""
+def record_after(record: CallRecord, at: datetime, events: Sequence[ev.Event]) -> CallRecord:
+    """The record's own facts after these events, which happened ``at``. Nothing that was set is unset."""
     for event in events:
         match event:
             case ev.LegStarted(provider=provider):
@@ -92,7 +93,7 @@ def record_after(record: CallRecord, given: Input, events: Sequence[ev.Event]) -
                 record = replace(record, queued=True)
             case ev.LegAnswered(evidence=evidence):
                 record = replace(
-                    record, answered_at=record.answered_at or given.at,
+                    record, answered_at=record.answered_at or at,
                     answer_evidence=record.answer_evidence or evidence,
                 )  # fmt: skip
             case ev.TalkEnded():
@@ -106,8 +107,8 @@ def record_after(record: CallRecord, given: Input, events: Sequence[ev.Event]) -
     return record
 
 
-def told(sprint: ivr.Sprint, wait_id: str) -> Iterator[ev.Event]:
-    """A sprint in the journal's words: what happened on the way, then what the caller hears."""
+def happened(sprint: ivr.Sprint) -> Iterator[ev.Event]:
+    """What happened on the way of a sprint, in the journal's words."""
     for happening in sprint.happenings:
         match happening:
             case ivr.Entered(node=node):
@@ -124,7 +125,11 @@ def told(sprint: ivr.Sprint, wait_id: str) -> Iterator[ev.Event]:
                 yield ev.MessageHeard(node=marked.node, marker=marked.marker)
             case ivr.Failed() as failed:
                 yield ev.SessionFailed(node=failed.node, error_id=failed.error_id)
-    for instruction in sprint.instructions:
+
+
+def performed(instructions: Iterable[ivr.Instruction], wait_id: str) -> Iterator[ev.Event]:
+    """What the network is told to do, as far as the journal keeps it: what the caller hears, and handing back."""
+    for instruction in instructions:
         match instruction:
             case ivr.Play(prompts=prompts):
                 yield ev.PromptsPlayed(prompts=prompts, wait_id=wait_id)

@@ -217,7 +217,9 @@ def sip_worker(service: Service) -> SipWorker | None:
     if settings.ari_url is None:
         return None
     if settings.prompts_audio_dir is None:
-        raise ConfigurationError("CALLROUTER_PROMPTS_AUDIO_DIR: needed for SIP calls; make it with `callrouter prompts`")
+        raise ConfigurationError(
+            "CALLROUTER_PROMPTS_AUDIO_DIR: needed for SIP calls; make it with `callrouter prompts`"
+        )
     audio = audio_files(settings.prompts_audio_dir, service.prompts)
     # a name of its own for each start: a dead worker's application may still hold channels under the old one
     app = f"callrouter-{secrets.token_hex(4)}"

@@ -66,6 +66,13 @@ class Line:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._doing
 
+    async def fall_back(self) -> None:
+        """We cannot go on with this call: the dialplan rings the default 111 service without us."""
+        await self.release()
+        with contextlib.suppress(AriError):  # then the lease does it
+            await self._quiet()
+            await self._say("fallback")
+
     def playback_finished(self, playback_id: str) -> None:
         """Asterisk says that a playback of this line ended."""
         if (finished := self._finished.get(playback_id)) is not None:

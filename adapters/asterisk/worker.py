@@ -205,6 +205,10 @@ class SipWorker:
         except StaleEpoch:
             await line.release()
             return
+        except Exception as error:  # noqa: BLE001 - whatever broke in here, the caller goes to a person
+            log.error("call_step_failed", call_ref=line.call_ref, error=type(error).__name__)
+            await line.fall_back()
+            return
         line.perform(reply)
 
     async def _perform_pushed(self, reply: Reply) -> None:

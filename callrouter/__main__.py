@@ -1,0 +1,5 @@
+"""``python -m callrouter``: the command line."""
+
+from callrouter.cli import main
+
+main()

@@ -1,0 +1,206 @@
+"""A caller dials 111 over SIP and talks to the right person: the real service, Asterisk, SIPp and RTP."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from callrouter.flows import load_prompts
+from infra.asterisk.instance import Asterisk, AsteriskSettings, AsteriskUnavailable, Provider, find_installation
+from infra.voices import VoiceMissing, speak_prompts
+from tests.running import ROOT, RunningService
+from tests.sip.rtp import RtpEnd
+from tests.sip.sipp import SippCaller, SippProvider
+
+LEASE_S = 2.0
+NUMBER = "+447700900123"
+
+
+@dataclass
+class House:
+    """Everything that stands: the service before Asterisk, and the providers' telephones by id."""
+
+    service: RunningService
+    asterisk: Asterisk
+    providers: dict[str, SippProvider]
+    ears: dict[str, RtpEnd]
+    folder: Path
+    stack: ExitStack
+
+    def call(self, **how: Any) -> tuple[SippCaller, RtpEnd]:
+        """Somebody dials 111."""
+        ear = self.stack.enter_context(RtpEnd())
+        caller = self.stack.enter_context(SippCaller(self.folder, self.asterisk.ports.sip, ear, number=NUMBER, **how))
+        return caller, ear
+
+    def newest_call(self) -> str:
+        """The reference of the newest call in the journal."""
+        return self.service.run("call", "list", "--limit", "1").stdout.split()[2]
+
+    def ended(self, within: float = 10.0) -> list[dict[str, Any]]:
+        """The events of the newest call, once its end is in the journal."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            events = self.service.events(self.newest_call())
+            if events and events[-1]["kind"] == "ended":
+                return events
+        raise AssertionError(f"the end of the call is not in the journal: {events}")
+
+
+@pytest.fixture(scope="module")
+def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Five providers answer; the first 111 provider is a person who waits for the caller to hang up."""
+    if shutil.which("sipp") is None:
+        pytest.skip("SIPp is not installed: apt-get install sip-tester")
+    folder = tmp_path_factory.mktemp("house")
+    try:
+        installation = find_installation()
+        prompts = load_prompts(ROOT / "ivr/prompts/en.yaml")
+        speak_prompts(prompts, folder / "prompts")
+    except (AsteriskUnavailable, VoiceMissing) as reason:
+        pytest.skip(f"no SIP call possible here: {reason}")
+    kinds: dict[str, dict[str, Any]] = {
+        "one-eleven": {"answer_after": 0.2},
+        "dental-line": {"answer_after": 0.2, "hang_up_after": 1.0},
+        "mental-health-line": {"refuse_with": 486},
+        "clinician-line": {"answer_after": 0.2},
+        "pharmacy-line": {"answer_after": 0.2},
+    }
+    services = {"one-eleven": "111", "dental-line": "dental", "mental-health-line": "mental_health",
+                "clinician-line": "clinician", "pharmacy-line": "pharmacy"}  # fmt: skip
+    with ExitStack() as stack:
+        ears = {name: stack.enter_context(RtpEnd()) for name in kinds}
+        lines = {name: stack.enter_context(SippProvider(folder, ears[name], **how)) for name, how in kinds.items()}
+        settings = AsteriskSettings(
+            providers=[Provider(name, "127.0.0.1", line.port) for name, line in lines.items()],
+            default_provider="one-eleven", lease=LEASE_S,
+        )  # fmt: skip
+        asterisk = stack.enter_context(Asterisk(folder / "asterisk", settings, installation))
+        for name, line in lines.items():
+            asterisk.cli(f"pjsip qualify provider-{name}")
+            line.wait_received("OPTIONS")
+        file = folder / "providers.yaml"
+        rows = [{"id": name, "name": name, "services": [service], "tel": "+442079460101", "answers": "agent"}
+                for name, service in services.items()]  # fmt: skip
+        file.write_text(yaml.safe_dump({"providers": rows}))
+        service = stack.enter_context(
+            RunningService(
+                folder / "service",
+                {
+                    "PROVIDERS_FILE": str(file),
+                    "PROMPTS_AUDIO_DIR": str(folder / "prompts"),
+                    "ARI_URL": asterisk.ari_url,
+                    "ARI_USER": settings.ari_user,
+                    "ARI_PASSWORD": settings.ari_password,
+                },
+            )
+        )
+        yield House(service, asterisk, lines, ears, folder, stack)
+
+
+@pytest.fixture
+def house(house_with_everything: House) -> Iterator[House]:
+    """The house for one test; callers that it leaves on the line are hung up."""
+    with ExitStack() as stack:
+        one = house_with_everything
+        yield House(one.service, one.asterisk, one.providers, one.ears, one.folder, stack)
+        one.asterisk.cli("channel request hangup all")
+
+
+def kinds(events: list[dict[str, Any]]) -> list[str]:
+    return [each["kind"] for each in events]
+
+
+def only(events: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    found = [each for each in events if each["kind"] == kind]
+    assert len(found) == 1, f"{len(found)} events {kind} in {json.dumps(events, indent=1)}"
+    return found[0]
+
+
+def test_a_caller_presses_1_and_talks_to_111_until_they_hang_up(house: House) -> None:
+    line = house.providers["one-eleven"]
+    before = len(line.received("INVITE"))
+    caller, ear = house.call()
+    caller.wait_answered()
+    # The 999 words, the notice and the menu together are longer than three leases: the first two, which a key
+    # cannot cut short in time, are heard before it is pressed.
+    answered = time.monotonic()
+    assert ear.wait_heard(int(3.2 * LEASE_S / 0.02), within=3.5 * LEASE_S)
+    assert time.monotonic() - answered > 3 * LEASE_S
+    ear.press("1")
+    invite = line.wait_called(within=10, count=before + 1)
+    assert ear.wait_heard(40), "the caller hears the provider"
+    assert house.ears["one-eleven"].wait_heard(40), "the provider hears the caller"
+    caller.hang_up()
+    events = house.ended()
+    assert caller.wait_ended() == 0
+    line.wait_received("BYE")
+    context = only(events, "offered")["context"]
+    assert invite.header("User-to-User") == f"{context};encoding=hex"
+    assert NUMBER in (invite.header("From") or "")
+    assert only(events, "choice_made")["choice"] == "medical"
+    assert [each["what"] for each in events if each["kind"] == "looked_up"] == ["plan", "repeat"]
+    assert only(events, "leg_answered")["provider"] == "one-eleven"
+    assert only(events, "talk_ended")["by"] == "caller"
+    assert only(events, "ended")["end_class"] == "answered"
+    assert "taken_over" not in kinds(events), "one worker kept the call through a prompt of three leases"
+    assert ear.longest_gap(since=answered) < 1.0
+
+
+def test_keys_by_sip_info_reach_the_dental_line_which_hangs_up(house: House) -> None:
+    caller, ear = house.call(keys_by_info=[(8.0, "3")], rfc4733=False)
+    caller.wait_answered()
+    house.providers["dental-line"].wait_called(within=15)
+    assert ear.wait_heard(40)
+    assert caller.wait_ended(within=15) == 0, "both legs end when the provider hangs up"
+    events = house.ended()
+    assert only(events, "talk_ended")["by"] == "provider"
+    assert only(events, "leg_answered")["provider"] == "dental-line"
+
+
+def test_silence_goes_to_111(house: House) -> None:
+    line = house.providers["one-eleven"]
+    before = len(line.received("INVITE"))
+    caller, _ = house.call()
+    caller.wait_answered()
+    line.wait_called(within=60, count=before + 1)
+    assert house.ears["one-eleven"].wait_heard(20)
+    caller.hang_up()
+    events = house.ended()
+    assert only(events, "no_input")["node"] == "main_menu"
+    assert only(events, "leg_answered")["provider"] == "one-eleven"
+
+
+def test_a_busy_mental_health_line_gives_the_caller_to_a_clinician(house: House) -> None:
+    line = house.providers["clinician-line"]
+    before = len(line.received("INVITE"))
+    caller, ear = house.call()
+    caller.wait_answered()
+    ear.press("2")
+    invite = line.wait_called(within=20, count=before + 1)
+    assert house.ears["clinician-line"].wait_heard(20)
+    caller.hang_up()
+    events = house.ended()
+    failed = only(events, "leg_failed")
+    assert (failed["provider"], failed["cause"]) == ("mental-health-line", "busy")
+    assert only(events, "leg_answered")["provider"] == "clinician-line"
+    assert invite.header("User-to-User") == f"{only(events, 'offered')['context']};encoding=hex"
+
+
+def test_a_caller_who_hangs_up_in_the_menu_is_journalled_as_having_left_in_the_message(house: House) -> None:
+    caller, ear = house.call()
+    caller.wait_answered()
+    assert ear.wait_heard(20)
+    caller.hang_up()
+    events = house.ended()
+    ended = only(events, "ended")
+    assert (ended["end_class"], ended["by"]) == ("left_in_message", "caller")

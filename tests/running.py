@@ -1,0 +1,96 @@
+"""The real service as a process of its own, for tests that go through its front door."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[1]
+START_S = 30.0
+
+
+def free_port() -> int:
+    """A loopback TCP port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RunningService:
+    """``callrouter serve`` with these settings (names without the prefix), from start to a clean end."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        own = {"DATA_DIR": str(folder / "data"), "PORT": str(self.port), **(settings or {})}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("CALLROUTER_") or k == "CALLROUTER_CACHE"}
+        self.environment = clean | {f"CALLROUTER_{name}": value for name, value in own.items()}
+        self.log = folder / "service.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> RunningService:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "callrouter", "serve"]
+            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=ROOT)
+        self._wait_ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """End it as an operator does (SIGTERM); returns its exit status."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        try:
+            return self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """A command of the command line, with the same settings."""
+        return run_command(self.environment, *arguments, stdin=stdin)
+
+    def events(self, call: str) -> list[dict[str, Any]]:
+        """The call's events as ``callrouter call show`` prints them, personal fields too."""
+        shown = self.run("call", "show", call, "--json", "--personal")
+        return [json.loads(line) for line in shown.stdout.splitlines()]
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if self._process is not None and self._process.poll() is not None:
+                break
+            try:
+                if httpx.get(f"{self.url}/health/ready", timeout=1).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)  # a starting process has no event to wait for
+        self.stop()
+        raise AssertionError(f"the service did not start:\n{self.log.read_text()[-2000:]}")
+
+
+def run_command(
+    environment: Mapping[str, str], *arguments: str, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """``callrouter ARGUMENTS`` as a person types it."""
+    return subprocess.run(
+        [sys.executable, "-m", "callrouter", *arguments],
+        env=dict(environment), input=stdin, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False,
+    )  # fmt: skip
