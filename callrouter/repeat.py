@@ -7,7 +7,7 @@ The rule is the NHS 111 repeat-caller rule: s is the start of this call, earlier
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Column, Index, MetaData, String, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -44,6 +44,7 @@ class RepeatCalls:
         """PRC from the third encounter on, else NRC; IIQ without a number, ER when the store fails."""
         if number.e164 is None:
             return RepeatFound("IIQ", f"number_{number.kind}")
+        started = started.astimezone(UTC)  # 96 hours on a local clock are 95 or 97 over a clock change
         query = (
             select(encounters.c.started_at)
             .where(
