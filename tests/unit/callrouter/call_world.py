@@ -1,0 +1,228 @@
+"""A door of real parts for tests: the London flow, providers, look-ups as a test wants them, a clock moved by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from flows.player import RED_FLAGS, london
+
+from callrouter import events as ev
+from callrouter import journal as tables
+from callrouter.calls import Calls
+from callrouter.dispatch import LocalDispatch
+from callrouter.flows import LoadedFlows
+from callrouter.journal import Journal, JournalWriter
+from callrouter.lookups import Lookups
+from callrouter.model import Arrival, Input, InputKind, Reply
+from callrouter.ports import Dispatch, Meaning, PlanFound, RepeatFound
+from callrouter.providers import Provider, Providers
+from infra.bus import MemoryStream
+from infra.crypto import KeyRing
+from infra.numbers import Number, read_number
+from infra.sql import connect_database
+from infra.state import CallStates, MemoryStates
+from ivr.flow import Flow
+
+NUMBER = "+447700900123"
+NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
+SOON_S = 5.0  # how long a test waits for something that comes at once
+
+
+@dataclass
+class HandClock:
+    """A clock that only a test moves."""
+
+    time: datetime = NOON
+    seconds: float = 1000.0
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def move(self, seconds: float) -> None:
+        """Let time pass, on both clocks."""
+        self.time += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+
+def provider(provider_id: str, *services: str, lines: int | None = None, answers: str = "agent") -> Provider:
+    """A provider that is called like its id."""
+    values = {"id": provider_id, "name": provider_id, "services": services, "tel": "+442079460101"}
+    return Provider.model_validate({**values, "lines": lines, "answers": answers})
+
+
+def everybody(lines: int | None = None, answers: str = "agent") -> Providers:
+    """One provider for each service."""
+    names = {"handlers": "111", "clinicians": "clinician", "crisis": "mental_health"}
+    named = [provider(each, service, lines=lines, answers=answers) for each, service in names.items()]
+    same = [provider(each, each, lines=lines, answers=answers) for each in ("dental", "pharmacy")]
+    return Providers((*named, *same))
+
+
+async def no_plan(number: Number) -> PlanFound:
+    return PlanFound("none", "no_plan")
+
+
+async def no_repeat(number: Number, started: datetime) -> RepeatFound:
+    return RepeatFound("NRC", "fewer_than_two_earlier")
+
+
+@dataclass
+class Hanging:
+    """A look-up that begins and never ends."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, number: Number) -> PlanFound:
+        self.begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError("never comes here")
+
+
+@dataclass
+class Facts:
+    """What the look-ups find; a test replaces what it is about."""
+
+    plan: Callable[[Number], Awaitable[PlanFound]] = no_plan
+    repeat: Callable[[Number, datetime], Awaitable[RepeatFound]] = no_repeat
+
+
+@dataclass(frozen=True)
+class _Plans:
+    facts: Facts
+
+    async def find(self, number: Number) -> PlanFound:
+        return await self.facts.plan(number)
+
+
+@dataclass(frozen=True)
+class _Repeats:
+    facts: Facts
+
+    async def find(self, number: Number, started: datetime) -> RepeatFound:
+        return await self.facts.repeat(number, started)
+
+
+class ExactWords:
+    """Understands a word of the vocabulary and the test's red flags, nothing else."""
+
+    async def understand(self, said: str, vocabulary: Mapping[str, Sequence[str]]) -> Meaning:
+        choice = next((choice for choice, words in vocabulary.items() if said in words), None)
+        return Meaning(choice, RED_FLAGS.get(said), said if said in RED_FLAGS else "", "test")
+
+
+class House:
+    """Stores, dispatch and journal, with as many workers (doors) before them as a test wants."""
+
+    def __init__(self, folder: Path, providers: Providers | None = None, flow: Flow | None = None) -> None:
+        self.flow = flow or london()
+        self.facts = Facts()
+        self.clock = HandClock()
+        self.keys = KeyRing(os.urandom(32), os.urandom(32))
+        self.stream = MemoryStream()
+        self.states: CallStates = MemoryStates(self.stream)
+        self.providers = providers or everybody()
+        self.dispatch = LocalDispatch(self.providers, self.clock)
+        self.database = folder / "calls.db"
+        self.engine = connect_database(f"sqlite+aiosqlite:///{self.database}")
+        self.journal = Journal(self.engine, self.keys)
+        self.writer = JournalWriter(self.stream, self.journal)
+        self.stream.join("test")
+        self.performed: asyncio.Queue[Reply] = asyncio.Queue()
+        self._ids = (f"id{n}" for n in itertools.count())
+        self._keys = (f"key{n}" for n in itertools.count())
+        self._doors: list[Calls] = []
+        self.door = self.new_door()
+        self.dispatch.on_offer = self.door.offered
+
+    def new_door(
+        self, *, states: CallStates | None = None, flow: Flow | None = None, dispatch: Dispatch | None = None,
+        budget_s: float = SOON_S,
+    ) -> Calls:  # fmt: skip
+        """Another worker on the same stores."""
+        lookups = Lookups(
+            plans=_Plans(self.facts), repeats=_Repeats(self.facts), understanding=ExactWords(),
+            clock=self.clock, budget_s=budget_s,
+        )  # fmt: skip
+        door = Calls(
+            states=states or self.states, flows=LoadedFlows(flow or self.flow), lookups=lookups,
+            dispatch=dispatch or self.dispatch, keys=self.keys, clock=self.clock, new_id=lambda: next(self._ids),
+            answers={each.id: each.answers for each in self.providers},
+        )  # fmt: skip
+        door.perform_with("test", self._perform)
+        self._doors.append(door)
+        return door
+
+    async def _perform(self, reply: Reply) -> None:
+        self.performed.put_nowait(reply)
+
+    async def open(self) -> None:
+        """Make the tables."""
+        async with self.engine.begin() as connection:
+            await connection.run_sync(tables.metadata.create_all)
+
+    async def close(self) -> None:
+        for door in self._doors:
+            await door.close()
+        await self.engine.dispose()
+
+    # ------------------------------------------------------------------ what happens to a call
+
+    async def start(self, call_ref: str = "call", number: str = NUMBER, key: str = "start", epoch: int = 1) -> Reply:
+        """A caller rings."""
+        arrival = Arrival("test", "111", read_number(number))
+        return await self.door.handle(
+            call_ref, Input(key, InputKind.STARTED, self.clock.now(), epoch=epoch, arrival=arrival)
+        )
+
+    def input(
+        self, kind: InputKind, value: str = "", *, to: Reply | None = None, key: str = "", epoch: int = 1
+    ) -> Input:
+        """An input, in answer to the reply ``to``."""
+        return Input(key or next(self._keys), kind, self.clock.now(), to.wait_id if to else "", value, epoch)
+
+    async def tell(
+        self, kind: InputKind, value: str = "", *, to: Reply | None = None, key: str = "", epoch: int = 1,
+        call_ref: str = "call", door: Calls | None = None,
+    ) -> Reply:  # fmt: skip
+        """Something happens to a call."""
+        given = self.input(kind, value, to=to, key=key, epoch=epoch)
+        return await (door or self.door).handle(call_ref, given)
+
+    async def press(self, key: str, to: Reply) -> Reply:
+        """The caller presses a key at the prompt of the reply ``to``."""
+        return await self.tell(InputKind.DIGIT, key, to=to, call_ref=to.call_ref)
+
+    async def talk(self, call_ref: str = "call", evidence: str = "") -> Reply:
+        """A caller who presses 1 and is answered."""
+        await self.press("1", await self.start(call_ref))
+        return await self.tell(InputKind.LEG_ANSWERED, evidence, call_ref=call_ref)
+
+    async def next_performed(self) -> Reply:
+        """The next reply that an adapter is given without having asked."""
+        return await asyncio.wait_for(self.performed.get(), SOON_S)
+
+    # ------------------------------------------------------------------ what is known of it
+
+    async def recorded(self, call_ref: str = "call") -> list[ev.Recorded]:
+        """The journal of a call, written to the database and read back."""
+        await self.writer.drain()
+        return await self.journal.read(call_ref)
+
+    async def events(self, kind: type, call_ref: str = "call") -> list[ev.Event]:
+        """The events of one kind."""
+        return [each.event for each in await self.recorded(call_ref) if isinstance(each.event, kind)]
+
+    async def end_class(self, call_ref: str = "call") -> str:
+        """How the call was counted; it must be counted once."""
+        ended = [each.event for each in await self.recorded(call_ref) if isinstance(each.event, ev.Ended)]
+        assert len(ended) == 1
+        return ended[0].end_class
