@@ -38,9 +38,7 @@ class _Place:
 class LocalDispatch:
     """:class:`callrouter.ports.Dispatch` inside one process. ``on_offer`` is told of every later offer."""
 
-    def __init__(
-        self, providers: Providers, clock: Clock, cool_down_s: Mapping[str, float] = COOL_DOWN_S
-    ) -> None:
+    def __init__(self, providers: Providers, clock: Clock, cool_down_s: Mapping[str, float] = COOL_DOWN_S) -> None:
         self._providers = providers
         self._clock = clock
         self._cool_down_s = cool_down_s

@@ -6,7 +6,8 @@
     ├── ConfigurationError   a file or setting is not usable; the text names file, line and cause
     ├── UnknownCall          no such call: answer the caller with the default 111 service
     ├── StaleEpoch           another worker owns the call: drop it, do nothing more for it
-    └── TooManyTries         the limit of date-of-birth checks for this person and call is reached
+    ├── TooManyTries         the limit of date-of-birth checks for this person and call is reached
+    └── PlanClosed           no plan can be opened from this page now; the text says why
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ class StaleEpoch(CallRouterError):
     """Somebody newer owns the call. Drop it: perform nothing, send nothing."""
 
     error_id = "stale_epoch"
+
+
+class PlanClosed(CallRouterError):
+    """No plan can be opened from this page now. Show the text: it says why, and names nobody."""
+
+    error_id = "plan_closed"
 
 
 class TooManyTries(CallRouterError):

@@ -120,14 +120,17 @@ class MessageHeard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookedUp:
-    """A look-up ended, inside its budget or not. ``detail`` is what it found (plan ids, …)."""
+    """A look-up ended, inside its budget or not.
+
+    ``detail`` is what it found: ``candidates`` (opaque plan ids) and ``people``, or ``earlier`` (times).
+    """
 
     kind: ClassVar[str] = "looked_up"
     what: str
     outcome: str
     reason: str
     took_ms: float
-    detail: Any = personal()
+    detail: dict[str, Any] | None = personal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

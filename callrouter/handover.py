@@ -41,7 +41,7 @@ class TimelineRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanNotice:
-    """What may be said of plans before the check: how many, never whose or what."""
+    """What may be said of plans before the check: of how many people (``count``), never whose or what."""
 
     outcome: str
     reason: str
@@ -82,5 +82,6 @@ class CallPages(Protocol):
     async def check_birth_date(self, context: str, born: date, who: SignedIn) -> tuple[OpenedPlan, ...]:
         """The plans of the one person on this line who was born on that day; empty where none matches.
 
-        Every try is recorded. Raises ``TooManyTries`` once the limit for this person and call is reached.
+        Every try is recorded. Raises ``TooManyTries`` once the limit for this person and call is reached,
+        ``PlanClosed`` when plans cannot be opened from this page at all; its text says why.
         """

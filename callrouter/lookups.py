@@ -103,17 +103,17 @@ class Lookups:
 def _as_answer(
     wait: LookupWait, found: PlanFound | RepeatFound | Meaning | _Gap, took_ms: float
 ) -> tuple[Answered, ev.Event]:
+    detail: dict[str, object] | None = None
     match found:
         case PlanFound():
-            detail = list(found.candidates) or None
+            detail = {"candidates": list(found.candidates), "people": found.people} if found.candidates else None
             answer = Answered(found.outcome, raises=found.raises)
             reason = found.reason
         case RepeatFound():
-            detail = [at.isoformat() for at in found.earlier] or None
+            detail = {"earlier": [at.isoformat() for at in found.earlier]} if found.earlier else None
             answer = Answered(found.outcome, raises=found.outcome in ("RC", "PRC"))
             reason = found.reason
         case Meaning():
-            detail = None
             outcome = "red_flag" if found.red_flag else "understood" if found.choice else "no_match"
             answer = Answered(
                 outcome,
@@ -124,7 +124,6 @@ def _as_answer(
             )
             reason = "words"
         case _Gap(reason=reason):
-            detail = None
             answer = Answered({"plan": "unavailable", "repeat": "ER"}.get(wait.what, "no_match"))
     event = ev.LookedUp(what=wait.what, outcome=answer.outcome, reason=reason, took_ms=took_ms, detail=detail)
     return answer, event

@@ -15,12 +15,16 @@ from ivr.model import Band
 
 @dataclass(frozen=True, slots=True)
 class PlanFound:
-    """What a look-up of plans brought: ``candidates`` are opaque ids; ``raises`` for crisis and end of life."""
+    """What a look-up of plans brought: opaque ids of ``candidates``, and of how many different ``people``.
+
+    ``raises``: one of them is a crisis or end-of-life plan.
+    """
 
     outcome: str
     reason: str
     raises: bool = False
     candidates: tuple[str, ...] = ()
+    people: int = 0
 
 
 class Plans(Protocol):

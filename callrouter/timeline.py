@@ -32,7 +32,7 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
         case ev.MessageHeard(marker=marker):
             return f"Heard the {marker} message to its end"
         case ev.LookedUp(what="plan", outcome=outcome, detail=detail):
-            return _plan_in_words(outcome, len(detail or ()))
+            return _plan_in_words(outcome, int((detail or {}).get("people", 0)))
         case ev.LookedUp(what="repeat", outcome=outcome):
             return _REPEAT.get(outcome)
         case ev.Queued(band=band):
@@ -57,10 +57,12 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return None
 
 
-def _plan_in_words(outcome: str, count: int) -> str:
+def _plan_in_words(outcome: str, people: int) -> str:
     if outcome == "unavailable":
         return "Plans could not be looked up: this does not mean that there is none"
-    return f"{count} possible plan{'s' if count != 1 else ''} on this line" if count else "No plan by number"
+    if people > 1:
+        return f"{people} possible people with plans on this line"
+    return "1 possible plan on this line" if people else "No plan by number"
 
 
 def rows(recorded: Iterable[ev.Recorded], names: dict[str, str]) -> tuple[TimelineRow, ...]:

@@ -28,7 +28,17 @@ class Finding:
     outcome: str
     reason: str
     took_ms: float
-    detail: Any = None
+    detail: dict[str, Any] | None = None
+
+    @property
+    def candidates(self) -> list[str]:
+        """Opaque ids of possible plans."""
+        return list((self.detail or {}).get("candidates", ()))
+
+    @property
+    def people(self) -> int:
+        """How many different people those plans are about."""
+        return int((self.detail or {}).get("people", 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ class _Plans:
             match.reason,
             raises=any(each.raises for each in match.candidates),
             candidates=tuple(each.plan_id for each in match.candidates),
+            people=match.people,
         )
 
 
@@ -164,7 +165,7 @@ def build(settings: Settings) -> Service:
         board=board,
         indexer=EncounterIndexer(stream, journal, repeats),
         alerts=_alerts(settings, board, providers, engine, clock),
-        desk=Desk(journal, calls, plans, names),
+        desk=Desk(journal, calls, plans, names, clock),
         plans=plans,
     )
 

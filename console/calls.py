@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from callrouter.errors import TooManyTries
+from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, CallPages, OpenedPlan, Role
 from console import words
 from console.birth_date import Problem, Typed
@@ -55,6 +55,8 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock) -> No
             plans = await pages.check_birth_date(page.call.context, born, session.who)
         except TooManyTries:
             return web.page(request, "call.html", 429, **values, exhausted=True)
+        except PlanClosed as error:
+            return web.page(request, "call.html", 409, **values, shut=str(error))
         if not plans:
             return web.page(request, "call.html", **values, typed=typed, problem=Problem(NO_MATCH, _FIELDS))
         return web.page(request, "call.html", **values, plans=shown(plans, session.who.role))

@@ -15,7 +15,7 @@ _REGION = "GB"
 _WITHHELD = {"", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "+266696687"}
 _LONGEST = 32  # characters; E.164 allows 15 digits, the rest is punctuation
 _FILLER = "+448979"
-_MOBILE = (phonenumbers.PhoneNumberType.MOBILE,)
+_FICTIONAL_MOBILE = "+447700900"  # Ofcom's range for drama, which libphonenumber does not count as mobile
 
 
 class NumberClass(StrEnum):
@@ -39,7 +39,10 @@ class Number:
         """Whether a text could reach it."""
         if self.e164 is None:
             return False
-        return phonenumbers.number_type(phonenumbers.parse(self.e164)) in _MOBILE
+        if self.e164.startswith(_FICTIONAL_MOBILE):
+            return True
+        kind: int = phonenumbers.number_type(phonenumbers.parse(self.e164))
+        return kind == phonenumbers.PhoneNumberType.MOBILE
 
 
 def read_number(raw: str | None, *, withheld: bool = False) -> Number:
@@ -61,6 +64,6 @@ def read_number(raw: str | None, *, withheld: bool = False) -> Number:
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     if e164.startswith(_FILLER):
         return Number(NumberClass.CARRIER_FILLER)
-    if not phonenumbers.is_possible_number(parsed):
+    if phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return Number(NumberClass.UNREADABLE)
     return Number(NumberClass.PRESENT, e164)

@@ -95,7 +95,6 @@ def test_what_is_no_number_is_unreadable(raw: str) -> None:
     assert read_number(raw) == Number(NumberClass.UNREADABLE)
 
 
-@pytest.mark.xfail(reason="libphonenumber calls too short a number possible within its area", strict=False)
 @pytest.mark.parametrize("raw", ["08979", "018979"])
 def test_a_bare_filler_prefix_is_not_looked_up(raw: str) -> None:
     assert read_number(raw).kind is not NumberClass.PRESENT
@@ -125,6 +124,5 @@ def test_a_text_may_go_to_mobiles_only() -> None:
     assert not any(read_number(raw).is_mobile for raw in ("020 7946 0123", "anonymous", "12"))
 
 
-@pytest.mark.xfail(reason="libphonenumber does not know the range kept for drama and demonstrations", strict=False)
 def test_a_fictional_mobile_is_a_mobile() -> None:
     assert read_number("07700 900123").is_mobile
