@@ -1,7 +1,7 @@
 """The telephone in a terminal: prompts as text, keys and words typed, Enter for silence, ``h`` to hang up.
 
-Lines may be typed ahead or piped: each waits for the next question. At the end of piped input the caller
-hangs up at the next question, or as soon as they are connected.
+Lines may be typed ahead: each waits for the next question, only ``h`` acts at once. Piped lines keep their
+order, so a piped ``h``, or the end of the input, hangs up at the next question, or once connected.
 """
 
 from __future__ import annotations
@@ -73,11 +73,13 @@ class TerminalCaller:
         self._lines: list[str] = []
         self._hung_up = False
         self._no_more = False
+        self._piped = False
         self._typed = asyncio.Event()
 
     def read(self, source: TextIO) -> None:
         """Take lines from ``source``, in a thread, since a terminal cannot be waited for otherwise."""
         loop = asyncio.get_running_loop()
+        self._piped = not source.isatty()
 
         def take() -> None:
             with suppress(RuntimeError):  # the call is over and its loop is closed
@@ -89,10 +91,15 @@ class TerminalCaller:
 
     def type(self, line: str) -> None:
         """A line was typed."""
-        if line.lower() in _HANG_UP:
-            self._hung_up = True
+        if line.lower() in _HANG_UP and not self._piped:
+            self.hang_up()
         else:
             self._lines.append(line)
+            self._typed.set()
+
+    def hang_up(self) -> None:
+        """Put the phone down, whatever is going on."""
+        self._hung_up = True
         self._typed.set()
 
     def end_of_input(self) -> None:
@@ -106,14 +113,20 @@ class TerminalCaller:
         while True:
             if self._hung_up:
                 return HangUp()
-            if moment.kind is MomentKind.QUESTION and self._lines:
-                return self._act(self._lines.pop(0))
-            if self._no_more and not self._lines and moment.kind in (MomentKind.QUESTION, MomentKind.TALK):
-                return HangUp()
+            if moment.kind in (MomentKind.QUESTION, MomentKind.TALK):
+                if self._lines:
+                    act = self._act(self._lines.pop(0))
+                    if moment.kind is MomentKind.QUESTION or isinstance(act, HangUp):
+                        return act
+                    continue
+                if self._no_more:
+                    return HangUp()
             self._typed.clear()
             await self._typed.wait()
 
     def _act(self, line: str) -> Act | None:
+        if line.lower() in _HANG_UP:
+            return HangUp()
         if not line:
             self._note("(silence)")
             return None
@@ -159,7 +172,7 @@ def _interrupts_hang_up(caller: TerminalCaller) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     handled = False
     with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not Unix
-        loop.add_signal_handler(signal.SIGINT, caller.type, "h")
+        loop.add_signal_handler(signal.SIGINT, caller.hang_up)
         handled = True
     try:
         yield
