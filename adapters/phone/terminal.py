@@ -56,7 +56,8 @@ async def dial(
     far = far or SteadyFar(FarEnd(ring_s=3.0, talk_s=LONGEST_TALK_S))
     caller = TerminalCaller(console, names or {})
     caller.read(typed)
-    console.print(Text(f"Calling {dialled} as {number}. Type keys or words; Enter is silence; h hangs up.", "dim"))
+    shown = number or "a withheld number"
+    console.print(Text(f"Calling {dialled} as {shown}. Type keys or words; Enter is silence; h hangs up.", "dim"))
     with _interrupts_hang_up(caller):
         phone = Phone(line, caller, number=number, far=far, pace=Pace(speed), dialled=dialled)
         experience = await phone.call()
