@@ -19,7 +19,7 @@ from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.journal import seal
 from callrouter.lookups import Lookups
 from callrouter.model import MOST_REPLIES, RECORD, CallRecord, Input, InputKind, Reply
-from callrouter.moves import end_class, happened, is_for_this_wait, leg_events, performed, record_after
+from callrouter.moves import end_class, happened, is_for_this_wait, leg_events, leg_failure, performed, record_after
 from callrouter.ports import Dispatch, Flows, Nobody, Offer, Perform, Waiting
 from infra.bus import Entry
 from infra.clock import Clock
@@ -33,14 +33,17 @@ from ivr.model import (
     GoneWait,
     Heard,
     Hold,
+    LegWait,
     LookupWait,
     OfferWait,
     Session,
     Sprint,
+    TalkWait,
 )
 
 KEEP_LIVE_S = 6 * 3600.0  # longer than the longest talk (4 h) and wait together
 KEEP_OVER_S = 3600.0  # late webhooks and the call page's questions come within minutes
+DISPATCH_BUDGET_S = 1.0  # the caller hears nothing meanwhile
 MOST_COMMITS = 10  # lost commits in a row before we give up and the network's fall-back takes the caller
 
 log = structlog.get_logger()
@@ -90,7 +93,7 @@ class Calls:
         self._lanes: dict[str, _Lane] = {}
         self._performers: dict[str, Perform] = {}
         self._timers: dict[str, tuple[str, asyncio.TimerHandle]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[bool]] = set()
 
     def perform_with(self, network: str, perform: Perform) -> None:
         """Have replies that no input of ``network`` asked for (offers, timers) performed by its adapter."""
@@ -114,15 +117,19 @@ class Calls:
             if not lane.users:
                 self._lanes.pop(call_ref, None)
 
-    async def deliver(self, call_ref: str, given: Input) -> None:
-        """Handle an input that no adapter waits on, and have its adapter perform the reply."""
+    async def deliver(self, call_ref: str, given: Input) -> bool:
+        """Handle an input that no adapter waits on, and have its adapter perform the reply.
+
+        False if the call is not ours (any more): nothing happened then.
+        """
         try:
             reply = await self.handle(call_ref, given)
         except (UnknownCall, StaleEpoch):
-            return
+            return False
         record, _ = await self._read(call_ref)
         if record is not None and reply.instructions and (perform := self._performers.get(record.network)):
             await perform(reply)
+        return True
 
     async def present(self, call_ref: str) -> Reply:
         """The present wait's instructions again, without a move; raises :class:`UnknownCall`."""
@@ -149,7 +156,8 @@ class Calls:
         key = f"offer.{offer.provider}.{self._new_id()}"
         value = f"{offer.provider} {offer.service}"
         given = Input(key, InputKind.OFFERED, self._clock.now(), value=value, epoch=0)
-        await self.deliver(call_ref, given)
+        if not await self.deliver(call_ref, given):
+            await self._dispatch.leave(call_ref)
 
     async def close(self) -> None:
         """Stop every timer; calls in progress are left to whoever takes them over."""
@@ -224,23 +232,20 @@ class Calls:
         if given.kind is InputKind.HUNG_UP:
             return await self._end(record, given)
         if not is_for_this_wait(record, given):
-            if given.kind is InputKind.OFFERED:
-                await self._dispatch.leave(record.call_ref)
+            if not isinstance(record.session.wait, OfferWait | LegWait | TalkWait):
+                await self._dispatch.leave(record.call_ref)  # an offer that crossed with the caller's leaving
             late = ev.LateInput(wait_id=given.wait_id, input=given.kind)
             after = replace(record, step=record.step + 1)
             return _Moved(after, (late,), after.reply(()))
         return await self._run(record, given, lane)
 
     async def _run(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
+        await self._tell_dispatch(record, given)
         flow = self._flows.version(record.session.flow, record.session.version)
-        if flow is None:  # a version that this worker has never seen: the engine's own nodes still stand
+        if flow is None:
             flow = self._flows.for_dialled(record.dialled)
-            sprint = engine.fail(flow, record.session, "flow_version_unknown")
+            sprint = engine.resume_elsewhere(flow, record.session, _heard(given))
         else:
-            if given.kind is InputKind.LEG_FAILED:
-                await self._dispatch.leg_failed(record.call_ref, given.value)
-            elif given.kind in (InputKind.TALK_ENDED, InputKind.LEG_ENDED):
-                await self._dispatch.leave(record.call_ref)
             sprint = engine.resume(flow, record.session, _heard(given))
         epoch, step = max(given.epoch, record.epoch), record.step + 1
         stays = sprint.session is record.session and given.kind is not InputKind.TAKEN_OVER
@@ -248,6 +253,12 @@ class Calls:
         after = replace(record, epoch=epoch, step=step)
         events = leg_events(record, given, self._clock, self._answers)
         return await self._play_out(after, flow, sprint, lane, events, wait_id, given.at)
+
+    async def _tell_dispatch(self, record: CallRecord, given: Input) -> None:
+        if (cause := leg_failure(record, given)) is not None:
+            await self._dispatch.leg_failed(record.call_ref, cause)
+        elif given.kind in (InputKind.TALK_ENDED, InputKind.LEG_ENDED):
+            await self._dispatch.leave(record.call_ref)
 
     async def _play_out(
         self,
@@ -272,6 +283,8 @@ class Calls:
             sprint = engine.resume(flow, sprint.session, found)
             events += happened(sprint)
             instructions += sprint.instructions
+        if isinstance(sprint.wait, GoneWait):
+            await self._dispatch.leave(record.call_ref)
         events += performed(instructions, wait_id)
         after = replace(record_after(record, at, events), session=sprint.session, wait_id=wait_id)
         return _Moved(after, tuple(events), after.reply(tuple(instructions)))
@@ -289,9 +302,15 @@ class Calls:
         return await self._seek(record, wait, session.band, events)
 
     async def _seek(self, record: CallRecord, wait: OfferWait, band: Band, events: list[ev.Event]) -> Heard | None:
-        sought = await self._dispatch.seek(
-            record.call_ref, wait.services, band, record.offered_at, hold=wait.hold_s > 0
-        )
+        try:
+            async with asyncio.timeout(DISPATCH_BUDGET_S):
+                sought = await self._dispatch.seek(
+                    record.call_ref, wait.services, band, record.offered_at, hold=wait.hold_s > 0
+                )
+        except Exception as error:  # noqa: BLE001
+            # a dispatch that fails is the same to the caller as one that finds nobody: the next, at last the network
+            log.warning("dispatch_failed", call_ref=record.call_ref, error=type(error).__name__)
+            sought = Nobody()
         events.append(ev.Queued(services=wait.services, band=band))
         match sought:
             case Waiting():

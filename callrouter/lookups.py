@@ -89,15 +89,21 @@ class Lookups:
         try:
             await asyncio.wait({task, gone}, timeout=self._budget_s, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
-                return task.result()
+                return _Gap("failed") if task.cancelled() else task.result()
             return _Overtaken() if gone.done() else _Gap("timed_out")
         except Exception as error:  # noqa: BLE001
             # any failure of a look-up is the same to the caller: go on without it, to a person
             log.warning("look_up_failed", what=what, error=type(error).__name__)
             return _Gap("failed")
         finally:
+            task.add_done_callback(_forget)  # what a late look-up still raises may quote whom it was about
             task.cancel()
             gone.cancel()
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def _as_answer(

@@ -46,18 +46,44 @@ def is_for_this_wait(record: CallRecord, given: Input) -> bool:
         return False
     if (given.kind in _NAMED or given.wait_id) and given.wait_id != record.wait_id:
         return False
+    return _is_for(record.session.wait, record, given)
+
+
+def _is_for(wait: ivr.Wait, record: CallRecord, given: Input) -> bool:
     waits = _WAITS.get(given.kind)
-    return waits is None or isinstance(record.session.wait, waits)
+    if waits is not None and not isinstance(wait, waits):
+        return False
+    if isinstance(wait, ivr.GoneWait) and given.kind is InputKind.LEG_ANSWERED:
+        return record.handed_back  # the network's fall-back was answered; nobody else can be any more
+    if isinstance(wait, ivr.OfferWait) and given.kind is InputKind.OFFERED:
+        return given.value.partition(" ")[2] in ("", *wait.services)
+    return True
+
+
+def leg_failure(record: CallRecord, given: Input) -> str | None:
+    """Why the provider that is being dialled failed, if that is what the input says."""
+    if not isinstance(record.session.wait, ivr.LegWait):
+        return None
+    match given.kind:
+        case InputKind.LEG_FAILED:
+            return given.value or "unknown"
+        case InputKind.TIMER:
+            return "no_answer"
+        case InputKind.LEG_ENDED:
+            return "ended"
+        case _:
+            return None
 
 
 def leg_events(record: CallRecord, given: Input, clock: Clock, answers: Mapping[str, str]) -> list[ev.Event]:
     """What an input means for the journal, apart from what the flow makes of it."""
-    provider = record.provider or "fall_back"
+    provider = "fall_back" if record.handed_back else record.provider or "fall_back"
+    failed = [ev.LegFailed(provider=provider, cause=cause) for cause in (leg_failure(record, given),) if cause]
     match given.kind:
         case InputKind.DIGIT | InputKind.SPEECH_FINAL | InputKind.SILENCE:
             return [ev.InputTaken(wait_id=given.wait_id, input=given.kind, value=given.value or None)]
         case InputKind.TIMER:
-            return [ev.InputTaken(wait_id=given.wait_id, input=given.kind)]
+            return [ev.InputTaken(wait_id=given.wait_id, input=given.kind), *failed]
         case InputKind.OFFERED:
             offered, _, service = given.value.partition(" ")
             return [ev.LegStarted(provider=offered, service=service, band=record.session.band)]
@@ -65,8 +91,8 @@ def leg_events(record: CallRecord, given: Input, clock: Clock, answers: Mapping[
             return [ev.LegRinging(provider=provider)]
         case InputKind.LEG_ANSWERED:
             return [ev.LegAnswered(provider=provider, evidence=given.value or answers.get(provider, "switch"))]
-        case InputKind.LEG_FAILED:
-            return [ev.LegFailed(provider=provider, cause=given.value or "unknown")]
+        case InputKind.LEG_FAILED | InputKind.LEG_ENDED if failed:
+            return list(failed)
         case InputKind.TALK_ENDED | InputKind.LEG_ENDED:
             by, _, cause = given.value.partition(" ")
             talked = (clock.now() - record.answered_at).total_seconds() if record.answered_at else 0.0
