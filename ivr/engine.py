@@ -6,8 +6,10 @@ of the default 111 service. The same arguments always give the same sprint.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ivr.errors import SessionError
-from ivr.flow import FALL_BACK_NODE, Flow
+from ivr.flow import ENGINE_NODES, FALL_BACK_NODE, Flow
 from ivr.model import (
     DEFAULT_NODE,
     MAX_SESSION,
@@ -18,12 +20,16 @@ from ivr.model import (
     Entered,
     Failed,
     Gather,
+    GoneWait,
     Heard,
     InputKind,
     Instruction,
+    LegWait,
+    OfferWait,
     Play,
     Session,
     Sprint,
+    TalkWait,
 )
 from ivr.run import Run
 
@@ -57,6 +63,20 @@ def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:
         return _guarded(run, flow.target(session.node, step))
     except SessionError as error:
         return fail(flow, session, error.error_id)
+
+
+def resume_elsewhere(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:
+    """What ``heard`` does to a call that began in a flow which is not known here.
+
+    Whoever waits for somebody, is put through, talks or has gone goes on as they are, at the default node of
+    ``flow``; everybody else goes to the default 111 service.
+    """
+    if not isinstance(session.wait, OfferWait | LegWait | TalkWait | GoneWait):
+        return fail(flow, session, "flow_version_unknown")
+    node = session.node if session.node in ENGINE_NODES else DEFAULT_NODE
+    there = replace(session, flow=flow.flow, version=flow.version, node=node)
+    sprint = resume(flow, there, heard)
+    return replace(sprint, session=session) if sprint.session is there else sprint
 
 
 def _is_timer(heard: Heard | Answered) -> bool:

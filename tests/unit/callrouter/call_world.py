@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from flows.player import RED_FLAGS, london
 
@@ -20,7 +21,7 @@ from callrouter.flows import LoadedFlows
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
 from callrouter.model import Arrival, Input, InputKind, Reply
-from callrouter.ports import Dispatch, Meaning, PlanFound, RepeatFound
+from callrouter.ports import Dispatch, Meaning, Offer, PlanFound, RepeatFound
 from callrouter.providers import Provider, Providers
 from infra.bus import MemoryStream
 from infra.crypto import KeyRing
@@ -28,6 +29,12 @@ from infra.numbers import Number, read_number
 from infra.sql import connect_database
 from infra.state import CallStates, MemoryStates
 from ivr.flow import Flow
+from ivr.model import Band
+
+E = TypeVar("E")
+FindPlan: TypeAlias = Callable[[Number], Awaitable[PlanFound]]
+FindRepeat: TypeAlias = Callable[[Number, datetime], Awaitable[RepeatFound]]
+NewHouse: TypeAlias = Callable[..., Awaitable["House"]]
 
 NUMBER = "+447700900123"
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -91,8 +98,8 @@ class Hanging:
 class Facts:
     """What the look-ups find; a test replaces what it is about."""
 
-    plan: Callable[[Number], Awaitable[PlanFound]] = no_plan
-    repeat: Callable[[Number, datetime], Awaitable[RepeatFound]] = no_repeat
+    plan: FindPlan = no_plan
+    repeat: FindRepeat = no_repeat
 
 
 @dataclass(frozen=True)
@@ -206,6 +213,12 @@ class House:
         await self.press("1", await self.start(call_ref))
         return await self.tell(InputKind.LEG_ANSWERED, evidence, call_ref=call_ref)
 
+    async def has_a_line(self, service: str) -> bool:
+        """Whether one more caller would be put through to this service at once."""
+        sought = await self.dispatch.seek("probe", (service,), Band.EMERGENCY, self.clock.now(), hold=False)
+        await self.dispatch.leave("probe")
+        return isinstance(sought, Offer)
+
     async def next_performed(self) -> Reply:
         """The next reply that an adapter is given without having asked."""
         return await asyncio.wait_for(self.performed.get(), SOON_S)
@@ -217,7 +230,7 @@ class House:
         await self.writer.drain()
         return await self.journal.read(call_ref)
 
-    async def events(self, kind: type, call_ref: str = "call") -> list[ev.Event]:
+    async def events(self, kind: type[E], call_ref: str = "call") -> list[E]:
         """The events of one kind."""
         return [each.event for each in await self.recorded(call_ref) if isinstance(each.event, kind)]
 

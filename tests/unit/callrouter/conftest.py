@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from call_world import House
-
-NewHouse = Callable[..., Awaitable[House]]
+from call_world import House, NewHouse
 
 
 @pytest.fixture
