@@ -232,8 +232,8 @@ def test_raised_caller_never_waits_longer_than_an_unflagged_who_arrived_with_the
             ("raised", ANYBODY, flagged),
             ("unflagged", ("111",), Band.NORMAL),
         ]
-        for call_ref, services, band in pair if raised_asks_first else reversed(pair):
-            await hall.seek(call_ref, *services, band=band, arrived=arrived)
+        for call_ref, wanted, band in pair if raised_asks_first else reversed(pair):
+            await hall.seek(call_ref, *wanted, band=band, arrived=arrived)
         served: list[str] = []
         for line in freed:
             await hall.dispatch.leave(holder.pop(line, "nobody"))
