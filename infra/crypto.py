@@ -41,7 +41,7 @@ class DataKey:
         """The plaintext of ``seal``; raises :class:`SealError` if anything differs."""
         try:
             return self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short to hold a nonce
             raise SealError("sealed value does not open with this key and context") from error
 
 
@@ -80,7 +80,7 @@ class KeyRing:
         """The data key again from its stored form; raises :class:`SealError` under another master key."""
         try:
             plain = self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], b"data-key")
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise SealError("data key was not wrapped by this master key") from error
         return DataKey(wrapped, AESGCM(plain))
 

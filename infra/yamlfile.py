@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+MOST_VALUES = 100_000  # in a file, aliases written out: far above any flow, far below what would fill the memory
+
 
 class YamlFileError(Exception):
     """The file cannot be read as YAML. The text names file, line and cause."""
@@ -54,13 +56,17 @@ def read_yaml(path: Path) -> YamlFile:
         raise YamlFileError(f"{path}: not a text file in UTF-8 (octet {error.start})") from error
     except OSError as error:
         raise YamlFileError(f"{path}: {error.strerror}") from error
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise YamlFileError(f"{path}:{line}: {error.reason}") from error
     try:
         node = loader.get_single_node()
         if node is None:
             raise YamlFileError(f"{path}: the file is empty")
         lines: dict[tuple[str, ...], int] = {}
-        _note_lines(path, node, (), lines)
+        _note_lines(path, node, (), lines, ())
         return YamlFile(path, loader.construct_document(node), lines)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -71,8 +77,15 @@ def read_yaml(path: Path) -> YamlFile:
         loader.dispose()
 
 
-def _note_lines(path: Path, node: yaml.Node, where: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
-    lines.setdefault(where, node.start_mark.line + 1)
+def _note_lines(
+    path: Path, node: yaml.Node, where: tuple[str, ...], lines: dict[tuple[str, ...], int], above: tuple[yaml.Node, ...]
+) -> None:
+    line = node.start_mark.line + 1
+    if any(node is each for each in above):
+        raise YamlFileError(f"{path}:{line}: a value that holds itself")
+    if len(lines) > MOST_VALUES:
+        raise YamlFileError(f"{path}:{line}: more than {MOST_VALUES} values")
+    lines.setdefault(where, line)
     if isinstance(node, yaml.MappingNode):
         seen: set[Hashable] = set()
         for key, value in node.value:
@@ -81,7 +94,7 @@ def _note_lines(path: Path, node: yaml.Node, where: tuple[str, ...], lines: dict
                 raise YamlFileError(f"{path}:{key.start_mark.line + 1}: {name} is given twice")
             seen.add(name)
             lines[(*where, name)] = key.start_mark.line + 1
-            _note_lines(path, value, (*where, name), lines)
+            _note_lines(path, value, (*where, name), lines, (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
-            _note_lines(path, value, (*where, str(number)), lines)
+            _note_lines(path, value, (*where, str(number)), lines, (*above, node))

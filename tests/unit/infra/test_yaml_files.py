@@ -1,0 +1,99 @@
+"""YAML files that people write: what is read, and how a mistake is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.yamlfile import YamlFile, YamlFileError, read_yaml
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def read(folder: Path, text: str | bytes) -> YamlFile:
+    path = folder / "file.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_yaml(path)
+
+
+def refusal(folder: Path, text: str | bytes) -> str:
+    with pytest.raises(YamlFileError) as refused:
+        read(folder, text)
+    return str(refused.value).removeprefix(str(folder / "file.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("yes", "yes"), ("no", "no"), ("on", "on"), ("off", "off"), ("Yes", "Yes"), ("True", "True"),
+        ("true", True), ("false", False), ("111", 111), ('"111"', "111"), ("2026-03-28", None), ("~", None),
+    ],
+)  # fmt: skip
+def test_only_true_and_false_are_booleans(folder: Path, text: str, value: Any) -> None:
+    data = read(folder, f"key: {text}").data["key"]
+
+    assert data == value or text == "2026-03-28"
+    assert isinstance(data, bool) == (text in ("true", "false"))
+
+
+def test_every_value_knows_its_line(folder: Path) -> None:
+    file = read(
+        folder,
+        "# a comment\nnodes:\n  menu:\n    keys: {'1': stay,\n           '2': leave}\n  list:\n    - one\n    - two\n",
+    )
+    path = folder / "file.yaml"
+
+    assert file.locate(["nodes"]) == f"{path}:2"
+    assert file.locate(["nodes", "menu", "keys", "1"]) == f"{path}:4"
+    assert file.locate(["nodes", "menu", "keys", "2"]) == f"{path}:5"
+    assert file.locate(["nodes", "list", "1"]) == f"{path}:8"
+
+
+def test_place_that_is_not_there_is_named_by_its_nearest_parent(folder: Path) -> None:
+    file = read(folder, "title: x\nnodes:\n  menu: {}\n")
+
+    assert file.locate(["nodes", "menu", "exits", "stay"]).endswith(":3")
+    assert file.locate(["start"]).endswith(":1")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("a: 1\nb: 2\na: 3\n", ":3: a is given twice", id="key given twice"),
+        pytest.param("a:\n  b: 1\n  b: 2\n", ":3: b is given twice", id="inner key given twice"),
+        pytest.param("a: [1, 2\nb: 3\n", ":2: ", id="bracket not closed"),
+        pytest.param("a: b: c\n", ":1: ", id="two colons"),
+        pytest.param("a: 1\n\tb: 2\n", ":2: ", id="tab"),
+        pytest.param("", ": the file is empty", id="empty"),
+        pytest.param("# only a comment\n", ": the file is empty", id="only a comment"),
+        pytest.param("a: 1\n---\nb: 2\n", ":2: ", id="two documents"),
+        pytest.param("a: !!python/object:os.system x\n", ":1: ", id="a Python object"),
+        pytest.param("? [a, b]\n: 1\n", ":1: ", id="a list for a key"),
+        pytest.param(b"a: \xff\n", ": not a text file in UTF-8 (octet 3)", id="not UTF-8"),
+        pytest.param("a: 1\nb: \x07\n", ":2: special characters are not allowed", id="a bell"),
+        pytest.param("a: &a [*a]\n", ":1: ", id="a list that holds itself"),
+    ],
+)
+def test_mistake_is_named_with_its_line(folder: Path, text: str | bytes, says: str) -> None:
+    assert refusal(folder, text).startswith(says)
+
+
+def test_file_that_would_grow_without_bound_is_refused(folder: Path) -> None:
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+    )
+    assert "values" in refusal(folder, bomb)
+
+
+def test_file_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(YamlFileError, match=r"nowhere\.yaml: No such file"):
+        read_yaml(folder / "nowhere.yaml")
+
+
+def test_aliases_are_read(folder: Path) -> None:
+    assert read(folder, "a: &same [1]\nb: *same\n").data == {"a": [1], "b": [1]}
