@@ -7,9 +7,7 @@ from flows.player import Player, World, inline
 
 from ivr.model import Answered, Band, Failed
 
-QUEUES = {
-    name: {"action": "queue", "services": [name], "hold_s": 60} for name in ("clinician", "dental", "pharmacy")
-}
+QUEUES = {name: {"action": "queue", "services": [name], "hold_s": 60} for name in ("clinician", "dental", "pharmacy")}
 
 
 def by_plan(plan: Answered) -> Player:
