@@ -81,9 +81,7 @@ def test_caller_who_does_nothing_more_comes_to_a_person(first: World, then: list
 
 
 @given(worlds, moves)
-def test_caller_who_is_never_reached_by_anybody_is_handed_back(
-    first: World, then: list[tuple[Heard, World]]
-) -> None:
+def test_caller_who_is_never_reached_by_anybody_is_handed_back(first: World, then: list[tuple[Heard, World]]) -> None:
     player = Player(FLOW, first)
     for heard, player.world in then:
         player.give(heard)
@@ -95,9 +93,7 @@ def test_caller_who_is_never_reached_by_anybody_is_handed_back(
 
 
 @given(worlds, moves)
-def test_red_flag_always_leads_to_the_highest_band_and_an_offer(
-    first: World, then: list[tuple[Heard, World]]
-) -> None:
+def test_red_flag_always_leads_to_the_highest_band_and_an_offer(first: World, then: list[tuple[Heard, World]]) -> None:
     player = Player(FLOW, first)
     for heard, player.world in then:
         before = len(player.happenings)
