@@ -31,6 +31,7 @@ from ivr.model import (
     Answered,
     Band,
     GoneWait,
+    HandBack,
     Heard,
     Hold,
     LegWait,
@@ -148,6 +149,26 @@ class Calls:
             if ev.is_agent_there(event) and record.answered_at is not None and record.ended is None:
                 after = replace(after, answer_evidence="agent")
             if await self._write(record, after, (event,), key):
+                return True
+        return False
+
+    async def give_up(self, call_ref: str, reason: str) -> bool:
+        """The adapter itself has given the call to the network's fall-back, because something of ours broke.
+
+        No line is sought for the caller any more. False for a call that is not known here.
+        """
+        for _ in range(MOST_COMMITS):
+            record, key = await self._read(call_ref)
+            if record is None or key is None:
+                return False
+            if record.ended is not None or record.handed_back:
+                return True
+            await self._dispatch.leave(call_ref)
+            step = record.step + 1
+            gone = replace(record.session, wait=GoneWait(record.session.node), present=(HandBack(reason),))
+            after = replace(record, step=step, session=gone, handed_back=True, wait_id=f"{record.epoch}.{step}")
+            if await self._write(record, after, (ev.HandedBack(reason=reason),), key):
+                self._arm(after)
                 return True
         return False
 

@@ -22,6 +22,9 @@ from ivr.model import Band
 COOL_DOWN_S = {"busy": 2.0, "no_answer": 5.0, "unreachable": 20.0, "rejected": 10.0}
 """How long a provider is passed over after a cause, seconds. Others: as ``unreachable``."""
 
+TAKES_CALLS_AGAIN = ("busy", "no_answer")
+"""Causes after which a caller may wait for the provider; after any other it is as good as not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
@@ -45,7 +48,7 @@ class LocalDispatch:
         self._lines: Counter[str] = Counter()
         self._taken: dict[str, Offer] = {}
         self._places: dict[str, _Place] = {}
-        self._cooling: dict[str, float] = {}
+        self._cooling: dict[str, tuple[float, str]] = {}  # until when (monotonic), and why
         self.on_offer: Callable[[str, Offer], Awaitable[None]] | None = None
         self._offers: set[asyncio.Task[None]] = set()
 
@@ -57,7 +60,7 @@ class LocalDispatch:
                 return taken
             await self.leave(call_ref)  # the caller has moved on, and needs somebody else now
         place = _Place(call_ref, tuple(services), band, arrived)
-        if not any(self._reachable(each) for s in services for each in self._providers.of_service(s)):
+        if not any(self._lives(each) for s in services for each in self._providers.of_service(s)):
             self._places.pop(call_ref, None)
             return Nobody()
         if self._is_first(place) and (offer := self._reserve(place)):
@@ -72,7 +75,7 @@ class LocalDispatch:
         offer = self._give_back(call_ref)
         if offer is not None:
             cool = self._cool_down_s.get(cause, self._cool_down_s["unreachable"])
-            self._cooling[offer.provider] = self._clock.monotonic() + cool
+            self._cooling[offer.provider] = (self._clock.monotonic() + cool, cause)
             self._wake_after(cool)
         self._offer_lines()
 
@@ -111,12 +114,18 @@ class LocalDispatch:
     def _load(self, provider: Provider) -> float:
         return self._lines[provider.id] / (provider.lines or 1000)
 
-    def _reachable(self, provider: Provider) -> bool:
-        return self._cooling.get(provider.id, 0.0) <= self._clock.monotonic()
+    def _cooling_for(self, provider: Provider) -> str | None:
+        """Why the provider is passed over just now; None if it is not."""
+        until, cause = self._cooling.get(provider.id, (0.0, ""))
+        return cause if until > self._clock.monotonic() else None
+
+    def _lives(self, provider: Provider) -> bool:
+        """Whether waiting for the provider makes sense: one that was busy or slow to answer soon takes calls."""
+        return self._cooling_for(provider) in (None, *TAKES_CALLS_AGAIN)
 
     def _free(self, provider: Provider) -> bool:
         has_line = provider.lines is None or self._lines[provider.id] < provider.lines
-        return has_line and self._reachable(provider)
+        return has_line and self._cooling_for(provider) is None
 
     def _wake_after(self, seconds: float) -> None:
         """A provider that has cooled down is free again without anybody hanging up."""

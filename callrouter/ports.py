@@ -124,5 +124,8 @@ class Door(Protocol):
     async def present(self, call_ref: str) -> Reply:
         """The present wait's instructions again, without a move."""
 
+    async def give_up(self, call_ref: str, reason: str) -> bool:
+        """Tell that the adapter itself has given the call to the network's fall-back."""
+
     def perform_with(self, network: str, perform: Perform) -> None:
         """Have replies that no input of ``network`` asked for performed by its adapter."""

@@ -208,6 +208,7 @@ class SipWorker:
         except Exception as error:  # noqa: BLE001 - whatever broke in here, the caller goes to a person
             log.error("call_step_failed", call_ref=line.call_ref, error=type(error).__name__)
             await line.fall_back()
+            await self._door.give_up(line.call_ref, "adapter_failed")
             return
         line.perform(reply)
 

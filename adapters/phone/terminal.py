@@ -112,7 +112,7 @@ class TerminalCaller:
         """Show the moment; what is typed during a question answers it."""
         self._show(moment)
         while True:
-            if self._hung_up:
+            if self._hung_up or self._gives_up(moment):
                 return HangUp()
             if moment.kind in (MomentKind.QUESTION, MomentKind.TALK):
                 if self._lines:
@@ -124,6 +124,11 @@ class TerminalCaller:
                     return HangUp()
             self._typed.clear()
             await self._typed.wait()
+
+    def _gives_up(self, moment: Moment) -> bool:
+        """Whether the next thing typed is to hang up, while waiting for somebody to answer."""
+        waiting = moment.kind in (MomentKind.PAUSE, MomentKind.RINGING)
+        return waiting and bool(self._lines) and self._lines[0].lower() in _HANG_UP
 
     def _act(self, line: str) -> Act | None:
         if line.lower() in _HANG_UP:

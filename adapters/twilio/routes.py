@@ -22,7 +22,6 @@ from adapters.twilio.signature import HEADER, Form, Signatures
 from adapters.twilio.webhooks import Step, Webhooks
 from callrouter.calls import Calls
 from callrouter.errors import UnknownCall
-from callrouter.events import HandedBack
 from callrouter.providers import Providers
 from infra.clock import Clock
 from infra.crypto import KeyRing
@@ -149,7 +148,7 @@ class _Gate:
             return
         try:
             async with asyncio.timeout(1.0):
-                await self._calls.note(call_ref, HandedBack(reason="adapter_failed"))
+                await self._calls.give_up(call_ref, "adapter_failed")
         except Exception as error:  # noqa: BLE001
             # the store is probably what failed; the caller's document matters more than the note
             log.error("twilio_hand_back_not_noted", call_ref=call_ref, error=type(error).__name__)

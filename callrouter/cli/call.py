@@ -42,10 +42,10 @@ def show(
 
 @app.command("list")
 def list_calls(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20) -> None:
-    """Print the newest calls: when, reference, how they ended."""
+    """Print the newest calls: when, reference, how they ended, who answered, and the context id of the page."""
     for view in asyncio.run(_newest(limit)):
         at = f"{view.offered_at:%Y-%m-%d %H:%M:%S}Z" if view.offered_at else "?"
-        typer.echo(f"{at}  {view.call_ref}  {view.end_class:<15}  {view.provider or '-'}")
+        typer.echo(f"{at}  {view.call_ref}  {view.end_class:<15}  {view.provider or '-':<20}  {view.context}")
 
 
 async def _read(call: str) -> list[Recorded]:
