@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 FOR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev assets demo test check fmt bench lab lock clean
+.PHONY: help setup setup-dev assets demo test check fmt bench lab lock clean screenshots
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -66,3 +66,6 @@ lock: setup-dev ## resolve the dependencies anew into the lock files
 
 clean: ## remove the environment, fetched files and local data
 	@rm -rf $(VENV) console/static/vendor data .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+screenshots: setup-dev ## take the pictures in docs/images anew (needs Chromium)
+	@$(BIN)/python -m tests.screenshots

@@ -42,7 +42,10 @@ class Desk:
         await self._calls.note(call_ref, ev.ContextOpened(role=who.role, user=who.user))
         recorded = await self._journal.read(call_ref)
         view = fold(recorded)
-        return CallPage(view, _notice(view), _repeat(view), rows(recorded, self._names)) if view else None
+        if view is None:
+            return None
+        provider = self._names.get(view.provider or "", view.provider or "")
+        return CallPage(view, _notice(view), _repeat(view), rows(recorded, self._names), provider)
 
     async def check_birth_date(self, context: str, born: date, who: SignedIn) -> tuple[OpenedPlan, ...]:
         """See :meth:`callrouter.handover.CallPages.check_birth_date`."""

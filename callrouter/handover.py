@@ -65,12 +65,13 @@ class OpenedPlan:
 
 @dataclass(frozen=True, slots=True)
 class CallPage:
-    """Everything that the page of one call shows."""
+    """Everything that the page of one call shows. ``provider``: the name of whoever has the caller, for people."""
 
     call: CallView
     plan: PlanNotice
     repeat: str
     timeline: tuple[TimelineRow, ...]
+    provider: str = ""
 
 
 class CallPages(Protocol):

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     keys: SecretStr | None = Field(None, description="base64 of 64 octets: master key, then index key")
 
     host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8111, description="TCP port to listen on; 0 takes a free one")
+    port: int = Field(8111, description="TCP port to listen on")
     public_url: str | None = Field(
         None, description="the address that Twilio and browsers see, without path; default: http://host:port"
     )

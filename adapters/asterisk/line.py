@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import structlog
 
@@ -20,7 +21,7 @@ from ivr.model import InputKind
 
 log = structlog.get_logger()
 
-Tell = Callable[["Line", InputKind, str, str, str], Awaitable[None]]
+Tell = Callable[["Line", InputKind, str, str, str], Coroutine[Any, Any, None]]
 """(line, kind, key, wait_id, value): give an input to the door and perform its reply."""
 
 LONGEST_PLAYBACK_S = 90.0  # longer than any prompt; a playback whose end is never told must not hold a caller
@@ -45,10 +46,12 @@ class Line:
         self._playing: str | None = None
         self._finished: dict[str, asyncio.Event] = {}
         self._may_cut = False
+        self._message: str | None = None
         self._keys: list[tuple[str, str]] = []
         self._gathering: str | None = None
         self._pressed = asyncio.Event()
         self._music = False
+        self._telling: asyncio.Task[None] | None = None
 
     def perform(self, reply: Reply) -> None:
         """Do what the reply says, instead of what was being done. An empty reply changes nothing."""
@@ -82,6 +85,8 @@ class Line:
         """A key. During a prompt that may not be cut it is kept for the gather that the prompt leads to."""
         self._keys.append((digit, key))
         self._pressed.set()
+        if self._message is not None:  # the flow may know a key that leaves a message (0); others wait their turn
+            self._telling = asyncio.create_task(self._tell(self, InputKind.DIGIT, key, self._message, digit))
         if self._may_cut and self._playing is not None:
             asyncio.create_task(self._stop(self._playing), name="barge-in")  # noqa: RUF006 - ends by itself
 
@@ -96,6 +101,7 @@ class Line:
 
     async def _perform(self, reply: Reply) -> None:
         await self._quiet()
+        self._message = reply.wait_id if isinstance(reply.wait, ivr.PlaybackWait) else None
         number = 0
         for instruction in reply.instructions:
             match instruction:
@@ -124,6 +130,7 @@ class Line:
                 case _:
                     pass  # answer again; record and disconnect_leg: the dialplan's own ring time-out ends a leg
         if isinstance(reply.wait, ivr.PlaybackWait):
+            self._message = None
             key = f"{reply.object_id('playback')}.finished"
             await self._tell(self, InputKind.PLAYBACK_FINISHED, key, reply.wait_id, "")
 

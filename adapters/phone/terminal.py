@@ -126,9 +126,9 @@ class TerminalCaller:
             await self._typed.wait()
 
     def _gives_up(self, moment: Moment) -> bool:
-        """Whether the next thing typed is to hang up, while waiting for somebody to answer."""
-        waiting = moment.kind in (MomentKind.PAUSE, MomentKind.RINGING)
-        return waiting and bool(self._lines) and self._lines[0].lower() in _HANG_UP
+        """Whether the next thing typed is to hang up, while the caller is on hold and nothing is asked."""
+        on_hold = moment.kind is MomentKind.PAUSE
+        return on_hold and bool(self._lines) and self._lines[0].lower() in _HANG_UP
 
     def _act(self, line: str) -> Act | None:
         if line.lower() in _HANG_UP:

@@ -47,7 +47,8 @@ class Say(Node):
     def enter(self, run: Run) -> Step:
         if self.marker and run.band is not Band.NORMAL:
             return "raised"
-        run.do(Play(self.prompt_keys(), self.barge_in))
+        # a message that was cut short was not heard to its marker: only key 0 ends one, by leaving for a person
+        run.do(Play(self.prompt_keys(), self.barge_in and self.marker is None))
         return PlaybackWait(run.node, LONGEST_PROMPT_S) if self.marker else "next"
 
     def resume(self, run: Run, heard: Heard | Answered) -> Step | None:

@@ -1,0 +1,78 @@
+"""Takes the pictures in docs/images from the running service: ``make screenshots``."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.running import ROOT, RunningService
+
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+from dialling import TerminalCall  # noqa: E402
+from e2e_browser import DESKTOP, QUIET  # noqa: E402
+
+IMAGES = ROOT / "docs/images"
+NUMBER = "+441632960120"  # the demo's stale plan
+LIVELY_S = 70
+
+
+def main() -> int:
+    """Call, look, shoot; returns an exit status."""
+    browser_path = shutil.which("chromium")
+    if browser_path is None:
+        sys.stderr.write("screenshots: as root, apt-get install chromium\n")
+        return 1
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, headless=True, args=QUIET)
+        with RunningService(Path(folder), {"OPEN_WALLBOARD": "true"}) as service:
+            service.run("plan", "import", str(ROOT / "careplans/demo.csv"))
+            simulate = [sys.executable, "-m", "callrouter", "simulate", "--calls", "400", "--rate", "4", "--json"]
+            callers = subprocess.Popen(simulate, env=service.environment, cwd=ROOT, stdout=subprocess.DEVNULL)
+            page = browser.new_page(viewport=DESKTOP)
+            page.goto(service.url)
+            time.sleep(LIVELY_S)  # the chart wants more than one minute of calls
+            page.screenshot(path=IMAGES / "wallboard.png", full_page=True)
+            _shoot_call_page(page, service)
+            callers.terminate()
+            callers.wait(20)
+        browser.close()
+    return 0
+
+
+def _shoot_call_page(page: Page, service: RunningService) -> None:
+    page.goto(f"{service.url}/sign-in")
+    page.get_by_label("Your name").fill("Robin")
+    page.get_by_label("Call handler", exact=True).check()
+    page.get_by_role("button", name="Sign in").click()
+    with TerminalCall(service, NUMBER, speed=5) as call:
+        call.wait("stay on the line")
+        call.type("1")
+        call.wait("connected to")
+        page.goto(f"{service.url}/calls/{_context_of(service)}")
+        page.screenshot(path=IMAGES / "call-closed.png", full_page=True)
+        for label, value in (("Day", "5"), ("Month", "5"), ("Year", "1962")):
+            page.get_by_label(label).fill(value)
+        page.get_by_role("button", name="Check and open").click()
+        page.screenshot(path=IMAGES / "call-open.png", full_page=True)
+        call.hang_up()
+
+
+def _context_of(service: RunningService) -> str:
+    """The page of the call from the number with the plan, among all that arrive meanwhile."""
+    for line in service.run("call", "list", "--limit", "40").stdout.splitlines():
+        context, call_ref = line.split()[-1], line.split()[2]
+        offered = next(iter(service.events(call_ref)), {})
+        if offered.get("number") == NUMBER:
+            return context
+    raise AssertionError("the call is not in the journal")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
