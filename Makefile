@@ -29,7 +29,11 @@ assets: console/static/vendor/.done
 
 setup: $(VENV)/.runtime assets ## make the environment (.venv) and fetch the pages' static files
 
-setup-dev: setup $(VENV)/.dev
+infra/assets/node_modules/.dev: infra/assets/package-lock.json console/static/vendor/.done
+	@$(BIN)/python infra/assets/fetch.py --venv $(VENV) --with-dev
+	@touch $@
+
+setup-dev: setup $(VENV)/.dev infra/assets/node_modules/.dev
 
 demo: setup ## simulated callers on 127.0.0.1:8111 until Ctrl-C; FOR=30 ends by itself with a summary
 	@$(BIN)/callrouter demo $(if $(FOR),--for $(FOR))
@@ -65,7 +69,7 @@ lock: setup-dev ## resolve the dependencies anew into the lock files
 	  pyproject.toml infra/setup/build.in -o requirements-dev.lock
 
 clean: ## remove the environment, fetched files and local data
-	@rm -rf $(VENV) console/static/vendor data .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@rm -rf $(VENV) console/static/vendor infra/assets/node_modules data .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 
 screenshots: setup-dev ## take the pictures in docs/images anew (needs Chromium)
 	@$(BIN)/python -m tests.screenshots

@@ -86,9 +86,7 @@ class RunningService:
         raise AssertionError(f"the service did not start:\n{self.log.read_text()[-2000:]}")
 
 
-def run_command(
-    environment: Mapping[str, str], *arguments: str, stdin: str = ""
-) -> subprocess.CompletedProcess[str]:
+def run_command(environment: Mapping[str, str], *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """``callrouter ARGUMENTS`` as a person types it."""
     return subprocess.run(
         [sys.executable, "-m", "callrouter", *arguments],

@@ -14,8 +14,8 @@ from playwright.sync_api import Page, sync_playwright
 from tests.running import ROOT, RunningService
 
 sys.path.insert(0, str(ROOT / "tests/e2e"))
-from dialling import TerminalCall  # noqa: E402
-from e2e_browser import DESKTOP, QUIET  # noqa: E402
+from dialling import TerminalCall
+from e2e_browser import DESKTOP, QUIET
 
 IMAGES = ROOT / "docs/images"
 NUMBER = "+441632960120"  # the demo's stale plan
