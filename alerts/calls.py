@@ -15,7 +15,7 @@ from alerts.model import ANSWERED_IN_TIME, LONDON, TOTAL
 from callrouter import events as ev
 
 AGENT_ROLES = frozenset({"handler", "clinician"})
-"""Who takes calls (safety.md section 6). A commissioner who looks at a call's page has not answered it."""
+"""Who takes calls (docs/safety/rules.md, 6). A commissioner who looks at a call's page has not answered it."""
 
 READ = frozenset(
     cls.kind
@@ -99,7 +99,7 @@ class Call:
 
     @property
     def end_class(self) -> str:
-        """The one class in which the call counts (safety.md section 8).
+        """The one class in which the call counts (docs/safety/rules.md, 8).
 
         An answer without an agent event is ``answer_unknown``, whatever the end says; a class that we do not
         know is a failure of ours.

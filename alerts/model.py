@@ -13,14 +13,14 @@ TOTAL = "total"
 """The scope that is the whole service; every other scope is a provider's id."""
 
 ANSWERED_IN_TIME = timedelta(seconds=60)
-"""Item B01, answered within 60 s; the bound is included (safety.md section 8)."""
+"""Item B01, answered within 60 s; the bound is included (docs/safety/rules.md, 8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeFigures:
     """Calls of this Europe/London day, and callers waiting now, of the whole service or one provider.
 
-    The end classes (safety.md section 8) are ``answered`` and ``answer_unknown`` to ``in_progress``: each
+    The end classes (docs/safety/rules.md, 8) are ``answered`` and ``answer_unknown`` to ``in_progress``: each
     call is in exactly one, and their sum is ``offered`` (item A01). A call that an agent has answered is
     ``answered`` from that moment, one that only a switch has answered is ``answer_unknown``; ``in_progress``
     are those neither answered nor over.

@@ -243,7 +243,7 @@ END_CLASSES = (
     "served_elsewhere",
     "dropped_by_us",
 )
-"""safety.md section 8; a call without an ``ended`` event is in progress."""
+"""docs/safety/rules.md, 8; a call without an ``ended`` event is in progress."""
 
 Event: TypeAlias = (
     Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch

@@ -11,7 +11,7 @@ from callrouter.view import CallView
 
 
 class Role(StrEnum):
-    """Who may sign in (safety.md section 6)."""
+    """Who may sign in (docs/safety/rules.md, 6)."""
 
     HANDLER = "handler"
     CLINICIAN = "clinician"

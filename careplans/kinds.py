@@ -21,7 +21,7 @@ class PlanKind(StrEnum):
 
     @property
     def raises(self) -> bool:
-        """Whether the plan raises its caller's priority at any match level (safety.md section 2)."""
+        """Whether the plan raises its caller's priority at any match level (docs/safety/rules.md, 2)."""
         return self in _RAISING
 
 

@@ -49,7 +49,7 @@ class Plan:
 
 
 class MatchLevel(StrEnum):
-    """How sure we are whose plan it is (safety.md section 3). A number alone never passes ``CANDIDATES``."""
+    """How sure we are whose plan it is (docs/safety/rules.md, 3). A number alone never passes ``CANDIDATES``."""
 
     NONE = "none"
     CANDIDATES = "candidates"
@@ -143,7 +143,7 @@ _P = TypeVar("_P", bound=HasPersonKeys)
 def same_person(one: HasPersonKeys, other: HasPersonKeys) -> bool:
     """Whether two plans are surely about one person, judged by keyed hashes alone.
 
-    Two valid NHS numbers decide, equal or not (safety.md section 4: different ones never match). Where one
+    Two valid NHS numbers decide, equal or not (docs/safety/rules.md, 4: different ones never match). Where one
     is missing, names and date of birth must all be equal. Doubt means two persons: then neither opens.
     """
     if one.nhs_key is not None and other.nhs_key is not None:
@@ -172,7 +172,7 @@ _NEVER_LOOKED_UP = {
 
 
 def unmatchable(number: Number) -> Match | None:
-    """The answer for a number that may never be looked up (domain.md), or None for one that may."""
+    """The answer for a number that may never be looked up (docs/domain.md), or None for one that may."""
     reason = _NEVER_LOOKED_UP.get(number.kind)
     return None if reason is None else Match(MatchLevel.NONE, reason)
 

@@ -10,7 +10,7 @@ from careplans.views import ViewEntry
 class ViewSpool(Protocol):
     """Takes the record of a view that the database would not take.
 
-    The audit fails open for a plan on a live call (safety.md section 6): the plan is shown, the entry is kept
+    The audit fails open for a plan on a live call (docs/safety/rules.md, 6): the plan is shown, the entry is kept
     here, and somebody is alerted.
     """
 

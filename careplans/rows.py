@@ -15,7 +15,7 @@ from careplans.model import Person, Plan, RowFault, is_nhs_number
 from infra.numbers import NumberClass, read_number
 
 HANDLER_LINE_LONGEST = 160
-"""Characters that a handler can read while somebody talks (domain.md, care and crisis plans)."""
+"""Characters that a handler can read while somebody talks (docs/domain.md, care and crisis plans)."""
 DETAIL_LONGEST = 20_000
 """About six printed pages; more is a document, and belongs in its own system."""
 MOST_PHONES = 20

@@ -58,7 +58,7 @@ class Sealer:
     def person_keys(self, person: Person) -> PersonKeys:
         """The hashes by which two plans of one person are recognised without opening them.
 
-        An NHS number with a wrong check digit gives none: it is kept, and never matched on (domain.md).
+        An NHS number with a wrong check digit gives none: it is kept, and never matched on (docs/domain.md).
         """
         number = person.nhs_number
         names = [_plain(person.given_name), _plain(person.family_name), person.birth_date.isoformat()]

@@ -42,7 +42,7 @@ from infra.crypto import KeyRing
 from infra.numbers import Number
 
 MAY_CHECK = frozenset({"handler", "clinician"})
-"""Roles that speak with the caller and so may check a birth date (safety.md sections 3 and 6)."""
+"""Roles that speak with the caller and so may check a birth date (docs/safety/rules.md, 3 and 6)."""
 CLINICIAN = "clinician"
 TRIES = 5
 """Birth dates that one viewer may get wrong in one call: a misheard digit or two, no search."""
@@ -100,7 +100,7 @@ class CarePlans:
         ``candidates`` are ids that :meth:`match_number` gave for the viewer's own call, which is for the
         caller of this function to see to. Different persons with that birth date: nothing opens. Plans of one
         person all open, also where sources disagree. Restricted plans never open this way. Each try is
-        recorded, right or wrong (safety.md section 3).
+        recorded, right or wrong (docs/safety/rules.md, 3).
 
         Raises :class:`TooManyTries` once the viewer has been wrong ``tries`` times in this call (being right
         costs no try: a page may be opened again), :class:`NotAllowed` for a role that takes no calls,

@@ -141,7 +141,7 @@ def _columns(sealer: Sealer, row: _Known, plan: Plan, now: datetime) -> dict[str
 async def _index_numbers(connection: AsyncConnection, sealer: Sealer, touched: Sequence[PersonKeys]) -> None:
     """Make the number index right for everybody whose plans were touched.
 
-    One restricted plan takes all plans of its person out, whoever their source is (safety.md section 7).
+    One restricted plan takes all plans of its person out, whoever their source is (docs/safety/rules.md, 7).
     """
     rows = (await connection.execute(_plans_of(touched))).all()
     hidden = [row.id for row in rows if row.hidden]

@@ -30,7 +30,7 @@ END_CLASSES = {
     "dropped_by_us": "dropped by us",
     "in_progress": "in progress",
 }
-"""Each call is in one of these; their sum is what was offered, item A01 (safety.md section 8)."""
+"""Each call is in one of these; their sum is what was offered, item A01 (docs/safety/rules.md, 8)."""
 
 _SHARES = ("within_60_share", "abandoned_share")
 _COLUMNS = ("offered", "waiting", "longest", "within_60", *_SHARES)

@@ -36,7 +36,7 @@ class ScopeFigures(Protocol):
 
 
 class TotalFigures(ScopeFigures, Protocol):
-    """The figures of all calls, with every end class (safety.md section 8): their sum is ``offered``."""
+    """The figures of all calls, with every end class (docs/safety/rules.md, 8): their sum is ``offered``."""
 
     @property
     def answer_unknown(self) -> int | None: ...

@@ -27,7 +27,7 @@ ROLE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A repeat outcome (safety.md section 4) in words; ``ask`` where the caller can settle a doubt."""
+    """A repeat outcome (docs/safety/rules.md, 4) in words; ``ask`` where the caller can settle a doubt."""
 
     name: str
     meaning: str

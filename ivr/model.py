@@ -219,7 +219,7 @@ Wait: TypeAlias = Annotated[
 
 
 class InputKind(StrEnum):
-    """What can happen to a call (architecture.md, the contract of the door)."""
+    """What can happen to a call (docs/architecture.md, the contract of the door)."""
 
     STARTED = "started"
     TAKEN_OVER = "taken_over"
@@ -250,7 +250,7 @@ class Heard:
 class Answered:
     """The door's answer to a :class:`LookupWait`: an outcome of the declared fact, and what else was learnt.
 
-    ``raises``: the caller goes to a person and up one band (safety.md section 2). ``choice`` and ``red_flag``
+    ``raises``: the caller goes to a person and up one band (docs/safety/rules.md, 2). ``choice`` and ``red_flag``
     (category) are for ``what == "understand"`` only.
     """
 

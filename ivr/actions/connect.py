@@ -18,7 +18,7 @@ class Connect(Seek):
     """Dial a provider of the service, the next one if it fails, and never hold.
 
     ``diverts`` marks a service away from 111 (dental, pharmacy): callers in a raised band leave by
-    ``raised``, to a person of 111 (safety.md section 2).
+    ``raised``, to a person of 111 (docs/safety/rules.md, 2).
     """
 
     action: Literal["connect"]

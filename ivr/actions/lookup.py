@@ -22,7 +22,7 @@ class Lookup(Node):
     """Ask ``what`` and put the outcome into the fact ``into``.
 
     An answer that raises (a crisis or end-of-life plan, a repeat caller) lifts the caller's band here, in the
-    engine, so that no author can forget it (safety.md section 2).
+    engine, so that no author can forget it (docs/safety/rules.md, 2).
     """
 
     action: Literal["lookup"]

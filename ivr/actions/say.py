@@ -19,7 +19,7 @@ class Say(Node):
     """Play ``prompts`` and go on.
 
     A message with a ``marker`` may send callers elsewhere, so it names who should stay (spoken first), the
-    safety net (spoken last) and its clinical owner (safety.md section 2). Callers in a raised band never
+    safety net (spoken last) and its clinical owner (docs/safety/rules.md, 2). Callers in a raised band never
     hear one: they leave by ``raised``, to a person. Key 0 stops it and leads to a person, as everywhere.
     """
 

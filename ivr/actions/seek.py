@@ -26,7 +26,7 @@ from ivr.model import (
 if TYPE_CHECKING:
     from ivr.run import Run
 
-LONGEST_RING_S = 20.0  # safety.md section 2: unanswered in 20 s returns the caller to 111
+LONGEST_RING_S = 20.0  # docs/safety/rules.md, 2: unanswered in 20 s returns the caller to 111
 LEG_MARGIN_S = 15.0  # the network's own ring time-out comes first; ours is for a network that went silent
 MOST_TRIES = 6  # providers dialled at one node before the caller moves on
 

@@ -1,4 +1,4 @@
-"""Live figures: what is counted, under which clock, on which day (safety.md section 8)."""
+"""Live figures: what is counted, under which clock, on which day (docs/safety/rules.md, 8)."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_caller_handed_back_to_the_network_is_no_longer_waiting_with_us() -> N
 
 @pytest.mark.parametrize(("seconds", "in_time"), [(59.9, 1), (60.0, 1), (60.1, 0)])
 def test_sixty_seconds_include_the_bound(seconds: float, in_time: int) -> None:
-    """safety.md section 8: "≤ 30 and ≤ 60 s include the bound"."""
+    """docs/safety/rules.md, 8: "≤ 30 and ≤ 60 s include the bound"."""
     figures = told(Told().offered(0).leg(0, "kings").answered(seconds, "kings"))
     assert (figures.total.answered, figures.total.answered_within_60) == (1, in_time)
     assert of(figures, "kings").answered_within_60 == in_time
@@ -142,7 +142,7 @@ def test_an_answered_call_counts_while_they_still_talk() -> None:
 
 
 def test_a_switch_alone_is_never_an_answer() -> None:
-    """safety.md section 8: "An answer without an agent event is `answer_unknown`, never A03"."""
+    """docs/safety/rules.md, 8: "An answer without an agent event is `answer_unknown`, never A03"."""
     call = Told().offered(0).leg(5, "kings").answered(10, "kings", "switch").ended(90, "answered")
     figures = told(call)
     assert (figures.total.answered, figures.total.answer_unknown) == (0, 1)

@@ -70,7 +70,7 @@ def end_classes(total: ScopeFigures) -> int:
 def test_calls_received_are_the_sum_of_their_end_classes_at_every_moment(
     day: tuple[list[Entry], list[Entry]],
 ) -> None:
-    """safety.md section 8: "A01 = their sum, always"."""
+    """docs/safety/rules.md, 8: "A01 = their sum, always"."""
     live = LiveFigures(PROVIDERS)
     seen = set()
     for entry in day[1]:

@@ -82,7 +82,7 @@ async def test_a_failing_store_refuses_the_whole_import(broken_plans: CarePlans,
 
 
 class TestRestricted:
-    """ "A patient who becomes restricted leaves the number index in the same transaction." (safety.md 7)"""
+    """ "A patient who becomes restricted leaves the number index in the same transaction." (docs/safety/rules.md, 7)"""
 
     async def test_a_restricted_plan_is_not_found_by_number(self, plans: CarePlans, row: MakeRow) -> None:
         assert await plans.load([row(restricted="yes")]) == ImportReport(imported=1)

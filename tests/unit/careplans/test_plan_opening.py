@@ -219,7 +219,7 @@ class TestRoles:
 
 
 class TestTheRecordCannotBeWritten:
-    """ "Audit fails open for a plan on a live call (shown, entry spooled, alert)." (safety.md section 6)"""
+    """ "Audit fails open for a plan on a live call (shown, entry spooled, alert)." (docs/safety/rules.md, 6)"""
 
     @pytest.fixture
     async def ids(self, plans: CarePlans, engine: AsyncEngine, row: MakeRow) -> list[str]:
