@@ -86,7 +86,8 @@ class Line:
         self._keys.append((digit, key))
         self._pressed.set()
         if self._message is not None:  # the flow may know a key that leaves a message (0); others wait their turn
-            self._telling = asyncio.create_task(self._tell(self, InputKind.DIGIT, key, self._message, digit))
+            told = self._tell(self, InputKind.DIGIT, f"{key}.message", self._message, digit)
+            self._telling = asyncio.create_task(told)
         if self._may_cut and self._playing is not None:
             asyncio.create_task(self._stop(self._playing), name="barge-in")  # noqa: RUF006 - ends by itself
 
@@ -96,7 +97,8 @@ class Line:
         except AriGone:
             pass  # the caller hung up, or another worker has the call: its events tell which
         except AriError as error:
-            # the lease runs out and brings the caller to somebody
+            # no lease is renewed any more: it runs out, and the dialplan brings the caller to somebody
+            self.in_stasis = False
             log.warning("instruction_failed", call_ref=self.call_ref, error=type(error).__name__)
 
     async def _perform(self, reply: Reply) -> None:
@@ -117,8 +119,8 @@ class Line:
                 case ivr.Hold(prompts=prompts):
                     number += 1
                     await self._play(f"{reply.object_id('hold')}{number}", prompts, barge_in=False)
-                    await self._ari.start_moh(self.channel_id)
                     self._music = True
+                    await self._ari.start_moh(self.channel_id)
                 case ivr.Unhold() | ivr.StopPlaying():
                     await self._quiet()
                 case ivr.Connect(target=target):
@@ -150,7 +152,9 @@ class Line:
             await self._stop(playback_id)
         finally:
             self._finished.pop(playback_id, None)
-            self._playing, self._may_cut = None, False
+            self._may_cut = False
+        # not reached when cancelled: what still plays then is stopped by the performance that comes next
+        self._playing = None
 
     async def _gather(self, reply: Reply, gather: ivr.Gather) -> None:
         self._pressed.clear()
@@ -172,7 +176,8 @@ class Line:
             self._playing = None
         if self._music:
             self._music = False
-            await self._ari.stop_moh(self.channel_id)
+            with contextlib.suppress(AriError):  # it may not have begun
+                await self._ari.stop_moh(self.channel_id)
 
     async def _stop(self, playback_id: str) -> None:
         with contextlib.suppress(AriError):  # it had ended: what we wanted

@@ -20,7 +20,7 @@ from callrouter.model import Arrival, Input, Reply
 from callrouter.ports import Door
 from infra.clock import Clock
 from infra.numbers import Number, read_number
-from ivr.model import InputKind, LegWait
+from ivr.model import InputKind, LegWait, TalkWait
 
 NETWORK = "sip"
 LEASE_S = 2.0
@@ -211,6 +211,9 @@ class SipWorker:
             await self._door.give_up(line.call_ref, "adapter_failed")
             return
         line.perform(reply)
+        if facts and not reply.instructions and not isinstance(reply.wait, LegWait | TalkWait):
+            # a caller who has just come to us and for whom the door has nothing more to do must not hear silence
+            await line.fall_back()
 
     async def _perform_pushed(self, reply: Reply) -> None:
         line = self._by_call.get(reply.call_ref)

@@ -25,7 +25,12 @@ from tests.running import free_port
 WARM_UP = 10
 SETTLE_S = 1.0
 DRAIN_S = 20.0
+MOST_TRIES = 4
 TOTALS = ("cpu_ms_a_call", "asterisk_ms", "program_ms")
+
+
+class OtherCall(RuntimeError):
+    """Not every call went as it was meant to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def measure(folder: Path, size: Size) -> dict[str, Any]:
         for number in range(size.rounds):
             names = list(VARIANTS)[number % len(VARIANTS) :] + list(VARIANTS)[: number % len(VARIANTS)]
             rounds.append(
-                {name: _round(line, name, folder / f"round-{number}-{name}", size, numbers) for name in names}
+                {name: _sound_round(line, name, folder / f"round-{number}-{name}", size, numbers) for name in names}
             )
     return {
         "conditions": {"calls_a_round": size.calls, "calls_per_s": size.rate, "rounds": size.rounds,
@@ -81,6 +86,20 @@ def measure(folder: Path, size: Size) -> dict[str, Any]:
 def _medians(rounds: list[dict[str, Any]]) -> dict[str, float]:
     found = {name: median([each[name] for each in rounds]) for name in TOTALS}
     return found | {name: median([each[name] for each in rounds]) for name in ("sound_p50_ms", "answer_p50_ms")}
+
+
+def _sound_round(line: House, name: str, folder: Path, size: Size, numbers: Iterator[str]) -> dict[str, Any]:
+    """A round in which every call went as written.
+
+    On a machine that others keep busy a claim may come after half a second, and then Asterisk's fall-back rightly
+    takes the caller. Such a round measures another call: it is measured anew, and how often is told.
+    """
+    for again in range(MOST_TRIES):
+        try:
+            return _round(line, name, folder / str(again), size, numbers) | {"rounds_repeated": again}
+        except OtherCall as reason:
+            last = reason
+    raise last
 
 
 def _round(line: House, name: str, folder: Path, size: Size, numbers: Iterator[str]) -> dict[str, Any]:
@@ -116,19 +135,22 @@ def _round(line: House, name: str, folder: Path, size: Size, numbers: Iterator[s
 
 
 def _calls(line: House, variant: Variant, folder: Path, count: int, rate: int, numbers: Iterator[str]) -> None:
-    """So many whole calls; returns when the last has ended. Raises RuntimeError when one went otherwise."""
+    """So many whole calls; returns when the last has ended. Raises OtherCall when one went otherwise."""
     own = [next(numbers) for _ in range(count)]
     with ManyCallers(folder, line.asterisk.ports.sip, line.sink, variant.extension, own, rate) as callers:
         code = callers.wait_ended(count / rate + 30)
     if code != 0:
-        raise RuntimeError(f"SIPp says {code}: not every call went as written; see {callers.folder}")
+        raise OtherCall(f"SIPp says {code}: not every call went as written; see {callers.folder}")
 
 
 def _drained(rows: Rows | None, calls: int) -> None:
     """All that is still to be done for the calls is done: the same rest for everybody, then the last row."""
     time.sleep(SETTLE_S)
     if rows is not None:
-        wait_for(lambda: rows.ended() >= calls, DRAIN_S, f"{rows.ended()} of {calls} calls are in the index")
+        try:
+            wait_for(lambda: rows.ended() >= calls, DRAIN_S, "")
+        except RuntimeError:
+            raise OtherCall(f"{rows.ended()} of {calls} calls are in the index") from None
 
 
 def _check_rows(name: str, counted: dict[str, int], calls: int) -> None:
@@ -137,7 +159,7 @@ def _check_rows(name: str, counted: dict[str, int], calls: int) -> None:
         return
     odd = {kind: rows for kind, rows in counted.items() if rows % calls}
     if odd or counted["calls"] != calls or counted["journal.ended"] != calls:
-        raise RuntimeError(f"{name}: rows of {calls} calls are {counted}")
+        raise OtherCall(f"{name}: rows of {calls} calls are {counted}")
 
 
 # ------------------------------------------------------------------ the programs

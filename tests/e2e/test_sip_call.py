@@ -23,6 +23,7 @@ from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SippCaller, SippProvider
 
 LEASE_S = 2.0
+DEAD_AIR_S = 3.0  # no caller hears nothing for longer
 NUMBER = "+447700900123"
 
 
@@ -47,6 +48,12 @@ class House:
         """The reference of the newest call in the journal."""
         return self.service.run("call", "list", "--limit", "1").stdout.split()[2]
 
+    def wait_for_event(self, kind: str, within: float = 30.0) -> None:
+        """Return as soon as the newest call's journal holds an event of this kind."""
+        deadline = time.monotonic() + within
+        while kind not in kinds(self.service.events(self.newest_call())):
+            assert time.monotonic() < deadline, f"no event {kind}"
+
     def ended(self, within: float = 10.0) -> list[dict[str, Any]]:
         """The events of the newest call, once its end is in the journal."""
         deadline = time.monotonic() + within
@@ -59,7 +66,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Five providers answer; the first 111 provider is a person who waits for the caller to hang up."""
+    """Four providers answer and one is busy; 111 has one line, whose person waits for the caller to hang up."""
     if shutil.which("sipp") is None:
         pytest.skip("SIPp is not installed: apt-get install sip-tester")
     folder = tmp_path_factory.mktemp("house")
@@ -90,8 +97,11 @@ def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             asterisk.cli(f"pjsip qualify provider-{name}")
             line.wait_received("OPTIONS")
         file = folder / "providers.yaml"
-        rows = [{"id": name, "name": name, "services": [service], "tel": "+442079460101", "answers": "agent"}
-                for name, service in services.items()]  # fmt: skip
+        rows: list[dict[str, Any]] = [
+            {"id": name, "name": name, "services": [service], "tel": "+442079460101", "answers": "agent"}
+            for name, service in services.items()
+        ]
+        rows[0]["lines"] = 1
         file.write_text(yaml.safe_dump({"providers": rows}))
         service = stack.enter_context(
             RunningService(
@@ -150,7 +160,7 @@ def test_a_caller_presses_1_and_talks_to_111_until_they_hang_up(house: House) ->
     assert only(events, "leg_answered")["provider"] == "one-eleven"
     assert only(events, "talk_ended")["by"] == "caller"
     assert only(events, "ended")["end_class"] == "answered"
-    assert ear.longest_gap(since=answered) < 1.0
+    assert ear.longest_gap(since=answered) < DEAD_AIR_S
 
 
 def test_keys_by_sip_info_reach_the_dental_line_which_hangs_up(house: House) -> None:
@@ -204,3 +214,27 @@ def test_a_caller_who_hangs_up_in_the_menu_is_journalled_as_having_left_in_the_m
     events = house.ended()
     ended = only(events, "ended")
     assert (ended["end_class"], ended["by"]) == ("left_in_message", "caller")
+
+
+def test_a_waiting_caller_is_put_through_as_soon_as_a_line_is_free(house: House) -> None:
+    line = house.providers["one-eleven"]
+    before = len(line.received("INVITE"))
+    first, ear = house.call("+447700900128")
+    first.wait_answered()
+    ear.press("1")
+    line.wait_called(within=20, count=before + 1)
+    second, waiting_ear = house.call("+447700900129")
+    second.wait_answered()
+    waiting_ear.press("1")
+    # the hold prompt begins; the line becomes free in the middle of it
+    house.wait_for_event("queued")
+    assert waiting_ear.wait_heard(50)
+    freed = time.monotonic()
+    first.hang_up()
+    line.wait_called(within=5, count=before + 2)
+    assert waiting_ear.wait_heard(40)
+    second.hang_up()
+    events = house.ended()
+    assert only(events, "leg_answered")["provider"] == "one-eleven"
+    assert only(events, "ended")["end_class"] == "answered"
+    assert waiting_ear.longest_gap(since=freed) < DEAD_AIR_S
