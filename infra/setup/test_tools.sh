@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests need beside Python: SIPp, flite (test voices), Chromium, Asterisk. Installs Debian packages as
+# What the tests need beside Python: SIPp, flite (a voice), Chromium, PostgreSQL, Asterisk. Installs Debian packages as
 # root; without root it says what is missing, and the tests that need it skip loudly.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -8,6 +8,8 @@ missing=()
 for pair in sipp:sip-tester flite:flite chromium:chromium; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair##*:}")
 done
+
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
 
 if [ "${#missing[@]}" -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -1,16 +1,9 @@
-"""The plan tables keep their promises on SQLite and on PostgreSQL.
-
-PostgreSQL is used where ``CALLROUTER_TEST_POSTGRES`` names an empty database
-(``postgresql+asyncpg://user@host/name``) whose plan tables may be dropped.
-"""
+"""The plan tables keep their promises on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -23,7 +16,6 @@ from careplans.service import CarePlans
 from careplans.store import metadata, plan_views
 from infra.crypto import KeyRing
 from infra.numbers import read_number
-from infra.sql import connect_database
 
 NUMBER = read_number("07700 900101")
 BORN = date(1938, 4, 12)
@@ -32,7 +24,7 @@ SECRET = (
     "date(1938",
 )  # fmt: skip
 HANDLER = Viewer("zzuser", "handler", "call-1")
-POSTGRES = os.environ.get("CALLROUTER_TEST_POSTGRES", "")
+TABLES = metadata
 
 
 class FixedClock:
@@ -60,25 +52,6 @@ def row(line: int = 2, **changes: object) -> Row:
         "version": 3,
     }
     return Row(line, values | changes)
-
-
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=pytest.mark.skipif(not POSTGRES, reason="CALLROUTER_TEST_POSTGRES names no database"),
-        ),
-    ]
-)
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    url = POSTGRES if request.param == "postgresql" else f"sqlite+aiosqlite:///{tmp_path}/plans.db"
-    engine = connect_database(url)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.drop_all)
-        await connection.run_sync(metadata.create_all)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

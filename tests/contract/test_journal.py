@@ -1,0 +1,104 @@
+"""The journal and the index of encounters keep their promises on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from callrouter import events as ev
+from callrouter.journal import Journal, metadata, seal
+from callrouter.repeat import RepeatCalls
+from callrouter.repeat import metadata as encounter_tables
+from infra.bus import Entry
+from infra.crypto import DataKey, KeyRing
+from infra.numbers import read_number
+
+NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
+NUMBER = read_number("07700 900123")
+
+
+def _both() -> MetaData:
+    tables = MetaData()
+    for each in (*metadata.sorted_tables, *encounter_tables.sorted_tables):
+        each.to_metadata(tables)
+    return tables
+
+
+TABLES = _both()
+
+
+class Noon:
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+@pytest.fixture
+def keys() -> KeyRing:
+    return KeyRing(b"m" * 32, b"i" * 32)
+
+
+@pytest.fixture
+def journal(engine: AsyncEngine, keys: KeyRing) -> Journal:
+    return Journal(engine, keys)
+
+
+def offered(call_ref: str, key: DataKey, context: str = "c" * 32) -> Entry:
+    event = ev.Offered(
+        network="sip", dialled="111", cli_class="present", flow="f", flow_version="1", context=context,
+        number=NUMBER.e164,
+    )  # fmt: skip
+    return seal(event, call_ref, 1, Noon(), key)
+
+
+def ended(call_ref: str, key: DataKey) -> Entry:
+    return seal(ev.Ended(end_class="answered", reason="normal", by="caller"), call_ref, 2, Noon(), key)
+
+
+async def test_what_was_written_is_read_in_order_with_its_personal_part(journal: Journal, keys: KeyRing) -> None:
+    key = keys.new_data_key()
+    await journal.write([offered("one", key), ended("one", key)])
+    read = await journal.read("one")
+    assert [each.seq for each in read] == [1, 2]
+    first = read[0].event
+    assert isinstance(first, ev.Offered)
+    assert first.number == NUMBER.e164
+    assert read[0].at == NOON
+
+
+async def test_an_entry_that_comes_again_changes_nothing(journal: Journal, keys: KeyRing) -> None:
+    key = keys.new_data_key()
+    entries = [offered("one", key), ended("one", key)]
+    await journal.write(entries)
+    await journal.write([*entries, *entries])
+    assert len(await journal.read("one")) == 2
+
+
+async def test_a_call_is_found_by_its_context_and_among_the_newest(journal: Journal, keys: KeyRing) -> None:
+    await journal.write([offered("one", keys.new_data_key(), "a" * 32), offered("two", keys.new_data_key(), "b" * 32)])
+    assert await journal.call_of_context("b" * 32) == "two"
+    assert await journal.call_of_context("d" * 32) is None
+    assert set(await journal.newest(5)) == {"one", "two"}
+
+
+async def test_the_days_entries_are_read_without_what_is_personal(journal: Journal, keys: KeyRing) -> None:
+    key = keys.new_data_key()
+    await journal.write([offered("one", key), ended("one", key)])
+    entries = [each async for each in journal.entries_since(NOON - timedelta(seconds=1))]
+    assert [(each.call_ref, each.seq, each.sealed) for each in entries] == [("one", 1, None), ("one", 2, None)]
+    assert [each async for each in journal.entries_since(NOON + timedelta(seconds=1))] == []
+
+
+async def test_the_third_encounter_in_96_hours_is_a_potential_repeat(engine: AsyncEngine, keys: KeyRing) -> None:
+    repeats = RepeatCalls(engine, keys)
+    assert NUMBER.e164 is not None
+    for name, hours in (("a", 96), ("b", 1), ("b", 1)):
+        await repeats.keep(name, NUMBER.e164, NOON - timedelta(hours=hours))
+    found = await repeats.find(NUMBER, NOON)
+    assert (found.outcome, len(found.earlier)) == ("PRC", 2)
+    assert (await repeats.find(NUMBER, NOON + timedelta(seconds=1))).outcome == "NRC"
