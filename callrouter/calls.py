@@ -119,14 +119,16 @@ class Calls:
                 self._lanes.pop(call_ref, None)
 
     async def deliver(self, call_ref: str, given: Input) -> bool:
-        """Handle an input that no adapter waits on, and have its adapter perform the reply.
-
-        False if the call is not ours (any more): nothing happened then.
-        """
+        """Handle an input that no adapter waits on, and have it performed; False if the call is not ours."""
         try:
             reply = await self.handle(call_ref, given)
         except (UnknownCall, StaleEpoch):
             return False
+        except Exception as error:  # noqa: BLE001 - nobody awaits this: the caller must not wait for ever
+            log.error("call_step_failed", call_ref=call_ref, error=type(error).__name__)
+            if not await self.give_up(call_ref, "step_failed"):
+                return False
+            reply = await self.present(call_ref)
         record, _ = await self._read(call_ref)
         if record is not None and reply.instructions and (perform := self._performers.get(record.network)):
             await perform(reply)
@@ -277,7 +279,7 @@ class Calls:
 
     async def _tell_dispatch(self, record: CallRecord, given: Input) -> None:
         if (cause := leg_failure(record, given)) is not None:
-            await self._dispatch.leg_failed(record.call_ref, cause)
+            await self._dispatch.leg_failed(record.call_ref, record.provider or "", cause)
         elif given.kind in (InputKind.TALK_ENDED, InputKind.LEG_ENDED):
             await self._dispatch.leave(record.call_ref)
 

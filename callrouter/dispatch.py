@@ -71,7 +71,10 @@ class LocalDispatch:
         self._places[call_ref] = place
         return Waiting()
 
-    async def leg_failed(self, call_ref: str, cause: str) -> None:
+    async def leg_failed(self, call_ref: str, provider: str, cause: str) -> None:
+        taken = self._taken.get(call_ref)
+        if taken is None or taken.provider != provider:
+            return  # told before: the caller has the line of somebody else by now, or none
         offer = self._give_back(call_ref)
         if offer is not None:
             cool = self._cool_down_s.get(cause, self._cool_down_s["unreachable"])

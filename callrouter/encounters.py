@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from callrouter.journal import Journal
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from callrouter import events as ev
+from callrouter.journal import Journal, unseal
 from callrouter.repeat import RepeatCalls
 from callrouter.view import fold
 from infra.bus import Entry, EventStream
+from infra.crypto import KeyRing, SealError
 
 COUNTED = frozenset({"answered", "answer_unknown"})
 """End classes of a contact in which a person spoke with the caller, or may have: doubt counts for the caller."""
 
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A call in progress: its first entry, still sealed, and whether somebody has answered."""
+
+    first: Entry
+    answered: bool = False
+
 
 class EncounterIndexer:
-    """Reads the event stream as the group ``encounters``, and the journal for what is personal."""
+    """Reads the event stream as the group ``encounters``; the journal only for calls that began before it did."""
 
     GROUP = "encounters"
     BATCH = 100
 
-    def __init__(self, stream: EventStream, journal: Journal, repeats: RepeatCalls) -> None:
+    def __init__(self, stream: EventStream, journal: Journal, repeats: RepeatCalls, keys: KeyRing) -> None:
         self._stream = stream
         self._journal = journal
         self._repeats = repeats
+        self._keys = keys
+        self._open: dict[str, _Open] = {}
         stream.join(self.GROUP)
 
     async def step(self, wait_s: float) -> int:
@@ -38,11 +57,40 @@ class EncounterIndexer:
         return done
 
     async def _index(self, entry: Entry) -> bool:
-        if entry.kind != "ended" or entry.facts.get("end_class") not in COUNTED:
-            return True
-        view = fold(await self._journal.read(entry.call_ref))
-        if view is None or view.offered_at is None:
-            return False
-        if view.number is not None and view.answered_at is not None:
-            await self._repeats.keep(entry.call_ref, view.number, view.offered_at)
+        call = self._open.get(entry.call_ref)
+        match entry.kind:
+            case "offered":
+                self._open[entry.call_ref] = _Open(entry)
+            case "leg_answered" if call is not None:
+                self._open[entry.call_ref] = replace(call, answered=True)
+            case "ended":
+                done = entry.facts.get("end_class") not in COUNTED or await self._keep(entry.call_ref, call)
+                if done:
+                    self._open.pop(entry.call_ref, None)
+                return done
         return True
+
+    async def _keep(self, call_ref: str, call: _Open | None) -> bool:
+        """Keep the call as an encounter if a person was there; False if the journal has still to tell."""
+        try:
+            known = self._from_stream(call) if call else await self._from_journal(call_ref)
+        except SealError:
+            log.error("encounter_unreadable", call_ref=call_ref)  # one such call must not stop the index
+            return True
+        if known is None:
+            return False
+        number, started = known
+        if number is not None:
+            await self._repeats.keep(call_ref, number, started)
+        return True
+
+    def _from_stream(self, call: _Open) -> tuple[str | None, datetime]:
+        offered = unseal(call.first, self._keys)
+        number = offered.number if isinstance(offered, ev.Offered) and call.answered else None
+        return number, call.first.at
+
+    async def _from_journal(self, call_ref: str) -> tuple[str | None, datetime] | None:
+        view = fold(await self._journal.read(call_ref))
+        if view is None or view.offered_at is None or view.ended_at is None:
+            return None
+        return (view.number if view.answered_at else None), view.offered_at

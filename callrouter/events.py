@@ -104,8 +104,8 @@ class RedFlagHeard:
 
     kind: ClassVar[str] = "red_flag_heard"
     node: str
-    category: str
     lexicon: str
+    category: str = personal("")
     words: str | None = personal()
 
 
@@ -120,16 +120,17 @@ class MessageHeard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookedUp:
-    """A look-up ended, inside its budget or not.
+    """A look-up ended. ``gap`` says why there is no answer: timed_out, failed; empty if there is one.
 
     ``detail`` is what it found: ``candidates`` (opaque plan ids) and ``people``, or ``earlier`` (times).
     """
 
     kind: ClassVar[str] = "looked_up"
     what: str
-    outcome: str
-    reason: str
+    gap: str
     took_ms: float
+    outcome: str = personal("")
+    reason: str = personal("")
     detail: dict[str, Any] | None = personal()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
@@ -43,6 +44,14 @@ def seal(event: Event, call_ref: str, seq: int, clock: Clock, key: DataKey) -> E
     clear, secret = split(event)
     sealed = key.seal(secret, _context(call_ref, seq)) if secret is not None else None
     return Entry(call_ref, seq, clock.now(), event.kind, clear, sealed, key.wrapped if seq == 1 else None)
+
+
+def unseal(entry: Entry, keys: KeyRing) -> Event:
+    """The event of a call's first entry, which carries the call's key, with its personal fields."""
+    if entry.sealed is None or entry.wrapped_key is None:
+        return join(entry.kind, entry.facts)
+    secret = keys.unwrap(entry.wrapped_key).open(entry.sealed, _context(entry.call_ref, entry.seq))
+    return join(entry.kind, entry.facts, secret)
 
 
 def _context(call_ref: str, seq: int) -> bytes:
@@ -115,6 +124,13 @@ class Journal:
             async for row in await connection.stream(query):
                 yield Entry(row.call_ref, row.seq, row.at, row.kind, row.facts)
 
+    async def unended(self, since: datetime) -> list[str]:
+        """References of the calls offered from ``since`` on whose end is not in the journal."""
+        ended = select(journal.c.call_ref).where(journal.c.kind == "ended", journal.c.at >= since)
+        query = select(calls.c.call_ref).where(calls.c.offered_at >= since, calls.c.call_ref.not_in(ended))
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
     async def newest(self, limit: int) -> list[str]:
         """References of the newest calls, newest first."""
         query = select(calls.c.call_ref).order_by(calls.c.offered_at.desc()).limit(limit)
@@ -133,6 +149,7 @@ class JournalWriter:
 
     GROUP = "journal"
     BATCH = 500  # entries in one transaction; at 20 a call this is the work of 25 calls
+    LINGER_S = 0.1  # entries of other commits that come within this time share the transaction
 
     def __init__(self, stream: EventStream, journal: Journal) -> None:
         self._stream = stream
@@ -142,6 +159,9 @@ class JournalWriter:
     async def step(self, wait_s: float) -> int:
         """Write what waits, at most one batch; returns how many entries that was."""
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
+        if batch and wait_s and len(batch) < self.BATCH:
+            await asyncio.sleep(self.LINGER_S)
+            batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=0)
         if batch:
             await self._journal.write([entry for _, entry in batch])
             await self._stream.acknowledge(self.GROUP, batch[-1][0])

@@ -22,6 +22,8 @@ def set_up_logs(*, quiet: bool = False) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+    # tasks and libraries whose failures nobody awaits: their names, never the values in their texts
+    logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr, format="%(name)s %(levelname)s")
     # libraries that log addresses or parameters must not: requests here carry ids only, and even so
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("twilio").setLevel(logging.WARNING)

@@ -131,5 +131,6 @@ def _as_answer(
             reason = "words"
         case _Gap(reason=reason):
             answer = Answered({"plan": "unavailable", "repeat": "ER"}.get(wait.what, "no_match"))
-    event = ev.LookedUp(what=wait.what, outcome=answer.outcome, reason=reason, took_ms=took_ms, detail=detail)
+    gap = found.reason if isinstance(found, _Gap) else ""
+    event = ev.LookedUp(what=wait.what, gap=gap, took_ms=took_ms, outcome=answer.outcome, reason=reason, detail=detail)
     return answer, event

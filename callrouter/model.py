@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from infra.numbers import Number
 from infra.state import Version
@@ -66,6 +67,8 @@ class CallRecord:
 
     The flags below the session only ever go from unset to set, so that the life of a call moves forward.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)  # errors name no caller
 
     call_ref: str
     context: str

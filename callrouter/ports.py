@@ -104,8 +104,8 @@ class Dispatch(Protocol):
     ) -> Sought:
         """Reserve a line now; or, with ``hold``, keep a place. Callers go by band, then by arrival."""
 
-    async def leg_failed(self, call_ref: str, cause: str) -> None:
-        """The reserved provider failed: its line is free again and it is left alone for a while."""
+    async def leg_failed(self, call_ref: str, provider: str, cause: str) -> None:
+        """This provider, reserved for the caller, failed: its line is free again and it is left alone for a while."""
 
     async def leave(self, call_ref: str) -> None:
         """The caller no longer needs anybody: gives back a place, or a line."""

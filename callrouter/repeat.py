@@ -20,6 +20,7 @@ from infra.numbers import Number
 from infra.sql import UtcDateTime
 
 WINDOW = timedelta(hours=96)
+KEPT = timedelta(hours=97)  # one more than the rule needs, for a call that is on its way; then nobody needs it
 EARLIER_NEEDED = 2
 
 metadata = MetaData()
@@ -30,6 +31,7 @@ encounters = Table(
     Column("number_hash", String(64), nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Index("encounters_by_number", "number_hash", "started_at"),
+    Index("encounters_by_time", "started_at"),
 )
 
 
@@ -64,11 +66,13 @@ class RepeatCalls:
         return RepeatFound("PRC", "by_number", earlier)
 
     async def keep(self, call_ref: str, number: str, started: datetime) -> None:
-        """Keep a completed encounter. Keeping the same call again changes nothing."""
+        """Keep a completed encounter, and forget those of :data:`KEPT` before it. Again changes nothing."""
         insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(encounters)
         row = {"call_ref": call_ref, "number_hash": self._hash(number), "started_at": started}
+        old = encounters.delete().where(encounters.c.started_at < started - KEPT)
         async with self._engine.begin() as connection:
             await connection.execute(insert.values(row).on_conflict_do_nothing())
+            await connection.execute(old)
 
     def _hash(self, e164: str) -> str:
         return self._keys.index("encounter-number", e164)

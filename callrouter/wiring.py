@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.asterisk.ari import Ari
@@ -29,13 +31,14 @@ from callrouter.encounters import EncounterIndexer
 from callrouter.errors import ConfigurationError
 from callrouter.flows import LoadedFlows, load_flow, load_prompts
 from callrouter.journal import Journal, JournalWriter
+from callrouter.leftovers import close_leftovers
 from callrouter.lookups import Lookups
 from callrouter.ports import Meaning, PlanFound
 from callrouter.providers import Providers, read_providers
 from callrouter.repeat import RepeatCalls
 from callrouter.settings import Settings
 from careplans.service import CarePlans
-from infra.bus import MemoryStream
+from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
 from infra.loops import repeat
@@ -47,6 +50,8 @@ from ivr.check import World
 from nlp.errors import LexiconError
 from nlp.lexicon import read_lexicon
 from nlp.service import KeywordUnderstanding
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Service:
     providers: Providers
     prompts: Mapping[str, str]
     calls: Calls
+    stream: EventStream
     journal: Journal
     writer: JournalWriter
     board: Board
@@ -160,10 +166,11 @@ def build(settings: Settings) -> Service:
         providers=providers,
         prompts=prompts,
         calls=calls,
+        stream=stream,
         journal=journal,
         writer=JournalWriter(stream, journal),
         board=board,
-        indexer=EncounterIndexer(stream, journal, repeats),
+        indexer=EncounterIndexer(stream, journal, repeats, keys),
         alerts=_alerts(settings, board, providers, engine, clock),
         desk=Desk(journal, calls, plans, names, clock),
         plans=plans,
@@ -236,9 +243,19 @@ def audio_files(folder: Path, keys: Iterable[str]) -> dict[str, str]:
     return {key: f"sound:{folder.resolve() / key}" for key in keys}
 
 
+async def _close_leftovers(service: Service) -> None:
+    try:
+        closed = await close_leftovers(service.journal, service.stream, service.clock)
+    except SQLAlchemyError as error:
+        log.error("leftovers_not_closed", error=type(error).__name__)  # callers come first: start all the same
+    else:
+        log.info("leftovers_closed", calls=closed)
+
+
 @asynccontextmanager
 async def running(service: Service) -> AsyncIterator[None]:
     """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
+    await _close_leftovers(service)
     loops = [
         asyncio.create_task(repeat("journal", service.writer.step)),
         asyncio.create_task(repeat("figures", service.board.step)),

@@ -36,9 +36,11 @@ def connect_database(url: str) -> AsyncEngine:
     SQLite runs in write-ahead mode, so that the wallboard reads while calls are written, and waits up to
     five seconds for a lock. ``hide_parameters`` keeps personal values out of every exception's text.
     """
-    engine = create_async_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
-    if url.startswith("sqlite"):
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    if not url.startswith("sqlite"):
+        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
+    # SQLite holds no transaction open for a read, and whoever writes ends theirs: nothing to roll back on return
+    engine = create_async_engine(url, hide_parameters=True, pool_reset_on_return=None)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine
 
 

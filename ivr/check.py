@@ -76,17 +76,17 @@ def _first_words(flow: Flow, _world: World) -> Iterator[Defect]:
         text = f"must be a say of {FIRST_WORDS} with barge_in: false"
         yield Defect(("nodes", flow.start), "first_words", text)
     elif NOTICE not in _said_first(flow):
-        text = f"{NOTICE} must be said before anything is asked or looked up"
+        text = f"{NOTICE} must be said, with barge_in: false, before anything is asked or looked up"
         yield Defect(("nodes", flow.start), "first_words", text)
 
 
 def _said_first(flow: Flow) -> list[str]:
-    """The prompts of all say nodes that follow one another from the start."""
+    """The prompts that no caller can miss: of the say nodes from the start on that no key cuts short."""
     said: list[str] = []
     node_id, seen = flow.start, set[str]()
     while isinstance(node := flow.nodes.get(node_id), Say) and node_id not in seen:
         seen.add(node_id)
-        said += node.prompt_keys()
+        said += () if node.barge_in else node.prompt_keys()
         node_id = flow.target(node_id, "next")
     return said
 

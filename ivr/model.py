@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 FactValue: TypeAlias = bool | int | str | None
 
@@ -322,6 +322,8 @@ Happening: TypeAlias = Entered | Chose | Missed | Flagged | Marked | Failed
 @dataclass(frozen=True, slots=True)
 class Session:
     """Where one caller is in one flow. ``present`` are the instructions of the present wait."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)  # errors name no caller
 
     flow: str
     version: str

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from ivr.run import Run
 
 LONGEST_RING_S = 20.0  # docs/safety/rules.md, 2: unanswered in 20 s returns the caller to 111
-LEG_MARGIN_S = 15.0  # the network's own ring time-out comes first; ours is for a network that went silent
+# beyond a round of hold (12 s) before the dialling; the network's own ring time-out comes first
+LEG_MARGIN_S = 30.0
 MOST_TRIES = 6  # providers dialled at one node before the caller moves on
 
 

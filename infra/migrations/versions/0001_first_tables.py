@@ -59,6 +59,7 @@ def _encounters() -> None:
         sa.PrimaryKeyConstraint("call_ref"),
     )
     op.create_index("encounters_by_number", "encounters", ["number_hash", "started_at"], unique=False)
+    op.create_index("encounters_by_time", "encounters", ["started_at"], unique=False)
 
 
 def _plans() -> None:

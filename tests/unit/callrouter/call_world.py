@@ -21,7 +21,7 @@ from callrouter.flows import LoadedFlows
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
 from callrouter.model import Arrival, Input, InputKind, Reply
-from callrouter.ports import Dispatch, Meaning, Offer, PlanFound, RepeatFound
+from callrouter.ports import Dispatch, Flows, Meaning, Offer, PlanFound, RepeatFound
 from callrouter.providers import Provider, Providers
 from infra.bus import MemoryStream
 from infra.crypto import KeyRing
@@ -152,7 +152,7 @@ class House:
 
     def new_door(
         self, *, states: CallStates | None = None, flow: Flow | None = None, dispatch: Dispatch | None = None,
-        budget_s: float = SOON_S,
+        flows: Flows | None = None, budget_s: float = SOON_S,
     ) -> Calls:  # fmt: skip
         """Another worker on the same stores."""
         lookups = Lookups(
@@ -160,7 +160,7 @@ class House:
             clock=self.clock, budget_s=budget_s,
         )  # fmt: skip
         door = Calls(
-            states=states or self.states, flows=LoadedFlows(flow or self.flow), lookups=lookups,
+            states=states or self.states, flows=flows or LoadedFlows(flow or self.flow), lookups=lookups,
             dispatch=dispatch or self.dispatch, keys=self.keys, clock=self.clock, new_id=lambda: next(self._ids),
             answers={each.id: each.answers for each in self.providers},
         )  # fmt: skip

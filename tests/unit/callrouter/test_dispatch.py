@@ -164,7 +164,7 @@ async def test_one_who_held_and_may_not_any_more_loses_the_place() -> None:
 async def test_provider_that_failed_is_passed_over_while_it_cools(cause: str) -> None:
     hall = Hall(provider("bad", "111", lines=1), provider("good", "111", lines=1))
     assert await hall.seek("call") == Offer("bad", "111")
-    await hall.dispatch.leg_failed("call", cause)
+    await hall.dispatch.leg_failed("call", "bad", cause)
 
     assert await hall.seek("call") == Offer("good", "111")
     cools = COOL_DOWN_S.get(cause, COOL_DOWN_S["unreachable"])
@@ -177,7 +177,7 @@ async def test_provider_that_failed_is_passed_over_while_it_cools(cause: str) ->
 async def test_when_all_cool_there_is_nobody() -> None:
     hall = Hall(provider("only", "111"))
     await hall.seek("call")
-    await hall.dispatch.leg_failed("call", "unreachable")
+    await hall.dispatch.leg_failed("call", "only", "unreachable")
 
     assert isinstance(await hall.seek("call"), Nobody)
 
@@ -185,8 +185,8 @@ async def test_when_all_cool_there_is_nobody() -> None:
 async def test_failure_told_twice_gives_back_one_line() -> None:
     hall = Hall(provider("only", "111", lines=1), provider("spare", "111", lines=1))
     await hall.seek("call")
-    await hall.dispatch.leg_failed("call", "busy")
-    await hall.dispatch.leg_failed("call", "busy")
+    await hall.dispatch.leg_failed("call", "only", "busy")
+    await hall.dispatch.leg_failed("call", "only", "busy")
     await hall.dispatch.leave("call")
     hall.clock.move(60)
 
@@ -195,12 +195,23 @@ async def test_failure_told_twice_gives_back_one_line() -> None:
     assert isinstance(await hall.seek("three"), Waiting)
 
 
+async def test_failure_told_again_does_not_touch_the_next_provider() -> None:
+    hall = Hall(provider("bad", "111", lines=1), provider("good", "111", lines=1))
+    await hall.seek("call")
+    await hall.dispatch.leg_failed("call", "bad", "busy")
+    assert await hall.seek("call") == Offer("good", "111")
+    await hall.dispatch.leg_failed("call", "bad", "busy")
+
+    assert await hall.seek("call") == Offer("good", "111")
+    assert isinstance(await hall.seek("other"), Waiting)
+
+
 async def test_those_who_wait_are_offered_a_provider_that_has_cooled() -> None:
     quick = {"busy": 0.01, "unreachable": 0.01}
     hall = Hall(provider("only", "111", lines=1), provider("other", "clinician", lines=1), cool_down_s=quick)
     await hall.seek("taken", "clinician")
     await hall.seek("call")
-    await hall.dispatch.leg_failed("call", "busy")
+    await hall.dispatch.leg_failed("call", "only", "busy")
     assert isinstance(await hall.seek("call", *ANYBODY), Waiting)
 
     hall.clock.move(0.01)
@@ -269,8 +280,8 @@ class Lines(RuleBasedStateMachine):
 
     @rule(call_ref=callers, cause=st.sampled_from(("busy", "unreachable")))
     def fail(self, call_ref: str, cause: str) -> None:
-        self.holds.pop(call_ref, None)
-        self.run(self.hall.dispatch.leg_failed(call_ref, cause))
+        provider_id = self.holds.pop(call_ref, "")
+        self.run(self.hall.dispatch.leg_failed(call_ref, provider_id, cause))
 
     @rule(call_ref=callers)
     def leave(self, call_ref: str) -> None:

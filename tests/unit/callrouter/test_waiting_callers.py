@@ -10,6 +10,7 @@ from call_world import House, NewHouse, everybody, provider
 from flows.player import inline
 
 from callrouter import events as ev
+from callrouter.flows import LoadedFlows
 from callrouter.model import InputKind
 from callrouter.ports import Offer, Sought
 from callrouter.providers import Providers
@@ -34,7 +35,7 @@ class Broken:
     ) -> Sought:
         raise ConnectionError("no dispatch")
 
-    async def leg_failed(self, call_ref: str, cause: str) -> None:
+    async def leg_failed(self, call_ref: str, provider: str, cause: str) -> None:
         pass
 
     async def leave(self, call_ref: str) -> None:
@@ -173,3 +174,21 @@ async def test_line_comes_back_after_each_way_that_a_call_can_end(new_house: New
             await house.tell(kind, value, call_ref=f"call{number}")
         await house.tell(InputKind.HUNG_UP, "caller", call_ref=f"call{number}")
         house.clock.move(60)
+
+
+class Unreadable(LoadedFlows):
+    """Flows of which nothing can be had any more: a defect in the middle of a call."""
+
+    def version(self, name: str, version: str) -> Flow | None:
+        raise RuntimeError("a defect of ours")
+
+
+async def test_defect_while_an_offer_is_taken_hands_the_caller_to_the_fall_back(one_line: House) -> None:
+    await one_line.press("1", await one_line.start("next"))
+    broken = one_line.new_door(flows=Unreadable(one_line.flow))
+    await broken.offered("next", Offer("handlers", "111"))
+
+    performed = await one_line.next_performed()
+    assert [each.kind for each in performed.instructions] == ["hand_back"]
+    await one_line.tell(InputKind.HUNG_UP, call_ref="next")
+    assert await one_line.end_class("next") == "answer_unknown"

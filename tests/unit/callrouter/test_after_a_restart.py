@@ -1,0 +1,143 @@
+"""Readers of the stream and what a restart leaves behind: no encounter is lost, nobody waits for ever."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from call_world import NOON, HandClock
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from alerts.kpi import LiveFigures
+from callrouter import events as ev
+from callrouter.encounters import EncounterIndexer
+from callrouter.journal import Journal, JournalWriter, seal
+from callrouter.journal import metadata as journal_tables
+from callrouter.leftovers import close_leftovers
+from callrouter.model import RECORD
+from callrouter.repeat import RepeatCalls
+from callrouter.repeat import metadata as encounter_tables
+from infra.bus import Entry, MemoryStream
+from infra.crypto import KeyRing
+from infra.numbers import read_number
+from infra.sql import connect_database
+
+NUMBER = read_number("07700 900123")
+LATER = NOON + timedelta(hours=1)
+KEYS = KeyRing(b"m" * 32, b"i" * 32)
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/restart.db")
+    async with engine.begin() as connection:
+        await connection.run_sync(journal_tables.create_all)
+        await connection.run_sync(encounter_tables.create_all)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def journal(engine: AsyncEngine) -> Journal:
+    return Journal(engine, KEYS)
+
+
+@pytest.fixture
+def repeats(engine: AsyncEngine) -> RepeatCalls:
+    return RepeatCalls(engine, KEYS)
+
+
+def call(call_ref: str, *after: ev.Event) -> list[Entry]:
+    """The entries of a call from NUMBER."""
+    offered = ev.Offered(
+        network="sip", dialled="111", cli_class="present", flow="f", flow_version="1", context=f"{call_ref:0>32}",
+        number=NUMBER.e164,
+    )  # fmt: skip
+    key = KEYS.new_data_key()
+    return [seal(each, call_ref, seq, HandClock(), key) for seq, each in enumerate((offered, *after), 1)]
+
+
+def answered_call(call_ref: str) -> list[Entry]:
+    return call(
+        call_ref,
+        ev.LegAnswered(provider="north", evidence="agent"),
+        ev.Ended(end_class="answered", reason="normal", by="caller"),
+    )
+
+
+async def kept(repeats: RepeatCalls) -> int:
+    return len((await repeats.find(NUMBER, LATER)).earlier)
+
+
+async def test_a_completed_call_is_an_encounter_before_its_journal_is_written(
+    journal: Journal, repeats: RepeatCalls
+) -> None:
+    stream = MemoryStream()
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    await stream.append(answered_call("one"))
+    while await indexer.step(0):
+        pass
+    assert await kept(repeats) == 1
+
+
+async def test_a_call_that_began_before_the_reader_waits_for_its_journal(
+    journal: Journal, repeats: RepeatCalls
+) -> None:
+    stream = MemoryStream()
+    entries = answered_call("one")
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    await journal.write(entries[:1])  # SQL is behind: the answer and the end are still on their way
+    await stream.append(entries[2:])
+    assert await indexer.step(0) == 0
+    assert stream.lag(indexer.GROUP) == 1
+    await journal.write(entries)
+    assert await indexer.step(0) == 1
+    assert await kept(repeats) == 1
+
+
+@pytest.mark.parametrize("end_class", ["abandoned", "left_in_message", "deflected", "dropped_by_us"])
+async def test_a_call_that_nobody_answered_is_no_encounter(
+    journal: Journal, repeats: RepeatCalls, end_class: str
+) -> None:
+    stream = MemoryStream()
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    await stream.append(call("one", ev.Ended(end_class=end_class, reason="hung_up", by="caller")))
+    while await indexer.step(0):
+        pass
+    assert await kept(repeats) == 0
+
+
+async def test_calls_left_over_by_a_dead_process_are_closed_and_nobody_waits_for_ever(journal: Journal) -> None:
+    waiting = call("waiting", ev.Queued(services=("111",), band="normal"))
+    talking = call("talking", ev.LegStarted(provider="north", service="111", band="normal"),
+                   ev.LegAnswered(provider="north", evidence="agent"))  # fmt: skip
+    await journal.write([*waiting, *talking, *answered_call("over")])
+    stream = MemoryStream()
+    writer = JournalWriter(stream, journal)
+    assert await close_leftovers(journal, stream, HandClock()) == 2
+    await writer.drain()
+    ends = {ref: (await journal.read(ref))[-1].event for ref in ("waiting", "talking", "over")}
+    assert [getattr(ends[ref], "end_class", None) for ref in ends] == ["dropped_by_us", "answered", "answered"]
+    figures = LiveFigures({"north": "North"})
+    async for entry in journal.entries_since(NOON - timedelta(hours=1)):
+        figures.apply(entry)
+    total = figures.figures(LATER).total
+    assert (total.waiting, total.in_progress) == (0, 0)
+    assert await close_leftovers(journal, stream, HandClock()) == 0
+
+
+def test_a_record_that_cannot_be_read_does_not_tell_whose_it_was() -> None:
+    with pytest.raises(ValidationError) as failed:
+        RECORD.validate_json(b'{"number": {"kind": "present", "e164": "+447700900123"}, "call_ref": 7}')
+    assert "7700900123" not in str(failed.value)
+
+
+def test_what_was_found_and_heard_is_sealed() -> None:
+    found = ev.LookedUp(what="plan", gap="", took_ms=1.0, outcome="candidates", reason="by_number")
+    flagged = ev.RedFlagHeard(node="menu", lexicon="1", category="suicidal", words="want to die")
+    for event in (found, flagged):
+        clear, _ = ev.split(event)
+        assert not {"candidates", "by_number", "suicidal", "want to die"} & set(clear.values())
