@@ -21,6 +21,7 @@ from infra.sql import UtcDateTime
 
 WINDOW = timedelta(hours=96)
 KEPT = timedelta(hours=97)  # one more than the rule needs, for a call that is on its way; then nobody needs it
+FORGET_EVERY = timedelta(hours=1)
 EARLIER_NEEDED = 2
 
 metadata = MetaData()
@@ -41,6 +42,7 @@ class RepeatCalls:
     def __init__(self, engine: AsyncEngine, keys: KeyRing) -> None:
         self._engine = engine
         self._keys = keys
+        self._forget_at = datetime.min.replace(tzinfo=UTC)
 
     async def find(self, number: Number, started: datetime) -> RepeatFound:
         """PRC from the third encounter on, else NRC; IIQ without a number, ER when the store fails."""
@@ -69,10 +71,13 @@ class RepeatCalls:
         """Keep a completed encounter, and forget those of :data:`KEPT` before it. Again changes nothing."""
         insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(encounters)
         row = {"call_ref": call_ref, "number_hash": self._hash(number), "started_at": started}
-        old = encounters.delete().where(encounters.c.started_at < started - KEPT)
         async with self._engine.begin() as connection:
             await connection.execute(insert.values(row).on_conflict_do_nothing())
-            await connection.execute(old)
+            if started >= self._forget_at:
+                await connection.execute(encounters.delete().where(encounters.c.started_at < started - KEPT))
+        self._forget_at = (
+            max(self._forget_at, started + FORGET_EVERY) if started >= self._forget_at else self._forget_at
+        )
 
     def _hash(self, e164: str) -> str:
         return self._keys.index("encounter-number", e164)

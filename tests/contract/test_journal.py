@@ -102,3 +102,11 @@ async def test_the_third_encounter_in_96_hours_is_a_potential_repeat(engine: Asy
     found = await repeats.find(NUMBER, NOON)
     assert (found.outcome, len(found.earlier)) == ("PRC", 2)
     assert (await repeats.find(NUMBER, NOON + timedelta(seconds=1))).outcome == "NRC"
+
+
+async def test_encounters_are_forgotten_after_97_hours(engine: AsyncEngine, keys: KeyRing) -> None:
+    repeats = RepeatCalls(engine, keys)
+    assert NUMBER.e164 is not None
+    await repeats.keep("old", NUMBER.e164, NOON - timedelta(hours=98))
+    await repeats.keep("new", NUMBER.e164, NOON)
+    assert (await repeats.find(NUMBER, NOON - timedelta(hours=97))).earlier == ()
