@@ -75,9 +75,7 @@ class RepeatCalls:
             await connection.execute(insert.values(row).on_conflict_do_nothing())
             if started >= self._forget_at:
                 await connection.execute(encounters.delete().where(encounters.c.started_at < started - KEPT))
-        self._forget_at = (
-            max(self._forget_at, started + FORGET_EVERY) if started >= self._forget_at else self._forget_at
-        )
+                self._forget_at = started + FORGET_EVERY
 
     def _hash(self, e164: str) -> str:
         return self._keys.index("encounter-number", e164)
