@@ -43,7 +43,6 @@ RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 # Asterisk sends nothing else: each variable that is set and each dialplan line would be an event of its own.
 # RESTResponse must be among them: the filter holds for the answers to our requests, too.
 EVENTS = (
-    "ApplicationReplaced",
     "CallBroadcast",
     "ChannelDestroyed",
     "ChannelDtmfReceived",
@@ -51,7 +50,6 @@ EVENTS = (
     "ChannelUserevent",
     "Dial",
     "PlaybackFinished",
-    "PlaybackStarted",
     "RESTResponse",
     "StasisEnd",
     "StasisStart",
@@ -289,7 +287,7 @@ class Ari:
         ready = asyncio.create_task(self._filter_events(socket))
         try:
             async for text in socket:
-                message = json.loads(text)
+                message = _read(text)
                 if message.get("type") == "RESTResponse":
                     self._settle(message)
                 else:
@@ -343,6 +341,15 @@ def request_message(
     if body is not None:
         message |= {"content_type": "application/json", "message_body": json.dumps(body)}
     return message
+
+
+def _read(text: str | bytes) -> Mapping[str, Any]:
+    """A message of Asterisk's; one that is no JSON object becomes an event without a type, which nobody acts on."""
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 def _result(method: str, path: str, response: Mapping[str, Any]) -> Any:

@@ -9,38 +9,48 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import structlog
 
-from adapters.asterisk.ari import Ari, AriError, AriGone
+from adapters.asterisk.ari import Ari, AriError, AriGone, Channel
 from callrouter.model import Reply
 from ivr import model as ivr
 from ivr.model import InputKind
 
 log = structlog.get_logger()
 
-Tell = Callable[["Line", InputKind, str, str, str], Coroutine[Any, Any, None]]
-"""(line, kind, key, wait_id, value): give an input to the door and perform its reply."""
+Tell = Callable[["Line", InputKind, str, str, str], None]
+"""(line, kind, key, wait_id, value): have an input given to the door and its reply performed; returns at once."""
+
+Broken = Callable[["Line", Exception], None]
+"""Something of ours broke on this line: have the caller brought to a person; returns at once."""
 
 LONGEST_PLAYBACK_S = 90.0  # longer than any prompt; a playback whose end is never told must not hold a caller
 
 
 class Line:
-    """A caller's channel while this worker owns it."""
+    """A caller's channel while this worker owns it.
+
+    ``in_stasis``: we may command it, and its lease is ours to renew. ``lost``: we had it and dropped it after a
+    gap, so that nobody knows where the caller is. ``over``: its end was told.
+    """
 
     def __init__(
-        self, ari: Ari, channel_id: str, name: str, call_ref: str, epoch: int, tell: Tell, audio: Mapping[str, str]
-    ) -> None:
-        self.channel_id = channel_id
-        self.name = name
+        self, ari: Ari, channel: Channel, call_ref: str, epoch: int, tell: Tell, broken: Broken,
+        audio: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self.channel_id = channel.id
+        self.name = channel.name
         self.call_ref = call_ref
         self.epoch = epoch
         self.in_stasis = True
-        self.answered = False
+        self.lost = False
+        self.over = False
+        self.answered = channel.state == "Up"
         self._ari = ari
         self._tell = tell
+        self._broken = broken
         self._audio = audio
         self._doing: asyncio.Task[None] | None = None
         self._playing: str | None = None
@@ -48,14 +58,15 @@ class Line:
         self._may_cut = False
         self._message: str | None = None
         self._keys: list[tuple[str, str]] = []
-        self._gathering: str | None = None
         self._pressed = asyncio.Event()
         self._music = False
-        self._telling: asyncio.Task[None] | None = None
 
     def perform(self, reply: Reply) -> None:
-        """Do what the reply says, instead of what was being done. An empty reply changes nothing."""
-        if not reply.instructions:
+        """Do what the reply says, instead of what was being done. An empty reply changes nothing.
+
+        Nothing is done for a channel that is no longer ours: its next owner is told by ``taken_over``.
+        """
+        if not reply.instructions or not self.in_stasis:
             return
         if self._doing is not None:
             self._doing.cancel()
@@ -83,11 +94,12 @@ class Line:
 
     def key_pressed(self, digit: str, key: str) -> None:
         """A key. During a prompt that may not be cut it is kept for the gather that the prompt leads to."""
+        if not self.in_stasis:
+            return  # typed in a talk, or to another owner
         self._keys.append((digit, key))
         self._pressed.set()
         if self._message is not None:  # the flow may know a key that leaves a message (0); others wait their turn
-            told = self._tell(self, InputKind.DIGIT, f"{key}.message", self._message, digit)
-            self._telling = asyncio.create_task(told)
+            self._tell(self, InputKind.DIGIT, f"{key}.message", self._message, digit)
         if self._may_cut and self._playing is not None:
             asyncio.create_task(self._stop(self._playing), name="barge-in")  # noqa: RUF006 - ends by itself
 
@@ -100,12 +112,14 @@ class Line:
             # no lease is renewed any more: it runs out, and the dialplan brings the caller to somebody
             self.in_stasis = False
             log.warning("instruction_failed", call_ref=self.call_ref, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a defect of ours: the caller goes to a person, not to silence
+            self._broken(self, error)
 
     async def _perform(self, reply: Reply) -> None:
         await self._quiet()
         self._message = reply.wait_id if isinstance(reply.wait, ivr.PlaybackWait) else None
         number = 0
-        for instruction in reply.instructions:
+        for instruction in merged(reply.instructions):
             match instruction:
                 case ivr.Answer() if not self.answered:
                     await self._ari.answer(self.channel_id)
@@ -134,7 +148,7 @@ class Line:
         if isinstance(reply.wait, ivr.PlaybackWait):
             self._message = None
             key = f"{reply.object_id('playback')}.finished"
-            await self._tell(self, InputKind.PLAYBACK_FINISHED, key, reply.wait_id, "")
+            self._tell(self, InputKind.PLAYBACK_FINISHED, key, reply.wait_id, "")
 
     async def _play(self, playback_id: str, prompts: tuple[str, ...], barge_in: bool) -> None:
         media = [self._audio[key] for key in prompts if key in self._audio]
@@ -146,7 +160,7 @@ class Line:
             await self._ari.play(self.channel_id, playback_id, media)
             if barge_in and self._keys:  # pressed while the request was under way
                 await self._stop(playback_id)
-            async with asyncio.timeout(LONGEST_PLAYBACK_S):
+            async with asyncio.timeout(LONGEST_PLAYBACK_S * len(media)):
                 await finished.wait()
         except TimeoutError:
             await self._stop(playback_id)
@@ -165,10 +179,10 @@ class Line:
         if self._keys:
             digit, key = self._keys.pop(0)
             self._keys.clear()  # one key answers one menu; what was typed beyond it was meant for this one
-            await self._tell(self, InputKind.DIGIT, key, reply.wait_id, digit)
+            self._tell(self, InputKind.DIGIT, key, reply.wait_id, digit)
         else:
             key = reply.object_id("silence")
-            await self._tell(self, InputKind.SILENCE, key, reply.wait_id, "")
+            self._tell(self, InputKind.SILENCE, key, reply.wait_id, "")
 
     async def _quiet(self) -> None:
         if self._playing is not None:
@@ -186,6 +200,25 @@ class Line:
     async def _say(self, order: str) -> None:
         """What cannot be taken back is the dialplan's to do, after it has compared the epoch itself."""
         await self._ari.continue_in_dialplan(self.channel_id, "fenced", f"e{self.epoch}-{order}")
+
+
+def merged(instructions: Iterable[ivr.Instruction]) -> Iterator[ivr.Instruction]:
+    """The same instructions, with neighbouring prompts as one request to Asterisk: each costs it CPU.
+
+    Only those that a key stops alike: a key that stops one stops every later one that may be stopped, too.
+    """
+    waiting: ivr.Play | None = None
+    for each in instructions:
+        if isinstance(each, ivr.Play) and waiting is not None and each.barge_in == waiting.barge_in:
+            waiting = ivr.Play(waiting.prompts + each.prompts, each.barge_in)
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = each if isinstance(each, ivr.Play) else None
+        if waiting is None:
+            yield each
+    if waiting is not None:
+        yield waiting
 
 
 def _gathers(reply: Reply) -> bool:

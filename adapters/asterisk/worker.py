@@ -2,18 +2,22 @@
 
 It owns a call only between StasisStart and StasisEnd. A call that it loses, to another worker or to a lease
 that ran out, it drops at once. All that cannot be taken back is done by the dialplan behind its fence.
+
+Two rules hold the rest together. What is heard of a call goes to the door in the order in which Asterisk said it,
+and never before the call's first input; each input is given while an earlier one may still be under way, so that a
+hang-up overtakes a look-up. And whatever breaks in here, the caller goes to the default 111 service.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import structlog
 
-from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone, Channel
+from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone, AriRefused, Channel
 from adapters.asterisk.line import Line
 from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.model import Arrival, Input, Reply
@@ -24,6 +28,8 @@ from ivr.model import InputKind, LegWait, TalkWait
 
 NETWORK = "sip"
 LEASE_S = 2.0
+UNHEARD = "unknown gone"
+"""Who ended a call and why, when the dialplan's hangup handler could not tell us."""
 
 log = structlog.get_logger()
 
@@ -31,17 +37,6 @@ _CAUSES = {"BUSY": "busy", "NOANSWER": "no_answer", "CHANUNAVAIL": "unreachable"
 """DIALSTATUS of the dialplan → cause. By status code first where the provider gave one."""
 _STATUS = {"480": "no_answer", "486": "busy", "408": "unreachable", "503": "unreachable", "404": "rejected",
            "603": "rejected"}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class AriSettings:
-    """Where Asterisk is. ``app`` is this worker's own application name and begins with ``callrouter-``."""
-
-    url: str
-    app: str
-    user: str
-    password: str
-    lease_s: float = LEASE_S
 
 
 class SipWorker:
@@ -55,6 +50,8 @@ class SipWorker:
         self._lease_s = lease_s
         self._lines: dict[str, Line] = {}
         self._by_call: dict[str, Line] = {}
+        self._taking: dict[Line, asyncio.Task[None]] = {}
+        self._held: dict[Line, list[Callable[[], Awaitable[None]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._claiming = True
@@ -63,7 +60,9 @@ class SipWorker:
 
     async def __aenter__(self) -> SipWorker:
         await self._ari.__aenter__()
-        self._loops = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_leases())]
+        listening = asyncio.create_task(self._listen())
+        listening.add_done_callback(self._deafened)
+        self._loops = [listening, asyncio.create_task(self._keep_leases())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -81,35 +80,48 @@ class SipWorker:
         async for event in self._ari.events():
             try:
                 self._hear(event)
-            except (KeyError, ValueError) as error:
-                # one event that we cannot read must not deafen the worker
+            except Exception as error:  # noqa: BLE001
+                # one event that we cannot read must not deafen the worker; its content may be a caller's number
                 log.error("event_unreadable", type=event.type, error=type(error).__name__)
 
+    def _deafened(self, listening: asyncio.Task[None]) -> None:
+        """A worker that hears nothing must keep nobody: without leases the dialplan brings its callers to others."""
+        if listening.cancelled():
+            return
+        error = listening.exception()
+        log.error("listener_ended", error=type(error).__name__)
+        for loop in self._loops:
+            loop.cancel()
+
     def _hear(self, event: AriEvent) -> None:
-        channel = event.channel
         if event.type == "Lost":
             self._drop_all()
-        if channel is None:
-            if event.type == "PlaybackFinished":
-                self._playback_finished(event)
-            return
-        line = self._lines.get(channel.id)
+        elif event.type == "Connected":
+            self._spawn(self._look_after_all())
+        elif event.type == "PlaybackFinished":
+            self._playback_finished(event)
+        elif (channel := event.channel) is None:
+            pass
+        elif event.type == "CallBroadcast" and self._claiming:
+            self._spawn(self._claim(channel))
+        elif event.type == "StasisStart":
+            self._own(channel, int(event.body["args"][1]))
+        elif (line := self._lines.get(channel.id)) is not None:
+            self._hear_of(line, channel, event)
+
+    def _hear_of(self, line: Line, channel: Channel, event: AriEvent) -> None:
         match event.type:
-            case "CallBroadcast" if self._claiming:
-                self._spawn(self._claim(channel))
-            case "StasisStart":
-                self._spawn(self._own(channel, int(event.body["args"][1])))
-            case "StasisEnd" if line is not None:
-                self._spawn(line.release())
-            case "ChannelDtmfReceived" if line is not None:
+            case "StasisEnd":
+                self._release(line)
+            case "ChannelDtmfReceived":
                 key = f"{channel.id}.{event.body['digit']}.{event.body.get('timestamp', event.at)}"
                 line.key_pressed(str(event.body["digit"]), key)
-            case "Dial" if line is not None:
+            case "Dial":
                 self._dialled(line, channel, str(event.body["dialstatus"]))
-            case "ChannelUserevent" if line is not None:
+            case "ChannelUserevent":
                 self._told(line, str(event.body["eventname"]), event.body["userevent"])
-            case "ChannelDestroyed" if line is not None:
-                self._forget(line)
+            case "ChannelDestroyed":
+                self._ended(line, talked=False, ended=UNHEARD)
             case _:
                 pass
 
@@ -127,36 +139,95 @@ class SipWorker:
         except AriError as error:
             log.warning("claim_failed", error=type(error).__name__)
 
-    async def _own(self, channel: Channel, epoch: int) -> None:
+    def _own(self, channel: Channel, epoch: int) -> None:
+        """The line stands before anything is awaited: the caller's hang-up may be the very next event."""
         facts = channel.variables
-        call_ref = facts["CALL_REF"]
-        line = Line(self._ari, channel.id, channel.name, call_ref, epoch, self._told_by_line, self._audio)
-        line.answered = channel.state == "Up"
+        before = self._lines.get(channel.id)
+        # Asterisk names the call by its first life for ever; a later life that we know stays what it is
+        call_ref = before.call_ref if before is not None else facts["CALL_REF"]
+        line = Line(self._ari, channel, call_ref, epoch, self._tell, self._broken, self._audio)
+        taken = None
+        if before is not None:
+            self._release(before)
+            self._forget(before)
+            taken = self._taking.get(before)
         self._lines[channel.id] = self._by_call[call_ref] = line
-        await self._give(line, await self._first_input(call_ref, epoch, facts), facts)
+        self._held[line] = []
+        self._taking[line] = task = self._spawn(self._take(line, facts, taken))
+        task.add_done_callback(lambda _: self._taking.pop(line, None))
+
+    async def _take(self, line: Line, facts: Mapping[str, str], before: asyncio.Task[None] | None) -> None:
+        """Give the door the first input of our ownership; whatever breaks, the caller goes to a person."""
+        there = True
         try:
-            # so that we hear of the talk and its end after the channel has left us for the dialplan
-            await self._ari.subscribe(f"channel:{channel.id}")
+            if before is not None:
+                await asyncio.wait({before})  # else a call that is just beginning would be unknown, and begin twice
+            # before the first input, so that we hear of the end wherever it comes
+            there = await self._follow(line)
+            given = await self._first_input(line, facts)
+            self._release_held(line)  # what waits comes right after the first input, and may overtake its look-ups
+            await self._give(line, given, first=True)
+        except Exception as error:  # noqa: BLE001
+            await self._fail(line, error)
+        self._release_held(line)
+        if not there:
+            self._ended(line, talked=False, ended=UNHEARD)
+
+    async def _follow(self, line: Line) -> bool:
+        """Hear of the channel wherever it goes; False if it has ended, and nobody will tell us."""
+        try:
+            await self._ari.subscribe(f"channel:{line.channel_id}")
         except AriError as error:
-            log.warning("subscribe_failed", call_ref=call_ref, error=type(error).__name__)
+            if isinstance(error, AriRefused) and not await self._exists(line):
+                return False
+            log.warning("subscribe_failed", call_ref=line.call_ref, error=type(error).__name__)
+        return True
 
-    async def _first_input(self, call_ref: str, epoch: int, facts: Mapping[str, str]) -> Input:
-        stage = facts.get("STAGE", "new")
-        if stage == "new" and epoch == 1:
-            return self._started(facts, epoch)
-        if stage == "returned" and await self._dials(call_ref, facts.get("TARGET", "")):
-            cause = _STATUS.get(facts.get("LEG_SIP", "")) or _CAUSES.get(facts.get("DIALSTATUS", ""), "unreachable")
-            key = f"{call_ref}.dial{facts.get('DIALNO', '')}.failed"
-            return Input(key, InputKind.LEG_FAILED, self._clock.now(), value=cause, epoch=epoch)
-        return Input(f"{call_ref}.{epoch}.taken_over", InputKind.TAKEN_OVER, self._clock.now(), epoch=epoch)
-
-    async def _dials(self, call_ref: str, target: str) -> bool:
-        """Whether the leg that came back is the one that the call waits for."""
+    async def _exists(self, line: Line) -> bool:
+        """False only if Asterisk itself says that the channel has ended."""
         try:
-            wait = (await self._door.present(call_ref)).wait
-        except UnknownCall:
+            await self._ari.get_channel(line.channel_id)
+        except AriGone:
             return False
-        return isinstance(wait, LegWait) and wait.target == target
+        except AriError as error:
+            log.warning("line_unseen", call_ref=line.call_ref, error=type(error).__name__)
+        return True
+
+    async def _first_input(self, line: Line, facts: Mapping[str, str]) -> Input:
+        stage = facts.get("STAGE", "new")
+        if stage == "new" and line.epoch == 1:
+            return self._started(facts, line.epoch)
+        known = await self._find_life(line, facts["CALL_REF"])
+        if known is None:
+            # nobody knows the call (its worker kept it in memory and died). It begins again under a name of its own:
+            # the journal of the first life is sealed with a key that is gone, and counts its events from 1
+            self._rename(line, f"{facts['CALL_REF']}e{line.epoch}")
+            return self._started(facts, line.epoch)
+        wait = known.wait
+        if stage == "returned" and isinstance(wait, LegWait) and wait.target == facts.get("TARGET", ""):
+            cause = _STATUS.get(facts.get("LEG_SIP", "")) or _CAUSES.get(facts.get("DIALSTATUS", ""), "unreachable")
+            key = f"{line.call_ref}.dial{facts.get('DIALNO', '')}.failed"
+            return Input(key, InputKind.LEG_FAILED, self._clock.now(), value=cause, epoch=line.epoch)
+        key = f"{line.call_ref}.{line.epoch}.taken_over"
+        return Input(key, InputKind.TAKEN_OVER, self._clock.now(), epoch=line.epoch)
+
+    async def _find_life(self, line: Line, call_ref: str) -> Reply | None:
+        """Where the call stands, under its own name or that of a later life; the line then bears that name."""
+        later = (f"{call_ref}e{epoch}" for epoch in range(line.epoch - 1, 1, -1))
+        for name in dict.fromkeys((line.call_ref, call_ref, *later)):
+            try:
+                known = await self._door.present(name)
+            except UnknownCall:
+                continue
+            self._rename(line, name)
+            return known
+        return None
+
+    def _rename(self, line: Line, call_ref: str) -> None:
+        if self._by_call.get(line.call_ref) is line:
+            del self._by_call[line.call_ref]
+        line.call_ref = call_ref
+        self._by_call[call_ref] = line
 
     def _started(self, facts: Mapping[str, str], epoch: int) -> Input:
         arrival = Arrival(NETWORK, facts.get("DIALLED", "111"), caller_number(facts))
@@ -164,60 +235,85 @@ class SipWorker:
         return Input(key, InputKind.STARTED, self._clock.now(), epoch=epoch, arrival=arrival)
 
     def _dialled(self, line: Line, channel: Channel, status: str) -> None:
-        leg = f"{line.call_ref}.dial{channel.variables.get('DIALNO', '')}"
-        if status == "RINGING":
-            self._spawn(self._send(line, InputKind.LEG_RINGING, f"{leg}.ringing", "", ""))
-        elif status == "ANSWER":
-            self._spawn(self._send(line, InputKind.LEG_ANSWERED, f"{leg}.answered", "", ""))
+        kinds = {"RINGING": InputKind.LEG_RINGING, "ANSWER": InputKind.LEG_ANSWERED}
+        if (kind := kinds.get(status)) is not None:
+            dial = f"dial{channel.variables.get('DIALNO', '')}.{status.lower()}"
+            self._after_first(line, partial(self._tell_of_leg, line, kind, dial))
+
+    async def _tell_of_leg(self, line: Line, kind: InputKind, dial: str) -> None:
+        await self._send(line, kind, f"{line.call_ref}.{dial}", "", "")
 
     def _told(self, line: Line, name: str, facts: Mapping[str, str]) -> None:
         """The dialplan's hangup handler: the call is over, and who ended it."""
-        if name not in ("talk_ended", "call_ended"):
-            return
-        ended = f"{facts['by']} {facts.get('cause', '')}".strip()
-        if name == "talk_ended":
-            self._spawn(self._end_talk(line, ended))
-        else:
-            self._spawn(self._send(line, InputKind.HUNG_UP, f"{line.call_ref}.ended", "", ended))
+        if name in ("talk_ended", "call_ended"):
+            ended = f"{facts['by']} {facts.get('cause', '')}".strip()
+            self._ended(line, talked=name == "talk_ended", ended=ended)
 
-    async def _end_talk(self, line: Line, ended: str) -> None:
-        await self._send(line, InputKind.TALK_ENDED, f"{line.call_ref}.talk_ended", "", ended)
-        await self._send(line, InputKind.HUNG_UP, f"{line.call_ref}.ended", "", ended)
+    def _ended(self, line: Line, *, talked: bool, ended: str) -> None:
+        """Tell the end once, whoever told us of it; the line is forgotten when the door has heard it."""
+        if not line.over:
+            line.over = True
+            self._release(line)
+            self._after_first(line, partial(self._tell_end, line, talked, ended))
+
+    async def _tell_end(self, line: Line, talked: bool, ended: str) -> None:
+        try:
+            if talked:
+                await self._send(line, InputKind.TALK_ENDED, f"{line.call_ref}.talk_ended", "", ended)
+            await self._send(line, InputKind.HUNG_UP, f"{line.call_ref}.ended", "", ended)
+        finally:
+            self._forget(line)
 
     # ------------------------------------------------------------------ to the door, and back
 
-    async def _told_by_line(self, line: Line, kind: InputKind, key: str, wait_id: str, value: str) -> None:
+    def _after_first(self, line: Line, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it now, or right after the line's first input, in the order in which it was heard."""
+        if (held := self._held.get(line)) is not None:
+            held.append(work)
+        else:
+            self._spawn(work())
+
+    def _release_held(self, line: Line) -> None:
+        for work in self._held.pop(line, ()):
+            self._spawn(work())
+
+    def _tell(self, line: Line, kind: InputKind, key: str, wait_id: str, value: str) -> None:
         # not awaited by the line: the reply replaces what the line is doing, which would be waiting for itself
-        self._spawn(self._send(line, kind, key, wait_id, value))
+        self._after_first(line, partial(self._send, line, kind, key, wait_id, value))
 
     async def _send(self, line: Line, kind: InputKind, key: str, wait_id: str, value: str) -> None:
-        given = Input(key, kind, self._clock.now(), wait_id, value, line.epoch)
-        await self._give(line, given, {})
+        await self._give(line, Input(key, kind, self._clock.now(), wait_id, value, line.epoch))
 
-    async def _give(self, line: Line, given: Input, facts: Mapping[str, str]) -> None:
+    async def _give(self, line: Line, given: Input, *, first: bool = False) -> None:
         try:
             reply = await self._door.handle(line.call_ref, given)
-        except UnknownCall:
-            if given.kind is not InputKind.TAKEN_OVER or not facts:
-                return
-            # nobody knows the call (its worker kept it in memory and died): it begins again
-            reply = await self._door.handle(line.call_ref, self._started(facts, given.epoch))
         except StaleEpoch:
             await line.release()
             return
-        except Exception as error:  # noqa: BLE001 - whatever broke in here, the caller goes to a person
-            log.error("call_step_failed", call_ref=line.call_ref, error=type(error).__name__)
-            await line.fall_back()
-            await self._door.give_up(line.call_ref, "adapter_failed")
+        except Exception as error:  # noqa: BLE001
+            if first or not isinstance(error, UnknownCall):  # one that never began, or was forgotten, moves no more
+                await self._fail(line, error)
             return
         line.perform(reply)
-        if facts and not reply.instructions and not isinstance(reply.wait, LegWait | TalkWait):
+        if first and not reply.instructions and not isinstance(reply.wait, LegWait | TalkWait):
             # a caller who has just come to us and for whom the door has nothing more to do must not hear silence
             await line.fall_back()
 
+    async def _fail(self, line: Line, error: Exception) -> None:
+        """Whatever broke in here, the caller goes to a person."""
+        log.error("call_step_failed", call_ref=line.call_ref, error=type(error).__name__)
+        await line.fall_back()
+        await self._door.give_up(line.call_ref, "adapter_failed")
+
+    def _broken(self, line: Line, error: Exception) -> None:
+        self._spawn(self._fail(line, error))
+
     async def _perform_pushed(self, reply: Reply) -> None:
         line = self._by_call.get(reply.call_ref)
-        if line is not None:
+        if line is None or line.lost:
+            # the caller went on without us: nobody else may wait for the line that this reply has reserved
+            await self._door.give_up(reply.call_ref, "line_lost")
+        else:
             line.perform(reply)
 
     # ------------------------------------------------------------------ leases and losses
@@ -236,20 +332,34 @@ class SipWorker:
                     break  # the connection is slow or gone: it says so itself
 
     def _drop_all(self) -> None:
-        for line in list(self._lines.values()):
+        """We own nobody any more. The lines stay known, since their ends are still ours to tell."""
+        for line in self._lines.values():
             if line.in_stasis:
-                self._spawn(line.release())
-                self._forget(line)
+                line.lost = True
+                self._release(line)
+
+    async def _look_after_all(self) -> None:
+        """After a gap: whose caller has gone meanwhile, and whom do we go on hearing of?"""
+        for line in [each for each in self._lines.values() if not each.in_stasis]:
+            # the subscription first: an end between the two is then told by an event, too
+            if not (await self._follow(line) and await self._exists(line)):
+                self._ended(line, talked=False, ended=UNHEARD)
+
+    def _release(self, line: Line) -> None:
+        line.in_stasis = False  # at once: not even the next event may find it ours
+        self._spawn(line.release())
 
     def _forget(self, line: Line) -> None:
-        self._lines.pop(line.channel_id, None)
+        if self._lines.get(line.channel_id) is line:
+            del self._lines[line.channel_id]
         if self._by_call.get(line.call_ref) is line:
             del self._by_call[line.call_ref]
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 async def _logged(work: Awaitable[None]) -> None:
