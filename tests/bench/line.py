@@ -20,8 +20,8 @@ from tests.running import ROOT
 from tests.sip.sipp import Sipp, free_udp_port
 
 PROMPT_S = 0.2
-KEY_AFTER_MS = 300
-"""From the caller's ACK: in the middle of the second prompt, the first one that a key may cut short."""
+KEY_AFTER_MS = 500
+"""From the caller's ACK: in the middle of the third prompt, the first one that a key may cut short."""
 TALK_MS = 50
 PROVIDER = "one-eleven"
 RIVALS = Path(__file__).parent / "rivals"

@@ -63,8 +63,8 @@ class Handler(socketserver.StreamRequestHandler):
         records.commit_new(call)
         agi.ask("EXEC Answer ,i")
         agi.ask(f'STREAM FILE {PROMPTS}/emergency_999 ""')
-        key = agi.key(f'STREAM FILE {PROMPTS}/recording_notice "{KEYS}"')
-        key = key or agi.key(f'STREAM FILE {PROMPTS}/main_menu "{KEYS}"') or agi.key("WAIT FOR DIGIT 4000")
+        agi.ask(f'STREAM FILE {PROMPTS}/recording_notice ""')
+        key = agi.key(f'STREAM FILE {PROMPTS}/main_menu "{KEYS}"') or agi.key("WAIT FOR DIGIT 4000")
         _take_key(records, call, key)
         agi.ask(f"EXEC Dial PJSIP/111@provider-one-eleven,20,gb(header^s^1({call.context}))")
         if agi.variable("DIALSTATUS") == "ANSWER":

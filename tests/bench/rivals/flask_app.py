@@ -40,12 +40,12 @@ def create_app() -> Flask:
 def _menu(action: str, texts: dict[str, str], hints: str) -> str:
     document = VoiceResponse()
     document.say(texts["emergency_999"], voice=VOICE, language=LANGUAGE)
+    document.say(texts["recording_notice"], voice=VOICE, language=LANGUAGE)
     gather = document.gather(
         input="dtmf speech", num_digits=1, finish_on_key="", timeout=4, action_on_empty_result="true",
         action=action, method="POST", language=LANGUAGE, speech_timeout="auto", hints=hints,
         profanity_filter="false",
     )  # fmt: skip
-    gather.say(texts["recording_notice"], voice=VOICE, language=LANGUAGE)
     gather.say(texts["main_menu"], voice=VOICE, language=LANGUAGE)
     document.redirect(action, method="POST")
     return str(document)
