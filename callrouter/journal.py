@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
@@ -149,7 +148,6 @@ class JournalWriter:
 
     GROUP = "journal"
     BATCH = 500  # entries in one transaction; at 20 a call this is the work of 25 calls
-    LINGER_S = 0.1  # entries of other commits that come within this time share the transaction
 
     def __init__(self, stream: EventStream, journal: Journal) -> None:
         self._stream = stream
@@ -159,9 +157,6 @@ class JournalWriter:
     async def step(self, wait_s: float) -> int:
         """Write what waits, at most one batch; returns how many entries that was."""
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
-        if batch and wait_s and len(batch) < self.BATCH:
-            await asyncio.sleep(self.LINGER_S)
-            batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=0)
         if batch:
             await self._journal.write([entry for _, entry in batch])
             await self._stream.acknowledge(self.GROUP, batch[-1][0])

@@ -257,9 +257,9 @@ async def running(service: Service) -> AsyncIterator[None]:
     """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
     await _close_leftovers(service)
     loops = [
-        asyncio.create_task(repeat("journal", service.writer.step)),
-        asyncio.create_task(repeat("figures", service.board.step)),
-        asyncio.create_task(repeat("encounters", service.indexer.step)),
+        asyncio.create_task(repeat("journal", service.writer.step, full=service.writer.BATCH)),
+        asyncio.create_task(repeat("figures", service.board.step, full=service.board.BATCH)),
+        asyncio.create_task(repeat("encounters", service.indexer.step, full=service.indexer.BATCH)),
         asyncio.create_task(service.alerts.run()),
     ]
     try:

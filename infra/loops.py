@@ -10,21 +10,23 @@ import structlog
 log = structlog.get_logger()
 
 WAIT_S = 1.0  # longest that one step waits for new work, so that a stop is noticed soon
+GATHER_S = 0.1  # after some work: what comes within this time is done together, in one transaction
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 
 
-async def repeat(name: str, step: Callable[[float], Awaitable[int]]) -> None:
+async def repeat(name: str, step: Callable[[float], Awaitable[int]], *, full: int) -> None:
     """Call ``step(wait_s)`` again and again until cancelled; after a failure a little later, and later.
 
-    A step returns how much work it did. One that did none returns only after its wait, or pauses here.
+    A step waits for work, does at most ``full`` pieces of it, and returns how many. One that was full is called
+    again at once; else work is left to gather for a moment, which costs less than a turn for every piece.
     """
     pause = _FIRST_PAUSE_S
     while True:
         try:
             done = await step(WAIT_S)
             pause = _FIRST_PAUSE_S
-            await asyncio.sleep(0 if done else 0.02)
+            await asyncio.sleep(0 if done >= full else GATHER_S)
         except Exception as error:  # noqa: BLE001 - the reader must outlive whatever one batch does to it
             log.error("loop_failed", loop=name, error=type(error).__name__, again_in_s=pause)
             await asyncio.sleep(pause)

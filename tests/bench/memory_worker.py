@@ -72,7 +72,7 @@ async def _run() -> None:
     ari = Ari(os.environ["BENCH_ARI_URL"], app, os.environ["BENCH_ARI_USER"], os.environ["BENCH_ARI_PASSWORD"])
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    reading = asyncio.create_task(repeat("discard", reader.step))
+    reading = asyncio.create_task(repeat("discard", reader.step, full=500))
     async with SipWorker(ari, calls, SystemClock(), audio):
         await ari.wait_connected()
         async with await asyncio.start_server(_say_nothing, "127.0.0.1", int(os.environ["BENCH_PORT"])):
