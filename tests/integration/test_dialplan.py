@@ -184,7 +184,8 @@ async def test_too_many_owners_without_a_result_ring_the_default_service(line: L
             await worker.say(channel, "e1-sing")
             await worker.own(epoch=2)
             await worker.say(channel, "e2-sing")
-            await asyncio.to_thread(line.invite, "default", channel.variables["CALL_REF"])
+            invite = await asyncio.to_thread(line.invite, "default", channel.variables["CALL_REF"])
+    assert invite.start.startswith("INVITE sip:111@")
 
 
 async def test_a_talk_with_a_provider_ended_by_the_caller(line: Line) -> None:
@@ -273,7 +274,8 @@ async def test_an_owner_may_ask_for_the_default_service(line: Line) -> None:
         line.call()
         channel = await worker.own()
         await worker.say(channel, "e1-fallback")
-        await asyncio.to_thread(line.invite, "default", channel.variables["CALL_REF"])
+        invite = await asyncio.to_thread(line.invite, "default", channel.variables["CALL_REF"])
+    assert invite.start.startswith("INVITE sip:111@")
 
 
 @pytest.mark.parametrize("when", ["before the answer", "after the answer"])
