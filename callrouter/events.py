@@ -120,7 +120,8 @@ class MessageHeard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookedUp:
-    """A look-up ended. ``gap`` says why there is no answer: timed_out, failed; empty if there is one.
+    """A look-up ended. ``gap`` says why there is no answer: timed_out, failed, or skipped (others just
+    had none, so nobody was asked); empty if there is one.
 
     ``detail`` is what it found: ``candidates`` (opaque plan ids) and ``people``, or ``earlier`` (times).
     """

@@ -1,7 +1,8 @@
 """Look-ups: what the flow asks about the world, answered within a budget, or gone on without.
 
 A look-up holds only its own call. A hang-up overtakes it. What is late or fails is journalled with its reason
-and becomes the outcome that sends nobody astray: ``unavailable`` for plans, ``ER`` for repeat calls.
+and becomes the outcome that sends nobody astray: ``unavailable`` for plans, ``ER`` for repeat calls. A port that
+has been late or failing three times in a row is not asked for a while: its callers wait for nothing.
 """
 
 from __future__ import annotations
@@ -16,13 +17,18 @@ import structlog
 from callrouter import events as ev
 from callrouter.model import CallRecord
 from callrouter.ports import Meaning, PlanFound, Plans, RepeatFound, Repeats, Understanding
+from infra.breaker import Breaker
 from infra.clock import Clock
-from infra.numbers import NumberClass
+from infra.health import Health
+from infra.numbers import Number, NumberClass
 from ivr.flow import Flow
 from ivr.model import Answered, LookupWait
 
 BUDGET_S = 0.250
 """Longest that one look-up may hold its caller."""
+
+PORTS = {"plan": "plans", "repeat": "repeats", "understand": "understanding"}
+"""What each look-up asks, by the name that operators see."""
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -30,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """Why there is no answer: ``timed_out`` or ``failed``."""
+    """Why there is no answer: ``timed_out``, ``failed``, or ``skipped`` because others just had none."""
 
     reason: str
 
@@ -41,7 +47,7 @@ class _Overtaken:
 
 
 class Lookups:
-    """The three things that a flow may ask."""
+    """The three things that a flow may ask. ``health`` hears of a port that is given up, and when it is back."""
 
     def __init__(
         self,
@@ -51,37 +57,60 @@ class Lookups:
         understanding: Understanding,
         clock: Clock,
         budget_s: float = BUDGET_S,
+        health: Health | None = None,
     ) -> None:
         self._plans = plans
         self._repeats = repeats
         self._understanding = understanding
         self._clock = clock
         self._budget_s = budget_s
+        self._health = health or Health(clock)
+        self._breakers = {what: self._breaker(port) for what, port in PORTS.items()}
+
+    def _breaker(self, port: str) -> Breaker:
+        def told(is_open: bool) -> None:
+            if is_open:
+                self._health.failed(port, "no_answer")
+            else:
+                self._health.ok(port)
+
+        self._health.ok(port)
+        return Breaker(self._clock.monotonic, on_change=told)
 
     async def answer(
         self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
     ) -> tuple[Answered | None, ev.Event | None]:
         """An answer and its journal event. (None, None): the caller hung up while we looked."""
         began = self._clock.monotonic()
-        found = await self._within(self._ask(record, wait, flow), hung_up, wait.what)
+        found = await self._guarded(record, wait, flow, hung_up)
         if isinstance(found, _Overtaken):
             return None, None
         took_ms = round((self._clock.monotonic() - began) * 1000, 1)
         return _as_answer(wait, found, took_ms)
 
+    async def _guarded(
+        self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
+    ) -> PlanFound | RepeatFound | Meaning | _Gap | _Overtaken:
+        if (known := _without_asking(record.number, wait.what)) is not None:
+            return known
+        breaker = self._breakers[wait.what]
+        if not breaker.allows():
+            return _Gap("skipped")
+        found = await self._within(self._ask(record, wait, flow), hung_up, wait.what)
+        if isinstance(found, _Gap) or _says_that_it_failed(found):
+            breaker.failed()
+        elif not isinstance(found, _Overtaken):
+            breaker.succeeded()
+        return found
+
     async def _ask(self, record: CallRecord, wait: LookupWait, flow: Flow) -> PlanFound | RepeatFound | Meaning:
         match wait.what:
             case "plan":
-                return await self._find_plan(record)
+                return await self._plans.find(record.number)
             case "repeat":
                 return await self._repeats.find(record.number, record.offered_at)
             case _:
                 return await self._understanding.understand(wait.about, flow.vocabulary(wait.node))
-
-    async def _find_plan(self, record: CallRecord) -> PlanFound:
-        if record.number.kind is not NumberClass.PRESENT:
-            return PlanFound("none", f"number_{record.number.kind}")
-        return await self._plans.find(record.number)
 
     async def _within(self, asked: Coroutine[Any, Any, T], hung_up: asyncio.Event, what: str) -> T | _Gap | _Overtaken:
         task = asyncio.ensure_future(asked)
@@ -99,6 +128,21 @@ class Lookups:
             task.add_done_callback(_forget)  # what a late look-up still raises may quote whom it was about
             task.cancel()
             gone.cancel()
+
+
+def _without_asking(number: Number, what: str) -> PlanFound | RepeatFound | None:
+    """What is known of a number that may not be looked up; it says nothing about the ports."""
+    if number.kind is NumberClass.PRESENT:
+        return None
+    reason = f"number_{number.kind}"
+    if what == "plan":
+        return PlanFound("none", reason)
+    return RepeatFound("IIQ", reason) if what == "repeat" else None
+
+
+def _says_that_it_failed(found: object) -> bool:
+    """A port may know of its store's failure, and say so in time."""
+    return isinstance(found, PlanFound | RepeatFound) and found.outcome in ("unavailable", "ER")
 
 
 def _forget(task: asyncio.Future[Any]) -> None:

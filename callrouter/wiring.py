@@ -41,6 +41,7 @@ from careplans.service import CarePlans
 from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
+from infra.health import Health
 from infra.loops import repeat
 from infra.numbers import Number
 from infra.secrets_file import load_or_create_secret
@@ -73,6 +74,7 @@ class Service:
     alerts: AlertService
     desk: Desk
     plans: CarePlans
+    health: Health
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -134,6 +136,7 @@ class _Understanding:
 def build(settings: Settings) -> Service:
     """Put the service together; raises :class:`ConfigurationError` naming file, line and cause."""
     clock = SystemClock()
+    health = Health(clock)
     keys = key_ring(settings)
     providers = read_providers(settings.providers_file)
     prompts = load_prompts(settings.prompts_file)
@@ -148,7 +151,7 @@ def build(settings: Settings) -> Service:
     calls = Calls(
         states=MemoryStates(stream),
         flows=LoadedFlows(flow),
-        lookups=_lookups(settings, plans, repeats, clock),
+        lookups=_lookups(settings, plans, repeats, clock, health),
         dispatch=dispatch,
         keys=keys,
         clock=clock,
@@ -174,10 +177,11 @@ def build(settings: Settings) -> Service:
         alerts=_alerts(settings, board, providers, engine, clock),
         desk=Desk(journal, calls, plans, names, clock),
         plans=plans,
+        health=health,
     )
 
 
-def _lookups(settings: Settings, plans: CarePlans, repeats: RepeatCalls, clock: Clock) -> Lookups:
+def _lookups(settings: Settings, plans: CarePlans, repeats: RepeatCalls, clock: Clock, health: Health) -> Lookups:
     try:
         understanding = _Understanding(KeywordUnderstanding(read_lexicon()))
     except LexiconError as error:
@@ -188,6 +192,7 @@ def _lookups(settings: Settings, plans: CarePlans, repeats: RepeatCalls, clock: 
         understanding=understanding,
         clock=clock,
         budget_s=settings.lookup_budget_ms / 1000,
+        health=health,
     )
 
 

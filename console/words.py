@@ -44,6 +44,15 @@ REPEATS = {
 }
 NOT_CHECKED = Repeat("Not checked", "Earlier calls were not looked for.", "yellow", ask=True)
 
+NOT_FOUND_OUT = {
+    "timed_out": "the store did not answer in time",
+    "skipped": "the store did not answer",
+    "failed": "the store failed",
+    "store_failed": "the store failed",
+    "not_looked_up": "nobody has looked yet",
+}
+"""Why nobody knows whether there is a plan (the gaps of ``callrouter.events.LookedUp``, and a store's own words)."""
+
 WITHOUT_PLAN = "Go on as you would without a plan."
 
 
@@ -59,9 +68,9 @@ class Notice:
 def plan_notice(plan: PlanNotice) -> Notice:
     """How many possible plans, never whose or what."""
     if plan.outcome == "unavailable":
-        why = f" ({sentence(plan.reason).lower()})" if plan.reason else ""
-        text = f"Plans could not be looked up{why}. There may still be one. {WITHOUT_PLAN}"
-        return Notice("Plans are unavailable", text, checkable=False)
+        why = NOT_FOUND_OUT.get(plan.reason, "the look-up failed")
+        text = f"Care plans could not be checked: {why}. There may be one: ask the caller. {WITHOUT_PLAN}"
+        return Notice("Care plans could not be checked", text, checkable=False)
     if plan.outcome == "none" or plan.count < 1:
         return Notice("No plan found for this line", WITHOUT_PLAN, checkable=False)
     one = plan.count == 1

@@ -25,6 +25,7 @@ from callrouter.ports import Dispatch, Flows, Meaning, Offer, PlanFound, RepeatF
 from callrouter.providers import Provider, Providers
 from infra.bus import MemoryStream
 from infra.crypto import KeyRing
+from infra.health import Health
 from infra.numbers import Number, read_number
 from infra.sql import connect_database
 from infra.state import CallStates, MemoryStates
@@ -152,12 +153,12 @@ class House:
 
     def new_door(
         self, *, states: CallStates | None = None, flow: Flow | None = None, dispatch: Dispatch | None = None,
-        flows: Flows | None = None, budget_s: float = SOON_S,
+        flows: Flows | None = None, budget_s: float = SOON_S, health: Health | None = None,
     ) -> Calls:  # fmt: skip
         """Another worker on the same stores."""
         lookups = Lookups(
             plans=_Plans(self.facts), repeats=_Repeats(self.facts), understanding=ExactWords(),
-            clock=self.clock, budget_s=budget_s,
+            clock=self.clock, budget_s=budget_s, health=health,
         )  # fmt: skip
         door = Calls(
             states=states or self.states, flows=flows or LoadedFlows(flow or self.flow), lookups=lookups,

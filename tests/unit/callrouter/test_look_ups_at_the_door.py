@@ -6,11 +6,14 @@ import asyncio
 from datetime import datetime
 
 import pytest
+import structlog
 from call_world import NUMBER, SOON_S, FindPlan, Hanging, House
 
 from callrouter import events as ev
 from callrouter.model import InputKind
 from callrouter.ports import PlanFound, RepeatFound
+from infra.breaker import PAUSE_S
+from infra.health import Health
 from infra.numbers import Number
 from ivr.model import Band, GatherWait, LegWait
 
@@ -131,3 +134,76 @@ async def test_words_that_nobody_understands_ask_again(house: House) -> None:
 
     assert isinstance(reply.wait, GatherWait)
     assert reply.wait_id != menu.wait_id
+
+
+async def a_call(house: House, call_ref: str) -> ev.LookedUp:
+    """A caller who presses 1 and reaches a line; how the look-up of plans went."""
+    reply = await house.press("1", await house.start(call_ref))
+    assert isinstance(reply.wait, LegWait)
+    await house.tell(InputKind.HUNG_UP, "caller hung_up", call_ref=call_ref)
+    found = [each for each in await house.events(ev.LookedUp, call_ref) if each.what == "plan"]
+    assert len(found) == 1
+    return found[0]
+
+
+async def says_unavailable(number: Number) -> PlanFound:
+    return PlanFound("unavailable", "store_failed")
+
+
+@pytest.mark.parametrize("broken", [store_is_broken, was_cancelled, says_unavailable])
+async def test_a_store_that_failed_three_callers_is_not_asked_for_the_fourth(house: House, broken: FindPlan) -> None:
+    asked = 0
+
+    async def counts(number: Number) -> PlanFound:
+        nonlocal asked
+        asked += 1
+        return await broken(number)
+
+    house.facts.plan = counts
+    found = [await a_call(house, f"call{n}") for n in range(5)]
+
+    assert asked == 3
+    assert [each.outcome for each in found] == ["unavailable"] * 5
+    assert [each.gap for each in found[3:]] == ["skipped"] * 2
+
+
+async def test_a_store_that_is_back_is_asked_again_after_a_pause(house: House) -> None:
+    house.facts.plan = store_is_broken
+    for n in range(4):
+        await a_call(house, f"call{n}")
+    house.facts.plan = crisis_plan
+    assert (await a_call(house, "meanwhile")).gap == "skipped"
+    house.clock.move(PAUSE_S)
+    assert (await a_call(house, "probe")).outcome == "candidates"
+    assert (await a_call(house, "after")).outcome == "candidates"
+
+
+async def test_while_plans_fail_earlier_calls_are_still_looked_up(house: House) -> None:
+    house.facts.plan = store_is_broken
+    for n in range(4):
+        await a_call(house, f"call{n}")
+    repeats = [each for each in await house.events(ev.LookedUp, "call3") if each.what == "repeat"]
+    assert [(each.gap, each.outcome) for each in repeats] == [("", "NRC")]
+
+
+async def test_a_breaker_that_opens_shows_in_health_and_is_logged_once_without_a_number(house: House) -> None:
+    house.facts.plan = store_is_broken
+    house.door = house.new_door(health=(health := Health(house.clock)))
+    with structlog.testing.capture_logs() as logs:
+        for n in range(6):
+            await a_call(house, f"call{n}")
+    assert {each.name: each.state for each in health.parts()} == {
+        "plans": "failed", "repeats": "ok", "understanding": "ok",
+    }  # fmt: skip
+    assert [each["part"] for each in logs if each["event"] == "part_failed"] == ["plans"]
+    assert NUMBER not in str(logs)
+
+
+async def test_callers_without_a_number_say_nothing_about_the_store(house: House) -> None:
+    house.facts.plan = store_is_broken
+    for n in range(6):
+        if n % 2:
+            await house.press("1", await house.start(f"withheld{n}", number="anonymous"))
+        else:
+            await a_call(house, f"call{n}")
+    assert (await a_call(house, "last")).gap == "skipped"

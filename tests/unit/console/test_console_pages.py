@@ -307,7 +307,13 @@ async def test_hostile_values_stay_text() -> None:
         (PlanNotice("asserted", "", 1), "1 possible plan", True),
         (PlanNotice("candidates", "shared_line", 3), "3 possible people on this line", True),
         (PlanNotice("none", "", 0), "No plan found for this line", False),
-        (PlanNotice("unavailable", "time_out", 0), "could not be looked up (time out)", False),
+        (
+            PlanNotice("unavailable", "timed_out", 0),
+            "checked: the store did not answer in time. There",
+            False,
+        ),
+        (PlanNotice("unavailable", "skipped", 0), "checked: the store did not answer. There may be one", False),
+        (PlanNotice("unavailable", "store_failed", 0), "checked: the store failed. There may be one: ask", False),
     ],
 )
 async def test_before_the_check_only_a_count_is_shown(notice: PlanNotice, said: str, form: bool) -> None:

@@ -1,0 +1,95 @@
+"""The register of parts: since when, said once; and the one who asks those that cannot speak for themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+
+from infra.health import Health, Part, watch
+
+NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.passed)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+
+def test_a_part_keeps_the_moment_of_its_change_and_is_logged_once_each_way() -> None:
+    clock = HandClock()
+    health = Health(clock)
+    with structlog.testing.capture_logs() as logs:
+        health.ok("sql")
+        clock.passed = 10
+        health.failed("sql", "timed_out")
+        clock.passed = 15
+        health.failed("sql", "OSError")
+        assert health.parts() == (Part("sql", "failed", NOON + timedelta(seconds=10), "timed_out"),)
+        assert health.failing_s() == {"sql": 5.0}
+        clock.passed = 20
+        health.ok("sql")
+    assert health.parts() == (Part("sql", "ok", NOON + timedelta(seconds=20)),)
+    assert health.failing_s() == {"sql": 0.0}
+    assert [(each["event"], each["part"]) for each in logs] == [("part_failed", "sql"), ("part_back", "sql")]
+    assert logs[1]["failed_s"] == 10.0
+
+
+def test_a_part_that_never_spoke_is_not_failing() -> None:
+    assert not Health(HandClock()).is_failing("redis")
+
+
+class Broken:
+    """A part that answers as told; ``again`` is set when it is asked a second time."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
+        self.asked = 0
+        self.again = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.asked += 1
+        if self.asked > 1:
+            self.again.set()
+        if self.error is not None:
+            raise self.error
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (Broken(None), "timed_out"),
+        (Broken(ConnectionRefusedError("postgresql://user:secret@host")), "ConnectionRefusedError"),
+    ],
+)
+async def test_a_part_that_hangs_or_fails_is_told_by_a_word(broken: Broken, why: str) -> None:
+    health = Health(HandClock())
+    watching = asyncio.create_task(watch(health, "sql", broken, every_s=0, answer_s=0.01))
+    await asyncio.wait_for(broken.again.wait(), 10)
+    watching.cancel()
+    assert [(each.state, each.why) for each in health.parts()] == [("failed", why)]
+
+
+async def test_watching_goes_on_until_the_part_is_back() -> None:
+    health, answers = Health(HandClock()), [OSError(), OSError()]
+    back = asyncio.Event()
+
+    async def ask() -> None:
+        if answers:
+            raise answers.pop()
+        back.set()
+
+    watching = asyncio.create_task(watch(health, "sql", ask, every_s=0))
+    await asyncio.wait_for(back.wait(), 10)
+    await asyncio.sleep(0)
+    watching.cancel()
+    assert not health.is_failing("sql")
