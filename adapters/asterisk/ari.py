@@ -224,13 +224,16 @@ class Ari:
         """The opposite. Raises AriRefused when there was no such subscription."""
         await self.request("DELETE", f"/applications/{_part(self.app)}/subscription", eventSource=source)
 
-    async def renew_lease(self, channel_name: str, seconds: float) -> None:
-        """The caller is ours for so long from now. By *name*: the only way that a playing prompt does not block.
+    async def renew_lease(self, channel_id: str, epoch: int, seconds: float) -> None:
+        """The caller is ours for so long from now, if `epoch` still owns them; else nothing happens.
 
-        Asterisk says yes even for a channel that is gone: StasisEnd tells, not this.
+        A *read* of an expression that sets: reading is not held up by a playing prompt, and Asterisk itself compares
+        the dialplan's OWNER. So a renewal that was long on its way (a worker hung, a network mended) can neither cut
+        a talk nor keep a caller from the next owner. StasisEnd tells that they are gone; AriGone that they hung up.
         """
-        variable = f"EXPORT({channel_name},TIMEOUT(absolute))"
-        await self.request("POST", "/asterisk/variable", variable=variable, value=f"{seconds:g}")
+        what = f'${{IF($["${{OWNER}}"="{epoch}"]?TIMEOUT(absolute):LATE)}}'
+        variable = f"EVAL(${{SET({what}={seconds:g})}})"
+        await self.request("GET", f"/channels/{_part(channel_id)}/variable", variable=variable)
 
     async def get_channel(self, channel_id: str) -> Channel:
         """The channel as it is now. Raises AriGone."""

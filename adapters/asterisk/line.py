@@ -41,7 +41,6 @@ class Line:
         audio: Mapping[str, str],
     ) -> None:  # fmt: skip
         self.channel_id = channel.id
-        self.name = channel.name
         self.call_ref = call_ref
         self.epoch = epoch
         self.in_stasis = True
@@ -200,6 +199,10 @@ class Line:
     async def _say(self, order: str) -> None:
         """What cannot be taken back is the dialplan's to do, after it has compared the epoch itself."""
         await self._ari.continue_in_dialplan(self.channel_id, "fenced", f"e{self.epoch}-{order}")
+
+    async def renew_lease(self, seconds: float) -> None:
+        """Keep the caller for so long; raises as :meth:`Ari.renew_lease`. The dialplan's epoch, as in `_say`."""
+        await self._ari.renew_lease(self.channel_id, self.epoch, seconds)
 
 
 def merged(instructions: Iterable[ivr.Instruction]) -> Iterator[ivr.Instruction]:

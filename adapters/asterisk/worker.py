@@ -327,7 +327,7 @@ class SipWorker:
             self._renewed = time.monotonic()
             for line in [each for each in self._lines.values() if each.in_stasis]:
                 try:
-                    await self._ari.renew_lease(line.name, self._lease_s)
+                    await line.renew_lease(self._lease_s)
                 except AriRefused:
                     continue  # this caller's lease runs out and brings them to somebody; the others keep theirs
                 except AriError:

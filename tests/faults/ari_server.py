@@ -58,7 +58,7 @@ class AriServer:
         self.asked: list[Asked] = []
         self.gone: set[str] = set()
         self.silent_about: set[str] = set()
-        self.refused: set[str] = set()  # requests with a query value that holds one of these get a 500
+        self.refused: set[str] = set()  # requests whose `METHOD path` holds one of these get a 500
         self._up = True
         self._sockets: list[ServerConnection] = []
         self._news = asyncio.Condition()
@@ -174,7 +174,7 @@ class AriServer:
     def _do(self, asked: Asked) -> tuple[int, str]:
         """Status and body, as Asterisk gives them for a channel that lives, or is gone."""
         folder, _, rest = asked.path.partition("/")
-        if any(each in value for each in self.refused for value in asked.query.values()):
+        if any(each in str(asked) for each in self.refused):
             return 500, ""
         if asked.query.get("eventSource", "").removeprefix("channel:") in self.gone:
             return 422, ""  # "Event source does not exist"

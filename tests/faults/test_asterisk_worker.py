@@ -303,8 +303,8 @@ async def test_prompts_that_follow_one_another_are_one_request(tmp_path: Path) -
 
 async def test_a_lease_that_is_refused_for_one_caller_is_renewed_for_the_others(tmp_path: Path) -> None:
     async with sip_house(tmp_path, lease_s=0.4) as house:
-        house.asterisk.refused.add("EXPORT(PJSIP/1.1,")
+        house.asterisk.refused.add("channels/1.1/variable")
         await house.in_the_menu(a_caller())
         await house.in_the_menu(a_caller("1.2", "b" * 32))
-        await house.asterisk.wait_asked("EXPORT(PJSIP/1.2,", 2)
-        assert house.asterisk.requests("EXPORT(PJSIP/1.1,")
+        await house.asterisk.wait_asked("channels/1.2/variable", 2)
+        assert house.asterisk.requests("channels/1.1/variable")

@@ -79,7 +79,7 @@ class Worker:
         self.claims = claims
         self.refused = 0
         self.seen: list[AriEvent] = []
-        self._owned: dict[str, Channel] = {}
+        self._owned: dict[str, int] = {}
         self._news = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -130,7 +130,7 @@ class Worker:
             if event.type == "CallBroadcast" and self.claims and event.channel is not None:
                 claims.add(asyncio.create_task(self._claim(event.channel)))
             if event.type == "StasisStart" and event.channel is not None:
-                self._owned[event.channel.id] = event.channel
+                self._owned[event.channel.id] = int(event.body["args"][1])
             if event.type == "StasisEnd" and event.channel is not None:
                 self._owned.pop(event.channel.id, None)
             async with self._news:
@@ -146,8 +146,9 @@ class Worker:
 
     async def _renew(self) -> None:
         while True:
-            for channel in list(self._owned.values()):
-                await self.ari.renew_lease(channel.name, LEASE)
+            for channel_id, epoch in list(self._owned.items()):
+                with contextlib.suppress(AriGone):
+                    await self.ari.renew_lease(channel_id, epoch, LEASE)
             await asyncio.sleep(LEASE / 4)
 
 

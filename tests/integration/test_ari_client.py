@@ -117,7 +117,7 @@ async def say_everything(ari: Ari) -> None:
     await ari.continue_in_dialplan(channel, "fenced", "e1-end")
     await ari.subscribe(f"channel:{channel}")
     await ari.unsubscribe(f"channel:{channel}")
-    await ari.renew_lease("PJSIP/carrier-00000001", 2)
+    await ari.renew_lease(channel, 1, 2)
     await ari.get_channel(channel)
 
 
@@ -181,7 +181,7 @@ async def test_no_answer_is_a_timeout_and_holds_up_nobody_else() -> None:
 
     async with connected(is_dumb_about_prompts, request_seconds=0.2) as (_, ari, _):
         prompt = asyncio.create_task(ari.play("1.2", "p", ["sound:hello"]))
-        await ari.renew_lease("PJSIP/carrier-1", 2)
+        await ari.renew_lease("1.3", 1, 2)
         with pytest.raises(AriTimeout):
             await prompt
 

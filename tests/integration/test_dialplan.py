@@ -132,7 +132,7 @@ async def test_renewing_is_not_held_up_by_a_prompt(line: Line) -> None:
         slowest = 0.0
         for _ in range(20):
             before = time.monotonic()
-            await worker.ari.renew_lease(channel.name, LEASE)
+            await worker.ari.renew_lease(channel.id, 1, LEASE)
             slowest = max(slowest, time.monotonic() - before)
             await asyncio.sleep(LEASE * 1.25 / 20)
         assert slowest < 0.1
