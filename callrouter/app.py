@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
+from callrouter.readiness import health_router
 from callrouter.settings import Settings
-from callrouter.wiring import Service, build, running, session_secret, sip_worker, twilio_tokens
+from callrouter.wiring import Service, build, readiness_of, running, session_secret, sip_worker, twilio_tokens
 from console.routes import console_router, mount_static
 from console.session import Sessions
 
@@ -27,17 +25,18 @@ def create_app(settings: Settings) -> FastAPI:
 def app_of(service: Service) -> FastAPI:
     """The application around a service that is put together already."""
     settings = service.settings
+    readiness = readiness_of(service)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with running(service), sip_worker(service) or nullcontext():
-            app.state.ready = True
+            readiness.start()
             yield
-            app.state.ready = False
+            readiness.drain()
 
     app = FastAPI(title="callrouter", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
-    app.state.ready = False
+    app.state.readiness = readiness
     sessions = Sessions(
         session_secret(settings),
         clock=service.clock,
@@ -64,7 +63,7 @@ def app_of(service: Service) -> FastAPI:
             clock=service.clock,
         )
     )
-    _add_health(app, service)
+    app.include_router(health_router(readiness))
     return app
 
 
@@ -76,22 +75,3 @@ def _twilio(service: Service) -> TwilioSettings:
         fallback_number=settings.fallback_number,
         production=settings.is_production,
     )
-
-
-def _add_health(app: FastAPI, service: Service) -> None:
-    @app.get("/health/live", include_in_schema=False)
-    async def live() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "ok"}
-
-    @app.get("/health/ready", include_in_schema=False)
-    async def ready() -> JSONResponse:
-        """New calls may be sent here."""
-        try:
-            async with service.engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
-            database = "ok"
-        except SQLAlchemyError:
-            database = "failed"  # calls go on without it; operators must know
-        status = 200 if app.state.ready else 503
-        return JSONResponse({"ready": bool(app.state.ready), "database": database}, status)

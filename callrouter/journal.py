@@ -152,14 +152,21 @@ class JournalWriter:
     def __init__(self, stream: EventStream, journal: Journal) -> None:
         self._stream = stream
         self._journal = journal
+        self._oldest: datetime | None = None
         stream.join(self.GROUP)
+
+    def lag_s(self, now: datetime) -> float:
+        """How old the oldest entry is that was read and is not yet in the journal; 0 when none waits."""
+        return max(0.0, (now - self._oldest).total_seconds()) if self._oldest is not None else 0.0
 
     async def step(self, wait_s: float) -> int:
         """Write what waits, at most one batch; returns how many entries that was."""
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
         if batch:
+            self._oldest = batch[0][1].at
             await self._journal.write([entry for _, entry in batch])
             await self._stream.acknowledge(self.GROUP, batch[-1][0])
+        self._oldest = None
         return len(batch)
 
     async def drain(self) -> None:

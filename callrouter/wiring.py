@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -35,13 +37,14 @@ from callrouter.leftovers import close_leftovers
 from callrouter.lookups import Lookups
 from callrouter.ports import Meaning, PlanFound
 from callrouter.providers import Providers, read_providers
+from callrouter.readiness import ASTERISK, Readiness
 from callrouter.repeat import RepeatCalls
 from callrouter.settings import Settings
 from careplans.service import CarePlans
 from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
-from infra.health import Health
+from infra.health import Health, watch
 from infra.loops import repeat
 from infra.numbers import Number
 from infra.secrets_file import load_or_create_secret
@@ -236,8 +239,36 @@ def sip_worker(service: Service) -> SipWorker | None:
     audio = audio_files(settings.prompts_audio_dir, service.prompts)
     # a name of its own for each start: a dead worker's application may still hold channels under the old one
     app = f"callrouter-{secrets.token_hex(4)}"
-    ari = Ari(settings.ari_url, app, settings.ari_user, settings.ari_password.get_secret_value())
+    told = _tells(service.health, ASTERISK)
+    ari = Ari(settings.ari_url, app, settings.ari_user, settings.ari_password.get_secret_value(), told=told)
     return SipWorker(ari, service.calls, service.clock, audio)
+
+
+def _tells(health: Health, part: str) -> Callable[[bool], None]:
+    def told(connected: bool) -> None:
+        if connected:
+            health.ok(part)
+        else:
+            health.failed(part, "not_connected")
+
+    health.expect(part)
+    return told
+
+
+def readiness_of(service: Service) -> Readiness:
+    """Whether new calls may be sent to this service."""
+    settings = service.settings
+    return Readiness(
+        service.health,
+        # a set-up with an Asterisk and without Twilio's tokens has no other network than Asterisk
+        serves_twilio=settings.twilio_auth_tokens is not None or settings.ari_url is None,
+        journal_lag_s=lambda: service.writer.lag_s(service.clock.now()),
+    )
+
+
+async def _ask_database(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
 
 
 def audio_files(folder: Path, keys: Iterable[str]) -> dict[str, str]:
@@ -260,8 +291,10 @@ async def _close_leftovers(service: Service) -> None:
 @asynccontextmanager
 async def running(service: Service) -> AsyncIterator[None]:
     """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
+    service.health.expect("sql")
     await _close_leftovers(service)
     loops = [
+        asyncio.create_task(watch(service.health, "sql", partial(_ask_database, service.engine))),
         asyncio.create_task(repeat("journal", service.writer.step, full=service.writer.BATCH)),
         asyncio.create_task(repeat("figures", service.board.step, full=service.board.BATCH)),
         asyncio.create_task(repeat("encounters", service.indexer.step, full=service.indexer.BATCH)),

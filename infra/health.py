@@ -24,7 +24,7 @@ ASK_EVERY_S = 2.0
 ANSWER_S = 2.0
 """A part that takes longer than this for a question that costs nothing is failing."""
 
-State = Literal["ok", "failed"]
+State = Literal["starting", "ok", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class Health:
         self._clock = clock
         self._parts: dict[str, _Kept] = {}
 
+    def expect(self, name: str) -> None:
+        """The part will be used and has not been heard of yet; one that never comes counts as failing."""
+        self._say(name, "starting", "")
+
     def ok(self, name: str) -> None:
         """The part works."""
         self._say(name, "ok", "")
@@ -58,25 +62,18 @@ class Health:
         """The part does not work; ``why`` is a stable word for operators (``timed_out``, a class of error)."""
         self._say(name, "failed", why)
 
-    def forget(self, name: str) -> None:
-        """The part is no longer used."""
-        self._parts.pop(name, None)
-
     def parts(self) -> tuple[Part, ...]:
         """Every part that has spoken, in the order of names."""
         return tuple(self._parts[name].part for name in sorted(self._parts))
 
-    def is_failing(self, name: str) -> bool:
-        """Whether the part has said that it does not work; one that never spoke has not."""
-        return name in self._parts and self._parts[name].part.state == "failed"
+    def works(self, name: str) -> bool:
+        """Whether the part has said that it works, and nothing else since."""
+        return name in self._parts and self._parts[name].part.state == "ok"
 
     def failing_s(self) -> dict[str, float]:
-        """For how many seconds each part has been failing; 0 for those that work."""
+        """For how many seconds each part has not worked; 0 for those that do."""
         now = self._clock.monotonic()
-        return {
-            name: now - kept.since_s if kept.part.state == "failed" else 0.0
-            for name, kept in sorted(self._parts.items())
-        }
+        return {name: 0.0 if self.works(name) else now - self._parts[name].since_s for name in sorted(self._parts)}
 
     def _say(self, name: str, state: State, why: str) -> None:
         before = self._parts.get(name)
@@ -85,7 +82,7 @@ class Health:
         self._parts[name] = _Kept(Part(name, state, self._clock.now(), why), self._clock.monotonic())
         if state == "failed":
             log.error("part_failed", part=name, why=why)
-        elif before is not None:
+        elif state == "ok" and before is not None and before.part.state == "failed":
             log.info("part_back", part=name, failed_s=round(self._clock.monotonic() - before.since_s, 1))
 
 

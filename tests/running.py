@@ -78,7 +78,7 @@ class RunningService:
             if self._process is not None and self._process.poll() is not None:
                 break
             try:
-                if httpx.get(f"{self.url}/health/ready", timeout=1).status_code == 200:
+                if httpx.get(f"{self.url}/ready", timeout=1).status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)  # a starting process has no event to wait for

@@ -122,7 +122,8 @@ class Ari:
             async for event in ari.events():
                 ...
 
-    `app` must be unique among the workers of this Asterisk and begin with `callrouter-`.
+    `app` must be unique among the workers of this Asterisk and begin with `callrouter-`. `told` hears True for each
+    connection and False for each one that is lost or fails.
     """
 
     def __init__(
@@ -136,6 +137,7 @@ class Ari:
         request_seconds: float = REQUEST_SECONDS,
         queued_events: int = QUEUED_EVENTS,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
+        told: Callable[[bool], None] = lambda _connected: None,
     ) -> None:
         self.app = app
         self._url = _websocket_url(url, app)
@@ -144,6 +146,7 @@ class Ari:
         self._clock = clock
         self._request_seconds = request_seconds
         self._retry_seconds = retry_seconds
+        self._told = told
         self._events: asyncio.Queue[AriEvent] = asyncio.Queue(queued_events)
         self._waiting: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
         self._numbers = itertools.count(1)
@@ -315,6 +318,7 @@ class Ari:
         with contextlib.suppress(asyncio.QueueFull):
             self._events.put_nowait(AriEvent("Connected", self._clock()))
         self._connected.set()
+        self._told(True)
 
     def _settle(self, response: Mapping[str, Any]) -> None:
         answer = self._waiting.get(str(response.get("request_id")))
@@ -324,6 +328,7 @@ class Ari:
 
     def _forget(self, reason: str) -> None:
         self._connected.clear()
+        self._told(False)
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(AriLost(reason))

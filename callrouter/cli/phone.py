@@ -121,7 +121,7 @@ async def _line(settings: Settings) -> AsyncIterator[Line]:
 async def _runs(settings: Settings) -> bool:
     async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
         try:
-            answer = await client.get(f"http://{settings.host}:{settings.port}/health/live")
+            answer = await client.get(f"http://{settings.host}:{settings.port}/live")
         except httpx.TransportError:
             return False
     return answer.status_code == 200

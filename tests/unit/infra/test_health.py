@@ -43,8 +43,20 @@ def test_a_part_keeps_the_moment_of_its_change_and_is_logged_once_each_way() -> 
     assert logs[1]["failed_s"] == 10.0
 
 
-def test_a_part_that_never_spoke_is_not_failing() -> None:
-    assert not Health(HandClock()).is_failing("redis")
+def test_a_part_that_is_expected_and_never_comes_counts_as_failing_and_its_coming_is_no_news() -> None:
+    clock = HandClock()
+    health = Health(clock)
+    with structlog.testing.capture_logs() as logs:
+        health.expect("asterisk")
+        clock.passed = 7
+        assert (health.works("asterisk"), health.failing_s()) == (False, {"asterisk": 7.0})
+        health.ok("asterisk")
+        assert (health.works("asterisk"), health.failing_s()) == (True, {"asterisk": 0.0})
+    assert logs == []
+
+
+def test_a_part_that_nobody_named_does_not_work() -> None:
+    assert not Health(HandClock()).works("redis")
 
 
 class Broken:
@@ -92,4 +104,4 @@ async def test_watching_goes_on_until_the_part_is_back() -> None:
     await asyncio.wait_for(back.wait(), 10)
     await asyncio.sleep(0)
     watching.cancel()
-    assert not health.is_failing("sql")
+    assert health.works("sql")
