@@ -15,12 +15,24 @@ from datetime import datetime
 import structlog
 
 from callrouter import events as ev
+from callrouter.deadlines import Deadlines, with_due_time
 from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.journal import seal
 from callrouter.lookups import Lookups
 from callrouter.model import MOST_REPLIES, RECORD, CallRecord, Input, InputKind, Reply
-from callrouter.moves import end_class, happened, is_for_this_wait, leg_events, leg_failure, performed, record_after
-from callrouter.ports import Dispatch, Flows, Nobody, Offer, Perform, Waiting
+from callrouter.moves import (
+    end_class,
+    happened,
+    is_for_this_wait,
+    leg_events,
+    leg_failure,
+    performed,
+    record_after,
+    was_dropped,
+)
+from callrouter.ports import Dispatch, Flows, Nobody, Nudge, Offer, Performer, Waiting
+from callrouter.pushing import Pushing
+from callrouter.resuming import Resuming
 from infra.bus import Entry
 from infra.clock import Clock
 from infra.crypto import DataKey, KeyRing
@@ -66,6 +78,8 @@ class _Moved:
     record: CallRecord
     events: tuple[ev.Event, ...]
     reply: Reply
+    at: datetime | None = None
+    """When it happened, if that was not just now."""
 
 
 class Calls:
@@ -82,6 +96,7 @@ class Calls:
         clock: Clock,
         new_id: Callable[[], str],
         answers: Mapping[str, str] | None = None,
+        nudge: Nudge | None = None,
     ) -> None:
         self._states = states
         self._flows = flows
@@ -92,13 +107,17 @@ class Calls:
         self._new_id = new_id
         self._answers = dict(answers or {})  # provider id → what a picked-up call means there
         self._lanes: dict[str, _Lane] = {}
-        self._performers: dict[str, Perform] = {}
-        self._timers: dict[str, tuple[str, asyncio.TimerHandle]] = {}
-        self._tasks: set[asyncio.Task[bool]] = set()
+        self._pushing = Pushing(self.present, self.give_up, nudge)
+        self._deadlines = Deadlines(clock, self.deliver)
+        self._resuming = Resuming(states, keys, self._record)
 
-    def perform_with(self, network: str, perform: Perform) -> None:
+    def perform_with(self, network: str, performer: Performer) -> None:
         """Have replies that no input of ``network`` asked for (offers, timers) performed by its adapter."""
-        self._performers[network] = perform
+        self._pushing.add(network, performer)
+
+    async def nudged(self, call_ref: str) -> None:
+        """Another process has moved a call that may be ours to perform."""
+        await self._pushing.nudged(call_ref)
 
     async def handle(self, call_ref: str, given: Input) -> Reply:
         """Move the call by one input and say what to do.
@@ -130,8 +149,8 @@ class Calls:
                 return False
             reply = await self.present(call_ref)
         record, _ = await self._read(call_ref)
-        if record is not None and reply.instructions and (perform := self._performers.get(record.network)):
-            await perform(reply)
+        if record is not None and reply.instructions:
+            await self._pushing.push(record.network, reply)
         return True
 
     async def present(self, call_ref: str) -> Reply:
@@ -139,7 +158,12 @@ class Calls:
         record, _ = await self._read(call_ref)
         if record is None:
             raise UnknownCall
+        self._deadlines.arm(record)  # whoever asks may have it from another process, which may be gone
         return record.present()
+
+    async def first_of(self, key: str, call_ref: str) -> str:
+        """The first call to bear ``key``: a carrier may send one INVITE twice, over two of our Asterisks."""
+        return await self._states.name(f"first.{key}", call_ref, keep_s=KEEP_OVER_S)
 
     async def note(self, call_ref: str, event: ev.Event) -> bool:
         """Record an event that moves nothing (the call's page was opened); False for a forgotten call."""
@@ -168,9 +192,11 @@ class Calls:
             await self._dispatch.leave(call_ref)
             step = record.step + 1
             gone = replace(record.session, wait=GoneWait(record.session.node), present=(HandBack(reason),))
-            after = replace(record, step=step, session=gone, handed_back=True, wait_id=f"{record.epoch}.{step}")
+            after = replace(
+                record, step=step, session=gone, handed_back=True, wait_id=f"{record.epoch}.{step}", due_at=None
+            )
             if await self._write(record, after, (ev.HandedBack(reason=reason),), key):
-                self._arm(after)
+                self._deadlines.arm(after)
                 return True
         return False
 
@@ -184,12 +210,7 @@ class Calls:
 
     async def close(self) -> None:
         """Stop every timer; calls in progress are left to whoever takes them over."""
-        for _, timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._deadlines.close()
 
     # ------------------------------------------------------------------ load, work out, commit
 
@@ -207,11 +228,15 @@ class Calls:
                 if given.epoch and given.epoch < record.epoch and given.kind is not InputKind.HUNG_UP:
                     raise StaleEpoch
                 moved = await self._move(record, given, lane)
-            kept = _remember(moved.record, given.key, moved.reply)
-            if await self._write(record, kept, moved.events, key):
-                self._arm(kept)
+            kept = with_due_time(record, _remember(moved.record, given.key, moved.reply), self._clock.now())
+            if await self._write(record, kept, moved.events, key, moved.at):
+                self._deadlines.arm(kept)
+                await self._resuming.remember(record, kept)
                 return moved.reply
         raise StaleEpoch
+
+    async def _record(self, call_ref: str) -> CallRecord | None:
+        return (await self._read(call_ref))[0]
 
     async def _read(self, call_ref: str) -> tuple[CallRecord | None, DataKey | None]:
         stored = await self._states.read(call_ref)
@@ -221,11 +246,17 @@ class Calls:
         return RECORD.validate_json(key.open(stored.value, f"state:{call_ref}".encode())), key
 
     async def _write(
-        self, before: CallRecord | None, after: CallRecord, events: Iterable[ev.Event], key: DataKey
+        self,
+        before: CallRecord | None,
+        after: CallRecord,
+        events: Iterable[ev.Event],
+        key: DataKey,
+        at: datetime | None = None,
     ) -> bool:
         entries: list[Entry] = []
+        now = self._clock.now()
         for event in events:
-            entries.append(seal(event, after.call_ref, after.seq + len(entries) + 1, self._clock, key))
+            entries.append(seal(event, after.call_ref, after.seq + len(entries) + 1, at or now, key))
         after = replace(after, seq=after.seq + len(entries))
         sealed = key.seal(RECORD.dump_json(after), f"state:{after.call_ref}".encode())
         stored = Stored(after.version, sealed, key.wrapped)
@@ -238,16 +269,19 @@ class Calls:
         if arrival is None:
             raise ValueError("a started input needs its arrival")
         flow = self._flows.for_dialled(arrival.dialled)
-        sprint = engine.start(flow)
-        wait_id = f"{given.epoch}.1"
+        dropped = await self._resuming.find(arrival.number)
+        sprint = engine.start(flow) if dropped is None else engine.come_back(flow, dropped.session)
+        wait_id, now = f"{given.epoch}.1", self._clock.now()
         record = CallRecord(
-            call_ref=call_ref, context=self._new_id(), network=arrival.network, number=arrival.number,
-            dialled=arrival.dialled, offered_at=self._clock.now(), session=sprint.session, epoch=given.epoch,
+            call_ref=call_ref, context=self._new_id(), network=arrival.network, edge=arrival.edge,
+            number=arrival.number, dialled=arrival.dialled, offered_at=now,
+            arrived_at=dropped.arrived_at if dropped else now, session=sprint.session, epoch=given.epoch,
             step=1, seq=0, wait_id=wait_id, replies={},
         )  # fmt: skip
         offered = ev.Offered(
             network=arrival.network, dialled=arrival.dialled, cli_class=arrival.number.kind, flow=flow.flow,
             flow_version=flow.version, context=record.context, number=arrival.number.e164,
+            resumes=dropped.call_ref if dropped else None,
         )  # fmt: skip
         return await self._play_out(record, flow, sprint, lane, [offered], wait_id, given.at)
 
@@ -273,8 +307,9 @@ class Calls:
         epoch, step = max(given.epoch, record.epoch), record.step + 1
         stays = sprint.session is record.session and given.kind is not InputKind.TAKEN_OVER
         wait_id = record.wait_id if stays else f"{epoch}.{step}"
-        after = replace(record, epoch=epoch, step=step)
-        events = leg_events(record, given, self._clock, self._answers)
+        edge = given.value or record.edge if given.kind is InputKind.TAKEN_OVER else record.edge
+        after = replace(record, epoch=epoch, step=step, edge=edge)
+        events = leg_events(record, given, self._answers)
         return await self._play_out(after, flow, sprint, lane, events, wait_id, given.at)
 
     async def _tell_dispatch(self, record: CallRecord, given: Input) -> None:
@@ -328,7 +363,7 @@ class Calls:
         try:
             async with asyncio.timeout(DISPATCH_BUDGET_S):
                 sought = await self._dispatch.seek(
-                    record.call_ref, wait.services, band, record.offered_at, hold=wait.hold_s > 0
+                    record.call_ref, wait.services, band, record.arrived_at, hold=wait.hold_s > 0
                 )
         except Exception as error:  # noqa: BLE001
             # a dispatch that fails is the same to the caller as one that finds nobody: the next, at last the network
@@ -351,37 +386,14 @@ class Calls:
             return _Moved(after, (), after.reply(()))
         events: list[ev.Event] = []
         if record.answered_at is not None and not record.talk_over:
-            events += leg_events(record, replace(given, kind=InputKind.TALK_ENDED), self._clock, {})
-        ended = end_class(record)
+            events += leg_events(record, replace(given, kind=InputKind.TALK_ENDED), {})
         by, _, reason = given.value.partition(" ")
+        ended = end_class(record, by)
         events.append(ev.Ended(end_class=ended, reason=reason or "hung_up", by=by or "caller"))
         gone = replace(record.session, wait=GoneWait(record.session.node), present=())
-        after = replace(after, ended=ended, talk_over=True, session=gone, wait_id=f"{after.epoch}.{after.step}")
-        return _Moved(after, tuple(events), after.reply(()))
-
-    # ------------------------------------------------------------------ timers
-
-    def _arm(self, record: CallRecord) -> None:
-        """Timers are data: the wait carries its deadline, and its owner arms it on the monotonic clock."""
-        wait_id, timer = self._timers.get(record.call_ref, ("", None))
-        if wait_id == record.wait_id and record.ended is None:
-            return  # the same wait goes on, and so does its deadline
-        if timer is not None:
-            timer.cancel()
-            del self._timers[record.call_ref]
-        deadline = record.session.wait.deadline_s
-        if record.ended is not None or not deadline:
-            return
-        key = f"timer.{record.wait_id}"
-        given = Input(key, InputKind.TIMER, self._clock.now(), record.wait_id, epoch=0)
-        ring = asyncio.get_running_loop().call_later(deadline, self._ring, record.call_ref, given)
-        self._timers[record.call_ref] = (record.wait_id, ring)
-
-    def _ring(self, call_ref: str, given: Input) -> None:
-        self._timers.pop(call_ref, None)
-        task = asyncio.ensure_future(self.deliver(call_ref, given))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        after = replace(after, ended=ended, dropped=was_dropped(record, by), talk_over=True, session=gone,
+                        wait_id=f"{after.epoch}.{after.step}")  # fmt: skip
+        return _Moved(after, tuple(events), after.reply(()), at=min(given.at, self._clock.now()))
 
 
 def _heard(given: Input) -> Heard:

@@ -22,7 +22,10 @@ def personal(default: Any = None) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """The call is connected to the service's telephony; the ``offered`` clock starts."""
+    """The call is connected to the service's telephony; the ``offered`` clock starts.
+
+    ``resumes``: the call that we cut off, of a caller who rang back within minutes. The two are one contact.
+    """
 
     kind: ClassVar[str] = "offered"
     network: str
@@ -31,6 +34,7 @@ class Offered:
     flow: str
     flow_version: str
     context: str
+    resumes: str | None = None
     number: str | None = personal()
 
 

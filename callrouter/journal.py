@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from callrouter.events import Event, Recorded, join, split
 from infra.bus import Entry, EventStream
-from infra.clock import Clock
 from infra.crypto import DataKey, KeyRing
 from infra.sql import UtcDateTime
 
@@ -38,11 +37,11 @@ calls = Table(
 )
 
 
-def seal(event: Event, call_ref: str, seq: int, clock: Clock, key: DataKey) -> Entry:
+def seal(event: Event, call_ref: str, seq: int, at: datetime, key: DataKey) -> Entry:
     """An event as an entry of the stream, its personal fields sealed to this call and place."""
     clear, secret = split(event)
     sealed = key.seal(secret, _context(call_ref, seq)) if secret is not None else None
-    return Entry(call_ref, seq, clock.now(), event.kind, clear, sealed, key.wrapped if seq == 1 else None)
+    return Entry(call_ref, seq, at, event.kind, clear, sealed, key.wrapped if seq == 1 else None)
 
 
 def unseal(entry: Entry, keys: KeyRing) -> Event:

@@ -19,11 +19,15 @@ MOST_REPLIES = 32
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What the network knows of a new call. ``network`` names the adapter that speaks for it."""
+    """What the network knows of a new call.
+
+    ``network`` names the adapter that speaks for it, ``edge`` the Asterisk that holds the line, if one does.
+    """
 
     network: str
     dialled: str
     number: Number
+    edge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Input:
 
     ``key`` is the same when the same thing is told again. ``wait_id`` names the wait that it answers; empty
     for what no prompt leads to (started, hung_up, taken_over, offered, leg and talk events). ``epoch`` is the
-    owner's, as the network's side counts it. ``value``: digit, words, target, cause or evidence.
+    owner's, as the network's side counts it. ``value``: digit, words, target, cause, evidence, or the edge that
+    holds the line of a call that was taken over.
     """
 
     key: str
@@ -65,6 +70,9 @@ class Reply:
 class CallRecord:
     """A call between two inputs: sealed in the state store, gone some time after the call.
 
+    ``arrived_at``: since when the caller has waited; before ``offered_at`` for one whom we cut off and who came back.
+    ``due_at``: when the present wait is over, whoever owns the call then.
+
     The flags below the session only ever go from unset to set, so that the life of a call moves forward.
     """
 
@@ -76,12 +84,15 @@ class CallRecord:
     number: Number
     dialled: str
     offered_at: datetime
+    arrived_at: datetime
     session: Session
     epoch: int
     step: int
     seq: int
     wait_id: str
     replies: dict[str, Reply]
+    edge: str = ""
+    due_at: datetime | None = None
     queued: bool = False
     message_heard: bool = False
     provider: str | None = None
@@ -90,6 +101,7 @@ class CallRecord:
     talk_over: bool = False
     handed_back: bool = False
     ended: str | None = None
+    dropped: bool = False
 
     @property
     def version(self) -> Version:

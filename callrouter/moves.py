@@ -9,7 +9,6 @@ from typing import Any
 
 from callrouter import events as ev
 from callrouter.model import CallRecord, Input, InputKind
-from infra.clock import Clock
 from ivr import model as ivr
 
 _WAITS: dict[InputKind, tuple[type[Any], ...]] = {
@@ -75,7 +74,7 @@ def leg_failure(record: CallRecord, given: Input) -> str | None:
             return None
 
 
-def leg_events(record: CallRecord, given: Input, clock: Clock, answers: Mapping[str, str]) -> list[ev.Event]:
+def leg_events(record: CallRecord, given: Input, answers: Mapping[str, str]) -> list[ev.Event]:
     """What an input means for the journal, apart from what the flow makes of it."""
     provider = "fall_back" if record.handed_back else record.provider or "fall_back"
     failed = [ev.LegFailed(provider=provider, cause=cause) for cause in (leg_failure(record, given),) if cause]
@@ -95,7 +94,7 @@ def leg_events(record: CallRecord, given: Input, clock: Clock, answers: Mapping[
             return list(failed)
         case InputKind.TALK_ENDED | InputKind.LEG_ENDED:
             by, _, cause = given.value.partition(" ")
-            talked = (clock.now() - record.answered_at).total_seconds() if record.answered_at else 0.0
+            talked = (given.at - record.answered_at).total_seconds() if record.answered_at else 0.0
             ended = ev.TalkEnded(
                 provider=provider,
                 by=by or "unknown",
@@ -163,12 +162,20 @@ def performed(instructions: Iterable[ivr.Instruction], wait_id: str) -> Iterator
                 yield ev.HandedBack(reason=reason)
 
 
-def end_class(record: CallRecord) -> str:
-    """The one end class of a call whose caller is gone (rules of counting: docs/safety/rules.md, 8)."""
+def end_class(record: CallRecord, by: str) -> str:
+    """The one end class of a call that was ended ``by`` somebody (rules of counting: docs/safety/rules.md, 8)."""
     if record.answered_at is not None:
         return "answered" if record.answer_evidence == "agent" else "answer_unknown"
+    if by == "us":
+        return "dropped_by_us"
     if record.handed_back:
         return "answer_unknown"
     if record.queued:
         return "abandoned"
     return "deflected" if record.message_heard else "left_in_message"
+
+
+def was_dropped(record: CallRecord, by: str) -> bool:
+    """Whether we ended it, and neither a talk nor the caller's own choice had come to its end."""
+    chosen = any(isinstance(each, ivr.End) for each in record.session.present)
+    return by == "us" and not record.talk_over and not chosen

@@ -111,8 +111,18 @@ class Dispatch(Protocol):
         """The caller no longer needs anybody: gives back a place, or a line."""
 
 
-Perform = Callable[[Reply], Awaitable[None]]
-"""An adapter's way to perform a reply that it did not ask for (an offer from dispatch, a timer)."""
+class Performer(Protocol):
+    """An adapter that holds lines, and performs replies that it did not ask for (an offer, a deadline)."""
+
+    def owns(self, call_ref: str) -> bool:
+        """Whether the call's line is held here, now."""
+
+    async def perform(self, reply: Reply) -> None:
+        """Do what the reply says, unless that is being done already. Never fails."""
+
+
+Nudge = Callable[[str], Awaitable[None]]
+"""Tell every process that a call was moved, so that the one that holds its line looks again. May be lost."""
 
 
 class Door(Protocol):
@@ -127,5 +137,8 @@ class Door(Protocol):
     async def give_up(self, call_ref: str, reason: str) -> bool:
         """Tell that the adapter itself has given the call to the network's fall-back."""
 
-    def perform_with(self, network: str, perform: Perform) -> None:
+    async def first_of(self, key: str, call_ref: str) -> str:
+        """The first call to bear this key."""
+
+    def perform_with(self, network: str, performer: Performer) -> None:
         """Have replies that no input of ``network`` asked for performed by its adapter."""

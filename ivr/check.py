@@ -19,18 +19,11 @@ from ivr.actions.node import PERSON
 from ivr.actions.say import Say
 from ivr.actions.seek import Seek
 from ivr.actions.set import Set
-from ivr.engine import MISSED_THAT
+from ivr.engine import CUT_OFF, MISSED_THAT
 from ivr.errors import Defect
 from ivr.flow import ENGINE_NODES, Flow
-from ivr.model import DEFAULT_SERVICE, MAX_NODES
+from ivr.model import DEFAULT_SERVICE, FIRST_WORDS, MAX_NODES, NOTICE
 from ivr.ways import after_a_service, without_a_choice
-
-FIRST_WORDS = "emergency_999"
-"""Safety rule 1: the first thing that a caller hears, and they cannot press it away."""
-
-NOTICE = "recording_notice"
-"""Safety rule 1: what comes next, before anything is asked."""
-
 
 RESERVED_CHOICES = Menu.SUPPLIED | {PERSON, "red_flag"}
 RESERVED_FACTS = frozenset({"red_flag"})
@@ -229,7 +222,7 @@ def _by_key_only(flow: Flow, node_id: str, exit_name: str) -> bool:
 def _prompts(flow: Flow, world: World) -> Iterator[Defect]:
     if world.prompts is None:
         return
-    engine = {key for node in ENGINE_NODES.values() for key in node.prompt_keys()} | {MISSED_THAT}
+    engine = {key for node in ENGINE_NODES.values() for key in node.prompt_keys()} | {MISSED_THAT, CUT_OFF}
     for key in sorted(engine - world.prompts):
         yield Defect((), "missing_prompt", f"the engine itself needs the prompt {key}")
     for node_id, node in flow.nodes.items():

@@ -12,11 +12,14 @@ from ivr.errors import SessionError
 from ivr.flow import ENGINE_NODES, FALL_BACK_NODE, Flow
 from ivr.model import (
     DEFAULT_NODE,
+    FIRST_WORDS,
     MAX_SESSION,
     MAX_STEPS,
+    NOTICE,
     SESSION,
     Answer,
     Answered,
+    Band,
     Entered,
     Failed,
     Gather,
@@ -36,12 +39,28 @@ from ivr.run import Run
 MISSED_THAT = "sorry_missed_that"
 """Said before a menu is repeated by a worker that took the call over: a key may have been lost."""
 
+CUT_OFF = "sorry_cut_off"
+"""Said to a caller whom we cut off and who rang back. It names no reason for the call: the line may be shared."""
+
 
 def start(flow: Flow) -> Sprint:
     """The first sprint of a call."""
     run = Run(flow, facts=flow.first_facts())
     run.do(Answer())
     return _guarded(run, flow.start)
+
+
+def come_back(flow: Flow, session: Session) -> Sprint:
+    """The first sprint of a caller whom we cut off at ``session``: on at that place, ahead of others, not asked again.
+
+    In another version of the flow that place may be gone: then to the default 111 service.
+    """
+    run = Run(flow, session)
+    run.visits.clear()
+    run.raise_to(Band.RAISED)
+    run.do(Answer(), Play((FIRST_WORDS, NOTICE, CUT_OFF), barge_in=False))
+    same = (flow.flow, flow.version) == (session.flow, session.version) and session.node != FALL_BACK_NODE
+    return _guarded(run, session.node if same else DEFAULT_NODE)
 
 
 def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:

@@ -23,6 +23,12 @@ DEFAULT_SERVICE = "111"
 DEFAULT_NODE = "default_111"
 """The engine's own node that every flow has: a person of the default 111 service."""
 
+FIRST_WORDS = "emergency_999"
+"""The first thing that every caller hears, and they cannot press it away (docs/safety/rules.md, 1)."""
+
+NOTICE = "recording_notice"
+"""What comes next, before anything is asked (docs/safety/rules.md, 1)."""
+
 RED_FLAG_NODE = "red_flag"
 """The engine's own node behind every red flag: one short sentence, then the highest band."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 import structlog
 
@@ -20,11 +21,19 @@ from ivr.model import InputKind
 
 log = structlog.get_logger()
 
-Tell = Callable[["Line", InputKind, str, str, str], None]
-"""(line, kind, key, wait_id, value): have an input given to the door and its reply performed; returns at once."""
 
-Broken = Callable[["Line", Exception], None]
-"""Something of ours broke on this line: have the caller brought to a person; returns at once."""
+class Holder(Protocol):
+    """The worker, as its lines see it."""
+
+    def tell(self, line: Line, kind: InputKind, key: str, wait_id: str, value: str) -> None:
+        """Have an input given to the door and its reply performed; returns at once."""
+
+    def broken(self, line: Line, error: Exception) -> None:
+        """Something of ours broke on this line: have the caller brought to a person; returns at once."""
+
+    def still_ours(self, line: Line) -> bool:
+        """Whether the line's lease can still be running."""
+
 
 LONGEST_PLAYBACK_S = 90.0  # longer than any prompt; a playback whose end is never told must not hold a caller
 
@@ -32,24 +41,23 @@ LONGEST_PLAYBACK_S = 90.0  # longer than any prompt; a playback whose end is nev
 class Line:
     """A caller's channel while this worker owns it.
 
+    ``fence`` is the dialplan's count of owners, ``epoch`` the store's: the same, but for a call that came twice.
     ``in_stasis``: we may command it, and its lease is ours to renew. ``lost``: we had it and dropped it after a
     gap, so that nobody knows where the caller is. ``over``: its end was told.
     """
 
     def __init__(
-        self, ari: Ari, channel: Channel, call_ref: str, epoch: int, tell: Tell, broken: Broken,
-        audio: Mapping[str, str],
-    ) -> None:  # fmt: skip
+        self, ari: Ari, channel: Channel, call_ref: str, fence: int, audio: Mapping[str, str], holder: Holder
+    ) -> None:
         self.channel_id = channel.id
         self.call_ref = call_ref
-        self.epoch = epoch
+        self.fence = self.epoch = fence
         self.in_stasis = True
         self.lost = False
         self.over = False
         self.answered = channel.state == "Up"
         self._ari = ari
-        self._tell = tell
-        self._broken = broken
+        self._holder = holder
         self._audio = audio
         self._doing: asyncio.Task[None] | None = None
         self._playing: str | None = None
@@ -59,14 +67,21 @@ class Line:
         self._keys: list[tuple[str, str]] = []
         self._pressed = asyncio.Event()
         self._music = False
+        self._leaving = False
+        self._performed: tuple[int, str] = (0, "")  # step and wait of the newest reply
 
     def perform(self, reply: Reply) -> None:
         """Do what the reply says, instead of what was being done. An empty reply changes nothing.
 
-        Nothing is done for a channel that is no longer ours: its next owner is told by ``taken_over``.
+        Nor does one that a newer has overtaken, or one for the wait that is being performed already. Nothing is
+        done for a channel that is no longer ours: its next owner is told by ``taken_over``.
         """
-        if not reply.instructions or not self.in_stasis:
+        step, wait_id = self._performed
+        if not reply.instructions or not self.in_stasis or self._leaving:
             return
+        if reply.step <= step or reply.wait_id == wait_id:
+            return
+        self._performed = (reply.step, reply.wait_id)
         if self._doing is not None:
             self._doing.cancel()
         self._doing = asyncio.create_task(self._guarded(reply), name=f"line {self.call_ref}")
@@ -78,13 +93,32 @@ class Line:
             self._doing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._doing
+        if self._playing is not None:  # late, on a channel that is another's by now: it would talk over them
+            await self._stop(self._playing)
+            self._playing = None
+
+    async def hand_over(self) -> None:
+        """Bring the caller to another worker; ours until Asterisk says that they have left."""
+        self._leaving = True
+        if self._doing is not None:
+            self._doing.cancel()
+        with contextlib.suppress(AriError):  # then the lease does it
+            await self._quiet()
+            await self._say("claim")
+
+    async def end(self) -> None:
+        """The line is one that the caller has left for another."""
+        await self._order("end")
 
     async def fall_back(self) -> None:
         """We cannot go on with this call: the dialplan rings the default 111 service without us."""
+        await self._order("fallback")
+
+    async def _order(self, order: str) -> None:
         await self.release()
         with contextlib.suppress(AriError):  # then the lease does it
             await self._quiet()
-            await self._say("fallback")
+            await self._say(order)
 
     def playback_finished(self, playback_id: str) -> None:
         """Asterisk says that a playback of this line ended."""
@@ -98,7 +132,7 @@ class Line:
         self._keys.append((digit, key))
         self._pressed.set()
         if self._message is not None:  # the flow may know a key that leaves a message (0); others wait their turn
-            self._tell(self, InputKind.DIGIT, f"{key}.message", self._message, digit)
+            self._holder.tell(self, InputKind.DIGIT, f"{key}.message", self._message, digit)
         if self._may_cut and self._playing is not None:
             asyncio.create_task(self._stop(self._playing), name="barge-in")  # noqa: RUF006 - ends by itself
 
@@ -112,13 +146,15 @@ class Line:
             self.in_stasis = False
             log.warning("instruction_failed", call_ref=self.call_ref, error=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a defect of ours: the caller goes to a person, not to silence
-            self._broken(self, error)
+            self._holder.broken(self, error)
 
     async def _perform(self, reply: Reply) -> None:
         await self._quiet()
         self._message = reply.wait_id if isinstance(reply.wait, ivr.PlaybackWait) else None
         number = 0
         for instruction in merged(reply.instructions):
+            if not self._holder.still_ours(self):
+                return
             match instruction:
                 case ivr.Answer() if not self.answered:
                     await self._ari.answer(self.channel_id)
@@ -147,7 +183,7 @@ class Line:
         if isinstance(reply.wait, ivr.PlaybackWait):
             self._message = None
             key = f"{reply.object_id('playback')}.finished"
-            self._tell(self, InputKind.PLAYBACK_FINISHED, key, reply.wait_id, "")
+            self._holder.tell(self, InputKind.PLAYBACK_FINISHED, key, reply.wait_id, "")
 
     async def _play(self, playback_id: str, prompts: tuple[str, ...], barge_in: bool) -> None:
         media = [self._audio[key] for key in prompts if key in self._audio]
@@ -178,10 +214,10 @@ class Line:
         if self._keys:
             digit, key = self._keys.pop(0)
             self._keys.clear()  # one key answers one menu; what was typed beyond it was meant for this one
-            self._tell(self, InputKind.DIGIT, key, reply.wait_id, digit)
+            self._holder.tell(self, InputKind.DIGIT, key, reply.wait_id, digit)
         else:
             key = reply.object_id("silence")
-            self._tell(self, InputKind.SILENCE, key, reply.wait_id, "")
+            self._holder.tell(self, InputKind.SILENCE, key, reply.wait_id, "")
 
     async def _quiet(self) -> None:
         if self._playing is not None:
@@ -198,11 +234,11 @@ class Line:
 
     async def _say(self, order: str) -> None:
         """What cannot be taken back is the dialplan's to do, after it has compared the epoch itself."""
-        await self._ari.continue_in_dialplan(self.channel_id, "fenced", f"e{self.epoch}-{order}")
+        await self._ari.continue_in_dialplan(self.channel_id, "fenced", f"e{self.fence}-{order}")
 
     async def renew_lease(self, seconds: float) -> None:
         """Keep the caller for so long; raises as :meth:`Ari.renew_lease`. The dialplan's epoch, as in `_say`."""
-        await self._ari.renew_lease(self.channel_id, self.epoch, seconds)
+        await self._ari.renew_lease(self.channel_id, self.fence, seconds)
 
 
 def merged(instructions: Iterable[ivr.Instruction]) -> Iterator[ivr.Instruction]:

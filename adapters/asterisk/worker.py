@@ -11,6 +11,7 @@ hang-up overtakes a look-up. And whatever breaks in here, the caller goes to the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -18,32 +19,32 @@ from functools import partial
 import structlog
 
 from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone, AriRefused, Channel
+from adapters.asterisk.facts import NETWORK
 from adapters.asterisk.line import Line
+from adapters.asterisk.taking import Taking
 from callrouter.errors import StaleEpoch, UnknownCall
-from callrouter.model import Arrival, Input, Reply
+from callrouter.model import Input, Reply
 from callrouter.ports import Door
 from infra.clock import Clock
-from infra.numbers import Number, read_number
 from ivr.model import InputKind, LegWait, TalkWait
 
-NETWORK = "sip"
 LEASE_S = 2.0
+FINISH_S = 1.0  # for inputs that are at the door when we stop
+HAND_OVER_S = 5.0  # they leave at once; one who does not is brought on by the lease
 UNHEARD = "unknown gone"
 """Who ended a call and why, when the dialplan's hangup handler could not tell us."""
 
 log = structlog.get_logger()
 
-_CAUSES = {"BUSY": "busy", "NOANSWER": "no_answer", "CHANUNAVAIL": "unreachable", "CONGESTION": "rejected"}
-"""DIALSTATUS of the dialplan → cause. By status code first where the provider gave one."""
-_STATUS = {"480": "no_answer", "486": "busy", "408": "unreachable", "503": "unreachable", "404": "rejected",
-           "603": "rejected"}  # fmt: skip
-
 
 class SipWorker:
     """Run it for as long as the process lives: ``async with worker: …``."""
 
-    def __init__(self, ari: Ari, door: Door, clock: Clock, audio: Mapping[str, str], lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self, ari: Ari, door: Door, clock: Clock, audio: Mapping[str, str], *, edge: str = "", lease_s: float = LEASE_S
+    ) -> None:
         self._ari = ari
+        self._firsts = Taking(door, clock, edge)
         self._door = door
         self._clock = clock
         self._audio = audio
@@ -55,8 +56,9 @@ class SipWorker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._claiming = True
+        self._left = asyncio.Event()
         self._renewed = time.monotonic()
-        door.perform_with(NETWORK, self._perform_pushed)
+        door.perform_with(NETWORK, self)
 
     async def __aenter__(self) -> SipWorker:
         await self._ari.__aenter__()
@@ -66,13 +68,29 @@ class SipWorker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._claiming = False
-        for task in (*self._loops, *self._tasks):
+        await self._hand_over()
+        for loop in self._loops:
+            loop.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=FINISH_S)
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
         for line in list(self._lines.values()):
             await line.release()
         await self._ari.__aexit__(None, None, None)
+
+    async def _hand_over(self) -> None:
+        """Take nobody new, and bring everybody whom we hold to another worker. Talks need nobody of ours."""
+        self._claiming = False
+        held = [each for each in self._lines.values() if each.in_stasis]
+        for line in held:
+            self._spawn(line.hand_over())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HAND_OVER_S):
+                while any(each.in_stasis for each in held):
+                    self._left.clear()
+                    await self._left.wait()
 
     # ------------------------------------------------------------------ events in
 
@@ -145,7 +163,7 @@ class SipWorker:
         before = self._lines.get(channel.id)
         # Asterisk names the call by its first life for ever; a later life that we know stays what it is
         call_ref = before.call_ref if before is not None else facts["CALL_REF"]
-        line = Line(self._ari, channel, call_ref, epoch, self._tell, self._broken, self._audio)
+        line = Line(self._ari, channel, call_ref, epoch, self._audio, self)
         taken = None
         if before is not None:
             self._release(before)
@@ -194,45 +212,13 @@ class SipWorker:
         return True
 
     async def _first_input(self, line: Line, facts: Mapping[str, str]) -> Input:
-        stage = facts.get("STAGE", "new")
-        if stage == "new" and line.epoch == 1:
-            return self._started(facts, line.epoch)
-        known = await self._find_life(line, facts["CALL_REF"])
-        if known is None:
-            # nobody knows the call (its worker kept it in memory and died). It begins again under a name of its own:
-            # the journal of the first life is sealed with a key that is gone, and counts its events from 1
-            self._rename(line, f"{facts['CALL_REF']}e{line.epoch}")
-            return self._started(facts, line.epoch)
-        wait = known.wait
-        if stage == "returned" and isinstance(wait, LegWait) and wait.target == facts.get("TARGET", ""):
-            cause = _STATUS.get(facts.get("LEG_SIP", "")) or _CAUSES.get(facts.get("DIALSTATUS", ""), "unreachable")
-            key = f"{line.call_ref}.dial{facts.get('DIALNO', '')}.failed"
-            return Input(key, InputKind.LEG_FAILED, self._clock.now(), value=cause, epoch=line.epoch)
-        key = f"{line.call_ref}.{line.epoch}.taken_over"
-        return Input(key, InputKind.TAKEN_OVER, self._clock.now(), epoch=line.epoch)
-
-    async def _find_life(self, line: Line, call_ref: str) -> Reply | None:
-        """Where the call stands, under its own name or that of a later life; the line then bears that name."""
-        later = (f"{call_ref}e{epoch}" for epoch in range(line.epoch - 1, 1, -1))
-        for name in dict.fromkeys((line.call_ref, call_ref, *later)):
-            try:
-                known = await self._door.present(name)
-            except UnknownCall:
-                continue
-            self._rename(line, name)
-            return known
-        return None
-
-    def _rename(self, line: Line, call_ref: str) -> None:
-        if self._by_call.get(line.call_ref) is line:
-            del self._by_call[line.call_ref]
-        line.call_ref = call_ref
-        self._by_call[call_ref] = line
-
-    def _started(self, facts: Mapping[str, str], epoch: int) -> Input:
-        arrival = Arrival(NETWORK, facts.get("DIALLED", "111"), caller_number(facts))
-        key = f"{facts.get('SIP_CALL_ID', '')}.{facts.get('FROM_TAG', '')}"
-        return Input(key, InputKind.STARTED, self._clock.now(), epoch=epoch, arrival=arrival)
+        before = line.call_ref
+        given = await self._firsts.first_input(line, facts)
+        if line.call_ref != before:
+            if self._by_call.get(before) is line:
+                del self._by_call[before]
+            self._by_call[line.call_ref] = line
+        return given
 
     def _dialled(self, line: Line, channel: Channel, status: str) -> None:
         kinds = {"RINGING": InputKind.LEG_RINGING, "ANSWER": InputKind.LEG_ANSWERED}
@@ -277,10 +263,6 @@ class SipWorker:
         for work in self._held.pop(line, ()):
             self._spawn(work())
 
-    def _tell(self, line: Line, kind: InputKind, key: str, wait_id: str, value: str) -> None:
-        # not awaited by the line: the reply replaces what the line is doing, which would be waiting for itself
-        self._after_first(line, partial(self._send, line, kind, key, wait_id, value))
-
     async def _send(self, line: Line, kind: InputKind, key: str, wait_id: str, value: str) -> None:
         await self._give(line, Input(key, kind, self._clock.now(), wait_id, value, line.epoch))
 
@@ -288,7 +270,10 @@ class SipWorker:
         try:
             reply = await self._door.handle(line.call_ref, given)
         except StaleEpoch:
-            await line.release()
+            if first and await self._firsts.superseded(line):
+                await line.end()
+            else:
+                await line.release()
             return
         except Exception as error:  # noqa: BLE001
             if first or not isinstance(error, UnknownCall):  # one that never began, or was forgotten, moves no more
@@ -305,16 +290,35 @@ class SipWorker:
         await line.fall_back()
         await self._door.give_up(line.call_ref, "adapter_failed")
 
-    def _broken(self, line: Line, error: Exception) -> None:
+    # ------------------------------------------------------------------ what the door and the lines ask of us
+
+    def owns(self, call_ref: str) -> bool:
+        """Whether this worker holds the call's line."""
+        line = self._by_call.get(call_ref)
+        return line is not None and not line.lost
+
+    async def perform(self, reply: Reply) -> None:
+        """A reply that none of our inputs asked for: an offer, a deadline, or another worker's move."""
+        line = self._by_call.get(reply.call_ref)
+        if line is not None:
+            line.perform(reply)
+
+    def tell(self, line: Line, kind: InputKind, key: str, wait_id: str, value: str) -> None:
+        """Have an input given to the door and its reply performed; returns at once.
+
+        Not awaited by the line: the reply replaces what the line is doing, which would be waiting for itself.
+        """
+        self._after_first(line, partial(self._send, line, kind, key, wait_id, value))
+
+    def broken(self, line: Line, error: Exception) -> None:
+        """Something of ours broke on this line: have the caller brought to a person; returns at once."""
         self._spawn(self._fail(line, error))
 
-    async def _perform_pushed(self, reply: Reply) -> None:
-        line = self._by_call.get(reply.call_ref)
-        if line is None or line.lost:
-            # the caller went on without us: nobody else may wait for the line that this reply has reserved
-            await self._door.give_up(reply.call_ref, "line_lost")
-        else:
-            line.perform(reply)
+    def still_ours(self, line: Line) -> bool:
+        """Whether the line's lease can still be running: after a pause of ours it may long be another's."""
+        if time.monotonic() - self._renewed > self._lease_s:
+            self._drop_all()
+        return line.in_stasis
 
     # ------------------------------------------------------------------ leases and losses
 
@@ -349,6 +353,7 @@ class SipWorker:
 
     def _release(self, line: Line) -> None:
         line.in_stasis = False  # at once: not even the next event may find it ours
+        self._left.set()
         self._spawn(line.release())
 
     def _forget(self, line: Line) -> None:
@@ -369,23 +374,3 @@ async def _logged(work: Awaitable[None]) -> None:
         await work
     except Exception as error:  # noqa: BLE001 - a defect in one call; its lease brings the caller to somebody
         log.error("call_step_failed", error=type(error).__name__)
-
-
-def caller_number(facts: Mapping[str, str]) -> Number:
-    """The number that a look-up may use: the network's own (P-Asserted-Identity) before the presented one.
-
-    ``Privacy: id`` withholds it. A ``Diversion`` header names the line that was diverted, which is not the
-    caller's, and is never read here.
-    """
-    withheld = any(word in ("id", "user", "header") for word in facts.get("PRIVACY", "").lower().split(";"))
-    asserted = _user_of(facts.get("PAI", ""))
-    return read_number(asserted or facts.get("CLI", ""), withheld=withheld)
-
-
-def _user_of(header: str) -> str:
-    """The user part of the first ``sip:`` or ``tel:`` address in a header's value; empty if there is none."""
-    for scheme in ("sip:", "sips:", "tel:"):
-        _, found, rest = header.partition(scheme)
-        if found:
-            return rest.split("@")[0].split(">")[0].split(";")[0]
-    return ""

@@ -53,11 +53,11 @@ def offered(call_ref: str, key: DataKey, context: str = "c" * 32) -> Entry:
         network="sip", dialled="111", cli_class="present", flow="f", flow_version="1", context=context,
         number=NUMBER.e164,
     )  # fmt: skip
-    return seal(event, call_ref, 1, Noon(), key)
+    return seal(event, call_ref, 1, Noon().now(), key)
 
 
 def ended(call_ref: str, key: DataKey) -> Entry:
-    return seal(ev.Ended(end_class="answered", reason="normal", by="caller"), call_ref, 2, Noon(), key)
+    return seal(ev.Ended(end_class="answered", reason="normal", by="caller"), call_ref, 2, Noon().now(), key)
 
 
 async def test_what_was_written_is_read_in_order_with_its_personal_part(journal: Journal, keys: KeyRing) -> None:

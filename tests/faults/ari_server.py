@@ -170,6 +170,8 @@ class AriServer:
             channel_id, playback_id = asked.path.removeprefix("channels/").split("/play/")
             playback = {"id": playback_id, "target_uri": f"channel:{channel_id}", "state": "done"}
             await self.send("PlaybackFinished", playback=playback)
+        if asked.path.endswith("/continue") and asked.query["extension"].endswith("-claim") and status < 300:
+            await self.send("StasisEnd", channel=Caller(asked.path.split("/")[1], "").body())
 
     def _do(self, asked: Asked) -> tuple[int, str]:
         """Status and body, as Asterisk gives them for a channel that lives, or is gone."""

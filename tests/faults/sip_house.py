@@ -15,7 +15,7 @@ from callrouter import events as ev
 from callrouter.calls import Calls
 from callrouter.errors import UnknownCall
 from callrouter.model import Input, InputKind, Reply
-from callrouter.ports import Perform
+from callrouter.ports import Performer
 from callrouter.providers import Providers
 from infra.clock import SystemClock
 from ivr.model import Wait
@@ -55,9 +55,13 @@ class FailingDoor:
         self.given_up.put_nowait((call_ref, reason))
         return known
 
-    def perform_with(self, network: str, perform: Perform) -> None:
+    async def first_of(self, key: str, call_ref: str) -> str:
         """As the door."""
-        self._calls.perform_with(network, perform)
+        return await self._calls.first_of(key, call_ref)
+
+    def perform_with(self, network: str, performer: Performer) -> None:
+        """As the door."""
+        self._calls.perform_with(network, performer)
 
 
 class BrokenAudio(Mapping[str, str]):
@@ -164,7 +168,7 @@ async def sip_house(
     try:
         async with asterisk() as server:
             ari = client(server.url, "callrouter-w1", "user", "secret", retry_seconds=(0.02,), request_seconds=1.0)
-            worker = SipWorker(ari, door, SystemClock(), audio, lease_s)
+            worker = SipWorker(ari, door, SystemClock(), audio, lease_s=lease_s)
             async with worker:
                 await ari.wait_connected()
                 yield SipHouse(server, service, door, ari, worker)

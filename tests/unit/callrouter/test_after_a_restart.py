@@ -57,7 +57,7 @@ def call(call_ref: str, *after: ev.Event) -> list[Entry]:
         number=NUMBER.e164,
     )  # fmt: skip
     key = KEYS.new_data_key()
-    return [seal(each, call_ref, seq, HandClock(), key) for seq, each in enumerate((offered, *after), 1)]
+    return [seal(each, call_ref, seq, HandClock().now(), key) for seq, each in enumerate((offered, *after), 1)]
 
 
 def answered_call(call_ref: str) -> list[Entry]:

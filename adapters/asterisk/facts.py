@@ -1,0 +1,50 @@
+"""What a channel's variables say of its call: who rings, what was dialled, why a leg failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from callrouter.model import Arrival
+from infra.numbers import Number, read_number
+
+NETWORK = "sip"
+
+_CAUSES = {"BUSY": "busy", "NOANSWER": "no_answer", "CHANUNAVAIL": "unreachable", "CONGESTION": "rejected"}
+"""DIALSTATUS of the dialplan → cause. By status code first where the provider gave one."""
+_STATUS = {"480": "no_answer", "486": "busy", "408": "unreachable", "503": "unreachable", "404": "rejected",
+           "603": "rejected"}  # fmt: skip
+
+
+def arrival(facts: Mapping[str, str], edge: str) -> Arrival:
+    """The call as the network tells it."""
+    return Arrival(NETWORK, facts.get("DIALLED", "111"), caller_number(facts), edge)
+
+
+def started_key(facts: Mapping[str, str]) -> str:
+    """The same for an INVITE that the carrier sends again, whichever Asterisk it comes to."""
+    return f"{facts.get('SIP_CALL_ID', '')}.{facts.get('FROM_TAG', '')}"
+
+
+def failure(facts: Mapping[str, str]) -> str:
+    """Why the last dial brought no talk, in the journal's words."""
+    return _STATUS.get(facts.get("LEG_SIP", "")) or _CAUSES.get(facts.get("DIALSTATUS", ""), "unreachable")
+
+
+def caller_number(facts: Mapping[str, str]) -> Number:
+    """The number that a look-up may use: the network's own (P-Asserted-Identity) before the presented one.
+
+    ``Privacy: id`` withholds it. A ``Diversion`` header names the line that was diverted, which is not the
+    caller's, and is never read here.
+    """
+    withheld = any(word in ("id", "user", "header") for word in facts.get("PRIVACY", "").lower().split(";"))
+    asserted = _user_of(facts.get("PAI", ""))
+    return read_number(asserted or facts.get("CLI", ""), withheld=withheld)
+
+
+def _user_of(header: str) -> str:
+    """The user part of the first ``sip:`` or ``tel:`` address in a header's value; empty if there is none."""
+    for scheme in ("sip:", "sips:", "tel:"):
+        _, found, rest = header.partition(scheme)
+        if found:
+            return rest.split("@")[0].split(">")[0].split(";")[0]
+    return ""
