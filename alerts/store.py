@@ -15,10 +15,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from alerts.model import AlertState, Notice, Recipient
-from infra.sql import UtcDateTime
+from infra.sql import Database, UtcDateTime
 
 metadata = sa.MetaData()
 
@@ -63,29 +62,31 @@ class Delivery:
 class AlertStore:
     """The tables of this package. Any method may raise SQLAlchemyError; then nothing was changed."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def states(self) -> dict[str, AlertState]:
         """Every stored state, by rule."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(sa.select(alert_states))
-            return {row.rule: AlertState(**row._mapping) for row in rows}
+        rows = await self._database.read(lambda connection: connection.execute(sa.select(alert_states)).all())
+        return {row.rule: AlertState(**row._mapping) for row in rows}
 
     async def move(self, state: AlertState, notices: Sequence[Notice]) -> bool:
         """Store ``state``, whose ``version`` is still that of the state it follows, and queue ``notices``.
 
         False, and nothing changed, if another worker was first.
         """
+
+        def write(connection: sa.Connection) -> bool:
+            if not _put(connection, state):
+                return False
+            if notices:
+                connection.execute(sa.insert(alert_notices), [_row(each) for each in notices])
+            return True
+
         try:
-            async with self._engine.begin() as connection:
-                if not await self._put(connection, state):
-                    return False
-                if notices:
-                    await connection.execute(sa.insert(alert_notices), [_row(each) for each in notices])
+            return await self._database.write(write)
         except IntegrityError:
             return False
-        return True
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """The notices of a channel that are neither sent nor given up, oldest first."""
@@ -94,9 +95,9 @@ class AlertStore:
             alert_notices.c.sent_at.is_(None),
             alert_notices.c.failed_at.is_(None),
         )
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(found.order_by(alert_notices.c.id))
-            return [Delivery(row.id, _read(row.notice), row.tries, row.next_try_at) for row in rows]
+        oldest_first = found.order_by(alert_notices.c.id)
+        rows = await self._database.read(lambda connection: connection.execute(oldest_first).all())
+        return [Delivery(row.id, _read(row.notice), row.tries, row.next_try_at) for row in rows]
 
     async def claim(self, delivery: Delivery, next_try_at: datetime) -> bool:
         """Begin a try, before it is made: until ``next_try_at`` no other worker tries. False if one does."""
@@ -110,21 +111,20 @@ class AlertStore:
         """The notice was taken, or is given up: it is not tried again."""
         await self._set(delivery.id, None, {"sent_at": sent_at, "failed_at": failed_at})
 
-    async def _put(self, connection: AsyncConnection, state: AlertState) -> bool:
-        values = {**asdict(state), "version": state.version + 1}
-        if state.version == 0:
-            await connection.execute(sa.insert(alert_states).values(values))
-            return True
-        same = (alert_states.c.rule == state.rule) & (alert_states.c.version == state.version)
-        changed = await connection.execute(sa.update(alert_states).where(same).values(values))
-        return changed.rowcount == 1
-
     async def _set(self, delivery_id: int, tries: int | None, values: dict[str, Any]) -> bool:
         change = sa.update(alert_notices).where(alert_notices.c.id == delivery_id).values(values)
         if tries is not None:
             change = change.where(alert_notices.c.tries == tries)
-        async with self._engine.begin() as connection:
-            return (await connection.execute(change)).rowcount == 1
+        return await self._database.write(lambda connection: connection.execute(change).rowcount == 1)
+
+
+def _put(connection: sa.Connection, state: AlertState) -> bool:
+    values = {**asdict(state), "version": state.version + 1}
+    if state.version == 0:
+        connection.execute(sa.insert(alert_states).values(values))
+        return True
+    same = (alert_states.c.rule == state.rule) & (alert_states.c.version == state.version)
+    return connection.execute(sa.update(alert_states).where(same).values(values)).rowcount == 1
 
 
 def _row(notice: Notice) -> dict[str, Any]:

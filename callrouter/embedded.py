@@ -36,7 +36,7 @@ async def serving(settings: Settings) -> AsyncIterator[Service]:
     """Serve under the settings' address for the length of the block; ends cleanly, the journal written."""
     bound = listen(settings)
     service = build(settings)
-    await prepare_database(service.engine, settings)
+    await prepare_database(service.database, settings)
     config = uvicorn.Config(
         app_of(service), access_log=False, log_config=None, lifespan="on", timeout_graceful_shutdown=3
     )

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, MetaData, String, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Executable,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    String,
+    Table,
+    select,
+    tuple_,
+)
 
 from callrouter.events import Event, Recorded, join, split
 from infra.bus import Entry, EventStream
 from infra.crypto import DataKey, KeyRing
-from infra.sql import UtcDateTime
+from infra.sql import Database, UtcDateTime, insert_once
 
 metadata = MetaData()
 journal = Table(
@@ -59,10 +72,13 @@ def _context(call_ref: str, seq: int) -> bytes:
 class Journal:
     """Reading and writing the journal's tables."""
 
-    def __init__(self, engine: AsyncEngine, keys: KeyRing) -> None:
-        self._engine = engine
+    CHUNK = 1000  # entries read at once: some ten milliseconds, so that look-ups beside them hardly wait
+
+    def __init__(self, database: Database, keys: KeyRing) -> None:
+        self._database = database
         self._keys = keys
-        self._insert = (postgresql if engine.dialect.name == "postgresql" else sqlite).insert
+        self._insert_entries = insert_once(journal, database.dialect)
+        self._insert_calls = insert_once(calls, database.dialect)
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Append entries in one transaction. An entry that is already there is left as it is."""
@@ -79,67 +95,77 @@ class Journal:
             }
             for e in entries
         ]
-        first = [e for e in entries if e.wrapped_key is not None]
-        async with self._engine.begin() as connection:
-            await connection.execute(self._insert(journal).on_conflict_do_nothing(), rows)
-            if first:
-                await self._write_calls(connection, first)
-
-    async def _write_calls(self, connection: AsyncConnection, first: Sequence[Entry]) -> None:
-        rows = [
+        first = [
             {
                 "call_ref": e.call_ref,
                 "context": e.facts["context"],
                 "offered_at": e.at,
                 "wrapped_key": e.wrapped_key,
             }
-            for e in first
+            for e in entries
+            if e.wrapped_key is not None
         ]
-        await connection.execute(self._insert(calls).on_conflict_do_nothing(), rows)
+
+        def append(connection: Connection) -> None:
+            connection.execute(self._insert_entries, rows)
+            if first:
+                connection.execute(self._insert_calls, first)
+
+        await self._database.write(append)
 
     async def read(self, call_ref: str) -> list[Recorded]:
         """All events of a call in order, personal fields opened if the call's key still exists."""
         of_call = select(journal).where(journal.c.call_ref == call_ref).order_by(journal.c.seq)
-        async with self._engine.connect() as connection:
-            wrapped = (
-                await connection.execute(select(calls.c.wrapped_key).where(calls.c.call_ref == call_ref))
-            ).scalar_one_or_none()
-            rows = (await connection.execute(of_call)).mappings().all()
-        key = self._keys.unwrap(wrapped) if wrapped is not None else None
-        return [
-            Recorded(call_ref, row["seq"], row["at"], join(row["kind"], row["facts"], self._open(row, key)))
-            for row in rows
-        ]
+        its_key = select(calls.c.wrapped_key).where(calls.c.call_ref == call_ref)
 
-    def _open(self, row: object, key: DataKey | None) -> bytes | None:
-        sealed, call_ref, seq = row["sealed"], row["call_ref"], row["seq"]  # type: ignore[index]
-        return key.open(sealed, _context(call_ref, seq)) if key is not None and sealed is not None else None
+        def work(connection: Connection) -> tuple[bytes | None, Sequence[Row[Any]]]:
+            return connection.execute(its_key).scalar_one_or_none(), connection.execute(of_call).all()
+
+        wrapped, rows = await self._database.read(work)
+        key = self._keys.unwrap(wrapped) if wrapped is not None else None
+        return [Recorded(call_ref, row.seq, row.at, join(row.kind, row.facts, _open(row, key))) for row in rows]
 
     async def entries_since(self, start: datetime) -> AsyncIterator[Entry]:
-        """Every entry of the journal from ``start`` on, in the order of time, without what is personal."""
-        query = select(journal).where(journal.c.at >= start).order_by(journal.c.at, journal.c.seq)
-        async with self._engine.connect() as connection:
-            async for row in await connection.stream(query):
+        """Every entry of the journal from ``start`` on, in the order of time, without what is personal.
+
+        Read in chunks; an entry that is written meanwhile may be among them or not.
+        """
+        place = tuple_(journal.c.at, journal.c.seq, journal.c.call_ref)
+        columns = (journal.c.call_ref, journal.c.seq, journal.c.at, journal.c.kind, journal.c.facts)
+        entries = select(*columns).order_by(*place).limit(self.CHUNK)
+        rows = await self._all(entries.where(journal.c.at >= start))
+        while rows:
+            for row in rows:
                 yield Entry(row.call_ref, row.seq, row.at, row.kind, row.facts)
+            last = rows[-1]
+            # the first condition says nothing new, but finds its place in the index of time
+            beyond = (journal.c.at >= last.at) & (place > (last.at, last.seq, last.call_ref))
+            rows = await self._all(entries.where(beyond))
 
     async def unended(self, since: datetime) -> list[str]:
         """References of the calls offered from ``since`` on whose end is not in the journal."""
         ended = select(journal.c.call_ref).where(journal.c.kind == "ended", journal.c.at >= since)
         query = select(calls.c.call_ref).where(calls.c.offered_at >= since, calls.c.call_ref.not_in(ended))
-        async with self._engine.connect() as connection:
-            return list((await connection.execute(query)).scalars())
+        return [row.call_ref for row in await self._all(query)]
 
     async def newest(self, limit: int) -> list[str]:
         """References of the newest calls, newest first."""
         query = select(calls.c.call_ref).order_by(calls.c.offered_at.desc()).limit(limit)
-        async with self._engine.connect() as connection:
-            return list((await connection.execute(query)).scalars())
+        return [row.call_ref for row in await self._all(query)]
 
     async def call_of_context(self, context: str) -> str | None:
         """The call that was handed over under this context id."""
         query = select(calls.c.call_ref).where(calls.c.context == context)
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
+        return next((row.call_ref for row in await self._all(query)), None)
+
+    async def _all(self, query: Executable) -> Sequence[Row[Any]]:
+        return await self._database.read(lambda connection: connection.execute(query).all())
+
+
+def _open(row: Row[Any], key: DataKey | None) -> bytes | None:
+    if key is None or row.sealed is None:
+        return None
+    return key.open(row.sealed, _context(row.call_ref, row.seq))
 
 
 class JournalWriter:

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Column, Index, MetaData, String, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, Connection, Index, MetaData, String, Table, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from callrouter.ports import RepeatFound
 from infra.crypto import KeyRing
 from infra.numbers import Number
-from infra.sql import UtcDateTime
+from infra.sql import Database, UtcDateTime, insert_once
 
 WINDOW = timedelta(hours=96)
 KEPT = timedelta(hours=97)  # one more than the rule needs, for a call that is on its way; then nobody needs it
@@ -34,13 +32,23 @@ encounters = Table(
     Index("encounters_by_number", "number_hash", "started_at"),
     Index("encounters_by_time", "started_at"),
 )
+_EARLIER = (
+    select(encounters.c.started_at)
+    .where(
+        encounters.c.number_hash == bindparam("number_hash"),
+        encounters.c.started_at < bindparam("before"),
+        encounters.c.started_at >= bindparam("since"),
+    )
+    .order_by(encounters.c.started_at)
+)
 
 
 class RepeatCalls:
     """The index of completed encounters by number."""
 
-    def __init__(self, engine: AsyncEngine, keys: KeyRing) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, keys: KeyRing) -> None:
+        self._database = database
+        self._insert = insert_once(encounters, database.dialect)
         self._keys = keys
         self._forget_at = datetime.min.replace(tzinfo=UTC)
 
@@ -49,18 +57,9 @@ class RepeatCalls:
         if number.e164 is None:
             return RepeatFound("IIQ", f"number_{number.kind}")
         started = started.astimezone(UTC)  # 96 hours on a local clock are 95 or 97 over a clock change
-        query = (
-            select(encounters.c.started_at)
-            .where(
-                encounters.c.number_hash == self._hash(number.e164),
-                encounters.c.started_at < started,
-                encounters.c.started_at >= started - WINDOW,
-            )
-            .order_by(encounters.c.started_at)
-        )
+        asked = {"number_hash": self._hash(number.e164), "before": started, "since": started - WINDOW}
         try:
-            async with self._engine.connect() as connection:
-                earlier = tuple((await connection.execute(query)).scalars())
+            earlier = tuple(await self._database.read(lambda c: c.execute(_EARLIER, asked).scalars().all()))
         except SQLAlchemyError:
             return RepeatFound("ER", "store_failed")
         if len(earlier) < EARLIER_NEEDED:
@@ -69,13 +68,17 @@ class RepeatCalls:
 
     async def keep(self, call_ref: str, number: str, started: datetime) -> None:
         """Keep a completed encounter, and forget those of :data:`KEPT` before it. Again changes nothing."""
-        insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(encounters)
         row = {"call_ref": call_ref, "number_hash": self._hash(number), "started_at": started}
-        async with self._engine.begin() as connection:
-            await connection.execute(insert.values(row).on_conflict_do_nothing())
-            if started >= self._forget_at:
-                await connection.execute(encounters.delete().where(encounters.c.started_at < started - KEPT))
-                self._forget_at = started + FORGET_EVERY
+        forget = started >= self._forget_at
+
+        def write(connection: Connection) -> None:
+            connection.execute(self._insert, row)
+            if forget:
+                connection.execute(encounters.delete().where(encounters.c.started_at < started - KEPT))
+
+        await self._database.write(write)
+        if forget:
+            self._forget_at = started + FORGET_EVERY
 
     def _hash(self, e164: str) -> str:
         return self._keys.index("encounter-number", e164)

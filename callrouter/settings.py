@@ -30,7 +30,9 @@ class Settings(BaseSettings):
         "development", description="production refuses everything that is only convenient"
     )
     data_dir: Path = Field(Path("data"), description="folder for database, keys and tokens of a development set-up")
-    database_url: str | None = Field(None, description="SQLAlchemy address; default: SQLite in data_dir", repr=False)
+    database_url: str | None = Field(
+        None, description="sqlite:///file or postgresql://user@host/name; default: SQLite in data_dir", repr=False
+    )
     redis_url: str | None = Field(None, description="live call state on Redis (not available yet: leave empty)")
     keys: SecretStr | None = Field(None, description="base64 of 64 octets: master key, then index key")
 
@@ -76,7 +78,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The address of the database in force."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'callrouter.db'}"
+        return self.database_url or f"sqlite:///{self.data_dir / 'callrouter.db'}"
 
     @property
     def address(self) -> str:

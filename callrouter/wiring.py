@@ -13,7 +13,6 @@ from pathlib import Path
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.asterisk.ari import Ari
 from adapters.asterisk.worker import SipWorker
@@ -48,7 +47,7 @@ from infra.health import Health, watch
 from infra.loops import repeat
 from infra.numbers import Number
 from infra.secrets_file import load_or_create_secret
-from infra.sql import connect_database
+from infra.sql import Database, connect_database
 from infra.state import MemoryStates
 from ivr.check import World
 from nlp.errors import LexiconError
@@ -64,7 +63,7 @@ class Service:
 
     settings: Settings
     clock: Clock
-    engine: AsyncEngine
+    database: Database
     keys: KeyRing
     providers: Providers
     prompts: Mapping[str, str]
@@ -145,11 +144,11 @@ def build(settings: Settings) -> Service:
     prompts = load_prompts(settings.prompts_file)
     flow = load_flow(settings.flow_file, World(frozenset(prompts), providers.services))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = connect_database(settings.database)
+    database = connect_database(settings.database)
     stream = MemoryStream()
-    journal = Journal(engine, keys)
-    plans = CarePlans(engine, keys, clock)
-    repeats = RepeatCalls(engine, keys)
+    journal = Journal(database, keys)
+    plans = CarePlans(database, keys, clock)
+    repeats = RepeatCalls(database, keys)
     dispatch = LocalDispatch(providers, clock)
     calls = Calls(
         states=MemoryStates(stream),
@@ -167,7 +166,7 @@ def build(settings: Settings) -> Service:
     return Service(
         settings=settings,
         clock=clock,
-        engine=engine,
+        database=database,
         keys=keys,
         providers=providers,
         prompts=prompts,
@@ -177,7 +176,7 @@ def build(settings: Settings) -> Service:
         writer=JournalWriter(stream, journal),
         board=board,
         indexer=EncounterIndexer(stream, journal, repeats, keys),
-        alerts=_alerts(settings, board, providers, engine, clock),
+        alerts=_alerts(settings, board, providers, database, clock),
         desk=Desk(journal, calls, plans, names, clock),
         plans=plans,
         health=health,
@@ -199,12 +198,12 @@ def _lookups(settings: Settings, plans: CarePlans, repeats: RepeatCalls, clock: 
     )
 
 
-def _alerts(settings: Settings, board: Board, providers: Providers, engine: AsyncEngine, clock: Clock) -> AlertService:
+def _alerts(settings: Settings, board: Board, providers: Providers, database: Database, clock: Clock) -> AlertService:
     try:
         rules = load_rules(settings.alert_rules_file, [each.id for each in providers])
     except RulesError as error:
         raise ConfigurationError(str(error)) from error
-    return AlertService(rules, board.figures, _notifiers(settings, clock), AlertStore(engine), clock)
+    return AlertService(rules, board.figures, _notifiers(settings, clock), AlertStore(database), clock)
 
 
 def _notifiers(settings: Settings, clock: Clock) -> dict[str, Notifier]:
@@ -266,9 +265,8 @@ def readiness_of(service: Service) -> Readiness:
     )
 
 
-async def _ask_database(engine: AsyncEngine) -> None:
-    async with engine.connect() as connection:
-        await connection.execute(text("SELECT 1"))
+async def _ask_database(database: Database) -> None:
+    await database.read(lambda connection: connection.execute(text("SELECT 1")))
 
 
 def audio_files(folder: Path, keys: Iterable[str]) -> dict[str, str]:
@@ -294,7 +292,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     service.health.expect("sql")
     await _close_leftovers(service)
     loops = [
-        asyncio.create_task(watch(service.health, "sql", partial(_ask_database, service.engine))),
+        asyncio.create_task(watch(service.health, "sql", partial(_ask_database, service.database))),
         asyncio.create_task(repeat("journal", service.writer.step, full=service.writer.BATCH)),
         asyncio.create_task(repeat("figures", service.board.step, full=service.board.BATCH)),
         asyncio.create_task(repeat("encounters", service.indexer.step, full=service.indexer.BATCH)),
@@ -308,4 +306,4 @@ async def running(service: Service) -> AsyncIterator[None]:
         await asyncio.gather(*loops, return_exceptions=True)
         await service.calls.close()
         await service.writer.drain()
-        await service.engine.dispose()
+        await service.database.close()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from careplans import views
 from careplans.errors import NoSuchPlan, NotAllowed, PlanStoreFailed, TooManyTries
@@ -40,6 +42,7 @@ from careplans.writing import write_plans
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.numbers import Number
+from infra.sql import Database
 
 MAY_CHECK = frozenset({"handler", "clinician"})
 """Roles that speak with the caller and so may check a birth date (docs/safety/rules.md, 3 and 6)."""
@@ -50,6 +53,7 @@ TRIES = 5
 _ROW_ID = re.compile("[0-9a-f]{32}")
 
 _log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 class CarePlans:
@@ -60,14 +64,14 @@ class CarePlans:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        database: Database,
         keyring: KeyRing,
         clock: Clock,
         *,
         tries: int = TRIES,
         spool: ViewSpool | None = None,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._sealer = Sealer(keyring)
         self._clock = clock
         self._tries = tries
@@ -85,8 +89,8 @@ class CarePlans:
         if refusal is not None:
             return refusal
         try:
-            async with self._engine.connect() as connection:
-                found = await plans_by_number(connection, self._sealer.number_hash(str(number.e164)))
+            number_hash = self._sealer.number_hash(str(number.e164))
+            found = await self._database.read(lambda connection: plans_by_number(connection, number_hash))
             return self._match(found)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller must reach a person
             _log.error("plan_match_failed", error=type(error).__name__)
@@ -145,8 +149,7 @@ class CarePlans:
         """
         now = self._clock.now()
         screened = await asyncio.to_thread(screen, rows, london_date(now))
-        async with self._transaction() as connection:
-            done = await write_plans(connection, self._sealer, screened.plans, now)
+        done = await self._write(partial(write_plans, sealer=self._sealer, new=screened.plans, now=now))
         return ImportReport(done.imported, done.updated, done.unchanged, screened.refused, screened.warnings)
 
     def _match(self, found: Sequence[FoundPlan]) -> Match:
@@ -200,9 +203,10 @@ class CarePlans:
             raise NotAllowed("this role may not open plans in this way")
 
     async def _read(self, ids: Sequence[str]) -> list[SealedPlan]:
-        async with _store_errors(), self._engine.connect() as connection:
-            # What is no id of ours may be anything, a name too: it goes neither to the database nor to its log.
-            return await plans_by_id(connection, [each for each in ids if _ROW_ID.fullmatch(each)])
+        # What is no id of ours may be anything, a name too: it goes neither to the database nor to its log.
+        ours = [each for each in ids if _ROW_ID.fullmatch(each)]
+        with _store_errors():
+            return await self._database.read(lambda connection: plans_by_id(connection, ours))
 
     def _entries(self, viewer: Viewer, what: What, shown: Sequence[SealedPlan]) -> list[ViewEntry]:
         # Only ids that are stored: what else was sent as one could be anything, a name too.
@@ -214,21 +218,24 @@ class CarePlans:
         """Record a try if there is one left, else its refusal. Says whether there was."""
         key = self._sealer.viewer_key(viewer.user)
         spooled = self._spool.kept(key, viewer.call_ref)
+        refusal = self._entries(viewer, What.REFUSED, ())
+
+        def record(connection: Connection) -> bool:
+            lock_for_writing(connection, plan_views)
+            left = spooled + views.wrong_tries(connection, key, viewer.call_ref) < self._tries
+            views.append(connection, entries if left else refusal)
+            return left
+
         try:
-            async with self._transaction() as connection:
-                await lock_for_writing(connection, plan_views)
-                wrong = spooled + await views.wrong_tries(connection, key, viewer.call_ref)
-                left = wrong < self._tries
-                await views.append(connection, entries if left else self._entries(viewer, What.REFUSED, ()))
+            return await self._write(record)
         except PlanStoreFailed:
             left = spooled < self._tries
-            self._keep(entries if left else self._entries(viewer, What.REFUSED, ()))
-        return left
+            self._keep(entries if left else refusal)
+            return left
 
     async def _record(self, entries: Sequence[ViewEntry]) -> None:
         try:
-            async with self._transaction() as connection:
-                await views.append(connection, entries)
+            await self._write(partial(views.append, entries=entries))
         except PlanStoreFailed:
             self._keep(entries)
 
@@ -236,14 +243,13 @@ class CarePlans:
         for entry in entries:
             self._spool.keep(entry)
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        async with _store_errors(), self._engine.begin() as connection:
-            yield connection
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        with _store_errors():
+            return await self._database.write(work)
 
 
-@asynccontextmanager
-async def _store_errors() -> AsyncIterator[None]:
+@contextmanager
+def _store_errors() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Date,
     ForeignKey,
     Index,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.sql import UtcDateTime
 
@@ -72,12 +72,10 @@ plan_views = Table(
 that is stored. No foreign key: the record of who looked outlives the plan."""
 
 
-async def lock_for_writing(connection: AsyncConnection, table: Table) -> None:
+def lock_for_writing(connection: Connection, table: Table) -> None:
     """Let one transaction at a time write ``table``, until it ends; readers go on.
 
     Reading before writing (the newest version, the tries so far, who is restricted) is only right under it.
     """
-    if connection.dialect.name == "sqlite":
-        await connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        await connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")

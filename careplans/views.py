@@ -13,8 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import distinct, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, distinct, func, insert, select
 
 from careplans.tables import plan_views
 
@@ -43,19 +42,19 @@ class ViewEntry:
     what: What
 
 
-async def append(connection: AsyncConnection, entries: Sequence[ViewEntry]) -> None:
+def append(connection: Connection, entries: Sequence[ViewEntry]) -> None:
     """Add ``entries`` in the transaction of ``connection``."""
-    await connection.execute(insert(plan_views), [asdict(entry) for entry in entries])
+    connection.execute(insert(plan_views), [asdict(entry) for entry in entries])
 
 
-async def wrong_tries(connection: AsyncConnection, viewer: str, call_ref: str) -> int:
+def wrong_tries(connection: Connection, viewer: str, call_ref: str) -> int:
     """How many birth dates this viewer has got wrong in this call."""
     query = select(func.count(distinct(plan_views.c.attempt))).where(
         plan_views.c.viewer == viewer,
         plan_views.c.call_ref == call_ref,
         plan_views.c.what == What.CHECKED_WRONG,
     )
-    return int((await connection.execute(query)).scalar_one())
+    return int(connection.execute(query).scalar_one())
 
 
 class LogSpool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     FromClause,
     Row,
     and_,
@@ -21,7 +22,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careplans.model import Plan
 from careplans.sealing import PersonKeys, Sealed, Sealer
@@ -51,16 +51,16 @@ class _Known:
     plan: Plan | None = None
 
 
-async def write_plans(connection: AsyncConnection, sealer: Sealer, new: Sequence[Plan], now: datetime) -> Written:
+def write_plans(connection: Connection, sealer: Sealer, new: Sequence[Plan], now: datetime) -> Written:
     """Store the plans that are newer than what is stored, in order, in the transaction of ``connection``.
 
     An older or equal version changes nothing, so that the same file may be imported again. The number index
     is right at the end: a person who became restricted has left it, one who no longer is has come back.
     """
-    await lock_for_writing(connection, plans)
+    lock_for_writing(connection, plans)
     written = Written()
     for batch in _batches(new):
-        await _write_batch(connection, sealer, batch, now, written)
+        _write_batch(connection, sealer, batch, now, written)
     return written
 
 
@@ -69,22 +69,22 @@ def _batches(new: Sequence[Plan]) -> Iterator[Sequence[Plan]]:
         yield new[start : start + BATCH]
 
 
-async def _write_batch(
-    connection: AsyncConnection, sealer: Sealer, batch: Sequence[Plan], now: datetime, written: Written
+def _write_batch(
+    connection: Connection, sealer: Sealer, batch: Sequence[Plan], now: datetime, written: Written
 ) -> None:
     identities = [sealer.identity(plan) for plan in batch]
-    known = await _known(connection, identities)
+    known = _known(connection, identities)
     for identity, plan in zip(identities, batch, strict=True):
         _take(known, identity, plan, written)
     changed = [each for each in known.values() if each.plan is not None]
     if changed:
-        await _save(connection, sealer, changed, now)
-        await _index_numbers(connection, sealer, [keys for each in changed for keys in _touched(sealer, each)])
+        _save(connection, sealer, changed, now)
+        _index_numbers(connection, sealer, [keys for each in changed for keys in _touched(sealer, each)])
 
 
-async def _known(connection: AsyncConnection, identities: Sequence[str]) -> dict[str, _Known]:
+def _known(connection: Connection, identities: Sequence[str]) -> dict[str, _Known]:
     columns = (plans.c.identity, plans.c.id, plans.c.version, plans.c.nhs_key, plans.c.name_key)
-    rows = await connection.execute(select(*columns).where(plans.c.identity.in_(identities)))
+    rows = connection.execute(select(*columns).where(plans.c.identity.in_(identities)))
     return {
         row.identity: _Known(row.identity, row.id, row.version, PersonKeys(row.nhs_key, row.name_key)) for row in rows
     }
@@ -110,16 +110,16 @@ def _touched(sealer: Sealer, changed: _Known) -> Iterator[PersonKeys]:
         yield sealer.person_keys(changed.plan.person)
 
 
-async def _save(connection: AsyncConnection, sealer: Sealer, changed: Sequence[_Known], now: datetime) -> None:
+def _save(connection: Connection, sealer: Sealer, changed: Sequence[_Known], now: datetime) -> None:
     new = [_columns(sealer, each, each.plan, now) for each in changed if each.plan and each.keys is None]
     newer = [_columns(sealer, each, each.plan, now) for each in changed if each.plan and each.keys]
     if new:
-        await connection.execute(insert(plans), new)
+        connection.execute(insert(plans), new)
     if newer:
         ids = [values["id"] for values in newer]
-        await connection.execute(delete(plan_numbers).where(plan_numbers.c.plan.in_(ids)))
+        connection.execute(delete(plan_numbers).where(plan_numbers.c.plan.in_(ids)))
         rows = [values | {"row": values["id"]} for values in newer]
-        await connection.execute(update(plans).where(plans.c.id == bindparam("row")), rows)
+        connection.execute(update(plans).where(plans.c.id == bindparam("row")), rows)
 
 
 def _columns(sealer: Sealer, row: _Known, plan: Plan, now: datetime) -> dict[str, Any]:
@@ -138,19 +138,19 @@ def _columns(sealer: Sealer, row: _Known, plan: Plan, now: datetime) -> dict[str
     return clear | asdict(sealer.person_keys(plan.person)) | asdict(sealer.seal(row.id, plan))
 
 
-async def _index_numbers(connection: AsyncConnection, sealer: Sealer, touched: Sequence[PersonKeys]) -> None:
+def _index_numbers(connection: Connection, sealer: Sealer, touched: Sequence[PersonKeys]) -> None:
     """Make the number index right for everybody whose plans were touched.
 
     One restricted plan takes all plans of its person out, whoever their source is (docs/safety/rules.md, 7).
     """
-    rows = (await connection.execute(_plans_of(touched))).all()
+    rows = connection.execute(_plans_of(touched)).all()
     hidden = [row.id for row in rows if row.hidden]
     if hidden:
-        await connection.execute(delete(plan_numbers).where(plan_numbers.c.plan.in_(hidden)))
+        connection.execute(delete(plan_numbers).where(plan_numbers.c.plan.in_(hidden)))
     missing = [row for row in rows if not row.hidden and not row.indexed]
     numbers = [entry for row in missing for entry in _numbers(sealer, row)]
     if numbers:
-        await connection.execute(insert(plan_numbers), numbers)
+        connection.execute(insert(plan_numbers), numbers)
 
 
 def _plans_of(touched: Sequence[PersonKeys]) -> Any:

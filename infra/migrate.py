@@ -9,7 +9,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.sql import Database
 
 _FOLDER = Path(__file__).resolve().parent / "migrations"
 
@@ -21,10 +22,9 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-async def upgrade_database(engine: AsyncEngine) -> tuple[str | None, str]:
+async def upgrade_database(database: Database) -> tuple[str | None, str]:
     """Run every migration that the database lacks, in one transaction; returns (revision before, after)."""
-    async with engine.begin() as connection:
-        return await connection.run_sync(_upgrade)
+    return await database.maintain(_upgrade)
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
@@ -34,10 +34,9 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
     return before, str(after)
 
 
-async def is_up_to_date(engine: AsyncEngine) -> bool:
+async def is_up_to_date(database: Database) -> bool:
     """Whether the database has every migration that this code knows."""
-    async with engine.connect() as connection:
-        return await connection.run_sync(_is_up_to_date)
+    return await database.read(_is_up_to_date)
 
 
 def _is_up_to_date(connection: Connection) -> bool:

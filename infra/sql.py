@@ -1,14 +1,70 @@
-"""The SQL engine: SQLite for a laptop, PostgreSQL in production, the same tables on both."""
+"""Records in SQL: SQLite for a laptop, PostgreSQL in production, the same tables and promises on both."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Protocol, TypeVar
 
-from sqlalchemy import DateTime, event
+from sqlalchemy import Connection, DateTime, Insert, Table, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.types import TypeDecorator
+
+from infra.postgres import PostgresDatabase
+from infra.sqlite import SqliteDatabase
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """A database, asked by plain functions of a connection.
+
+    Whatever fails on its side is an SQLAlchemyError, whose text holds no parameter. Look-ups never wait for a long
+    write. A call that is cancelled leaves no connection behind and no half transaction: a cancelled write is done
+    whole or not at all.
+    """
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` returns. It only reads, soon comes to its end, and each of its queries sees the newest rows."""
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` returns, once its transaction is committed; if it raises, nothing was changed."""
+
+    async def maintain(self, work: Callable[[Connection], T]) -> T:
+        """As :meth:`write`, for work on the tables themselves, which may take its time."""
+
+    async def close(self) -> None:
+        """Finish what has begun and give all connections back."""
+
+
+def connect_database(url: str) -> Database:
+    """The database at ``sqlite:///file`` or ``postgresql://…``; a driver named in the address is passed over.
+
+    Raises ValueError for any other address, without repeating it: it may hold a password.
+    """
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise ValueError("no address of a database: expected sqlite:///file or postgresql://…") from None
+    kind = address.get_backend_name()
+    if kind == "postgresql":
+        return PostgresDatabase(address)
+    if kind == "sqlite" and address.database not in (None, "", ":memory:"):
+        return SqliteDatabase(address)
+    raise ValueError(f"{kind}: expected sqlite:///file or postgresql://…")
+
+
+def insert_once(table: Table, dialect: str) -> Insert:
+    """An INSERT that leaves a row as it is that is already there."""
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -28,24 +84,3 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def connect_database(url: str) -> AsyncEngine:
-    """An engine for ``sqlite+aiosqlite://…`` or ``postgresql+asyncpg://…``.
-
-    SQLite runs in write-ahead mode, so that the wallboard reads while calls are written, and waits up to
-    five seconds for a lock. ``hide_parameters`` keeps personal values out of every exception's text.
-    """
-    if not url.startswith("sqlite"):
-        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
-    # SQLite holds no transaction open for a read, and whoever writes ends theirs: nothing to roll back on return
-    engine = create_async_engine(url, hide_parameters=True, pool_reset_on_return=None)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import select
 
 from callrouter import events as ev
 from callrouter import journal as journal_tables
@@ -24,7 +24,7 @@ from infra.bus import MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
 from infra.numbers import Number
-from infra.sql import connect_database
+from infra.sql import Database, connect_database
 from infra.state import MemoryStates
 from ivr.flow import Flow
 from nlp.lexicon import read_lexicon
@@ -104,7 +104,7 @@ class CallService:
     plans: FakePlans
     repeats: FakeRepeats
     flow: Flow
-    _engine: AsyncEngine
+    _database: Database
     _stream: MemoryStream
     _journal: Journal
     _writer: JournalWriter
@@ -121,13 +121,13 @@ class CallService:
     async def everything(self) -> list[str]:
         """The call of every event that was ever written."""
         await self._writer.drain()
-        async with self._engine.connect() as connection:
-            return list((await connection.execute(journal_tables.journal.select())).scalars())
+        calls = select(journal_tables.journal.c.call_ref)
+        return list(await self._database.read(lambda connection: connection.execute(calls).scalars().all()))
 
     async def close(self) -> None:
         """Stop timers and close the database."""
         await self.calls.close()
-        await self._engine.dispose()
+        await self._database.close()
 
 
 async def build_calls(
@@ -143,10 +143,9 @@ async def build_calls(
     """A service that carries calls through ``flow`` (the London one), its journal in ``folder``."""
     clock, keys, stream = clock or SystemClock(), KeyRing(os.urandom(32), os.urandom(32)), MemoryStream()
     plans, repeats, flow = plans or FakePlans(), repeats or FakeRepeats(), flow or load_flow(LONDON)
-    engine = connect_database(f"sqlite+aiosqlite:///{folder / 'calls.db'}")
-    async with engine.begin() as connection:
-        await connection.run_sync(journal_tables.metadata.create_all)
-    journal = Journal(engine, keys)
+    database = connect_database(f"sqlite:///{folder / 'calls.db'}")
+    await database.write(journal_tables.metadata.create_all)
+    journal = Journal(database, keys)
     dispatch = LocalDispatch(providers, clock)
     calls = Calls(
         states=MemoryStates(stream),
@@ -160,4 +159,4 @@ async def build_calls(
     )
     dispatch.on_offer = calls.offered
     writer = JournalWriter(stream, journal)
-    return CallService(calls, dispatch, providers, keys, clock, plans, repeats, flow, engine, stream, journal, writer)
+    return CallService(calls, dispatch, providers, keys, clock, plans, repeats, flow, database, stream, journal, writer)

@@ -8,7 +8,6 @@ import json
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from callrouter.cli.common import open_database
 from callrouter.events import Recorded
@@ -16,6 +15,7 @@ from callrouter.journal import Journal
 from callrouter.settings import load_settings
 from callrouter.view import CallView, fold
 from callrouter.wiring import key_ring
+from infra.sql import Database
 
 app = typer.Typer(help="Calls in the journal.", no_args_is_help=True)
 
@@ -50,21 +50,21 @@ def list_calls(limit: Annotated[int, typer.Option(min=1, max=1000, help="How man
 
 async def _read(call: str) -> list[Recorded]:
     settings = load_settings()
-    async with open_database(settings) as engine:
-        journal = _journal(engine)
+    async with open_database(settings) as database:
+        journal = _journal(database)
         return await journal.read(await journal.call_of_context(call) or call)
 
 
 async def _newest(limit: int) -> list[CallView]:
     settings = load_settings()
-    async with open_database(settings) as engine:
-        journal = _journal(engine)
+    async with open_database(settings) as database:
+        journal = _journal(database)
         views = [fold(await journal.read(ref)) for ref in await journal.newest(limit)]
     return [view for view in views if view is not None]
 
 
-def _journal(engine: AsyncEngine) -> Journal:
-    return Journal(engine, key_ring(load_settings()))
+def _journal(database: Database) -> Journal:
+    return Journal(database, key_ring(load_settings()))
 
 
 def _fields(each: Recorded, personal: bool) -> dict[str, Any]:

@@ -28,8 +28,8 @@ def upgrade() -> None:
 
 async def _upgrade(settings: Settings) -> tuple[str | None, str]:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = connect_database(settings.database)
+    database = connect_database(settings.database)
     try:
-        return await upgrade_database(engine)
+        return await upgrade_database(database)
     finally:
-        await engine.dispose()
+        await database.close()

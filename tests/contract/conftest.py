@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import MetaData
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.sql import connect_database
+from infra.sql import Database, connect_database
 from tests.postgres import Postgres, PostgresMissing
 
 
@@ -25,14 +24,13 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """An empty database with the tables of the module's ``TABLES``, on each kind in turn."""
     tables: MetaData = request.module.TABLES
     postgres = request.param == "postgresql"
-    url = request.getfixturevalue("postgres_url") if postgres else f"sqlite+aiosqlite:///{tmp_path}/contract.db"
-    engine = connect_database(url)
-    async with engine.begin() as connection:
-        await connection.run_sync(tables.drop_all)
-        await connection.run_sync(tables.create_all)
-    yield engine
-    await engine.dispose()
+    url = request.getfixturevalue("postgres_url") if postgres else f"sqlite:///{tmp_path}/contract.db"
+    database = connect_database(url)
+    await database.write(tables.drop_all)
+    await database.write(tables.create_all)
+    yield database
+    await database.close()

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import MetaData
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from callrouter import events as ev
 from callrouter.journal import Journal, metadata, seal
@@ -15,6 +14,7 @@ from callrouter.repeat import metadata as encounter_tables
 from infra.bus import Entry
 from infra.crypto import DataKey, KeyRing
 from infra.numbers import read_number
+from infra.sql import Database
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 NUMBER = read_number("07700 900123")
@@ -44,8 +44,8 @@ def keys() -> KeyRing:
 
 
 @pytest.fixture
-def journal(engine: AsyncEngine, keys: KeyRing) -> Journal:
-    return Journal(engine, keys)
+def journal(database: Database, keys: KeyRing) -> Journal:
+    return Journal(database, keys)
 
 
 def offered(call_ref: str, key: DataKey, context: str = "c" * 32) -> Entry:
@@ -94,8 +94,20 @@ async def test_the_days_entries_are_read_without_what_is_personal(journal: Journ
     assert [each async for each in journal.entries_since(NOON + timedelta(seconds=1))] == []
 
 
-async def test_the_third_encounter_in_96_hours_is_a_potential_repeat(engine: AsyncEngine, keys: KeyRing) -> None:
-    repeats = RepeatCalls(engine, keys)
+async def test_a_long_day_is_read_in_chunks_each_entry_once(
+    journal: Journal, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "CHUNK", 3)
+    key = keys.new_data_key()
+    calls = [f"call-{number}" for number in range(10)]  # all at the same instant: the chunks end in the midst of them
+    for number, call in enumerate(calls):
+        await journal.write([offered(call, key, f"{number:032}"), ended(call, key)])
+    found = [(each.seq, each.call_ref) async for each in journal.entries_since(NOON)]
+    assert found == [(seq, call) for seq in (1, 2) for call in calls]
+
+
+async def test_the_third_encounter_in_96_hours_is_a_potential_repeat(database: Database, keys: KeyRing) -> None:
+    repeats = RepeatCalls(database, keys)
     assert NUMBER.e164 is not None
     for name, hours in (("a", 96), ("b", 1), ("b", 1)):
         await repeats.keep(name, NUMBER.e164, NOON - timedelta(hours=hours))
@@ -104,8 +116,8 @@ async def test_the_third_encounter_in_96_hours_is_a_potential_repeat(engine: Asy
     assert (await repeats.find(NUMBER, NOON + timedelta(seconds=1))).outcome == "NRC"
 
 
-async def test_encounters_are_forgotten_after_97_hours(engine: AsyncEngine, keys: KeyRing) -> None:
-    repeats = RepeatCalls(engine, keys)
+async def test_encounters_are_forgotten_after_97_hours(database: Database, keys: KeyRing) -> None:
+    repeats = RepeatCalls(database, keys)
     assert NUMBER.e164 is not None
     await repeats.keep("old", NUMBER.e164, NOON - timedelta(hours=98))
     await repeats.keep("new", NUMBER.e164, NOON)

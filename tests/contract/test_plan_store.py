@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careplans.errors import TooManyTries
 from careplans.model import ImportReport, MatchLevel, OpenedPlan, Viewer
@@ -16,6 +15,7 @@ from careplans.service import CarePlans
 from careplans.store import metadata, plan_views
 from infra.crypto import KeyRing
 from infra.numbers import read_number
+from infra.sql import Database
 
 NUMBER = read_number("07700 900101")
 BORN = date(1938, 4, 12)
@@ -55,8 +55,8 @@ def row(line: int = 2, **changes: object) -> Row:
 
 
 @pytest.fixture
-def plans(engine: AsyncEngine) -> CarePlans:
-    return CarePlans(engine, KeyRing(b"m" * 32, b"i" * 32), FixedClock())
+def plans(database: Database) -> CarePlans:
+    return CarePlans(database, KeyRing(b"m" * 32, b"i" * 32), FixedClock())
 
 
 async def candidates(plans: CarePlans) -> list[str]:
@@ -108,25 +108,24 @@ async def test_a_restriction_beside_an_import_never_leaves_the_number(plans: Car
     assert await candidates(plans) == []
 
 
-async def test_tries_at_once_are_counted_one_by_one(plans: CarePlans, engine: AsyncEngine) -> None:
+async def test_tries_at_once_are_counted_one_by_one(plans: CarePlans, database: Database) -> None:
     await plans.load([row()])
     ids = await candidates(plans)
     tries = [plans.open_by_birth_date(ids, date(1938, 1, day), HANDLER) for day in range(1, 13)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert results.count(()) == 5
     assert sum(isinstance(each, TooManyTries) for each in results) == 7
-    async with engine.connect() as connection:
-        recorded = (await connection.execute(select(plan_views.c.what))).scalars().all()
+    recorded = await database.read(lambda connection: connection.execute(select(plan_views.c.what)).scalars().all())
     assert sorted(recorded) == ["checked_wrong"] * 5 + ["refused"] * 7
 
 
-async def test_nothing_personal_stands_in_any_table(plans: CarePlans, engine: AsyncEngine) -> None:
+async def test_nothing_personal_stands_in_any_table(plans: CarePlans, database: Database) -> None:
     await plans.load([row()])
     opened: tuple[OpenedPlan, ...] = await plans.open_by_birth_date(await candidates(plans), BORN, HANDLER)
     assert len(opened) == 1
-    async with engine.connect() as connection:
-        rows = [await connection.execute(select(table)) for table in metadata.sorted_tables]
-        stored = [repr(tuple(each)) for table in rows for each in table]
+    tables = metadata.sorted_tables
+    rows = await database.read(lambda connection: [connection.execute(select(table)).all() for table in tables])
+    stored = [repr(tuple(each)) for table in rows for each in table]
     assert len(stored) == 3
     for word in SECRET:
         assert not any(word in line.lower() for line in stored), word

@@ -24,10 +24,9 @@ def differences(connection: Connection) -> list[object]:
 
 
 async def test_a_migrated_database_has_every_declared_table_and_no_other(tmp_path: Path) -> None:
-    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}")
-    assert not await is_up_to_date(engine)
-    await upgrade_database(engine)
-    assert await is_up_to_date(engine)
-    async with engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
-    await engine.dispose()
+    database = connect_database(f"sqlite:///{tmp_path / 'new.db'}")
+    assert not await is_up_to_date(database)
+    await upgrade_database(database)
+    assert await is_up_to_date(database)
+    assert await database.read(differences) == []
+    await database.close()

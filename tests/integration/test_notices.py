@@ -327,18 +327,17 @@ async def test_a_broken_relay_neither_stops_the_webhook_nor_goes_unlogged(
     def figures() -> Figures:
         return Figures(clock.now(), ScopeFigures(scope="total", name="All", longest_wait_s=wait_s), ())
 
-    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/alerts.db")
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
+    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
+    await database.write(metadata.create_all)
     channels: dict[str, Notifier] = {"email": mail(relay.port), "webhook": hook()}
-    service = AlertService([rule], figures, channels, AlertStore(engine), clock)
+    service = AlertService([rule], figures, channels, AlertStore(database), clock)
     relay.answer = "451 try later"
     with structlog.testing.capture_logs() as logs:
         for clock.passed in range(0, 200, 2):
             await service.tick()
         wait_s, relay.answer = 0.0, "250 taken"
         await service.tick()
-    await engine.dispose()
+    await database.close()
     assert [json.loads(content)["kind"] for _, content in receiver.requests] == ["fired", "cleared"]
     assert [got["Subject"][:9] for got in relay.mails] == ["[CLEARED]"]
     assert [each["error_id"] for each in logs if each["event"] == "notice_failed"] == ["smtp_refused_451"]

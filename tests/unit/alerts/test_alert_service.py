@@ -12,14 +12,13 @@ import pytest
 import structlog
 from alert_calls import NOON
 from alert_rule import RULE
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures
 from alerts.ports import NoticeFailed
 from alerts.service import AlertService, Retry
 from alerts.store import AlertStore, metadata
 from alerts.wording import body, subject
-from infra.sql import connect_database
+from infra.sql import Database, connect_database
 
 SCREEN = Recipient("Control room screen", "webhook", "http://localhost/notices")
 
@@ -66,8 +65,8 @@ class Silent:
 class House:
     """The service over a real store, with a wait that the test sets."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self.clock = HandClock()
         self.wait_s: float | None = 0.0
         self.mail = Inbox()
@@ -82,7 +81,7 @@ class House:
 
     def service(self, *rules: Rule, retry: Retry = Retry()) -> AlertService:  # noqa: B008
         channels = {"email": self.mail, "webhook": self.screen}
-        store = AlertStore(self.engine)
+        store = AlertStore(self.database)
         return AlertService(rules or (RULE,), self.figures, channels, store, self.clock, retry)
 
     async def live(self, service: AlertService, seconds: int, wait_s: float | None) -> None:
@@ -94,11 +93,10 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/alerts.db")
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    yield House(engine)
-    await engine.dispose()
+    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
+    await database.write(metadata.create_all)
+    yield House(database)
+    await database.close()
 
 
 async def test_one_notice_when_it_fires_and_one_when_it_clears(house: House) -> None:
@@ -256,16 +254,15 @@ async def test_a_worker_that_dies_in_a_try_leaves_it_to_another(house: House) ->
 
 
 async def test_a_store_that_fails_stops_nothing(tmp_path: Path) -> None:
-    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/empty.db")
-    house = House(engine)
+    database = connect_database(f"sqlite:///{tmp_path}/empty.db")
+    house = House(database)
     service = house.service()
     with structlog.testing.capture_logs() as logs:
         await house.live(service, 2, wait_s=200)
     assert {each["event"] for each in logs} == {"alert_check_failed", "alert_delivery_failed"}
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
+    await database.write(metadata.create_all)
     await house.live(service, 40, wait_s=200)
-    await engine.dispose()
+    await database.close()
     assert house.mail.kinds == ["fired"]
 
 

@@ -139,9 +139,9 @@ class House:
         self.states: CallStates = MemoryStates(self.stream)
         self.providers = providers or everybody()
         self.dispatch = LocalDispatch(self.providers, self.clock)
-        self.database = folder / "calls.db"
-        self.engine = connect_database(f"sqlite+aiosqlite:///{self.database}")
-        self.journal = Journal(self.engine, self.keys)
+        self.file = folder / "calls.db"
+        self.database = connect_database(f"sqlite:///{self.file}")
+        self.journal = Journal(self.database, self.keys)
         self.writer = JournalWriter(self.stream, self.journal)
         self.stream.join("test")
         self.performed: asyncio.Queue[Reply] = asyncio.Queue()
@@ -179,13 +179,12 @@ class House:
 
     async def open(self) -> None:
         """Make the tables."""
-        async with self.engine.begin() as connection:
-            await connection.run_sync(tables.metadata.create_all)
+        await self.database.write(tables.metadata.create_all)
 
     async def close(self) -> None:
         for door in self._doors:
             await door.close()
-        await self.engine.dispose()
+        await self.database.close()
 
     # ------------------------------------------------------------------ what happens to a call
 

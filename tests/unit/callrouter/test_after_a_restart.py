@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from call_world import NOON, HandClock
 from pydantic import ValidationError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from alerts.kpi import LiveFigures
 from callrouter import events as ev
@@ -23,7 +22,7 @@ from callrouter.repeat import metadata as encounter_tables
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
 from infra.numbers import read_number
-from infra.sql import connect_database
+from infra.sql import Database, connect_database
 
 NUMBER = read_number("07700 900123")
 LATER = NOON + timedelta(hours=1)
@@ -31,23 +30,22 @@ KEYS = KeyRing(b"m" * 32, b"i" * 32)
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/restart.db")
-    async with engine.begin() as connection:
-        await connection.run_sync(journal_tables.create_all)
-        await connection.run_sync(encounter_tables.create_all)
-    yield engine
-    await engine.dispose()
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = connect_database(f"sqlite:///{tmp_path}/restart.db")
+    await database.write(journal_tables.create_all)
+    await database.write(encounter_tables.create_all)
+    yield database
+    await database.close()
 
 
 @pytest.fixture
-def journal(engine: AsyncEngine) -> Journal:
-    return Journal(engine, KEYS)
+def journal(database: Database) -> Journal:
+    return Journal(database, KEYS)
 
 
 @pytest.fixture
-def repeats(engine: AsyncEngine) -> RepeatCalls:
-    return RepeatCalls(engine, KEYS)
+def repeats(database: Database) -> RepeatCalls:
+    return RepeatCalls(database, KEYS)
 
 
 def call(call_ref: str, *after: ev.Event) -> list[Entry]:

@@ -123,9 +123,9 @@ async def test_nothing_personal_is_in_clear_anywhere(
     entries = [entry for _, entry in await house.stream.read("test", limit=999, wait_s=0)]
     states = [await house.states.read(call_ref) for call_ref in ("call", "other", "third")]
     await house.recorded()
-    await house.engine.dispose()
+    await house.database.close()
 
-    files = b"".join(each.read_bytes() for each in house.database.parent.glob("calls.db*"))
+    files = b"".join(each.read_bytes() for each in house.file.parent.glob("calls.db*"))
     clear = [json.dumps([entry.facts, entry.kind, entry.call_ref], default=str) for entry in entries]
     sealed = b"".join((entry.sealed or b"") + (entry.wrapped_key or b"") for entry in entries)
     values = b"".join(state.value + state.wrapped_key for state in states if state is not None)

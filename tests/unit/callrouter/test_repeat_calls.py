@@ -10,13 +10,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from callrouter.ports import RepeatFound
 from callrouter.repeat import RepeatCalls, metadata
 from infra.crypto import KeyRing
 from infra.numbers import Number, read_number
-from infra.sql import connect_database
+from infra.sql import Database, connect_database
 
 LONDON = ZoneInfo("Europe/London")
 NUMBER = "+447700900123"
@@ -29,9 +28,9 @@ SECOND = timedelta(seconds=1)
 class Index:
     """An index of encounters in a database of its own."""
 
-    engine: AsyncEngine
+    database: Database
     repeats: RepeatCalls
-    database: Path
+    file: Path
 
     async def keep(self, *starts: datetime, number: str = NUMBER) -> None:
         for start in starts:
@@ -46,12 +45,11 @@ class Index:
 
 @pytest.fixture
 async def index(tmp_path: Path) -> AsyncIterator[Index]:
-    database = tmp_path / "encounters.db"
-    engine = connect_database(f"sqlite+aiosqlite:///{database}")
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    yield Index(engine, RepeatCalls(engine, KeyRing(os.urandom(32), os.urandom(32))), database)
-    await engine.dispose()
+    file = tmp_path / "encounters.db"
+    database = connect_database(f"sqlite:///{file}")
+    await database.write(metadata.create_all)
+    yield Index(database, RepeatCalls(database, KeyRing(os.urandom(32), os.urandom(32))), file)
+    await database.close()
 
 
 @pytest.mark.parametrize(
@@ -124,8 +122,7 @@ async def test_call_without_a_number_is_insufficient_information(index: Index, n
 
 
 async def test_store_that_fails_is_an_error_and_never_a_no(index: Index) -> None:
-    async with index.engine.begin() as connection:
-        await connection.run_sync(metadata.drop_all)
+    await index.database.write(metadata.drop_all)
 
     assert await index.outcome() == "ER"
 
@@ -140,14 +137,14 @@ async def test_encounter_is_kept_once(index: Index) -> None:
 
 async def test_number_is_nowhere_in_the_database(index: Index) -> None:
     await index.keep(NOW - timedelta(hours=1))
-    await index.engine.dispose()
-    written = b"".join(each.read_bytes() for each in index.database.parent.iterdir())
+    await index.database.close()
+    written = b"".join(each.read_bytes() for each in index.file.parent.iterdir())
 
     assert NUMBER[-9:].encode() not in written
 
 
 async def test_index_of_another_house_does_not_match(index: Index) -> None:
     await index.keep(NOW - timedelta(hours=1), NOW - timedelta(hours=2))
-    elsewhere = RepeatCalls(index.engine, KeyRing(os.urandom(32), os.urandom(32)))
+    elsewhere = RepeatCalls(index.database, KeyRing(os.urandom(32), os.urandom(32)))
 
     assert (await elsewhere.find(read_number(NUMBER), NOW)).outcome == "NRC"

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from plan_fixtures import GOOD, HandClock
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careplans.model import Viewer
 from careplans.rows import Row
 from careplans.service import CarePlans
 from careplans.store import metadata
 from infra.crypto import KeyRing
-from infra.sql import connect_database
+from infra.sql import Database, connect_database
 
 
 @pytest.fixture
@@ -29,25 +28,24 @@ def keyring() -> KeyRing:
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/plans.db")
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    yield engine
-    await engine.dispose()
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = connect_database(f"sqlite:///{tmp_path}/plans.db")
+    await database.write(metadata.create_all)
+    yield database
+    await database.close()
 
 
 @pytest.fixture
-def plans(engine: AsyncEngine, keyring: KeyRing, clock: HandClock) -> CarePlans:
-    return CarePlans(engine, keyring, clock)
+def plans(database: Database, keyring: KeyRing, clock: HandClock) -> CarePlans:
+    return CarePlans(database, keyring, clock)
 
 
 @pytest.fixture
 async def broken_plans(tmp_path: Path, keyring: KeyRing, clock: HandClock) -> AsyncIterator[CarePlans]:
     """A service whose database answers every query with an error: it has no tables."""
-    engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/empty.db")
-    yield CarePlans(engine, keyring, clock)
-    await engine.dispose()
+    database = connect_database(f"sqlite:///{tmp_path}/empty.db")
+    yield CarePlans(database, keyring, clock)
+    await database.close()
 
 
 @pytest.fixture

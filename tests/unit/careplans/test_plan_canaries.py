@@ -86,21 +86,19 @@ def test_no_canary_is_found(
 
     @asynccontextmanager
     async def open_service() -> AsyncIterator[CarePlans]:
-        engine = connect_database(f"sqlite+aiosqlite:///{store}/plans.db")
-        async with engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
+        database = connect_database(f"sqlite:///{store}/plans.db")
+        await database.write(metadata.create_all)
         try:
-            yield CarePlans(engine, keyring, clock)
+            yield CarePlans(database, keyring, clock)
         finally:
-            await engine.dispose()
+            await database.close()
 
     async def look_and_open(*, record: bool) -> int:
         async with open_service() as plans:
             if not record:
-                engine = connect_database(f"sqlite+aiosqlite:///{store}/plans.db")
-                async with engine.begin() as connection:
-                    await connection.run_sync(plan_views.drop)
-                await engine.dispose()
+                database = connect_database(f"sqlite:///{store}/plans.db")
+                await database.write(plan_views.drop)
+                await database.close()
             opened = await work_through(plans)
             for file in store.iterdir():  # while open: the write-ahead log is there too
                 assert_clean(file.name, file.read_bytes())

@@ -24,13 +24,12 @@ from infra.sql import connect_database
 def app(tmp_path: Path, keyring: KeyRing, clock: HandClock) -> typer.Typer:
     @asynccontextmanager
     async def open_service() -> AsyncIterator[CarePlans]:
-        engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/plans.db")
-        async with engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
+        database = connect_database(f"sqlite:///{tmp_path}/plans.db")
+        await database.write(metadata.create_all)
         try:
-            yield CarePlans(engine, keyring, clock)
+            yield CarePlans(database, keyring, clock)
         finally:
-            await engine.dispose()
+            await database.close()
 
     return plan_app(open_service)
 
@@ -144,11 +143,11 @@ def test_a_failing_store_is_unavailable_and_exits_1(
 ) -> None:
     @asynccontextmanager
     async def without_tables() -> AsyncIterator[CarePlans]:
-        engine = connect_database(f"sqlite+aiosqlite:///{tmp_path}/empty.db")
+        database = connect_database(f"sqlite:///{tmp_path}/empty.db")
         try:
-            yield CarePlans(engine, keyring, clock)
+            yield CarePlans(database, keyring, clock)
         finally:
-            await engine.dispose()
+            await database.close()
 
     app = plan_app(without_tables)
     code, out, _ = run(app, "lookup", "07700900101")

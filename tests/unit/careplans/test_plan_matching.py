@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 from plan_fixtures import HandClock
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Engine, event
 
 from careplans.model import MatchLevel
 from careplans.rows import Row
 from careplans.service import CarePlans
 from infra.crypto import KeyRing
 from infra.numbers import read_number
+from infra.sql import Database
 
 MakeRow = Callable[..., Row]
 NUMBER = read_number("07700 900101")
@@ -61,25 +61,29 @@ async def test_a_failing_store_is_unavailable_not_none(broken_plans: CarePlans) 
     assert (match.outcome, match.reason, match.candidates) == (MatchLevel.UNAVAILABLE, "store_failed", ())
 
 
-async def test_a_match_is_one_query_on_an_index(plans: CarePlans, engine: AsyncEngine, row: MakeRow) -> None:
+async def test_a_match_is_one_query_on_an_index(plans: CarePlans, database: Database, row: MakeRow) -> None:
     await plans.load([row()])
     seen: list[tuple[str, object]] = []
-    event.listen(
-        engine.sync_engine,
-        "before_cursor_execute",
-        lambda _c, _cur, sql, given, _ctx, _many: seen.append((sql, given)),
-    )
-    await plans.match_number(NUMBER)
-    ((sql, given),) = list(seen)
+
+    def see(_connection: object, _cursor: object, sql: str, given: object, _context: object, _many: object) -> None:
+        seen.append((sql, given))
+
+    event.listen(Engine, "before_cursor_execute", see)
+    try:
+        await plans.match_number(NUMBER)
+    finally:
+        event.remove(Engine, "before_cursor_execute", see)
+    ((sql, given),) = seen
     assert "wrapped_key" not in sql
-    async with engine.connect() as connection:
-        steps = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given)  # type: ignore[arg-type]
-        assert not any(step.detail.startswith("SCAN") for step in steps)
+    steps = await database.read(
+        lambda connection: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given).all()  # type: ignore[arg-type]
+    )
+    assert not any(step.detail.startswith("SCAN") for step in steps)
 
 
-async def test_another_key_ring_finds_nothing(plans: CarePlans, engine: AsyncEngine, row: MakeRow) -> None:
+async def test_another_key_ring_finds_nothing(plans: CarePlans, database: Database, row: MakeRow) -> None:
     await plans.load([row()])
-    stranger = CarePlans(engine, KeyRing(b"m" * 32, b"j" * 32), HandClock())
+    stranger = CarePlans(database, KeyRing(b"m" * 32, b"j" * 32), HandClock())
     assert (await stranger.match_number(NUMBER)).outcome is MatchLevel.NONE
 
 

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from plan_fixtures import HandClock
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careplans.errors import NoSuchPlan, NotAllowed, PlanStoreFailed, PlanUnreadable, TooManyTries
 from careplans.model import Viewer
 from careplans.rows import Row
 from careplans.service import CarePlans
-from careplans.store import plan_views
+from careplans.store import plan_numbers, plan_views
+from careplans.store import plans as plan_rows
 from infra.crypto import KeyRing
 from infra.numbers import read_number
+from infra.sql import Database
 
 MakeRow = Callable[..., Row]
 RIGHT, WRONG = date(1938, 4, 12), date(1938, 4, 13)
@@ -27,9 +28,9 @@ async def candidates(plans: CarePlans, number: str = "07700 900101") -> list[str
     return [each.plan_id for each in (await plans.match_number(read_number(number))).candidates]
 
 
-async def views(engine: AsyncEngine) -> list[Any]:
-    async with engine.connect() as connection:
-        return list(await connection.execute(select(plan_views).order_by(plan_views.c.id)))
+async def views(database: Database) -> list[Any]:
+    query = select(plan_views).order_by(plan_views.c.id)
+    return list(await database.read(lambda connection: connection.execute(query).all()))
 
 
 async def test_a_handler_opens_with_the_right_birth_date(plans: CarePlans, row: MakeRow, handler: Viewer) -> None:
@@ -50,12 +51,12 @@ async def test_detail_is_for_clinicians(plans: CarePlans, row: MakeRow, clinicia
 
 
 async def test_a_wrong_birth_date_opens_nothing(
-    plans: CarePlans, engine: AsyncEngine, row: MakeRow, handler: Viewer
+    plans: CarePlans, database: Database, row: MakeRow, handler: Viewer
 ) -> None:
     await plans.load([row()])
     ids = await candidates(plans)
     assert await plans.open_by_birth_date(ids, WRONG, handler) == ()
-    assert [(view.what, view.plan) for view in await views(engine)] == [("checked_wrong", ids[0])]
+    assert [(view.what, view.plan) for view in await views(database)] == [("checked_wrong", ids[0])]
 
 
 async def test_on_a_shared_line_only_the_match_opens(plans: CarePlans, row: MakeRow, handler: Viewer) -> None:
@@ -69,12 +70,12 @@ async def test_on_a_shared_line_only_the_match_opens(plans: CarePlans, row: Make
 
 
 async def test_two_persons_born_on_one_day_do_not_open(
-    plans: CarePlans, engine: AsyncEngine, row: MakeRow, handler: Viewer
+    plans: CarePlans, database: Database, row: MakeRow, handler: Viewer
 ) -> None:
     twin = {"plan_id": "P2", "nhs_number": "9990000026", "given_name": "Ethel"}
     await plans.load([row(2), row(3, **twin)])
     assert await plans.open_by_birth_date(await candidates(plans), RIGHT, handler) == ()
-    assert [view.what for view in await views(engine)] == ["checked_wrong", "checked_wrong"]
+    assert [view.what for view in await views(database)] == ["checked_wrong", "checked_wrong"]
 
 
 async def test_two_plans_of_one_person_that_disagree_both_open_newest_first(
@@ -113,19 +114,19 @@ async def test_a_plan_restricted_during_the_call_no_longer_opens_by_birth_date(
     assert await plans.open_by_birth_date(ids, RIGHT, handler) == ()
 
 
-async def test_no_candidates_no_plan_but_a_record(plans: CarePlans, engine: AsyncEngine, handler: Viewer) -> None:
+async def test_no_candidates_no_plan_but_a_record(plans: CarePlans, database: Database, handler: Viewer) -> None:
     assert await plans.open_by_birth_date([], RIGHT, handler) == ()
     assert await plans.open_by_birth_date(["Edith Example"], RIGHT, handler) == ()
-    assert [(view.what, view.plan) for view in await views(engine)] == [("checked_wrong", None)] * 2
+    assert [(view.what, view.plan) for view in await views(database)] == [("checked_wrong", None)] * 2
 
 
 async def test_the_record_names_nobody(
-    plans: CarePlans, engine: AsyncEngine, row: MakeRow, handler: Viewer, clock: HandClock
+    plans: CarePlans, database: Database, row: MakeRow, handler: Viewer, clock: HandClock
 ) -> None:
     await plans.load([row()])
     ids = await candidates(plans)
     await plans.open_by_birth_date(ids, RIGHT, handler)
-    (view,) = await views(engine)
+    (view,) = await views(database)
     assert (view.at, view.role, view.call_ref) == (clock.now(), "handler", "call-1")
     assert (view.plan, view.what) == (ids[0], "checked_right")
     assert "hannah" not in repr(view)
@@ -136,7 +137,7 @@ class TestTries:
     """ "At most a set number of tries": the right date after too many wrong ones opens nothing."""
 
     async def test_the_sixth_is_refused_even_if_right(
-        self, plans: CarePlans, engine: AsyncEngine, row: MakeRow, handler: Viewer
+        self, plans: CarePlans, database: Database, row: MakeRow, handler: Viewer
     ) -> None:
         await plans.load([row()])
         ids = await candidates(plans)
@@ -144,12 +145,12 @@ class TestTries:
             assert await plans.open_by_birth_date(ids, WRONG, handler) == ()
         with pytest.raises(TooManyTries):
             await plans.open_by_birth_date(ids, RIGHT, handler)
-        assert [view.what for view in await views(engine)] == ["checked_wrong"] * 5 + ["refused"]
+        assert [view.what for view in await views(database)] == ["checked_wrong"] * 5 + ["refused"]
 
     async def test_the_number_is_a_setting(
-        self, engine: AsyncEngine, keyring: KeyRing, clock: HandClock, row: MakeRow, handler: Viewer
+        self, database: Database, keyring: KeyRing, clock: HandClock, row: MakeRow, handler: Viewer
     ) -> None:
-        plans = CarePlans(engine, keyring, clock, tries=1)
+        plans = CarePlans(database, keyring, clock, tries=1)
         await plans.load([row()])
         ids = await candidates(plans)
         await plans.open_by_birth_date(ids, WRONG, handler)
@@ -157,9 +158,9 @@ class TestTries:
             await plans.open_by_birth_date(ids, RIGHT, handler)
 
     async def test_one_try_on_a_shared_line_counts_once(
-        self, engine: AsyncEngine, keyring: KeyRing, clock: HandClock, row: MakeRow, handler: Viewer
+        self, database: Database, keyring: KeyRing, clock: HandClock, row: MakeRow, handler: Viewer
     ) -> None:
-        plans = CarePlans(engine, keyring, clock, tries=2)
+        plans = CarePlans(database, keyring, clock, tries=2)
         await plans.load([row(at, plan_id=f"P{at}", nhs_number="", family_name=f"F{at}") for at in range(4)])
         ids = await candidates(plans)
         await plans.open_by_birth_date(ids, WRONG, handler)
@@ -188,7 +189,7 @@ class TestRoles:
         ["ambulance", "public_health", "commissioner", "information_governance", "administrator", "", "Handler"],
     )
     async def test_who_takes_no_calls_opens_nothing(
-        self, plans: CarePlans, engine: AsyncEngine, row: MakeRow, role: str
+        self, plans: CarePlans, database: Database, row: MakeRow, role: str
     ) -> None:
         await plans.load([row()])
         ids = await candidates(plans)
@@ -197,16 +198,16 @@ class TestRoles:
             await plans.open_by_birth_date(ids, RIGHT, viewer)
         with pytest.raises(NotAllowed):
             await plans.open_checked(ids[0], viewer)
-        assert [view.what for view in await views(engine)] == ["refused", "refused"]
+        assert [view.what for view in await views(database)] == ["refused", "refused"]
 
     async def test_a_clinician_opens_with_i_have_checked(
-        self, plans: CarePlans, engine: AsyncEngine, row: MakeRow, clinician: Viewer
+        self, plans: CarePlans, database: Database, row: MakeRow, clinician: Viewer
     ) -> None:
         await plans.load([row()])
         (plan,) = await candidates(plans)
         opened = await plans.open_checked(plan, clinician)
         assert (opened.person, opened.detail) == ("Edith Example", "Medicines are in the house.")
-        assert [(view.what, view.plan, view.role) for view in await views(engine)] == [("opened", plan, "clinician")]
+        assert [(view.what, view.plan, view.role) for view in await views(database)] == [("opened", plan, "clinician")]
 
     async def test_a_handler_may_not_say_i_have_checked(self, plans: CarePlans, row: MakeRow, handler: Viewer) -> None:
         await plans.load([row()])
@@ -222,10 +223,9 @@ class TestTheRecordCannotBeWritten:
     """ "Audit fails open for a plan on a live call (shown, entry spooled, alert)." (docs/safety/rules.md, 6)"""
 
     @pytest.fixture
-    async def ids(self, plans: CarePlans, engine: AsyncEngine, row: MakeRow) -> list[str]:
+    async def ids(self, plans: CarePlans, database: Database, row: MakeRow) -> list[str]:
         await plans.load([row()])
-        async with engine.begin() as connection:
-            await connection.run_sync(plan_views.drop)
+        await database.write(plan_views.drop)
         return await candidates(plans)
 
     async def test_the_plan_is_shown_and_the_entry_kept(
@@ -251,16 +251,15 @@ class TestTheRecordCannotBeWritten:
 
 
 async def test_plans_that_cannot_be_read_do_not_open(
-    plans: CarePlans, engine: AsyncEngine, row: MakeRow, handler: Viewer, clinician: Viewer
+    plans: CarePlans, database: Database, row: MakeRow, handler: Viewer, clinician: Viewer
 ) -> None:
     await plans.load([row()])
     ids = await candidates(plans)
-    stranger = CarePlans(engine, KeyRing(b"w" * 32, b"i" * 32), HandClock())
+    stranger = CarePlans(database, KeyRing(b"w" * 32, b"i" * 32), HandClock())
     with pytest.raises(PlanUnreadable):
         await stranger.open_by_birth_date(ids, RIGHT, handler)
-    async with engine.begin() as connection:
-        await connection.exec_driver_sql("DROP TABLE plan_numbers")
-        await connection.exec_driver_sql("DROP TABLE plans")
+    await database.write(plan_numbers.drop)
+    await database.write(plan_rows.drop)
     with pytest.raises(PlanStoreFailed):
         await plans.open_by_birth_date(ids, RIGHT, handler)
     with pytest.raises(PlanStoreFailed):
@@ -269,12 +268,12 @@ async def test_plans_that_cannot_be_read_do_not_open(
 
 @pytest.mark.parametrize("column", ["person", "content", "wrapped_key"])
 async def test_sealed_columns_cannot_be_swapped_between_plans(
-    plans: CarePlans, engine: AsyncEngine, row: MakeRow, clinician: Viewer, column: str
+    plans: CarePlans, database: Database, row: MakeRow, clinician: Viewer, column: str
 ) -> None:
     await plans.load([row(2), row(3, plan_id="P2")])
     ids = await candidates(plans)
-    async with engine.begin() as connection:
-        await connection.exec_driver_sql(f"UPDATE plans SET {column} = (SELECT max({column}) FROM plans)")
+    swap = f"UPDATE plans SET {column} = (SELECT max({column}) FROM plans)"
+    await database.write(lambda connection: connection.exec_driver_sql(swap))
     unreadable = 0
     for plan in ids:
         try:

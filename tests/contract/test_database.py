@@ -1,0 +1,104 @@
+"""The promises of a database, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from infra.sql import Database, connect_database, insert_once
+
+TABLES = MetaData()
+things = Table("things", TABLES, Column("id", Integer, primary_key=True))
+MANY = 40  # more than any pool holds
+
+
+def ids(connection: Connection) -> list[int]:
+    return list(connection.execute(select(things.c.id).order_by(things.c.id)).scalars())
+
+
+def put(*numbers: int) -> Callable[[Connection], None]:
+    def work(connection: Connection) -> None:
+        for number in numbers:
+            connection.execute(insert(things), {"id": number})
+
+    return work
+
+
+async def test_what_was_written_is_read(database: Database) -> None:
+    await database.write(put(1, 2))
+    assert await database.read(ids) == [1, 2]
+
+
+async def test_a_write_that_fails_changes_nothing(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        await database.write(put(1, 2, 2))
+    assert await database.read(ids) == []
+
+
+async def test_what_the_work_itself_raises_comes_out_and_changes_nothing(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        connection.execute(insert(things), {"id": 1})
+        raise LookupError("of the work's own")
+
+    with pytest.raises(LookupError, match="of the work's own"):
+        await database.write(work)
+    assert await database.read(ids) == []
+
+
+async def test_a_row_that_is_there_is_left_as_it_is(database: Database) -> None:
+    once = insert_once(things, database.dialect)
+    for _ in range(2):
+        await database.write(lambda connection: connection.execute(once, [{"id": 1}, {"id": 2}]))
+    assert await database.read(ids) == [1, 2]
+
+
+async def test_look_ups_that_are_given_up_leave_no_connection_behind(database: Database) -> None:
+    await database.read(ids)
+    given_up = [asyncio.create_task(database.read(ids)) for _ in range(MANY)]
+    await asyncio.sleep(0)  # they have begun
+    for task in given_up:
+        task.cancel()
+    ended = await asyncio.gather(*given_up, return_exceptions=True)
+    assert all(isinstance(each, asyncio.CancelledError) for each in ended)
+    assert await asyncio.gather(*(database.read(ids) for _ in range(MANY))) == [[]] * MANY
+
+
+async def test_a_write_that_is_cancelled_is_whole_or_not_at_all(database: Database) -> None:
+    for first in range(0, MANY, 2):
+        task = asyncio.create_task(database.write(put(first, first + 1)))
+        for _ in range(first // 2):  # cancelled a little later each time
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await database.write(put(1000))
+    found = (await database.read(ids))[:-1]
+    assert [each + 1 for each in found[::2]] == found[1::2]
+
+
+async def test_many_at_once_are_all_done(database: Database) -> None:
+    await asyncio.gather(*(database.write(put(number)) for number in range(MANY)))
+    assert await database.read(ids) == list(range(MANY))
+
+
+async def test_it_may_be_closed_twice_and_is_then_used_again(database: Database) -> None:
+    await database.write(put(1))
+    await database.close()
+    await database.close()
+    assert await database.read(ids) == [1]
+
+
+async def test_a_missing_table_is_an_error_of_sql(database: Database) -> None:
+    await database.maintain(things.drop)
+    with pytest.raises(SQLAlchemyError):
+        await database.read(ids)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://u:zzsecret@h/d", "sqlite://", "sqlite:///:memory:"])
+def test_an_address_of_something_else_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ValueError, match="expected sqlite:///file or postgresql://") as raised:
+        connect_database(url)
+    assert "zzsecret" not in str(raised.value)
