@@ -26,7 +26,13 @@ class Board:
         self._journal = journal
         self._clock = clock
         self._caught_up = False
-        stream.join(self.GROUP)
+
+    async def join(self) -> None:
+        """Become a reader, one for each process, that begins with the oldest entry that the stream still has.
+
+        Join before catching up: what the stream has no more stands in the journal.
+        """
+        await self._stream.join(self.GROUP, durable=False)
 
     async def catch_up(self) -> None:
         """Apply what the journal holds of today; what the stream brings again is counted once."""
@@ -44,7 +50,7 @@ class Board:
         for _, entry in batch:
             self._live.apply(entry)
         if batch:
-            await self._stream.acknowledge(self.GROUP, batch[-1][0])
+            await self._stream.acknowledge(self.GROUP, [position for position, _ in batch])
         return len(batch)
 
     def figures(self) -> Figures | None:

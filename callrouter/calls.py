@@ -262,7 +262,8 @@ class Calls:
         stored = Stored(after.version, sealed, key.wrapped)
         expected = before.version if before else None
         keep_s = KEEP_OVER_S if after.ended else KEEP_LIVE_S
-        return await self._states.commit(after.call_ref, expected, stored, entries, keep_s=keep_s)
+        due_s = None if after.ended else after.session.wait.deadline_s or None
+        return await self._states.commit(after.call_ref, expected, stored, entries, keep_s=keep_s, due_s=due_s)
 
     async def _begin(self, call_ref: str, given: Input, lane: _Lane) -> _Moved:
         arrival = given.arrival

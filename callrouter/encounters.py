@@ -11,7 +11,7 @@ from callrouter import events as ev
 from callrouter.journal import Journal, unseal
 from callrouter.repeat import RepeatCalls
 from callrouter.view import fold
-from infra.bus import Entry, EventStream
+from infra.bus import Entry, EventStream, Position
 from infra.crypto import KeyRing, SealError
 
 COUNTED = frozenset({"answered", "answer_unknown"})
@@ -40,7 +40,10 @@ class EncounterIndexer:
         self._repeats = repeats
         self._keys = keys
         self._open: dict[str, _Open] = {}
-        stream.join(self.GROUP)
+
+    async def join(self) -> None:
+        """Become a reader: calls that end from here on will be indexed."""
+        await self._stream.join(self.GROUP)
 
     async def step(self, wait_s: float) -> int:
         """Index what has ended, at most one batch; returns how many entries were read.
@@ -48,18 +51,21 @@ class EncounterIndexer:
         A call whose journal is not written yet is left for the next step: nothing is acknowledged past it.
         """
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
-        done = 0
-        for position, entry in batch:
-            if not await self._index(entry):
-                break
-            await self._stream.acknowledge(self.GROUP, position)
-            done += 1
-        return done
+        done: list[Position] = []
+        try:
+            for position, entry in batch:
+                if not await self._index(entry):
+                    break
+                done.append(position)
+        finally:
+            if done:
+                await self._stream.acknowledge(self.GROUP, done)
+        return len(done)
 
     async def _index(self, entry: Entry) -> bool:
         call = self._open.get(entry.call_ref)
         match entry.kind:
-            case "offered":
+            case "offered" if call is None:
                 self._open[entry.call_ref] = _Open(entry)
             case "leg_answered" if call is not None:
                 self._open[entry.call_ref] = replace(call, answered=True)
@@ -73,7 +79,7 @@ class EncounterIndexer:
     async def _keep(self, call_ref: str, call: _Open | None) -> bool:
         """Keep the call as an encounter if a person was there; False if the journal has still to tell."""
         try:
-            known = self._from_stream(call) if call else await self._from_journal(call_ref)
+            known = self._from_stream(call) if call and call.answered else await self._from_journal(call_ref)
         except SealError:
             log.error("encounter_unreadable", call_ref=call_ref)  # one such call must not stop the index
             return True
@@ -86,8 +92,7 @@ class EncounterIndexer:
 
     def _from_stream(self, call: _Open) -> tuple[str | None, datetime]:
         offered = unseal(call.first, self._keys)
-        number = offered.number if isinstance(offered, ev.Offered) and call.answered else None
-        return number, call.first.at
+        return (offered.number if isinstance(offered, ev.Offered) else None), call.first.at
 
     async def _from_journal(self, call_ref: str) -> tuple[str | None, datetime] | None:
         view = fold(await self._journal.read(call_ref))

@@ -178,7 +178,10 @@ class JournalWriter:
         self._stream = stream
         self._journal = journal
         self._oldest: datetime | None = None
-        stream.join(self.GROUP)
+
+    async def join(self) -> None:
+        """Become a reader: what is appended from here on will be written."""
+        await self._stream.join(self.GROUP)
 
     def lag_s(self, now: datetime) -> float:
         """How old the oldest entry is that was read and is not yet in the journal; 0 when none waits."""
@@ -188,9 +191,9 @@ class JournalWriter:
         """Write what waits, at most one batch; returns how many entries that was."""
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
         if batch:
-            self._oldest = batch[0][1].at
+            self._oldest = min(entry.at for _, entry in batch)
             await self._journal.write([entry for _, entry in batch])
-            await self._stream.acknowledge(self.GROUP, batch[-1][0])
+            await self._stream.acknowledge(self.GROUP, [position for position, _ in batch])
         self._oldest = None
         return len(batch)
 

@@ -44,6 +44,7 @@ from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
 from infra.health import Health, watch
+from infra.lease import Lease, Leases, MemoryLeases
 from infra.loops import repeat
 from infra.numbers import Number
 from infra.secrets_file import load_or_create_secret
@@ -69,6 +70,7 @@ class Service:
     prompts: Mapping[str, str]
     calls: Calls
     stream: EventStream
+    leases: Leases
     journal: Journal
     writer: JournalWriter
     board: Board
@@ -172,6 +174,7 @@ def build(settings: Settings) -> Service:
         prompts=prompts,
         calls=calls,
         stream=stream,
+        leases=MemoryLeases(),
         journal=journal,
         writer=JournalWriter(stream, journal),
         board=board,
@@ -290,12 +293,21 @@ async def _close_leftovers(service: Service) -> None:
 async def running(service: Service) -> AsyncIterator[None]:
     """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
     service.health.expect("sql")
+    writer, board, indexer = service.writer, service.board, service.indexer
+    for reader in (writer, board, indexer):
+        await reader.join()
     await _close_leftovers(service)
+    holder = secrets.token_hex(8)
+    # alerts need no lease: of two workers one wins in SQL, and an alarm must not hang on the state store
     loops = [
         asyncio.create_task(watch(service.health, "sql", partial(_ask_database, service.database))),
-        asyncio.create_task(repeat("journal", service.writer.step, full=service.writer.BATCH)),
-        asyncio.create_task(repeat("figures", service.board.step, full=service.board.BATCH)),
-        asyncio.create_task(repeat("encounters", service.indexer.step, full=service.indexer.BATCH)),
+        asyncio.create_task(
+            repeat("journal", writer.step, full=writer.BATCH, lease=Lease(service.leases, "journal", holder))
+        ),
+        asyncio.create_task(repeat("figures", board.step, full=board.BATCH)),
+        asyncio.create_task(
+            repeat("encounters", indexer.step, full=indexer.BATCH, lease=Lease(service.leases, "encounters", holder))
+        ),
         asyncio.create_task(service.alerts.run()),
     ]
     try:

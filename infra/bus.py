@@ -1,7 +1,7 @@
 """The event stream: what the commit of a call appends, and what journal, KPIs and indexes read.
 
-Each reader is a *group* with a place of its own. An entry stays until every group has acknowledged it, so a
-reader that was away misses nothing. Delivery is at least once: readers recognise an entry by
+Each reader is a *group* with a place of its own. An entry stays until every durable group has acknowledged it,
+so a reader that was away misses nothing. Delivery is at least once: readers recognise an entry by
 ``(call_ref, seq)``. The embedded stream lives in the process; Redis Streams take its place in production.
 """
 
@@ -12,7 +12,11 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, Protocol, TypeAlias
+
+KEPT_S = 60.0
+"""An entry stays at least this long after it was appended, for readers that nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +36,41 @@ class Entry:
     wrapped_key: bytes | None = field(default=None, repr=False)
 
 
+Position: TypeAlias = str
+"""Where an entry stands, as its stream names it: opaque, to be given back in an acknowledgement."""
+
+
 class EventStream(Protocol):
-    """An append-only stream with reader groups. A contract suite runs against every implementation."""
+    """An append-only stream with reader groups. A contract suite runs against every implementation.
 
-    def join(self, group: str) -> None:
-        """Make ``group`` a reader from here on. Joining again changes nothing."""
+    The entries of one call are read in the order of their appending; those of different calls in any. What a
+    dead reader had in hand is read again by another of its group, by then perhaps after newer ones. All
+    methods may raise :class:`infra.errors.StateUnavailable`.
+    """
 
-    async def append(self, entries: Sequence[Entry]) -> None:
-        """Add entries in order, all or none."""
+    async def join(self, group: str, *, durable: bool = True) -> None:
+        """Make ``group`` a reader.
 
-    async def read(self, group: str, *, limit: int, wait_s: float) -> list[tuple[int, Entry]]:
-        """Up to ``limit`` entries not yet acknowledged by ``group``, oldest first, with their positions.
-
-        Waits at most ``wait_s`` seconds for the first one; an empty list then. The same entries come again
-        until they are acknowledged.
+        A durable group reads from here on, is shared by all processes, and is waited for: an entry stays until
+        it has acknowledged it. Joining again changes nothing. Else the group is this process' own and forgotten
+        with it: it begins, each time that it joins, with the oldest entry that is still kept (which every
+        durable group may have acknowledged already), and is not waited for longer than :data:`KEPT_S`.
         """
 
-    async def acknowledge(self, group: str, position: int) -> None:
-        """``group`` is done with every entry up to and including ``position``."""
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """Add entries in order. Those of one call are added all or none."""
 
-    def lag(self, group: str) -> int:
+    async def read(self, group: str, *, limit: int, wait_s: float) -> list[tuple[Position, Entry]]:
+        """Up to ``limit`` entries not yet acknowledged by ``group``, each call's oldest first, with their positions.
+
+        Waits at most about ``wait_s`` seconds for the first one; an empty list then. The same entries come
+        again until they are acknowledged.
+        """
+
+    async def acknowledge(self, group: str, positions: Sequence[Position]) -> None:
+        """``group`` is done with the entries at these positions. Again changes nothing."""
+
+    async def lag(self, group: str) -> int:
         """How many entries ``group`` has still to acknowledge."""
 
 
@@ -60,16 +79,24 @@ class MemoryStream:
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque()
-        self._first = 0  # position of the oldest entry kept
-        self._places: dict[str, int] = {}
+        self._first = 0  # place of the oldest entry kept
+        self._groups: dict[str, _Place] = {}
         self._grown = asyncio.Condition()
 
-    def join(self, group: str) -> None:
-        self._places.setdefault(group, self._first + len(self._entries))
+    async def join(self, group: str, *, durable: bool = True) -> None:
+        start = self._end if durable else self._first
+        if durable:
+            self._groups.setdefault(group, _Place(start))
+        else:
+            self._groups[group] = _Place(start)
+
+    @property
+    def _end(self) -> int:
+        return self._first + len(self._entries)
 
     def append_now(self, entries: Sequence[Entry]) -> None:
         """As :meth:`append`, without a turn of the loop, so that it can be part of a commit."""
-        if not self._places:
+        if not self._groups:
             return  # nobody will ever read it
         self._entries.extend(entries)
         task = asyncio.get_running_loop().create_task(self._wake())
@@ -82,23 +109,39 @@ class MemoryStream:
         async with self._grown:
             self._grown.notify_all()
 
-    async def read(self, group: str, *, limit: int, wait_s: float) -> list[tuple[int, Entry]]:
+    async def read(self, group: str, *, limit: int, wait_s: float) -> list[tuple[Position, Entry]]:
         async with self._grown:
-            if not self.lag(group) and wait_s > 0:
+            if not self._lag(group) and wait_s > 0:
                 try:
-                    await asyncio.wait_for(self._grown.wait_for(lambda: self.lag(group) > 0), wait_s)
+                    await asyncio.wait_for(self._grown.wait_for(lambda: self._lag(group) > 0), wait_s)
                 except TimeoutError:
                     return []
-        start = self._places[group]
-        upto = min(start + limit, self._first + len(self._entries))
-        return [(n, self._entries[n - self._first]) for n in range(start, upto)]
+        place = self._groups[group]
+        new = (n for n in range(place.start, self._end) if n not in place.done)
+        return [(str(n), self._entries[n - self._first]) for n in islice(new, limit)]
 
-    async def acknowledge(self, group: str, position: int) -> None:
-        self._places[group] = max(self._places[group], position + 1)
-        done = min(self._places.values())
-        while self._first < done:
+    async def acknowledge(self, group: str, positions: Sequence[Position]) -> None:
+        place = self._groups[group]
+        place.done.update(n for n in map(int, positions) if n >= place.start)
+        while place.start in place.done:
+            place.done.remove(place.start)
+            place.start += 1
+        oldest = min(each.start for each in self._groups.values())
+        while self._first < oldest:
             self._entries.popleft()
             self._first += 1
 
-    def lag(self, group: str) -> int:
-        return self._first + len(self._entries) - self._places[group]
+    async def lag(self, group: str) -> int:
+        return self._lag(group)
+
+    def _lag(self, group: str) -> int:
+        place = self._groups[group]
+        return self._end - place.start - len(place.done)
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a group is: done with everything before ``start``, and with what is in ``done``."""
+
+    start: int
+    done: set[int] = field(default_factory=set)

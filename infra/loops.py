@@ -7,27 +7,38 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from infra.lease import Lease
+
 log = structlog.get_logger()
 
 WAIT_S = 1.0  # longest that one step waits for new work, so that a stop is noticed soon
 GATHER_S = 0.1  # after some work: what comes within this time is done together, in one transaction
+STANDBY_S = 1.0  # between two tries at a lease that another process holds
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 
 
-async def repeat(name: str, step: Callable[[float], Awaitable[int]], *, full: int) -> None:
+async def repeat(name: str, step: Callable[[float], Awaitable[int]], *, full: int, lease: Lease | None = None) -> None:
     """Call ``step(wait_s)`` again and again until cancelled; after a failure a little later, and later.
 
     A step waits for work, does at most ``full`` pieces of it, and returns how many. One that was full is called
-    again at once; else work is left to gather for a moment, which costs less than a turn for every piece.
+    again at once; else work is left to gather for a moment, which costs less than a turn for every piece. With a
+    ``lease`` the step is called only while this process holds it.
     """
     pause = _FIRST_PAUSE_S
-    while True:
-        try:
-            done = await step(WAIT_S)
-            pause = _FIRST_PAUSE_S
-            await asyncio.sleep(0 if done >= full else GATHER_S)
-        except Exception as error:  # noqa: BLE001 - the reader must outlive whatever one batch does to it
-            log.error("loop_failed", loop=name, error=type(error).__name__, again_in_s=pause)
-            await asyncio.sleep(pause)
-            pause = min(_LONGEST_PAUSE_S, pause * 2)
+    try:
+        while True:
+            try:
+                if lease is not None and not await lease.hold():
+                    await asyncio.sleep(STANDBY_S)
+                    continue
+                done = await step(WAIT_S)
+                pause = _FIRST_PAUSE_S
+                await asyncio.sleep(0 if done >= full else GATHER_S)
+            except Exception as error:  # noqa: BLE001 - the reader must outlive whatever one batch does to it
+                log.error("loop_failed", loop=name, error=type(error).__name__, again_in_s=pause)
+                await asyncio.sleep(pause)
+                pause = min(_LONGEST_PAUSE_S, pause * 2)
+    finally:
+        if lease is not None:
+            await lease.release()

@@ -33,19 +33,37 @@ class Stored:
 
 
 class CallStates(Protocol):
-    """The port. A contract suite runs against every implementation."""
+    """The port. A contract suite runs against every implementation.
+
+    All methods may raise :class:`infra.errors.StateUnavailable`: the store did not answer within its budget.
+    """
 
     async def read(self, call_ref: str) -> Stored | None:
         """The newest state of a call, or nothing if it never started or was forgotten."""
 
     async def commit(
-        self, call_ref: str, expected: Version | None, new: Stored, entries: Sequence[Entry], *, keep_s: float
+        self,
+        call_ref: str,
+        expected: Version | None,
+        new: Stored,
+        entries: Sequence[Entry],
+        *,
+        keep_s: float,
+        due_s: float | None,
     ) -> bool:
         """Replace the state and append the entries if ``expected`` is still the newest version.
 
         ``expected=None`` means that the call must be new. Returns False, having changed nothing, if another
         commit came first or ``new`` belongs to an older epoch. The state is forgotten ``keep_s`` seconds
-        after its last commit.
+        after its last commit. ``due_s`` seconds from now somebody must have moved the call on; None: nobody
+        waits for that.
+        """
+
+    async def overdue(self, *, late_s: float, limit: int) -> list[str]:
+        """At most ``limit`` calls whose due time passed more than ``late_s`` seconds ago, the longest ago first.
+
+        They stay listed until their next commit, which replaces or removes the due time, or until they are
+        forgotten.
         """
 
     async def name(self, name: str, call_ref: str, *, keep_s: float) -> str:
@@ -61,6 +79,7 @@ class MemoryStates:
     def __init__(self, stream: MemoryStream) -> None:
         self._stream = stream
         self._calls: dict[str, tuple[Stored, float]] = {}
+        self._due: dict[str, float] = {}
         self._names: dict[str, tuple[str, float]] = {}
         self._swept = time.monotonic()
 
@@ -69,7 +88,14 @@ class MemoryStates:
         return found[0] if found and found[1] > time.monotonic() else None
 
     async def commit(
-        self, call_ref: str, expected: Version | None, new: Stored, entries: Sequence[Entry], *, keep_s: float
+        self,
+        call_ref: str,
+        expected: Version | None,
+        new: Stored,
+        entries: Sequence[Entry],
+        *,
+        keep_s: float,
+        due_s: float | None,
     ) -> bool:
         found = await self.read(call_ref)
         if (found.version if found else None) != expected:
@@ -77,9 +103,18 @@ class MemoryStates:
         if expected is not None and new.version.epoch < expected.epoch:
             return False
         self._calls[call_ref] = (new, time.monotonic() + keep_s)
+        if due_s is None:
+            self._due.pop(call_ref, None)
+        else:
+            self._due[call_ref] = time.monotonic() + due_s
         self._stream.append_now(entries)
         self._sweep()
         return True
+
+    async def overdue(self, *, late_s: float, limit: int) -> list[str]:
+        before = time.monotonic() - late_s
+        late = [ref for ref, due in self._due.items() if due < before and await self.read(ref) is not None]
+        return sorted(late, key=self._due.__getitem__)[:limit]
 
     async def name(self, name: str, call_ref: str, *, keep_s: float) -> str:
         owner, until = self._names.get(name, (call_ref, 0.0))
@@ -98,4 +133,5 @@ class MemoryStates:
             return
         self._swept = now
         self._calls = {ref: held for ref, held in self._calls.items() if held[1] > now}
+        self._due = {ref: due for ref, due in self._due.items() if ref in self._calls}
         self._names = {name: held for name, held in self._names.items() if held[1] > now}

@@ -159,4 +159,5 @@ async def build_calls(
     )
     dispatch.on_offer = calls.offered
     writer = JournalWriter(stream, journal)
+    await writer.join()
     return CallService(calls, dispatch, providers, keys, clock, plans, repeats, flow, database, stream, journal, writer)

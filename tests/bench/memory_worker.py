@@ -36,13 +36,16 @@ class Discard:
 
     def __init__(self, stream: MemoryStream) -> None:
         self._stream = stream
-        stream.join("discard")
+
+    async def join(self) -> None:
+        """Become a reader."""
+        await self._stream.join("discard")
 
     async def step(self, wait_s: float) -> int:
         """Take what waits, at most 500 entries."""
         batch = await self._stream.read("discard", limit=500, wait_s=wait_s)
         if batch:
-            await self._stream.acknowledge("discard", batch[-1][0])
+            await self._stream.acknowledge("discard", [position for position, _ in batch])
         return len(batch)
 
 
@@ -67,6 +70,7 @@ def _calls(stream: MemoryStream) -> Calls:
 async def _run() -> None:
     stream = MemoryStream()
     reader, calls = Discard(stream), _calls(stream)
+    await reader.join()
     audio = audio_files(Path(os.environ["BENCH_PROMPTS"]), load_prompts(Settings().prompts_file))
     app = f"callrouter-{secrets.token_hex(4)}"
     ari = Ari(os.environ["BENCH_ARI_URL"], app, os.environ["BENCH_ARI_USER"], os.environ["BENCH_ARI_PASSWORD"])

@@ -40,7 +40,7 @@ IMPLEMENTATIONS: dict[str, Callable[[], Awaitable[Store]]] = {"in process": in_p
 @pytest.fixture(params=list(IMPLEMENTATIONS.values()), ids=list(IMPLEMENTATIONS))
 async def store(request: pytest.FixtureRequest) -> Store:
     made: Store = await request.param()
-    made.stream.join("test")
+    await made.stream.join("test")
     return made
 
 
@@ -54,7 +54,7 @@ def entry(seq: int, call_ref: str = "call") -> Entry:
 
 async def begin(store: Store, call_ref: str = "call") -> Version:
     first = stored(1, 1)
-    assert await store.states.commit(call_ref, None, first, (), keep_s=KEEP_S)
+    assert await store.states.commit(call_ref, None, first, (), keep_s=KEEP_S, due_s=None)
     return first.version
 
 
@@ -63,7 +63,7 @@ async def test_call_that_never_started_is_nothing(store: Store) -> None:
 
 
 async def test_what_was_committed_is_read(store: Store) -> None:
-    await store.states.commit("call", None, stored(1, 1, b"\x00\xff"), (), keep_s=KEEP_S)
+    await store.states.commit("call", None, stored(1, 1, b"\x00\xff"), (), keep_s=KEEP_S, due_s=None)
 
     assert await store.states.read("call") == stored(1, 1, b"\x00\xff")
     assert await store.states.read("other") is None
@@ -71,37 +71,40 @@ async def test_what_was_committed_is_read(store: Store) -> None:
 
 async def test_commit_replaces_only_the_version_that_was_read(store: Store) -> None:
     first = await begin(store)
-    assert await store.states.commit("call", first, stored(1, 2, b"won"), (), keep_s=KEEP_S)
+    assert await store.states.commit("call", first, stored(1, 2, b"won"), (), keep_s=KEEP_S, due_s=None)
 
-    assert not await store.states.commit("call", first, stored(1, 2, b"lost"), (), keep_s=KEEP_S)
+    assert not await store.states.commit("call", first, stored(1, 2, b"lost"), (), keep_s=KEEP_S, due_s=None)
     assert await store.states.read("call") == stored(1, 2, b"won")
 
 
 async def test_call_starts_once(store: Store) -> None:
     await begin(store)
 
-    assert not await store.states.commit("call", None, stored(1, 1, b"again"), (), keep_s=KEEP_S)
+    assert not await store.states.commit("call", None, stored(1, 1, b"again"), (), keep_s=KEEP_S, due_s=None)
     assert await store.states.read("call") == stored(1, 1)
 
 
 async def test_call_that_is_not_there_cannot_be_replaced(store: Store) -> None:
-    assert not await store.states.commit("call", Version(1, 1), stored(1, 2), (), keep_s=KEEP_S)
+    assert not await store.states.commit("call", Version(1, 1), stored(1, 2), (), keep_s=KEEP_S, due_s=None)
     assert await store.states.read("call") is None
 
 
 async def test_newer_owner_may_commit_and_an_older_may_not(store: Store) -> None:
     first = await begin(store)
     taken = stored(2, 2)
-    assert await store.states.commit("call", first, taken, (), keep_s=KEEP_S)
+    assert await store.states.commit("call", first, taken, (), keep_s=KEEP_S, due_s=None)
 
-    assert not await store.states.commit("call", taken.version, stored(1, 3), (entry(1),), keep_s=KEEP_S)
+    assert not await store.states.commit("call", taken.version, stored(1, 3), (entry(1),), keep_s=KEEP_S, due_s=None)
     assert await store.states.read("call") == taken
     assert await store.entries() == []
 
 
 async def test_of_many_at_once_exactly_one_wins(store: Store) -> None:
     first = await begin(store)
-    race = [store.states.commit("call", first, stored(1, 2, bytes([n])), (entry(n),), keep_s=KEEP_S) for n in range(20)]
+    race = [
+        store.states.commit("call", first, stored(1, 2, bytes([n])), (entry(n),), keep_s=KEEP_S, due_s=None)
+        for n in range(20)
+    ]
     won = [n for n, has_won in enumerate(await asyncio.gather(*race)) if has_won]
 
     assert len(won) == 1
@@ -112,37 +115,37 @@ async def test_of_many_at_once_exactly_one_wins(store: Store) -> None:
 async def test_calls_do_not_get_in_each_others_way(store: Store) -> None:
     one, two = await begin(store, "one"), await begin(store, "two")
 
-    assert await store.states.commit("one", one, stored(1, 2), (), keep_s=KEEP_S)
-    assert await store.states.commit("two", two, stored(1, 2), (), keep_s=KEEP_S)
+    assert await store.states.commit("one", one, stored(1, 2), (), keep_s=KEEP_S, due_s=None)
+    assert await store.states.commit("two", two, stored(1, 2), (), keep_s=KEEP_S, due_s=None)
 
 
 async def test_entries_are_appended_with_the_commit_and_in_its_order(store: Store) -> None:
     first = await begin(store)
-    assert await store.states.commit("call", first, stored(1, 2), (entry(1), entry(2)), keep_s=KEEP_S)
-    assert await store.states.commit("call", Version(1, 2), stored(1, 3), (entry(3),), keep_s=KEEP_S)
+    assert await store.states.commit("call", first, stored(1, 2), (entry(1), entry(2)), keep_s=KEEP_S, due_s=None)
+    assert await store.states.commit("call", Version(1, 2), stored(1, 3), (entry(3),), keep_s=KEEP_S, due_s=None)
 
     assert await store.entries() == [("call", 1), ("call", 2), ("call", 3)]
 
 
 async def test_commit_that_loses_appends_nothing(store: Store) -> None:
     await begin(store)
-    assert not await store.states.commit("call", None, stored(1, 1), (entry(1),), keep_s=KEEP_S)
+    assert not await store.states.commit("call", None, stored(1, 1), (entry(1),), keep_s=KEEP_S, due_s=None)
 
     assert await store.entries() == []
 
 
 async def test_state_is_forgotten_after_its_time_and_the_call_may_start_again(store: Store) -> None:
-    await store.states.commit("call", None, stored(1, 1), (), keep_s=MOMENT_S)
+    await store.states.commit("call", None, stored(1, 1), (), keep_s=MOMENT_S, due_s=None)
     await asyncio.sleep(2 * MOMENT_S)
 
     assert await store.states.read("call") is None
-    assert not await store.states.commit("call", Version(1, 1), stored(1, 2), (), keep_s=KEEP_S)
-    assert await store.states.commit("call", None, stored(1, 1), (), keep_s=KEEP_S)
+    assert not await store.states.commit("call", Version(1, 1), stored(1, 2), (), keep_s=KEEP_S, due_s=None)
+    assert await store.states.commit("call", None, stored(1, 1), (), keep_s=KEEP_S, due_s=None)
 
 
 async def test_every_commit_gives_the_state_its_time_anew(store: Store) -> None:
-    await store.states.commit("call", None, stored(1, 1), (), keep_s=MOMENT_S)
-    await store.states.commit("call", Version(1, 1), stored(1, 2), (), keep_s=KEEP_S)
+    await store.states.commit("call", None, stored(1, 1), (), keep_s=MOMENT_S, due_s=None)
+    await store.states.commit("call", Version(1, 1), stored(1, 2), (), keep_s=KEEP_S, due_s=None)
     await asyncio.sleep(2 * MOMENT_S)
 
     assert await store.states.read("call") == stored(1, 2)
@@ -169,3 +172,43 @@ async def test_name_is_forgotten_after_its_time(store: Store) -> None:
 
     assert await store.states.named("CA1") is None
     assert await store.states.name("CA1", "two", keep_s=KEEP_S) == "two"
+
+
+async def due(store: Store, call_ref: str, seconds: float | None, expected: Version | None = None) -> Version:
+    new = stored(1, expected.step + 1 if expected else 1)
+    assert await store.states.commit(call_ref, expected, new, (), keep_s=KEEP_S, due_s=seconds)
+    return new.version
+
+
+async def test_call_is_overdue_when_nobody_moved_it_on_in_time(store: Store) -> None:
+    await due(store, "soon", KEEP_S)
+    await due(store, "never", None)
+    await due(store, "late", -5.0)
+    await due(store, "later", -9.0)
+
+    assert await store.states.overdue(late_s=1, limit=9) == ["later", "late"]
+    assert await store.states.overdue(late_s=1, limit=1) == ["later"]
+    assert await store.states.overdue(late_s=7, limit=9) == ["later"]
+    assert await store.states.overdue(late_s=1, limit=9) == ["later", "late"], "they stay listed"
+
+
+async def test_commit_replaces_or_removes_the_due_time(store: Store) -> None:
+    moved, over = await due(store, "moved", -5.0), await due(store, "over", -5.0)
+    await due(store, "moved", KEEP_S, moved)
+    await due(store, "over", None, over)
+
+    assert await store.states.overdue(late_s=1, limit=9) == []
+
+
+async def test_commit_that_loses_leaves_the_due_time(store: Store) -> None:
+    await due(store, "call", -5.0)
+    assert not await store.states.commit("call", None, stored(1, 1), (), keep_s=KEEP_S, due_s=KEEP_S)
+
+    assert await store.states.overdue(late_s=1, limit=9) == ["call"]
+
+
+async def test_call_that_was_forgotten_is_not_overdue(store: Store) -> None:
+    await store.states.commit("call", None, stored(1, 1), (), keep_s=MOMENT_S, due_s=-5.0)
+    await asyncio.sleep(2 * MOMENT_S)
+
+    assert await store.states.overdue(late_s=1, limit=9) == []

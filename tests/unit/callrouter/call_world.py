@@ -143,7 +143,6 @@ class House:
         self.database = connect_database(f"sqlite:///{self.file}")
         self.journal = Journal(self.database, self.keys)
         self.writer = JournalWriter(self.stream, self.journal)
-        self.stream.join("test")
         self.performed: asyncio.Queue[Reply] = asyncio.Queue()
         self._ids = (f"id{n}" for n in itertools.count())
         self._keys = (f"key{n}" for n in itertools.count())
@@ -178,8 +177,14 @@ class House:
         self.performed.put_nowait(reply)
 
     async def open(self) -> None:
-        """Make the tables."""
+        """Make the tables, and let the readers of the stream begin."""
+        await self.listen()
         await self.database.write(tables.metadata.create_all)
+
+    async def listen(self) -> None:
+        """Let the readers of the stream begin."""
+        await self.writer.join()
+        await self.stream.join("test")
 
     async def close(self) -> None:
         for door in self._doors:

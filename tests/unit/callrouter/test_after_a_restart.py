@@ -75,6 +75,7 @@ async def test_a_completed_call_is_an_encounter_before_its_journal_is_written(
 ) -> None:
     stream = MemoryStream()
     indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    await indexer.join()
     await stream.append(answered_call("one"))
     while await indexer.step(0):
         pass
@@ -87,10 +88,11 @@ async def test_a_call_that_began_before_the_reader_waits_for_its_journal(
     stream = MemoryStream()
     entries = answered_call("one")
     indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    await indexer.join()
     await journal.write(entries[:1])  # SQL is behind: the answer and the end are still on their way
     await stream.append(entries[2:])
     assert await indexer.step(0) == 0
-    assert stream.lag(indexer.GROUP) == 1
+    assert await stream.lag(indexer.GROUP) == 1
     await journal.write(entries)
     assert await indexer.step(0) == 1
     assert await kept(repeats) == 1
@@ -102,6 +104,7 @@ async def test_a_call_that_nobody_answered_is_no_encounter(
 ) -> None:
     stream = MemoryStream()
     indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    await indexer.join()
     await stream.append(call("one", ev.Ended(end_class=end_class, reason="hung_up", by="caller")))
     while await indexer.step(0):
         pass
@@ -115,6 +118,7 @@ async def test_calls_left_over_by_a_dead_process_are_closed_and_nobody_waits_for
     await journal.write([*waiting, *talking, *answered_call("over")])
     stream = MemoryStream()
     writer = JournalWriter(stream, journal)
+    await writer.join()
     assert await close_leftovers(journal, stream, HandClock()) == 2
     await writer.drain()
     ends = {ref: (await journal.read(ref))[-1].event for ref in ("waiting", "talking", "over")}
@@ -139,3 +143,19 @@ def test_what_was_found_and_heard_is_sealed() -> None:
     for event in (found, flagged):
         clear, _ = ev.split(event)
         assert not {"candidates", "by_number", "suicidal", "want to die"} & set(clear.values())
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3, 1, 2, 3), (2, 1, 3), (3, 1, 2), (2, 3, 1, 1), (1, 1, 2, 2, 3, 3)], ids=str)
+async def test_a_call_whose_entries_come_twice_or_out_of_turn_is_one_encounter(
+    journal: Journal, repeats: RepeatCalls, order: tuple[int, ...]
+) -> None:
+    stream = MemoryStream()
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    await indexer.join()
+    entries = answered_call("one")
+    await journal.write(entries)
+    await stream.append([entries[seq - 1] for seq in order])
+    while await indexer.step(0):
+        pass
+    assert await kept(repeats) == 1
+    assert await stream.lag(indexer.GROUP) == 0

@@ -114,6 +114,7 @@ def in_a_house(play: Callable[[Networks], Coroutine[Any, Any, None]]) -> None:
             house = House(Path(folder), providers=everybody(lines=1))
             networks = Networks(house)
             try:
+                await house.listen()
                 await networks.start()
                 await play(networks)
             finally:

@@ -35,11 +35,21 @@ class Together:
         return found
 
     async def commit(
-        self, call_ref: str, expected: Version | None, new: Stored, entries: Sequence[Entry], *, keep_s: float
+        self,
+        call_ref: str,
+        expected: Version | None,
+        new: Stored,
+        entries: Sequence[Entry],
+        *,
+        keep_s: float,
+        due_s: float | None,
     ) -> bool:
-        won = await self.states.commit(call_ref, expected, new, entries, keep_s=keep_s)
+        won = await self.states.commit(call_ref, expected, new, entries, keep_s=keep_s, due_s=due_s)
         self.refused += not won
         return won
+
+    async def overdue(self, *, late_s: float, limit: int) -> list[str]:
+        return await self.states.overdue(late_s=late_s, limit=limit)
 
     async def name(self, name: str, call_ref: str, *, keep_s: float) -> str:
         return await self.states.name(name, call_ref, keep_s=keep_s)
@@ -58,9 +68,19 @@ class NeverMine:
         return await self.states.read(call_ref)
 
     async def commit(
-        self, call_ref: str, expected: Version | None, new: Stored, entries: Sequence[Entry], *, keep_s: float
+        self,
+        call_ref: str,
+        expected: Version | None,
+        new: Stored,
+        entries: Sequence[Entry],
+        *,
+        keep_s: float,
+        due_s: float | None,
     ) -> bool:
         return False
+
+    async def overdue(self, *, late_s: float, limit: int) -> list[str]:
+        return []
 
     async def name(self, name: str, call_ref: str, *, keep_s: float) -> str:
         return call_ref

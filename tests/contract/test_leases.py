@@ -1,0 +1,74 @@
+"""The contract of leases: every implementation of ``Leases`` holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from infra.lease import Leases, MemoryLeases
+
+LONG_S = 60.0
+MOMENT_S = 0.02
+
+
+async def in_process() -> Leases:
+    return MemoryLeases()
+
+
+IMPLEMENTATIONS: dict[str, Callable[[], Awaitable[Leases]]] = {"in process": in_process}
+
+
+@pytest.fixture(params=list(IMPLEMENTATIONS.values()), ids=list(IMPLEMENTATIONS))
+async def leases(request: pytest.FixtureRequest) -> Leases:
+    made: Leases = await request.param()
+    return made
+
+
+async def test_one_holds_and_may_renew_the_other_waits(leases: Leases) -> None:
+    assert await leases.hold("journal", "one", LONG_S)
+
+    assert not await leases.hold("journal", "two", LONG_S)
+    assert await leases.hold("journal", "one", LONG_S)
+
+
+async def test_of_many_at_once_exactly_one_gets_it(leases: Leases) -> None:
+    got = await asyncio.gather(*(leases.hold("journal", f"holder-{n}", LONG_S) for n in range(20)))
+
+    assert got.count(True) == 1
+
+
+async def test_leases_of_other_names_are_free(leases: Leases) -> None:
+    assert await leases.hold("journal", "one", LONG_S)
+    assert await leases.hold("encounters", "two", LONG_S)
+
+
+async def test_lease_that_was_given_back_is_free_at_once(leases: Leases) -> None:
+    await leases.hold("journal", "one", LONG_S)
+    await leases.release("journal", "one")
+
+    assert await leases.hold("journal", "two", LONG_S)
+
+
+async def test_only_the_holder_gives_it_back(leases: Leases) -> None:
+    await leases.hold("journal", "one", LONG_S)
+    await leases.release("journal", "two")
+
+    assert not await leases.hold("journal", "two", LONG_S)
+
+
+async def test_lease_of_the_dead_lapses(leases: Leases) -> None:
+    await leases.hold("journal", "one", MOMENT_S)
+    await asyncio.sleep(2 * MOMENT_S)
+
+    assert await leases.hold("journal", "two", LONG_S)
+    assert not await leases.hold("journal", "one", LONG_S)
+
+
+async def test_renewing_gives_it_its_time_anew(leases: Leases) -> None:
+    await leases.hold("journal", "one", MOMENT_S)
+    await leases.hold("journal", "one", LONG_S)
+    await asyncio.sleep(2 * MOMENT_S)
+
+    assert not await leases.hold("journal", "two", LONG_S)

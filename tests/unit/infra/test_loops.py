@@ -1,0 +1,75 @@
+"""Work that several processes could do is done by one of them, and goes on after its death."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from infra.errors import StateUnavailable
+from infra.lease import Lease, MemoryLeases
+from infra.loops import repeat
+
+SOON_S = 10.0
+
+
+@dataclass
+class Worker:
+    """A process that does one piece of work in each step."""
+
+    name: str
+    leases: MemoryLeases
+    worked: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+    async def step(self, wait_s: float) -> int:
+        self.worked.set()
+        return 0
+
+    def start(self) -> None:
+        self.task = asyncio.create_task(
+            repeat("journal", self.step, full=1, lease=Lease(self.leases, "journal", self.name))
+        )
+
+    async def stop(self) -> None:
+        assert self.task is not None
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+async def test_one_process_works_and_the_next_goes_on_when_it_leaves() -> None:
+    class Watched(MemoryLeases):
+        refused = asyncio.Event()
+
+        async def hold(self, name: str, holder: str, seconds: float) -> bool:
+            held = await super().hold(name, holder, seconds)
+            if not held:
+                self.refused.set()
+            return held
+
+    leases = Watched()
+    one, two = Worker("one", leases), Worker("two", leases)
+    one.start()
+    await asyncio.wait_for(one.worked.wait(), SOON_S)
+    two.start()
+    await asyncio.wait_for(leases.refused.wait(), SOON_S)
+    assert not two.worked.is_set(), "the work is done by one at a time"
+
+    await one.stop()
+    await asyncio.wait_for(two.worked.wait(), SOON_S)
+    await two.stop()
+
+
+async def test_process_that_cannot_ask_for_the_lease_tries_again() -> None:
+    class Flaky(MemoryLeases):
+        asked = 0
+
+        async def hold(self, name: str, holder: str, seconds: float) -> bool:
+            self.asked += 1
+            if self.asked == 1:
+                raise StateUnavailable
+            return await super().hold(name, holder, seconds)
+
+    worker = Worker("one", Flaky())
+    worker.start()
+    await asyncio.wait_for(worker.worked.wait(), SOON_S)
+    await worker.stop()
