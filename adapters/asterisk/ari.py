@@ -46,7 +46,6 @@ EVENTS = (
     "CallBroadcast",
     "ChannelDestroyed",
     "ChannelDtmfReceived",
-    "ChannelHangupRequest",
     "ChannelUserevent",
     "Dial",
     "PlaybackFinished",

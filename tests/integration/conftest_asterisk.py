@@ -152,6 +152,33 @@ class Worker:
             await asyncio.sleep(LEASE / 4)
 
 
+def named(name: str) -> Callable[[AriEvent], bool]:
+    """That user event of the dialplan."""
+    return lambda event: event.type == "ChannelUserevent" and event.body["eventname"] == name
+
+
+def dial_says(status: str) -> Callable[[AriEvent], bool]:
+    """A dial that came so far: `RINGING`, `ANSWER`."""
+    return lambda event: event.type == "Dial" and event.body["dialstatus"] == status
+
+
+async def until(true: Callable[[], bool], within: float = 5.0) -> None:
+    """For what another process writes, of which there is no event here."""
+    async with asyncio.timeout(within):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@contextlib.contextmanager
+def global_set(asterisk: Asterisk, name: str, value: str, *, usually: str) -> Iterator[None]:
+    """One of the dialplan's [globals], for a while."""
+    asterisk.cli(f"dialplan set global {name} {value}")
+    try:
+        yield
+    finally:
+        asterisk.cli(f"dialplan set global {name} {usually}")
+
+
 def fresh_context() -> str:
     """A context id: 32 hex digits."""
     return uuid.uuid4().hex
