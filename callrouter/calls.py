@@ -159,6 +159,8 @@ class Calls:
         if record is None:
             raise UnknownCall
         self._deadlines.arm(record)  # whoever asks may have it from another process, which may be gone
+        if isinstance(record.session.wait, OfferWait | LegWait | TalkWait):
+            await self._dispatch.keep(call_ref)  # likewise their place or line
         return record.present()
 
     async def first_of(self, key: str, call_ref: str) -> str:
@@ -318,6 +320,10 @@ class Calls:
             await self._dispatch.leg_failed(record.call_ref, record.provider or "", cause)
         elif given.kind in (InputKind.TALK_ENDED, InputKind.LEG_ENDED):
             await self._dispatch.leave(record.call_ref)
+        elif given.kind is InputKind.LEG_ANSWERED:
+            await self._dispatch.leg_answered(record.call_ref, record.provider or "")
+        elif given.kind is InputKind.TAKEN_OVER:
+            await self._dispatch.keep(record.call_ref)
 
     async def _play_out(
         self,

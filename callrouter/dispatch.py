@@ -2,142 +2,83 @@
 
 Callers wait in one line for whatever services they may be put through to: by band, then by the time they
 arrived. A raised caller who waits for clinician *and* handler is offered whichever is free first, so being
-flagged is never a longer wait. Lines and places live in this process; a shared store takes their place in
-production.
+flagged is never a longer wait. Lines and places live in this process; :mod:`callrouter.shared_dispatch` shares
+them between workers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from callrouter.ports import Nobody, Offer, Sought, Waiting
-from callrouter.providers import Provider, Providers
+import structlog
+
+from callrouter.lines import COOL_DOWN_S, TOLD_AGAIN_S, Lines, Place
+from callrouter.ports import STATEMENT_S, Offer, Sought
+from callrouter.providers import Providers
 from infra.clock import Clock
 from ivr.model import Band
 
-COOL_DOWN_S = {"busy": 2.0, "no_answer": 5.0, "unreachable": 20.0, "rejected": 10.0}
-"""How long a provider is passed over after a cause, seconds. Others: as ``unreachable``."""
+log = structlog.get_logger()
 
-TAKES_CALLS_AGAIN = ("busy", "no_answer")
-"""Causes after which a caller may wait for the provider; after any other it is as good as not there."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    call_ref: str
-    services: tuple[str, ...]
-    band: Band
-    arrived: datetime
-
-    @property
-    def order(self) -> tuple[int, datetime]:
-        return (self.band.rank, self.arrived)
+OnOffer = Callable[[str, Offer], Awaitable[None]]
+"""Takes an offer to the caller who waited for it; raises if the offer must be told again."""
 
 
 class LocalDispatch:
     """:class:`callrouter.ports.Dispatch` inside one process. ``on_offer`` is told of every later offer."""
 
     def __init__(self, providers: Providers, clock: Clock, cool_down_s: Mapping[str, float] = COOL_DOWN_S) -> None:
-        self._providers = providers
-        self._clock = clock
-        self._cool_down_s = cool_down_s
-        self._lines: Counter[str] = Counter()
-        self._taken: dict[str, Offer] = {}
-        self._places: dict[str, _Place] = {}
-        self._cooling: dict[str, tuple[float, str]] = {}  # until when (monotonic), and why
-        self.on_offer: Callable[[str, Offer], Awaitable[None]] | None = None
-        self._offers: set[asyncio.Task[None]] = set()
+        self._lines = Lines(providers, clock, cool_down_s)
+        self.on_offer: OnOffer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def seek(
         self, call_ref: str, services: Sequence[str], band: Band, arrived: datetime, *, hold: bool
     ) -> Sought:
-        if (taken := self._taken.get(call_ref)) is not None:
-            if taken.service in services:
-                return taken
+        taken = self._lines.line_of(call_ref)
+        if taken is not None and taken.service not in services:
             await self.leave(call_ref)  # the caller has moved on, and needs somebody else now
-        place = _Place(call_ref, tuple(services), band, arrived)
-        if not any(self._lives(each) for s in services for each in self._providers.of_service(s)):
-            self._places.pop(call_ref, None)
-            return Nobody()
-        if self._is_first(place) and (offer := self._reserve(place)):
-            return offer
-        if not hold:
-            self._places.pop(call_ref, None)
-            return Nobody()
-        self._places[call_ref] = place
-        return Waiting()
+        return self._lines.seek(Place(call_ref, tuple(services), band, arrived), hold=hold)
+
+    async def keep(self, call_ref: str) -> None:
+        """Nothing to do: places and lines live as long as the only process."""
 
     async def leg_failed(self, call_ref: str, provider: str, cause: str) -> None:
-        taken = self._taken.get(call_ref)
-        if taken is None or taken.provider != provider:
-            return  # told before: the caller has the line of somebody else by now, or none
-        offer = self._give_back(call_ref)
-        if offer is not None:
-            cool = self._cool_down_s.get(cause, self._cool_down_s["unreachable"])
-            self._cooling[offer.provider] = (self._clock.monotonic() + cool, cause)
-            self._wake_after(cool)
+        cools_s = self._lines.leg_failed(call_ref, provider, cause)
+        if cools_s is not None:
+            self._offer_lines_in(cools_s)  # the provider is free again without anybody hanging up
         self._offer_lines()
 
+    async def leg_answered(self, call_ref: str, provider: str) -> None:
+        self._lines.leg_answered(call_ref, provider)
+
     async def leave(self, call_ref: str) -> None:
-        self._places.pop(call_ref, None)
-        if self._give_back(call_ref) is not None:
-            self._offer_lines()
+        self._lines.leave(call_ref)
+        self._offer_lines()
 
-    def _give_back(self, call_ref: str) -> Offer | None:
-        offer = self._taken.pop(call_ref, None)
-        if offer is not None:
-            self._lines[offer.provider] -= 1
-        return offer
-
-    def _is_first(self, place: _Place) -> bool:
-        """Nobody who waits for one of these services comes before this caller."""
-        wanted = set(place.services)
-        return not any(
-            other.order < place.order and wanted & set(other.services)
-            for other in self._places.values()
-            if other.call_ref != place.call_ref
-        )
-
-    def _reserve(self, place: _Place) -> Offer | None:
-        for service in place.services:
-            free = [each for each in self._providers.of_service(service) if self._free(each)]
-            if free:
-                chosen = min(free, key=self._load)
-                offer = Offer(chosen.id, service)
-                self._lines[chosen.id] += 1
-                self._taken[place.call_ref] = offer
-                self._places.pop(place.call_ref, None)
-                return offer
-        return None
-
-    def _load(self, provider: Provider) -> float:
-        return self._lines[provider.id] / (provider.lines or 1000)
-
-    def _cooling_for(self, provider: Provider) -> str | None:
-        """Why the provider is passed over just now; None if it is not."""
-        until, cause = self._cooling.get(provider.id, (0.0, ""))
-        return cause if until > self._clock.monotonic() else None
-
-    def _lives(self, provider: Provider) -> bool:
-        """Whether waiting for the provider makes sense: one that was busy or slow to answer soon takes calls."""
-        return self._cooling_for(provider) in (None, *TAKES_CALLS_AGAIN)
-
-    def _free(self, provider: Provider) -> bool:
-        has_line = provider.lines is None or self._lines[provider.id] < provider.lines
-        return has_line and self._cooling_for(provider) is None
-
-    def _wake_after(self, seconds: float) -> None:
-        """A provider that has cooled down is free again without anybody hanging up."""
-        asyncio.get_running_loop().call_later(seconds + 0.05, self._offer_lines)
+    async def reachable(self, provider: str, edge: str, up: bool | None) -> None:
+        self._lines.reachable(provider, edge, up)
+        self._offer_lines_in(STATEMENT_S)
+        self._offer_lines()
 
     def _offer_lines(self) -> None:
-        for place in sorted(self._places.values(), key=lambda each: each.order):
-            offer = self._reserve(place)
-            if offer is not None and self.on_offer is not None:
-                task = asyncio.ensure_future(self.on_offer(place.call_ref, offer))
-                self._offers.add(task)
-                task.add_done_callback(self._offers.discard)
+        for call_ref, offer in self._lines.offers():
+            task = asyncio.ensure_future(self._tell(call_ref, offer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _offer_lines_in(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds + 0.05, self._offer_lines)
+
+    async def _tell(self, call_ref: str, offer: Offer) -> None:
+        if self.on_offer is None:
+            return
+        try:
+            await self.on_offer(call_ref, offer)
+        except Exception as error:  # noqa: BLE001 - nobody awaits this, and the caller must not wait for ever
+            log.warning("offer_not_taken", call_ref=call_ref, provider=offer.provider, error=type(error).__name__)
+            self._offer_lines_in(TOLD_AGAIN_S)
+        else:
+            self._lines.told(call_ref, offer)

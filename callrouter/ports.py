@@ -102,13 +102,41 @@ class Dispatch(Protocol):
     async def seek(
         self, call_ref: str, services: Sequence[str], band: Band, arrived: datetime, *, hold: bool
     ) -> Sought:
-        """Reserve a line now; or, with ``hold``, keep a place. Callers go by band, then by arrival."""
+        """Reserve a line now; or, with ``hold``, keep a place. Callers go by band, then by arrival.
+
+        Place and line are the caller's until :meth:`leave`, for as long as the process that sought them lives,
+        or the one that said :meth:`keep` last. Ask again on a take-over: the answer is the same.
+        """
+
+    async def keep(self, call_ref: str) -> None:
+        """This process looks after the caller from now on: their place or line lives as long as it does.
+
+        Said by whoever takes over a call that is being dialled or talks, and at each round of hold of a network
+        that asks by itself.
+        """
 
     async def leg_failed(self, call_ref: str, provider: str, cause: str) -> None:
-        """This provider, reserved for the caller, failed: its line is free again and it is left alone for a while."""
+        """This provider, reserved for the caller, failed: its line is free again and it is left alone for a while.
+
+        Longer each time while it keeps failing, for all callers.
+        """
+
+    async def leg_answered(self, call_ref: str, provider: str) -> None:
+        """This provider, reserved for the caller, took the call: it does not count as failing any more."""
 
     async def leave(self, call_ref: str) -> None:
         """The caller no longer needs anybody: gives back a place, or a line."""
+
+    async def reachable(self, provider: str, edge: str, up: bool | None) -> None:
+        """What one edge (an Asterisk) knows of a provider's trunk; None takes back what it said (it lost sight).
+
+        A provider is not offered while every edge that has spoken says that it is down. A statement holds for
+        :data:`STATEMENT_S` unless it is said again, so that a dead edge's opinion does not last.
+        """
+
+
+STATEMENT_S = 10.0
+"""How long an edge's word on a provider's trunk holds. Repeat it every 3 or 4 s."""
 
 
 class Performer(Protocol):

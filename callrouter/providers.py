@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from callrouter.errors import ConfigurationError
 from infra.yamlfile import YamlFileError, read_yaml
+
+MANY_LINES = 1000
+"""Lines of a provider that names no limit, where its load is compared with that of others."""
 
 
 class Provider(BaseModel):
@@ -57,6 +60,14 @@ class Providers:
     def services(self) -> frozenset[str]:
         """Every service that somebody offers."""
         return frozenset(service for each in self._by_id.values() for service in each.services)
+
+
+def next_provider(free: Sequence[Provider], taken: Mapping[str, int]) -> Provider | None:
+    """The policy: of those that are free, whoever has the smallest share of lines ``taken`` (by id), else the first.
+
+    A provider that takes as many callers as come counts as one of :data:`MANY_LINES`.
+    """
+    return min(free, key=lambda each: taken.get(each.id, 0) / (each.lines or MANY_LINES), default=None)
 
 
 def read_providers(path: Path) -> Providers:

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from callrouter.dispatch import COOL_DOWN_S, LocalDispatch
-from callrouter.ports import Nobody, Offer, Sought, Waiting
+from callrouter.dispatch import LocalDispatch
+from callrouter.lines import COOL_DOWN_S
+from callrouter.ports import STATEMENT_S, Nobody, Offer, Sought, Waiting
 from callrouter.providers import Provider, Providers
 from ivr.model import Band
 
@@ -215,6 +216,92 @@ async def test_those_who_wait_are_offered_a_provider_that_has_cooled() -> None:
     assert isinstance(await hall.seek("call", *ANYBODY), Waiting)
 
     hall.clock.move(0.01)
+    assert await hall.next_offer() == ("call", "only")
+
+
+async def fails(hall: Hall, cause: str, call_ref: str = "call") -> None:
+    """The caller is offered the only provider, which fails."""
+    assert await hall.seek(call_ref) == Offer("only", "111")
+    await hall.dispatch.leg_failed(call_ref, "only", cause)
+
+
+async def cools_for(hall: Hall) -> float:
+    """After how many seconds the only provider is offered again, to the half second."""
+    for halves in range(200):
+        if isinstance(await hall.seek("probe", hold=False), Offer):
+            await hall.dispatch.leave("probe")
+            return halves / 2
+        hall.clock.move(0.5)
+    raise AssertionError("it is never offered again")
+
+
+async def test_provider_that_keeps_failing_is_passed_over_longer_each_time_up_to_a_minute() -> None:
+    hall = Hall(provider("only", "111"))
+    cooled = []
+    for _ in range(8):
+        await fails(hall, "busy")
+        cooled.append(await cools_for(hall))
+
+    assert cooled == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+async def test_provider_that_answers_begins_anew() -> None:
+    hall = Hall(provider("only", "111"))
+    for _ in range(3):
+        await fails(hall, "busy")
+        await cools_for(hall)
+    await hall.seek("call")
+    await hall.dispatch.leg_answered("call", "only")
+    await hall.dispatch.leave("call")
+
+    await fails(hall, "busy")
+    assert await cools_for(hall) == 2
+
+
+async def test_callers_who_fail_together_count_once() -> None:
+    hall = Hall(provider("only", "111"))
+    for n in range(5):
+        await hall.seek(f"call{n}")
+    for n in range(5):
+        await hall.dispatch.leg_failed(f"call{n}", "only", "busy")
+
+    assert await cools_for(hall) == 2
+
+
+async def test_provider_whose_every_edge_says_down_is_not_offered() -> None:
+    hall = Hall(provider("first", "111"), provider("second", "111"))
+    await hall.dispatch.reachable("first", "a", False)
+    await hall.dispatch.reachable("first", "b", True)
+    assert await hall.seek("one") == Offer("first", "111"), "one edge reaches it"
+    await hall.dispatch.leave("one")
+
+    await hall.dispatch.reachable("first", "b", False)
+    assert await hall.seek("two") == Offer("second", "111")
+    await hall.dispatch.reachable("second", "a", False)
+    assert isinstance(await hall.seek("three"), Nobody)
+
+
+async def test_word_of_an_edge_lasts_until_it_is_taken_back_or_too_old() -> None:
+    hall = Hall(provider("only", "111"))
+    await hall.dispatch.reachable("only", "a", False)
+    hall.clock.move(STATEMENT_S - 0.1)
+    assert isinstance(await hall.seek("one"), Nobody)
+    hall.clock.move(0.1)
+    assert isinstance(await hall.seek("one"), Offer)
+
+    await hall.dispatch.reachable("only", "a", False)
+    assert isinstance(await hall.seek("two"), Nobody)
+    await hall.dispatch.reachable("only", "a", None)
+    assert isinstance(await hall.seek("two"), Offer)
+
+
+async def test_those_who_wait_are_offered_a_provider_that_is_reached_again() -> None:
+    hall = Hall(provider("only", "111"), provider("other", "clinician", lines=1))
+    await hall.seek("taken", "clinician")
+    await hall.dispatch.reachable("only", "a", False)
+    assert isinstance(await hall.seek("call", *ANYBODY), Waiting)
+
+    await hall.dispatch.reachable("only", "a", True)
     assert await hall.next_offer() == ("call", "only")
 
 

@@ -12,6 +12,7 @@ from flows.player import inline
 
 from callrouter import events as ev
 from callrouter.errors import StaleEpoch
+from callrouter.lines import COOL_DOWN_S
 from callrouter.model import InputKind
 from infra.bus import Entry
 from infra.state import CallStates, Stored, Version
@@ -136,7 +137,7 @@ async def test_caller_who_hangs_up_at_another_worker_keeps_no_line(new_house: Ne
     await asyncio.gather(house.tell(InputKind.DIGIT, "3", to=menu, door=one), house.tell(InputKind.HUNG_UP, door=two))
 
     assert len(await house.events(ev.Ended)) == 1
-    assert house.dispatch._lines["dental"] == 0
+    assert await house.has_a_line("dental")
 
 
 async def test_page_that_is_opened_meanwhile_does_not_lose_the_input(house: House) -> None:
@@ -194,4 +195,5 @@ async def test_worker_with_another_flow_tries_the_next_when_a_leg_fails(new_hous
 
     assert isinstance(reply.wait, LegWait)
     assert reply.wait.target == "handlers"
-    assert house.dispatch._lines["dental"] == 0
+    house.clock.move(COOL_DOWN_S["busy"])
+    assert await house.has_a_line("dental")

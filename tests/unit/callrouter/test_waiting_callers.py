@@ -11,6 +11,7 @@ from flows.player import inline
 
 from callrouter import events as ev
 from callrouter.flows import LoadedFlows
+from callrouter.lines import COOL_DOWN_S
 from callrouter.model import InputKind
 from callrouter.ports import Offer, Sought
 from callrouter.providers import Providers
@@ -38,7 +39,16 @@ class Broken:
     async def leg_failed(self, call_ref: str, provider: str, cause: str) -> None:
         pass
 
+    async def leg_answered(self, call_ref: str, provider: str) -> None:
+        pass
+
+    async def keep(self, call_ref: str) -> None:
+        pass
+
     async def leave(self, call_ref: str) -> None:
+        pass
+
+    async def reachable(self, provider: str, edge: str, up: bool | None) -> None:
         pass
 
 
@@ -192,3 +202,18 @@ async def test_defect_while_an_offer_is_taken_hands_the_caller_to_the_fall_back(
     assert [each.kind for each in performed.instructions] == ["hand_back"]
     await one_line.tell(InputKind.HUNG_UP, call_ref="next")
     assert await one_line.end_class("next") == "answer_unknown"
+
+
+async def test_provider_that_answers_a_caller_is_not_failing_any_more(new_house: NewHouse) -> None:
+    house = await new_house(providers=everybody())
+    for call_ref in ("first", "second"):
+        await house.press("3", await house.start(call_ref))
+        await house.tell(InputKind.LEG_FAILED, "busy", call_ref=call_ref)
+        house.clock.move(4)
+    await house.press("3", await house.start("third"))
+    await house.tell(InputKind.LEG_ANSWERED, call_ref="third")
+    await house.press("3", await house.start("fourth"))
+    await house.tell(InputKind.LEG_FAILED, "busy", call_ref="fourth")
+
+    house.clock.move(COOL_DOWN_S["busy"])
+    assert await house.has_a_line("dental"), "two seconds again, not eight"
