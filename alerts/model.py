@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -77,7 +78,24 @@ class MinutePoint:
     waiting_longest_s: float
 
 
-Metric = Literal["longest_wait_s"]
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service stands on, as one process sees it now.
+
+    ``failing_s``: for how many seconds each part has not worked, 0 for those that do. ``journal_lag_s``: age of
+    the oldest event that is not in the journal yet. ``seen_by``: the process, in a word for people.
+    """
+
+    failing_s: Mapping[str, float]
+    journal_lag_s: float = 0.0
+    seen_by: str = ""
+
+
+Metric = Literal["longest_wait_s", "dependency_down_s", "journal_lag_s"]
+
+OWN_METRICS: frozenset[Metric] = frozenset({"dependency_down_s", "journal_lag_s"})
+"""What each process sees for itself: two may differ, and neither may clear what the other has found."""
+
 Severity = Literal["notice", "warning", "critical"]
 Channel = Literal["email", "webhook"]
 
@@ -95,8 +113,8 @@ class Recipient:
 class Rule:
     """Fire when ``metric`` has been at or above ``threshold`` for ``for_s`` seconds.
 
-    Clear when it is below ``clear_below``. ``provider`` is None for the whole service. ``source`` says where
-    these numbers come from.
+    Clear when it is below ``clear_below``. ``provider`` is None for the whole service, ``dependency`` None for
+    every part (each has an alert of its own). ``source`` says where these numbers come from.
     """
 
     name: str
@@ -111,6 +129,7 @@ class Rule:
     source: str
     link: str
     who: tuple[Recipient, ...]
+    dependency: str | None = None
 
 
 Phase = Literal["ok", "pending", "firing", "resolved"]
@@ -118,7 +137,7 @@ Phase = Literal["ok", "pending", "firing", "resolved"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertState:
-    """Where the alert of one rule is in its life.
+    """Where an alert is in its life. ``rule``: its rule's name; of one part, ``name:part``.
 
     ``since`` is when the metric reached the threshold in the present or last episode, ``worst`` its highest
     value in it. ``version`` counts the stored changes, 0 for a state that was never stored.

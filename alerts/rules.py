@@ -61,6 +61,7 @@ class _RuleData(_Checked):
     title: _OneLine
     metric: Metric
     provider: str | None = None
+    dependency: str | None = None
     clear_below: _Seconds  # before the threshold, which is compared with it
     threshold: _Seconds
     for_s: float = Field(ge=0, le=LONGEST_FOR_S, allow_inf_nan=False)
@@ -68,6 +69,14 @@ class _RuleData(_Checked):
     usually_helps: _OneLine
     source: _OneLine
     who: tuple[_Staff, ...] = Field(min_length=1)
+
+    @field_validator("provider", "dependency")
+    @classmethod
+    def _is_of_its_metric(cls, value: str | None, info: ValidationInfo) -> str | None:
+        metric = {"provider": "longest_wait_s", "dependency": "dependency_down_s"}[str(info.field_name)]
+        if value is not None and info.data.get("metric", metric) != metric:
+            raise ValueError(f"goes with the metric {metric} only")
+        return value
 
     @field_validator("threshold")
     @classmethod
@@ -87,8 +96,10 @@ class _File(_Checked):
     alerts: tuple[_RuleData, ...] = Field(min_length=1)
 
 
-def load_rules(path: Path, providers: Collection[str]) -> tuple[Rule, ...]:
-    """The rules of a file, in its order. ``providers`` are the ids that a rule may watch.
+def load_rules(path: Path, providers: Collection[str], dependencies: Collection[str] = ()) -> tuple[Rule, ...]:
+    """The rules of a file, in its order. ``providers`` and ``dependencies`` are the names that a rule may watch.
+
+    One of several parts of a kind may be named after a colon: ``asterisk:one``.
 
     Raises :class:`RulesError` with a line ``FILE:LINE: FIELD: CAUSE`` for each defect: then none is used.
     """
@@ -99,12 +110,14 @@ def load_rules(path: Path, providers: Collection[str]) -> tuple[Rule, ...]:
         raise RulesError(str(error)) from error
     except ValidationError as error:
         raise RulesError("\n".join(_told_all(file, error))) from error
-    if defects := list(_cross_checked(file, data, providers)):
+    if defects := list(_cross_checked(file, data, providers, dependencies)):
         raise RulesError("\n".join(defects))
     return tuple(each.rule(data.link) for each in data.alerts)
 
 
-def _cross_checked(file: YamlFile, data: _File, providers: Collection[str]) -> Iterator[str]:
+def _cross_checked(
+    file: YamlFile, data: _File, providers: Collection[str], dependencies: Collection[str]
+) -> Iterator[str]:
     seen: set[str] = set()
     for number, each in enumerate(data.alerts):
         if each.name in seen:
@@ -112,6 +125,9 @@ def _cross_checked(file: YamlFile, data: _File, providers: Collection[str]) -> I
         seen.add(each.name)
         if each.provider is not None and each.provider not in providers:
             yield _line(file, ("alerts", str(number), "provider"), f"no provider has the id {each.provider}")
+        if each.dependency is not None and each.dependency.partition(":")[0] not in dependencies:
+            known = ", ".join(sorted(dependencies))
+            yield _line(file, ("alerts", str(number), "dependency"), f"{each.dependency} is none of {known}")
 
 
 _PLAIN = {

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from functools import partial
 
 import structlog
 
 from alerts.life import advance
-from alerts.model import AlertState, Figures, Notice, NoticeKind, Rule, ScopeFigures
-from alerts.ports import NoticeFailed, Notifier
-from alerts.store import AlertStore, Delivery
+from alerts.model import AlertState, Figures, Notice, NoticeKind, Parts, Rule
+from alerts.ports import NoticeFailed, Notifier, Store
+from alerts.readings import Reading, readings
+from alerts.store import Delivery
 from infra.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -47,8 +48,9 @@ class AlertService:
 
     Each recipient gets one notice when an alert fires and one when it clears, in that order, over a restart
     too. A worker that dies while a channel takes a notice sends it again, with the same id. ``figures`` may
-    answer None while they are not known (the day's journal is not yet read): then no alert changes.
-    ``notifiers`` are the channels by name; a notice for one that is missing is logged as ``notice_failed``.
+    answer None while they are not known (the day's journal is not yet read): then no alert of theirs changes.
+    ``parts`` says how the things are that the service stands on. ``notifiers`` are the channels by name; a
+    notice for one that is missing is logged as ``notice_failed``.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class AlertService:
         rules: Sequence[Rule],
         figures: Callable[[], Figures | None],
         notifiers: Mapping[str, Notifier],
-        store: AlertStore,
+        store: Store,
         clock: Clock,
         retry: Retry = PATIENCE,
+        parts: Callable[[], Parts] = lambda: Parts({}),
     ) -> None:
         self._rules = tuple(rules)
         self._figures = figures
@@ -66,6 +69,7 @@ class AlertService:
         self._store = store
         self._clock = clock
         self._retry = retry
+        self._parts = parts
         self._worst: dict[str, float] = {}  # of episodes not over; stored when their phase changes
         self._channels = sorted({each.channel for rule in rules for each in rule.who} | set(notifiers))
 
@@ -85,35 +89,31 @@ class AlertService:
                 loops.create_task(self._every_tick(partial(self._deliver_guarded, channel)))
 
     async def check(self) -> None:
-        """Move every alert by what the figures say now. Raises SQLAlchemyError if that cannot be stored."""
-        figures = self._figures()
-        if figures is None:
-            return
+        """Move every alert by what is known now. Raises what the store raises."""
+        figures, parts, now = self._figures(), self._parts(), self._clock.now()
         states = await self._store.states()
         for rule in self._rules:
-            scope = figures.of(rule.provider)
-            if scope is not None:
-                await self._check(rule, states.get(rule.name, AlertState(rule=rule.name)), scope, figures.at)
+            for reading in readings(rule, figures, parts, now):
+                await self._check(rule, states.get(reading.alert, AlertState(rule=reading.alert)), reading)
 
     async def deliver(self, channel: str) -> None:
         """Try each notice of the channel that is due. Raises SQLAlchemyError if the store fails."""
         now = self._clock.now()
-        first: dict[tuple[str, str], Delivery] = {}
+        first: dict[tuple[str, str, str], Delivery] = {}
         for each in await self._store.open_deliveries(channel):
-            first.setdefault((each.notice.rule, each.notice.recipient.address), each)
+            first.setdefault((each.notice.rule, each.notice.where, each.notice.recipient.address), each)
         due = [each for each in first.values() if each.next_try_at <= now]
         await asyncio.gather(*(self._try(channel, each) for each in due))
 
-    async def _check(self, rule: Rule, stored: AlertState, scope: ScopeFigures, at: datetime) -> None:
-        before = replace(stored, worst=max(stored.worst, self._worst.get(rule.name, 0.0)))
-        value = _measure(rule, scope)
-        after, kind = advance(rule, before, value, at)
-        self._worst[rule.name] = after.worst if after.phase in ("pending", "firing") else 0.0
+    async def _check(self, rule: Rule, stored: AlertState, reading: Reading) -> None:
+        before = replace(stored, worst=max(stored.worst, self._worst.get(stored.rule, 0.0)))
+        after, kind = advance(rule, before, reading.value, reading.at)
+        self._worst[stored.rule] = after.worst if after.phase in ("pending", "firing") else 0.0
         if after.phase == stored.phase:
             return
-        notices = _notices(rule, after, kind, scope, value, at) if kind else []
+        notices = _notices(rule, after, kind, reading) if kind else []
         if await self._store.move(after, notices):
-            log.info("alert_moved", rule=rule.name, phase=after.phase, value=value)
+            log.info("alert_moved", alert=stored.rule, phase=after.phase, value=reading.value)
 
     async def _try(self, channel: str, delivery: Delivery) -> None:
         tries = delivery.tries + 1
@@ -178,28 +178,20 @@ async def _guarded(event: str, work: Callable[[], Awaitable[None]]) -> None:
         log.error(event, error=type(error).__name__)
 
 
-def _measure(rule: Rule, scope: ScopeFigures) -> float:
-    match rule.metric:
-        case "longest_wait_s":
-            return scope.longest_wait_s
-
-
-def _notices(
-    rule: Rule, state: AlertState, kind: NoticeKind, scope: ScopeFigures, value: float, at: datetime
-) -> list[Notice]:
-    since = (state.since or at).astimezone(UTC)
+def _notices(rule: Rule, state: AlertState, kind: NoticeKind, reading: Reading) -> list[Notice]:
+    since = (state.since or reading.at).astimezone(UTC)
     return [
         Notice(
-            id=f"{rule.name}.{since:%Y%m%dT%H%M%S.%fZ}.{kind}",
+            id=f"{state.rule}.{since:%Y%m%dT%H%M%S.%fZ}.{kind}".replace(":", "."),
             kind=kind,
             rule=rule.name,
             severity=rule.severity,
             what=rule.title,
-            where=scope.name,
+            where=reading.where,
             metric=rule.metric,
             since=since,
-            at=at.astimezone(UTC),
-            value=value,
+            at=reading.at.astimezone(UTC),
+            value=reading.value,
             worst=state.worst,
             threshold=rule.threshold,
             clear_below=rule.clear_below,

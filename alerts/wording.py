@@ -6,7 +6,11 @@ from datetime import datetime
 
 from alerts.model import LONDON, Metric, Notice
 
-_METRICS: dict[Metric, str] = {"longest_wait_s": "Longest wait since offered"}
+_METRICS: dict[Metric, str] = {
+    "longest_wait_s": "Longest wait since offered",
+    "dependency_down_s": "Time since it stopped working",
+    "journal_lag_s": "Age of the oldest event that is not in the journal",
+}
 
 
 def subject(notice: Notice) -> str:

@@ -20,6 +20,8 @@ from adapters.notify.smtp import SmtpNotifier, SmtpSettings
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
 from alerts.errors import RulesError
 from alerts.kpi import LiveFigures
+from alerts.model import OWN_METRICS, Parts
+from alerts.outage import OutageStore
 from alerts.ports import Notifier
 from alerts.rules import load_rules
 from alerts.service import AlertService
@@ -33,7 +35,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.flows import LoadedFlows, load_flow, load_prompts
 from callrouter.journal import Journal, JournalWriter
 from callrouter.leftovers import close_leftovers
-from callrouter.lookups import Lookups
+from callrouter.lookups import PORTS, Lookups
 from callrouter.ports import Meaning, PlanFound
 from callrouter.providers import Providers, read_providers
 from callrouter.readiness import ASTERISK, Readiness
@@ -165,6 +167,11 @@ def build(settings: Settings) -> Service:
     dispatch.on_offer = calls.offered
     names = {each.id: each.name for each in providers}
     board = Board(LiveFigures(names), stream, journal, clock)
+    writer = JournalWriter(stream, journal)
+
+    def parts() -> Parts:
+        return Parts(health.failing_s(), writer.lag_s(clock.now()), f"{settings.host}:{settings.port}")
+
     return Service(
         settings=settings,
         clock=clock,
@@ -176,10 +183,10 @@ def build(settings: Settings) -> Service:
         stream=stream,
         leases=MemoryLeases(),
         journal=journal,
-        writer=JournalWriter(stream, journal),
+        writer=writer,
         board=board,
         indexer=EncounterIndexer(stream, journal, repeats, keys),
-        alerts=_alerts(settings, board, providers, database, clock),
+        alerts=_alerts(settings, board, providers, database, clock, parts),
         desk=Desk(journal, calls, plans, names, clock),
         plans=plans,
         health=health,
@@ -201,12 +208,24 @@ def _lookups(settings: Settings, plans: CarePlans, repeats: RepeatCalls, clock: 
     )
 
 
-def _alerts(settings: Settings, board: Board, providers: Providers, database: Database, clock: Clock) -> AlertService:
+PARTS = frozenset({"sql", "redis", ASTERISK, *PORTS.values()})
+"""The kinds of parts that say their state, as alert rules name them."""
+
+
+def _alerts(
+    settings: Settings,
+    board: Board,
+    providers: Providers,
+    database: Database,
+    clock: Clock,
+    parts: Callable[[], Parts],
+) -> AlertService:
     try:
-        rules = load_rules(settings.alert_rules_file, [each.id for each in providers])
+        rules = load_rules(settings.alert_rules_file, [each.id for each in providers], PARTS)
     except RulesError as error:
         raise ConfigurationError(str(error)) from error
-    return AlertService(rules, board.figures, _notifiers(settings, clock), AlertStore(database), clock)
+    store = OutageStore(AlertStore(database), clock, [each.name for each in rules if each.metric in OWN_METRICS])
+    return AlertService(rules, board.figures, _notifiers(settings, clock), store, clock, parts=parts)
 
 
 def _notifiers(settings: Settings, clock: Clock) -> dict[str, Notifier]:

@@ -1,0 +1,52 @@
+"""What a rule reads now: one value of the whole service or a provider, or one of each part that it watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerts.model import Figures, Parts, Rule
+
+_PART_NAMES = {
+    "sql": "Database (SQL)",
+    "redis": "Redis (live calls)",
+    "asterisk": "Asterisk",
+    "plans": "Look-up of care plans",
+    "repeats": "Look-up of earlier calls",
+    "understanding": "Understanding of speech",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value at an instant. ``alert`` is the identity of the life that it moves, ``where`` is for people."""
+
+    alert: str
+    where: str
+    value: float
+    at: datetime
+
+
+def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -> Iterator[Reading]:
+    """What the rule reads; nothing while that is not known."""
+    match rule.metric:
+        case "longest_wait_s":
+            scope = figures.of(rule.provider) if figures is not None else None
+            if figures is not None and scope is not None:
+                yield Reading(rule.name, scope.name, scope.longest_wait_s, figures.at)
+        case "dependency_down_s":
+            for name, failing_s in parts.failing_s.items():
+                if rule.dependency in (None, name, name.partition(":")[0]):
+                    yield Reading(f"{rule.name}:{name}", _seen(_in_words(name), parts), failing_s, now)
+        case "journal_lag_s":
+            yield Reading(f"{rule.name}:journal", _seen("Journal", parts), parts.journal_lag_s, now)
+
+
+def _in_words(part: str) -> str:
+    kind, _, name = part.partition(":")
+    return f"{_PART_NAMES.get(kind, kind)} {name}".strip()
+
+
+def _seen(where: str, parts: Parts) -> str:
+    return f"{where}, seen by {parts.seen_by}" if parts.seen_by else where

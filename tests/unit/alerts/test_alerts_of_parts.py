@@ -1,0 +1,284 @@
+"""Alerts on what the service stands on, and alerts while their own database is away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from alert_calls import NOON
+from alert_rule import RULE
+from sqlalchemy import text
+
+from alerts.errors import RulesError
+from alerts.model import OWN_METRICS, Figures, Notice, Parts, Rule, ScopeFigures
+from alerts.outage import OutageStore
+from alerts.ports import NoticeFailed
+from alerts.rules import load_rules
+from alerts.service import AlertService
+from alerts.store import AlertStore, metadata
+from alerts.wording import body, subject
+from infra.sql import Database, connect_database
+
+DOWN = replace(
+    RULE, name="down", title="A part does not work", metric="dependency_down_s", threshold=20, clear_below=1, for_s=0
+)
+LAG = replace(RULE, name="lag", title="Events wait", metric="journal_lag_s", threshold=60, clear_below=10, for_s=0)
+
+
+class HandClock:
+    """Time that the test moves."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.passed)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+
+class Inbox:
+    """A channel that keeps what it is given, while it works."""
+
+    def __init__(self) -> None:
+        self.taken: list[Notice] = []
+        self.works = True
+
+    async def send(self, notice: Notice) -> None:
+        if not self.works:
+            raise NoticeFailed("smtp_unreachable")
+        self.taken.append(notice)
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        return [(each.rule, each.kind) for each in self.taken]
+
+
+class World:
+    """Workers over one real database that the test breaks by taking its tables away."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.clock = HandClock()
+        self.mail = Inbox()
+        self.wait_s: float | None = None
+        self.failing: dict[str, float] = {}
+        self.lag_s = 0.0
+
+    def figures(self) -> Figures | None:
+        if self.wait_s is None:
+            return None
+        total = ScopeFigures(scope="total", name="Whole service", longest_wait_s=self.wait_s)
+        return Figures(self.clock.now(), total, ())
+
+    def parts(self) -> Parts:
+        failing = {name: max(0.0, self.clock.passed - since) for name, since in self.failing.items()}
+        return Parts({"sql": 0.0, "redis": 0.0} | failing, self.lag_s, "worker one")
+
+    def worker(self, *rules: Rule) -> AlertService:
+        own = [each.name for each in rules if each.metric in OWN_METRICS]
+        store = OutageStore(AlertStore(self.database), self.clock, own)
+        return AlertService(rules, self.figures, {"email": self.mail}, store, self.clock, parts=self.parts)
+
+    async def live(self, seconds: int, *workers: AlertService) -> None:
+        for _ in range(seconds):
+            for each in workers:
+                await each.tick()
+            self.clock.passed += 1
+
+    async def take_tables(self) -> None:
+        await self._rename("alert_states", "away_states")
+        await self._rename("alert_notices", "away_notices")
+
+    async def bring_tables(self) -> None:
+        await self._rename("away_states", "alert_states")
+        await self._rename("away_notices", "alert_notices")
+
+    async def _rename(self, old: str, new: str) -> None:
+        await self.database.write(lambda connection: connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}")))
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
+    await database.write(metadata.create_all)
+    yield World(database)
+    await database.close()
+
+
+async def test_a_part_that_does_not_work_for_long_is_told_and_so_is_its_return(world: World) -> None:
+    worker = world.worker(DOWN)
+    world.failing["redis"] = world.clock.passed
+    await world.live(20, worker)
+    assert world.mail.told == []
+    await world.live(10, worker)
+    assert world.mail.told == [("down", "fired")]
+    del world.failing["redis"]
+    await world.live(10, worker)
+    assert world.mail.told == [("down", "fired"), ("down", "cleared")]
+    fired, cleared = world.mail.taken
+    assert subject(fired) == "[WARNING] A part does not work: Redis (live calls), seen by worker one, 20 s"
+    assert "Time since it stopped working is 20 s (alert from 20 s" in body(fired)
+    assert subject(cleared).startswith("[CLEARED] A part does not work: Redis (live calls)")
+
+
+async def test_each_part_has_an_alert_of_its_own(world: World) -> None:
+    worker = world.worker(DOWN)
+    world.failing["redis"] = 0
+    await world.live(30, worker)
+    world.failing["asterisk:two"] = 30
+    await world.live(30, worker)
+    del world.failing["redis"]
+    await world.live(2, worker)
+    assert [(each.kind, each.where.partition(",")[0]) for each in world.mail.taken] == [
+        ("fired", "Redis (live calls)"),
+        ("fired", "Asterisk two"),
+        ("cleared", "Redis (live calls)"),
+    ]
+    assert len({each.id for each in world.mail.taken}) == 3
+
+
+@pytest.mark.parametrize(("dependency", "told"), [("asterisk", 2), ("asterisk:two", 1), ("sql", 0), (None, 2)])
+async def test_a_rule_may_watch_one_part_or_one_kind(world: World, dependency: str | None, told: int) -> None:
+    world.failing |= {"asterisk:one": 0, "asterisk:two": 0}
+    await world.live(25, world.worker(replace(DOWN, dependency=dependency)))
+    assert len(world.mail.taken) == told
+
+
+async def test_events_that_do_not_reach_the_journal_are_told(world: World) -> None:
+    worker = world.worker(LAG)
+    world.lag_s = 61.0
+    await world.live(2, worker)
+    world.lag_s = 0.0
+    await world.live(2, worker)
+    assert world.mail.told == [("lag", "fired"), ("lag", "cleared")]
+    assert "Age of the oldest event that is not in the journal is 1 min 1 s" in body(world.mail.taken[0])
+
+
+async def test_what_one_worker_sees_no_other_contradicts(world: World) -> None:
+    one, other = world.worker(DOWN), world.worker(DOWN)
+    for _ in range(60):
+        world.failing["redis"] = 0
+        await one.tick()
+        del world.failing["redis"]
+        await other.tick()
+        world.clock.passed += 1
+    assert world.mail.told == [("down", "fired")]
+
+
+async def test_a_lost_database_is_told_although_alerts_are_kept_in_it(world: World) -> None:
+    worker = world.worker(DOWN, RULE)
+    await world.live(5, worker)
+    world.failing["sql"] = world.clock.passed
+    await world.take_tables()
+    with structlog.testing.capture_logs() as logs:
+        await world.live(30, worker)
+        assert world.mail.told == [("down", "fired")]
+        await world.bring_tables()
+        del world.failing["sql"]
+        await world.live(10, worker)
+    assert world.mail.told == [("down", "fired"), ("down", "cleared")]
+    words = [each["event"] for each in logs]
+    assert (words.count("alert_store_away"), words.count("alert_store_back")) == (1, 1)
+
+
+async def test_callers_who_wait_are_told_of_while_the_database_is_away(world: World) -> None:
+    worker = world.worker(RULE)
+    world.wait_s = 0
+    await world.live(3, worker)
+    await world.take_tables()
+    world.wait_s = 200
+    await world.live(40, worker)
+    assert world.mail.told == [("longest-wait", "fired")]
+    await world.bring_tables()
+    await world.live(10, worker)
+    assert world.mail.told == [("longest-wait", "fired")], "its return tells nobody again"
+    assert (await AlertStore(world.database).states())["longest-wait"].phase == "firing"
+    world.wait_s = 0
+    await world.live(3, worker)
+    assert world.mail.told == [("longest-wait", "fired"), ("longest-wait", "cleared")]
+
+
+async def test_an_alert_that_fired_before_the_outage_clears_in_it_once(world: World) -> None:
+    worker, other = world.worker(RULE), world.worker(RULE)
+    world.wait_s = 200
+    await world.live(40, worker, other)
+    await world.take_tables()
+    world.wait_s = 0
+    await world.live(5, worker)
+    assert world.mail.told == [("longest-wait", "fired"), ("longest-wait", "cleared")]
+    await world.bring_tables()
+    await world.live(10, worker, other)
+    assert world.mail.told == [("longest-wait", "fired"), ("longest-wait", "cleared")]
+
+
+async def test_what_another_worker_wrote_meanwhile_stands(world: World) -> None:
+    cut_off = world.worker(RULE)
+    world.wait_s = 0
+    await world.live(1, cut_off)
+    await world.take_tables()
+    world.wait_s = 200
+    await world.live(40, cut_off)
+    await world.bring_tables()
+    await world.live(31, world.worker(RULE))
+    await world.live(10, cut_off)
+    world.wait_s = 0
+    await world.live(3, cut_off, world.worker(RULE))
+    assert [kind for _, kind in world.mail.told] == ["fired", "fired", "cleared"], "at least once, cleared once"
+
+
+async def test_a_notice_of_an_outage_that_the_relay_did_not_take_is_tried_again(world: World) -> None:
+    worker = world.worker(DOWN)
+    world.failing["sql"] = world.clock.passed
+    await world.take_tables()
+    world.mail.works = False
+    await world.live(25, worker)
+    world.mail.works = True
+    await world.live(10, worker)
+    assert world.mail.told == [("down", "fired")]
+
+
+RULES = """\
+link: http://localhost/
+alerts:
+  - name: down
+    title: Down
+    metric: dependency_down_s
+    dependency: asterisk:one
+    threshold: 20
+    clear_below: 1
+    for_s: 0
+    severity: critical
+    usually_helps: Look.
+    source: a test
+    who:
+      - name: Duty manager
+        email: duty@localhost
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "told"),
+    [
+        ("asterisk:one", "fax", ":6: dependency: fax is none of asterisk, sql"),
+        ("dependency: asterisk:one", "provider: kings", ":6: provider: goes with the metric longest_wait_s only"),
+        (
+            "metric: dependency_down_s",
+            "metric: journal_lag_s",
+            ":6: dependency: goes with the metric dependency_down_s",
+        ),
+    ],
+)
+def test_a_rule_that_watches_what_does_not_exist_is_refused(tmp_path: Path, line: str, instead: str, told: str) -> None:
+    path = tmp_path / "alerts.yaml"
+    path.write_text(RULES)
+    assert load_rules(path, (), ("sql", "asterisk"))[0].dependency == "asterisk:one"
+    path.write_text(RULES.replace(line, instead))
+    with pytest.raises(RulesError) as refused:
+        load_rules(path, ("kings",), ("sql", "asterisk"))
+    assert f"alerts.yaml{told}" in str(refused.value)
