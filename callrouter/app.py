@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -11,7 +11,8 @@ from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
 from callrouter.readiness import health_router
 from callrouter.settings import Settings
-from callrouter.wiring import Service, build, readiness_of, running, session_secret, sip_worker, twilio_tokens
+from callrouter.sip import sip_workers, watching
+from callrouter.wiring import Service, build, readiness_of, running, session_secret, twilio_tokens
 from console.routes import console_router, mount_static
 from console.session import Sessions
 
@@ -26,10 +27,16 @@ def app_of(service: Service) -> FastAPI:
     """The application around a service that is put together already."""
     settings = service.settings
     readiness = readiness_of(service)
+    workers = sip_workers(service)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with running(service), sip_worker(service) or nullcontext():
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(running(service))
+            if service.stores.nudges is None:
+                await stack.enter_async_context(watching(service))  # else a process of its own does it
+            for worker in workers:
+                await stack.enter_async_context(worker)
             readiness.start()
             yield
             readiness.drain()

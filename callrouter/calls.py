@@ -15,22 +15,22 @@ from datetime import datetime
 import structlog
 
 from callrouter import events as ev
-from callrouter.deadlines import Deadlines, with_due_time
+from callrouter.deadlines import Deadlines, watched_s, with_due_time
 from callrouter.errors import StaleEpoch, UnknownCall
+from callrouter.finding import Finding
 from callrouter.journal import seal
 from callrouter.lookups import Lookups
-from callrouter.model import MOST_REPLIES, RECORD, CallRecord, Input, InputKind, Reply
+from callrouter.model import MOST_REPLIES, RECORD, WITHOUT_US, CallRecord, Input, InputKind, Reply
 from callrouter.moves import (
     end_class,
     happened,
     is_for_this_wait,
     leg_events,
-    leg_failure,
     performed,
     record_after,
     was_dropped,
 )
-from callrouter.ports import Dispatch, Flows, Nobody, Nudge, Offer, Performer, Waiting
+from callrouter.ports import Dispatch, Flows, Nudge, Offer, Performer
 from callrouter.pushing import Pushing
 from callrouter.resuming import Resuming
 from infra.bus import Entry
@@ -41,7 +41,6 @@ from ivr import engine
 from ivr.flow import Flow
 from ivr.model import (
     Answered,
-    Band,
     GoneWait,
     HandBack,
     Heard,
@@ -56,7 +55,6 @@ from ivr.model import (
 
 KEEP_LIVE_S = 6 * 3600.0  # longer than the longest talk (4 h) and wait together
 KEEP_OVER_S = 3600.0  # late webhooks and the call page's questions come within minutes
-DISPATCH_BUDGET_S = 1.0  # the caller hears nothing meanwhile
 MOST_COMMITS = 10  # lost commits in a row before we give up and the network's fall-back takes the caller
 
 log = structlog.get_logger()
@@ -78,8 +76,6 @@ class _Moved:
     record: CallRecord
     events: tuple[ev.Event, ...]
     reply: Reply
-    at: datetime | None = None
-    """When it happened, if that was not just now."""
 
 
 class Calls:
@@ -102,6 +98,7 @@ class Calls:
         self._flows = flows
         self._lookups = lookups
         self._dispatch = dispatch
+        self._finding = Finding(dispatch)
         self._keys = keys
         self._clock = clock
         self._new_id = new_id
@@ -109,7 +106,7 @@ class Calls:
         self._lanes: dict[str, _Lane] = {}
         self._pushing = Pushing(self.present, self.give_up, nudge)
         self._deadlines = Deadlines(clock, self.deliver)
-        self._resuming = Resuming(states, keys, self._record)
+        self._resuming = Resuming(states, keys, self.record)
 
     def perform_with(self, network: str, performer: Performer) -> None:
         """Have replies that no input of ``network`` asked for (offers, timers) performed by its adapter."""
@@ -163,6 +160,17 @@ class Calls:
             await self._dispatch.keep(call_ref)  # likewise their place or line
         return record.present()
 
+    async def record(self, call_ref: str) -> CallRecord | None:
+        """What is kept of the call now; None if it never started or was forgotten."""
+        return (await self._read(call_ref))[0]
+
+    async def postpone(self, call_ref: str) -> None:
+        """The call was seen alive: it is not overdue before the next look. Moves nothing."""
+        record, key = await self._read(call_ref)
+        if record is not None and key is not None and record.ended is None:
+            await self._dispatch.keep(call_ref)
+            await self._write(record, replace(record, step=record.step + 1), (), key, self._clock.now())
+
     async def first_of(self, key: str, call_ref: str) -> str:
         """The first call to bear ``key``: a carrier may send one INVITE twice, over two of our Asterisks."""
         return await self._states.name(f"first.{key}", call_ref, keep_s=KEEP_OVER_S)
@@ -176,7 +184,7 @@ class Calls:
             after = replace(record, step=record.step + 1)
             if ev.is_agent_there(event) and record.answered_at is not None and record.ended is None:
                 after = replace(after, answer_evidence="agent")
-            if await self._write(record, after, (event,), key):
+            if await self._write(record, after, (event,), key, self._clock.now()):
                 return True
         return False
 
@@ -197,7 +205,7 @@ class Calls:
             after = replace(
                 record, step=step, session=gone, handed_back=True, wait_id=f"{record.epoch}.{step}", due_at=None
             )
-            if await self._write(record, after, (ev.HandedBack(reason=reason),), key):
+            if await self._write(record, after, (ev.HandedBack(reason=reason),), key, self._clock.now()):
                 self._deadlines.arm(after)
                 return True
         return False
@@ -231,14 +239,11 @@ class Calls:
                     raise StaleEpoch
                 moved = await self._move(record, given, lane)
             kept = with_due_time(record, _remember(moved.record, given.key, moved.reply), self._clock.now())
-            if await self._write(record, kept, moved.events, key, moved.at):
+            if await self._write(record, kept, moved.events, key, given.at):
                 self._deadlines.arm(kept)
                 await self._resuming.remember(record, kept)
                 return moved.reply
         raise StaleEpoch
-
-    async def _record(self, call_ref: str) -> CallRecord | None:
-        return (await self._read(call_ref))[0]
 
     async def _read(self, call_ref: str) -> tuple[CallRecord | None, DataKey | None]:
         stored = await self._states.read(call_ref)
@@ -253,18 +258,18 @@ class Calls:
         after: CallRecord,
         events: Iterable[ev.Event],
         key: DataKey,
-        at: datetime | None = None,
+        at: datetime,
     ) -> bool:
         entries: list[Entry] = []
-        now = self._clock.now()
+        at = min(at, self._clock.now())  # what is told late happened when it happened
         for event in events:
-            entries.append(seal(event, after.call_ref, after.seq + len(entries) + 1, at or now, key))
+            entries.append(seal(event, after.call_ref, after.seq + len(entries) + 1, at, key))
         after = replace(after, seq=after.seq + len(entries))
         sealed = key.seal(RECORD.dump_json(after), f"state:{after.call_ref}".encode())
         stored = Stored(after.version, sealed, key.wrapped)
         expected = before.version if before else None
         keep_s = KEEP_OVER_S if after.ended else KEEP_LIVE_S
-        due_s = None if after.ended else after.session.wait.deadline_s or None
+        due_s = watched_s(after, self._clock.now())
         return await self._states.commit(after.call_ref, expected, stored, entries, keep_s=keep_s, due_s=due_s)
 
     async def _begin(self, call_ref: str, given: Input, lane: _Lane) -> _Moved:
@@ -272,9 +277,12 @@ class Calls:
         if arrival is None:
             raise ValueError("a started input needs its arrival")
         flow = self._flows.for_dialled(arrival.dialled)
-        dropped = await self._resuming.find(arrival.number)
-        sprint = engine.start(flow) if dropped is None else engine.come_back(flow, dropped.session)
-        wait_id, now = f"{given.epoch}.1", self._clock.now()
+        wait_id, now = f"{given.epoch}.1", min(given.at, self._clock.now())
+        dropped = await self._resuming.find(arrival.number) if not given.value else None
+        if given.value == WITHOUT_US:
+            sprint = engine.without_us(flow)
+        else:
+            sprint = engine.start(flow) if dropped is None else engine.come_back(flow, dropped.session)
         record = CallRecord(
             call_ref=call_ref, context=self._new_id(), network=arrival.network, edge=arrival.edge,
             number=arrival.number, dialled=arrival.dialled, offered_at=now,
@@ -300,7 +308,7 @@ class Calls:
         return await self._run(record, given, lane)
 
     async def _run(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
-        await self._tell_dispatch(record, given)
+        await self._finding.tell(record, given)
         flow = self._flows.version(record.session.flow, record.session.version)
         if flow is None:
             flow = self._flows.for_dialled(record.dialled)
@@ -314,16 +322,6 @@ class Calls:
         after = replace(record, epoch=epoch, step=step, edge=edge)
         events = leg_events(record, given, self._answers)
         return await self._play_out(after, flow, sprint, lane, events, wait_id, given.at)
-
-    async def _tell_dispatch(self, record: CallRecord, given: Input) -> None:
-        if (cause := leg_failure(record, given)) is not None:
-            await self._dispatch.leg_failed(record.call_ref, record.provider or "", cause)
-        elif given.kind in (InputKind.TALK_ENDED, InputKind.LEG_ENDED):
-            await self._dispatch.leave(record.call_ref)
-        elif given.kind is InputKind.LEG_ANSWERED:
-            await self._dispatch.leg_answered(record.call_ref, record.provider or "")
-        elif given.kind is InputKind.TAKEN_OVER:
-            await self._dispatch.keep(record.call_ref)
 
     async def _play_out(
         self,
@@ -364,27 +362,7 @@ class Calls:
                 events.append(event)
             return answered
         assert isinstance(wait, OfferWait)
-        return await self._seek(record, wait, session.band, events)
-
-    async def _seek(self, record: CallRecord, wait: OfferWait, band: Band, events: list[ev.Event]) -> Heard | None:
-        try:
-            async with asyncio.timeout(DISPATCH_BUDGET_S):
-                sought = await self._dispatch.seek(
-                    record.call_ref, wait.services, band, record.arrived_at, hold=wait.hold_s > 0
-                )
-        except Exception as error:  # noqa: BLE001
-            # a dispatch that fails is the same to the caller as one that finds nobody: the next, at last the network
-            log.warning("dispatch_failed", call_ref=record.call_ref, error=type(error).__name__)
-            sought = Nobody()
-        events.append(ev.Queued(services=wait.services, band=band))
-        match sought:
-            case Waiting():
-                return None
-            case Nobody():
-                return Heard(InputKind.OFFERED, "")
-            case Offer(provider=provider, service=service):
-                events.append(ev.LegStarted(provider=provider, service=service, band=band))
-                return Heard(InputKind.OFFERED, provider)
+        return await self._finding.seek(record, wait, session.band, events)
 
     async def _end(self, record: CallRecord, given: Input) -> _Moved:
         await self._dispatch.leave(record.call_ref)
@@ -400,7 +378,7 @@ class Calls:
         gone = replace(record.session, wait=GoneWait(record.session.node), present=())
         after = replace(after, ended=ended, dropped=was_dropped(record, by), talk_over=True, session=gone,
                         wait_id=f"{after.epoch}.{after.step}")  # fmt: skip
-        return _Moved(after, tuple(events), after.reply(()), at=min(given.at, self._clock.now()))
+        return _Moved(after, tuple(events), after.reply(()))
 
 
 def _heard(given: Input) -> Heard:

@@ -24,6 +24,9 @@ NETWORK_TIMES_S = 120.0
 LONGEST_CALL_S = 4 * 3600.0 + 600.0
 """Longest talk that the network allows (4 h), and a margin: what is not over then was lost."""
 
+LOOK_AGAIN_S = 60.0
+"""How often a call without a deadline is looked for, where its network can be asked."""
+
 
 def with_due_time(before: CallRecord | None, after: CallRecord, now: datetime) -> CallRecord:
     """The record with the time at which its wait is due; a wait that only changed its owner keeps its time."""
@@ -43,7 +46,7 @@ def watched_s(record: CallRecord, now: datetime) -> float | None:
     if record.ended is not None:
         return None
     if record.due_at is None:
-        return LONGEST_CALL_S
+        return LOOK_AGAIN_S if record.edge else LONGEST_CALL_S
     left = (record.due_at - now).total_seconds()
     return left + NETWORK_TIMES_S if isinstance(record.session.wait, GatherWait | PlaybackWait) else left
 

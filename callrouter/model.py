@@ -13,6 +13,9 @@ from infra.state import Version
 from ivr.model import InputKind as InputKind
 from ivr.model import Instruction, Session, Wait
 
+WITHOUT_US = "without_us"
+"""Value of a ``started`` input: the network has carried the call to its fall-back, and we only write it down."""
+
 MOST_REPLIES = 32
 """Stored replies kept for a call: a network retries within seconds, so only the newest can be asked again."""
 

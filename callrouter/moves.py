@@ -168,9 +168,9 @@ def end_class(record: CallRecord, by: str) -> str:
         return "answered" if record.answer_evidence == "agent" else "answer_unknown"
     if by == "us":
         return "dropped_by_us"
-    if record.handed_back:
-        return "answer_unknown"
-    if record.queued:
+    if record.handed_back and not record.edge:
+        return "answer_unknown"  # this network does not tell whether its fall-back was answered
+    if record.queued or record.handed_back:
         return "abandoned"
     return "deflected" if record.message_heard else "left_in_message"
 

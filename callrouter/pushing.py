@@ -34,16 +34,14 @@ class Pushing:
 
     async def push(self, network: str, reply: Reply) -> None:
         """Have the reply performed. A network without performers asks by itself (Twilio's rounds of hold)."""
-        performers = self._performers.get(network)
-        if not performers:
-            return
+        performers = self._performers.get(network, [])
         for performer in performers:
             if performer.owns(reply.call_ref):
                 await performer.perform(reply)
                 return
         if self._nudge is not None:
             await self._nudge(reply.call_ref)
-        else:
+        elif performers:
             # the caller went on without us: nobody else may wait for the line that this reply has reserved
             await self._give_up(reply.call_ref, "line_lost")
 

@@ -66,7 +66,13 @@ class Settings(BaseSettings):
     smtp_sender: str = Field("callrouter@localhost", description="sender of alert notices")
     webhook_secret: SecretStr | None = Field(None, description="signs alert webhooks (HMAC-SHA-256)")
 
-    ari_url: str | None = Field(None, description="Asterisk's HTTP address (http://127.0.0.1:8088); none: no SIP")
+    ari_url: str | None = Field(
+        None, description="Asterisk's REST address (http://127.0.0.1:8088/ari), several comma separated; none: no SIP"
+    )
+    ami_address: str | None = Field(
+        None,
+        description="host:port of each Asterisk's manager, in the same order: ends that no worker saw are read there",
+    )
     ari_user: str = Field("callrouter", description="user of Asterisk's REST interface")
     ari_password: SecretStr = Field(SecretStr(""), description="password of Asterisk's REST interface")
 

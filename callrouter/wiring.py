@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.asterisk.ari import Ari
-from adapters.asterisk.worker import SipWorker
 from adapters.notify.smtp import SmtpNotifier, SmtpSettings
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
 from alerts.errors import RulesError
@@ -36,22 +33,21 @@ from callrouter.flows import LoadedFlows, load_flow, load_prompts
 from callrouter.journal import Journal, JournalWriter
 from callrouter.leftovers import close_leftovers
 from callrouter.lookups import PORTS, Lookups
-from callrouter.ports import Meaning, PlanFound
+from callrouter.ports import Dispatch, Meaning, PlanFound
 from callrouter.providers import Providers, read_providers
 from callrouter.readiness import ASTERISK, Readiness
 from callrouter.repeat import RepeatCalls
 from callrouter.settings import Settings
+from callrouter.stores import Stores, open_stores
 from careplans.service import CarePlans
-from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
 from infra.health import Health, watch
-from infra.lease import Lease, Leases, MemoryLeases
+from infra.lease import Lease
 from infra.loops import repeat
 from infra.numbers import Number
 from infra.secrets_file import load_or_create_secret
 from infra.sql import Database, connect_database
-from infra.state import MemoryStates
 from ivr.check import World
 from nlp.errors import LexiconError
 from nlp.lexicon import read_lexicon
@@ -71,8 +67,8 @@ class Service:
     providers: Providers
     prompts: Mapping[str, str]
     calls: Calls
-    stream: EventStream
-    leases: Leases
+    dispatch: Dispatch
+    stores: Stores
     journal: Journal
     writer: JournalWriter
     board: Board
@@ -149,13 +145,14 @@ def build(settings: Settings) -> Service:
     flow = load_flow(settings.flow_file, World(frozenset(prompts), providers.services))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = connect_database(settings.database)
-    stream = MemoryStream()
+    stores = open_stores(settings)
+    stream = stores.stream
     journal = Journal(database, keys)
     plans = CarePlans(database, keys, clock)
     repeats = RepeatCalls(database, keys)
     dispatch = LocalDispatch(providers, clock)
     calls = Calls(
-        states=MemoryStates(stream),
+        states=stores.states,
         flows=LoadedFlows(flow),
         lookups=_lookups(settings, plans, repeats, clock, health),
         dispatch=dispatch,
@@ -163,6 +160,7 @@ def build(settings: Settings) -> Service:
         clock=clock,
         new_id=lambda: secrets.token_hex(16),
         answers={each.id: each.answers for each in providers},
+        nudge=stores.nudges.send if stores.nudges else None,
     )
     dispatch.on_offer = calls.offered
     names = {each.id: each.name for each in providers}
@@ -180,8 +178,8 @@ def build(settings: Settings) -> Service:
         providers=providers,
         prompts=prompts,
         calls=calls,
-        stream=stream,
-        leases=MemoryLeases(),
+        dispatch=dispatch,
+        stores=stores,
         journal=journal,
         writer=writer,
         board=board,
@@ -248,34 +246,6 @@ def _notifiers(settings: Settings, clock: Clock) -> dict[str, Notifier]:
     return found
 
 
-def sip_worker(service: Service) -> SipWorker | None:
-    """The worker for Asterisk's calls; None where the settings name no Asterisk."""
-    settings = service.settings
-    if settings.ari_url is None:
-        return None
-    if settings.prompts_audio_dir is None:
-        raise ConfigurationError(
-            "CALLROUTER_PROMPTS_AUDIO_DIR: needed for SIP calls; make it with `callrouter prompts`"
-        )
-    audio = audio_files(settings.prompts_audio_dir, service.prompts)
-    # a name of its own for each start: a dead worker's application may still hold channels under the old one
-    app = f"callrouter-{secrets.token_hex(4)}"
-    told = _tells(service.health, ASTERISK)
-    ari = Ari(settings.ari_url, app, settings.ari_user, settings.ari_password.get_secret_value(), told=told)
-    return SipWorker(ari, service.calls, service.clock, audio)
-
-
-def _tells(health: Health, part: str) -> Callable[[bool], None]:
-    def told(connected: bool) -> None:
-        if connected:
-            health.ok(part)
-        else:
-            health.failed(part, "not_connected")
-
-    health.expect(part)
-    return told
-
-
 def readiness_of(service: Service) -> Readiness:
     """Whether new calls may be sent to this service."""
     settings = service.settings
@@ -291,21 +261,19 @@ async def _ask_database(database: Database) -> None:
     await database.read(lambda connection: connection.execute(text("SELECT 1")))
 
 
-def audio_files(folder: Path, keys: Iterable[str]) -> dict[str, str]:
-    """Where Asterisk finds each prompt; raises :class:`ConfigurationError` naming those that are missing."""
-    missing = [key for key in keys if not list(folder.glob(f"{key}.*"))]
-    if missing:
-        raise ConfigurationError(f"{folder}: no audio for {', '.join(missing)} (make it with `callrouter prompts`)")
-    return {key: f"sound:{folder.resolve() / key}" for key in keys}
-
-
 async def _close_leftovers(service: Service) -> None:
     try:
-        closed = await close_leftovers(service.journal, service.stream, service.clock)
+        closed = await close_leftovers(service.journal, service.stores.stream, service.clock)
     except SQLAlchemyError as error:
         log.error("leftovers_not_closed", error=type(error).__name__)  # callers come first: start all the same
     else:
         log.info("leftovers_closed", calls=closed)
+
+
+async def _hear_nudges(service: Service) -> None:
+    if service.stores.nudges is not None:
+        async for call_ref in service.stores.nudges.listen():
+            await service.calls.nudged(call_ref)
 
 
 @asynccontextmanager
@@ -315,19 +283,17 @@ async def running(service: Service) -> AsyncIterator[None]:
     writer, board, indexer = service.writer, service.board, service.indexer
     for reader in (writer, board, indexer):
         await reader.join()
-    await _close_leftovers(service)
-    holder = secrets.token_hex(8)
+    if service.stores.nudges is None:
+        await _close_leftovers(service)  # live state was this process' own, and is gone; else the calls go on
+    lease = partial(Lease, service.stores.leases, holder=secrets.token_hex(8))
     # alerts need no lease: of two workers one wins in SQL, and an alarm must not hang on the state store
     loops = [
         asyncio.create_task(watch(service.health, "sql", partial(_ask_database, service.database))),
-        asyncio.create_task(
-            repeat("journal", writer.step, full=writer.BATCH, lease=Lease(service.leases, "journal", holder))
-        ),
+        asyncio.create_task(repeat("journal", writer.step, full=writer.BATCH, lease=lease(name="journal"))),
         asyncio.create_task(repeat("figures", board.step, full=board.BATCH)),
-        asyncio.create_task(
-            repeat("encounters", indexer.step, full=indexer.BATCH, lease=Lease(service.leases, "encounters", holder))
-        ),
+        asyncio.create_task(repeat("encounters", indexer.step, full=indexer.BATCH, lease=lease(name="encounters"))),
         asyncio.create_task(service.alerts.run()),
+        asyncio.create_task(_hear_nudges(service)),
     ]
     try:
         yield

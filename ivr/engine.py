@@ -24,6 +24,7 @@ from ivr.model import (
     Failed,
     Gather,
     GoneWait,
+    HandBack,
     Heard,
     InputKind,
     Instruction,
@@ -48,6 +49,14 @@ def start(flow: Flow) -> Sprint:
     run = Run(flow, facts=flow.first_facts())
     run.do(Answer())
     return _guarded(run, flow.start)
+
+
+def without_us(flow: Flow) -> Sprint:
+    """The one sprint of a call that the network carried to the default 111 service before we heard of it."""
+    run = Run(flow, facts=flow.first_facts())
+    run.node = FALL_BACK_NODE
+    run.do(HandBack("no_worker"))
+    return run.sprint(GoneWait(run.node))
 
 
 def come_back(flow: Flow, session: Session) -> Sprint:

@@ -237,6 +237,11 @@ class Ari:
         variable = f"EVAL(${{SET({what}={seconds:g})}})"
         await self.request("GET", f"/channels/{_part(channel_id)}/variable", variable=variable)
 
+    async def started_at(self) -> str:
+        """When this Asterisk was started, in its own words: another answer than before means that it was restarted."""
+        info = await self.request("GET", "/asterisk/info", only="status")
+        return str(info["status"]["startup_time"])
+
     async def get_channel(self, channel_id: str) -> Channel:
         """The channel as it is now. Raises AriGone."""
         return Channel.read(await self.request("GET", f"/channels/{_part(channel_id)}"))

@@ -33,6 +33,8 @@ FINISH_S = 1.0  # for inputs that are at the door when we stop
 HAND_OVER_S = 5.0  # they leave at once; one who does not is brought on by the lease
 UNHEARD = "unknown gone"
 """Who ended a call and why, when the dialplan's hangup handler could not tell us."""
+CUT_OFF = "us edge_restarted"
+"""Asterisk was started again: every call that it carried was cut off, and no hangup handler ran."""
 
 log = structlog.get_logger()
 
@@ -57,6 +59,7 @@ class SipWorker:
         self._loops: list[asyncio.Task[None]] = []
         self._claiming = True
         self._left = asyncio.Event()
+        self._asterisk_started = ""
         self._renewed = time.monotonic()
         door.perform_with(NETWORK, self)
 
@@ -346,10 +349,21 @@ class SipWorker:
 
     async def _look_after_all(self) -> None:
         """After a gap: whose caller has gone meanwhile, and whom do we go on hearing of?"""
+        ended = CUT_OFF if await self._restarted() else UNHEARD
         for line in [each for each in self._lines.values() if not each.in_stasis]:
             # the subscription first: an end between the two is then told by an event, too
             if not (await self._follow(line) and await self._exists(line)):
-                self._ended(line, talked=False, ended=UNHEARD)
+                self._ended(line, talked=False, ended=ended)
+
+    async def _restarted(self) -> bool:
+        """Whether this is another life of Asterisk than the one that we knew."""
+        before = self._asterisk_started
+        try:
+            self._asterisk_started = await self._ari.started_at()
+        except AriError as error:
+            log.warning("start_time_unknown", error=type(error).__name__)
+            return False
+        return before not in ("", self._asterisk_started)
 
     def _release(self, line: Line) -> None:
         line.in_stasis = False  # at once: not even the next event may find it ours

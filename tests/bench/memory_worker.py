@@ -22,7 +22,7 @@ from callrouter.flows import LoadedFlows, load_flow, load_prompts
 from callrouter.lookups import Lookups
 from callrouter.providers import read_providers
 from callrouter.settings import Settings
-from callrouter.wiring import audio_files
+from callrouter.sip import audio_files
 from infra.bus import MemoryStream
 from infra.clock import SystemClock
 from infra.crypto import KeyRing

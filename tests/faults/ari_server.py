@@ -59,6 +59,7 @@ class AriServer:
         self.gone: set[str] = set()
         self.silent_about: set[str] = set()
         self.refused: set[str] = set()  # requests whose `METHOD path` holds one of these get a 500
+        self.started_at = "first"
         self._up = True
         self._sockets: list[ServerConnection] = []
         self._news = asyncio.Condition()
@@ -184,6 +185,8 @@ class AriServer:
             return 404, ""
         if folder == "playbacks":
             return 404, ""  # each ends at once
+        if asked.path == "asterisk/info":
+            return 200, json.dumps({"status": {"startup_time": self.started_at}})
         if asked.method == "GET":
             return 200, json.dumps(Caller(rest, "").body())
         return 204, ""

@@ -1,0 +1,130 @@
+"""SIP wired: a worker for each Asterisk of the settings, and a watch that looks at it from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from adapters.asterisk.ami import Ami
+from adapters.asterisk.ari import Ari
+from adapters.asterisk.watch import AsteriskWatch, rest_client
+from adapters.asterisk.worker import SipWorker
+from callrouter.errors import ConfigurationError
+from callrouter.readiness import ASTERISK
+from callrouter.settings import Settings
+from callrouter.sweep import Sweep
+from callrouter.wiring import Service
+from infra.health import Health
+from infra.lease import Lease
+from infra.loops import repeat
+
+LOOK_EVERY_S = 2.0
+"""An answer or end that no worker saw is known after this, and the three seconds in which a worker may still tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One Asterisk: ``name`` is the host and port of its REST interface; ``ami`` of its manager, if it is read."""
+
+    name: str
+    ari_url: str
+    ami: tuple[str, int] | None
+
+
+def edges(settings: Settings) -> list[Edge]:
+    """The Asterisks of the settings; raises :class:`ConfigurationError`."""
+    urls = [each.strip().rstrip("/") for each in (settings.ari_url or "").split(",") if each.strip()]
+    amis = [each.strip() for each in (settings.ami_address or "").split(",") if each.strip()]
+    if amis and len(amis) != len(urls):
+        raise ConfigurationError("CALLROUTER_AMI_ADDRESS: must name one manager for each CALLROUTER_ARI_URL")
+    return [
+        Edge(urlsplit(url).netloc.rpartition("@")[2], url, _host_and_port(amis[n]) if amis else None)
+        for n, url in enumerate(urls)
+    ]
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigurationError("CALLROUTER_AMI_ADDRESS: must be host:port, several comma separated")
+    return host, int(port)
+
+
+def sip_workers(service: Service) -> list[SipWorker]:
+    """A worker for the calls of each Asterisk; none where the settings name no Asterisk."""
+    settings = service.settings
+    found = edges(settings)
+    if not found:
+        return []
+    if settings.prompts_audio_dir is None:
+        raise ConfigurationError(
+            "CALLROUTER_PROMPTS_AUDIO_DIR: needed for SIP calls; make it with `callrouter prompts`"
+        )
+    audio = audio_files(settings.prompts_audio_dir, service.prompts)
+    # a name of its own for each start: a dead worker's application may still hold channels under the old one
+    app = f"callrouter-{secrets.token_hex(4)}"
+    password = settings.ari_password.get_secret_value()
+    workers = []
+    for edge in found:
+        told = _tells(service.health, ASTERISK if len(found) == 1 else f"{ASTERISK}:{edge.name}")
+        ari = Ari(edge.ari_url, app, settings.ari_user, password, told=told)
+        workers.append(SipWorker(ari, service.calls, service.clock, audio, edge=edge.name))
+    return workers
+
+
+def _tells(health: Health, part: str) -> Callable[[bool], None]:
+    def told(connected: bool) -> None:
+        if connected:
+            health.ok(part)
+        else:
+            health.failed(part, "not_connected")
+
+    health.expect(part)
+    return told
+
+
+def audio_files(folder: Path, keys: Iterable[str]) -> dict[str, str]:
+    """Where Asterisk finds each prompt; raises :class:`ConfigurationError` naming those that are missing."""
+    missing = [key for key in keys if not list(folder.glob(f"{key}.*"))]
+    if missing:
+        raise ConfigurationError(f"{folder}: no audio for {', '.join(missing)} (make it with `callrouter prompts`)")
+    return {key: f"sound:{folder.resolve() / key}" for key in keys}
+
+
+@asynccontextmanager
+async def watching(service: Service) -> AsyncIterator[None]:
+    """Look at every Asterisk from outside, and after calls that nobody moves. One process at a time does it."""
+    settings = service.settings
+    password = settings.ari_password.get_secret_value()
+    holder = secrets.token_hex(8)
+    watches: dict[str, AsteriskWatch] = {}
+    async with AsyncExitStack() as stack:
+        for edge in edges(settings):
+            rest = await stack.enter_async_context(rest_client(edge.ari_url, settings.ari_user, password))
+            ami = Ami(*edge.ami, settings.ari_user, password) if edge.ami else None
+            if ami is not None:
+                await stack.enter_async_context(ami)
+            watches[edge.name] = AsteriskWatch(
+                edge.name, rest, ami, service.calls, service.dispatch, service.clock, service.stores.trusted
+            )
+        sweep = Sweep(service.stores.states, service.calls, watches, service.clock)
+        step = partial(_look, list(watches.values()), sweep)
+        loop = asyncio.create_task(repeat("watch", step, full=1, lease=Lease(service.stores.leases, "watch", holder)))
+        try:
+            yield
+        finally:
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+
+
+async def _look(watches: list[AsteriskWatch], sweep: Sweep, _wait_s: float) -> int:
+    await asyncio.gather(*(each.look() for each in watches))
+    await sweep.step()
+    await asyncio.sleep(LOOK_EVERY_S)
+    return 0
