@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 FOR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev assets demo test check fmt bench lab lock clean screenshots
+.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -41,6 +41,14 @@ demo: setup ## simulated callers on 127.0.0.1:8111 until Ctrl-C; FOR=30 ends by 
 test: setup-dev ## run every test; installs SIPp, Asterisk (cached) and Chromium where it can
 	@bash infra/setup/test_tools.sh
 	@$(BIN)/python -m pytest -q
+
+faults: setup-dev ## break every part under real calls: the long form, 1,000 calls (writes bench/faults.json)
+	@bash infra/setup/test_tools.sh
+	@$(BIN)/python -m pytest -n0 -m faults -rP --timeout 3600 tests/protocol tests/faults
+
+soak: setup-dev ## twenty minutes of calls at half the sustainable rate; writes bench/soak.json
+	@bash infra/setup/test_tools.sh
+	@$(BIN)/python -m pytest -n0 -m soak -rP --timeout 3600 tests/soak
 
 check: setup-dev ## ruff, mypy --strict and the import rules
 	@$(BIN)/ruff check .
