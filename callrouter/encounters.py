@@ -87,7 +87,9 @@ class EncounterIndexer:
             return False
         number, started = known
         if number is not None:
-            await self._repeats.keep(call_ref, number, started)
+            # a call resumed after we cut it off is the same contact (docs/safety/rules.md, 4): kept once, as the first
+            first = call.first.facts.get("resumes") if call else None
+            await self._repeats.keep(first or call_ref, number, started)
         return True
 
     def _from_stream(self, call: _Open) -> tuple[str | None, datetime]:

@@ -187,8 +187,6 @@ class AsteriskWatch:
         ended = f"{row.by} {row.cause}"
         if row.event == "talk_ended":
             await self._answered(known, str(row.dials), row.at - timedelta(seconds=row.seconds))
-            talk = Input(f"{known}.talk_ended", InputKind.TALK_ENDED, row.at, value=ended, epoch=0)
-            await self._door.handle(known, talk)
         await self._door.handle(known, Input(f"{known}.ended", InputKind.HUNG_UP, row.at, value=ended, epoch=0))
 
     # ------------------------------------------------------------------ to the door

@@ -60,6 +60,7 @@ class AriServer:
         self.silent_about: set[str] = set()
         self.refused: set[str] = set()  # requests whose `METHOD path` holds one of these get a 500
         self.started_at = "first"
+        self.endless = False  # prompts go on until they are stopped
         self._up = True
         self._sockets: list[ServerConnection] = []
         self._news = asyncio.Condition()
@@ -167,7 +168,7 @@ class AriServer:
             return
         response = {"type": "RESTResponse", "request_id": message["request_id"], "status_code": status}
         await socket.send(json.dumps(response | {"reason_phrase": "", "message_body": body}))
-        if "/play/" in asked.path and status < 300:
+        if "/play/" in asked.path and status < 300 and not self.endless:
             channel_id, playback_id = asked.path.removeprefix("channels/").split("/play/")
             playback = {"id": playback_id, "target_uri": f"channel:{channel_id}", "state": "done"}
             await self.send("PlaybackFinished", playback=playback)

@@ -116,6 +116,10 @@ class SipHouse:
                 if given.kind is kind:
                     return call_ref, given
 
+    def door_input(self, kind: InputKind, value: str, to: Reply) -> Input:
+        """An input in answer to a reply, as another worker would give it."""
+        return Input(f"{kind}.elsewhere", kind, self.service.clock.now(), to.wait_id, value, to.epoch)
+
     async def wait_of(self, call_ref: str) -> Wait:
         """What the call waits for now."""
         return (await self.service.calls.present(call_ref)).wait

@@ -60,6 +60,10 @@ class HandClock:
         self.time += timedelta(seconds=seconds)
         self.seconds += seconds
 
+    def jump(self, seconds: float) -> None:
+        """The time of day is set anew (NTP); the monotonic clock knows nothing of it."""
+        self.time += timedelta(seconds=seconds)
+
 
 def provider(provider_id: str, *services: str, lines: int | None = None, answers: str = "agent") -> Provider:
     """A provider that is called like its id."""
@@ -193,9 +197,11 @@ class House:
 
     # ------------------------------------------------------------------ what happens to a call
 
-    async def start(self, call_ref: str = "call", number: str = NUMBER, key: str = "start", epoch: int = 1) -> Reply:
+    async def start(
+        self, call_ref: str = "call", number: str = NUMBER, key: str = "start", epoch: int = 1, edge: str = ""
+    ) -> Reply:
         """A caller rings."""
-        arrival = Arrival("test", "111", read_number(number))
+        arrival = Arrival("test", "111", read_number(number), edge)
         return await self.door.handle(
             call_ref, Input(key, InputKind.STARTED, self.clock.now(), epoch=epoch, arrival=arrival)
         )
@@ -218,9 +224,9 @@ class House:
         """The caller presses a key at the prompt of the reply ``to``."""
         return await self.tell(InputKind.DIGIT, key, to=to, call_ref=to.call_ref)
 
-    async def talk(self, call_ref: str = "call", evidence: str = "") -> Reply:
+    async def talk(self, call_ref: str = "call", evidence: str = "", edge: str = "") -> Reply:
         """A caller who presses 1 and is answered."""
-        await self.press("1", await self.start(call_ref))
+        await self.press("1", await self.start(call_ref, edge=edge))
         return await self.tell(InputKind.LEG_ANSWERED, evidence, call_ref=call_ref)
 
     async def has_a_line(self, service: str) -> bool:
