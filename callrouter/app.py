@@ -36,6 +36,7 @@ def app_of(service: Service) -> FastAPI:
             if service.stores.nudges is None:
                 await stack.enter_async_context(watching(service))  # else a process of its own does it
             for worker in workers:
+                readiness.on_drain(worker.stop_claiming)
                 await stack.enter_async_context(worker)
             readiness.start()
             yield

@@ -4,6 +4,7 @@
 
     CallRouterError
     ├── ConfigurationError   a file or setting is not usable; the text names file, line and cause
+    │   └── DatabaseSilent   the database does not answer: a service in production starts all the same
     ├── UnknownCall          no such call: answer the caller with the default 111 service
     ├── StaleEpoch           another worker owns the call: drop it, do nothing more for it
     ├── TooManyTries         the limit of date-of-birth checks for this person and call is reached
@@ -25,6 +26,12 @@ class ConfigurationError(CallRouterError):
     """A file or setting cannot be used. The text says which, where and why; what ran before goes on."""
 
     error_id = "configuration_error"
+
+
+class DatabaseSilent(ConfigurationError):
+    """The database does not answer. Calls go on without it; a command that needs it ends."""
+
+    error_id = "database_silent"
 
 
 class UnknownCall(CallRouterError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -173,22 +174,37 @@ class JournalWriter:
 
     GROUP = "journal"
     BATCH = 500  # entries in one transaction; at 20 a call this is the work of 25 calls
+    TRIED_S = 15.0  # longer than the longest pause between two tries that fail
 
     def __init__(self, stream: EventStream, journal: Journal) -> None:
         self._stream = stream
         self._journal = journal
         self._oldest: datetime | None = None
+        self._steps = 0
+        self._stepped_at = 0.0
 
     async def join(self) -> None:
         """Become a reader: what is appended from here on will be written."""
         await self._stream.join(self.GROUP)
 
     def lag_s(self, now: datetime) -> float:
-        """How old the oldest entry is that was read and is not yet in the journal; 0 when none waits."""
-        return max(0.0, (now - self._oldest).total_seconds()) if self._oldest is not None else 0.0
+        """How old the oldest entry is that was read and is not yet in the journal; 0 when none waits.
+
+        0, too, when this writer has not tried for a while: another process writes in its stead.
+        """
+        tries = self._steps > 0 or time.monotonic() - self._stepped_at < self.TRIED_S
+        return max(0.0, (now - self._oldest).total_seconds()) if self._oldest is not None and tries else 0.0
 
     async def step(self, wait_s: float) -> int:
         """Write what waits, at most one batch; returns how many entries that was."""
+        self._steps += 1
+        try:
+            return await self._write(wait_s)
+        finally:
+            self._steps -= 1
+            self._stepped_at = time.monotonic()
+
+    async def _write(self, wait_s: float) -> int:
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
         if batch:
             self._oldest = min(entry.at for _, entry in batch)

@@ -27,14 +27,22 @@ class Readiness:
         self._journal_lag_s = journal_lag_s
         self._started = False
         self._draining = False
+        self._on_drain: list[Callable[[], None]] = []
+
+    def on_drain(self, stop: Callable[[], None]) -> None:
+        """Have ``stop`` called the moment that no new calls are taken."""
+        self._on_drain.append(stop)
 
     def start(self) -> None:
         """Everything runs."""
         self._started = True
 
     def drain(self) -> None:
-        """The process is about to end: no new calls from now on, for good."""
-        self._draining = True
+        """The process is about to end: no new calls from now on, for good. Again changes nothing."""
+        if not self._draining:
+            self._draining = True
+            for stop in self._on_drain:
+                stop()
 
     @property
     def refusal(self) -> str:

@@ -42,6 +42,7 @@ from callrouter.stores import Stores, open_stores
 from careplans.service import CarePlans
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
+from infra.errors import StateUnavailable
 from infra.health import Health, watch
 from infra.lease import Lease
 from infra.loops import repeat
@@ -52,6 +53,12 @@ from ivr.check import World
 from nlp.errors import LexiconError
 from nlp.lexicon import read_lexicon
 from nlp.service import KeywordUnderstanding
+
+LEFTOVERS_S = 5.0
+"""Longest that the start of a process waits for a database before it takes calls without."""
+
+DRAIN_S = 5.0
+"""Longest that the end of a process waits for the journal; a batch of 500 entries takes a tenth of a second."""
 
 log = structlog.get_logger()
 
@@ -263,8 +270,9 @@ async def _ask_database(database: Database) -> None:
 
 async def _close_leftovers(service: Service) -> None:
     try:
-        closed = await close_leftovers(service.journal, service.stores.stream, service.clock)
-    except SQLAlchemyError as error:
+        async with asyncio.timeout(LEFTOVERS_S):
+            closed = await close_leftovers(service.journal, service.stores.stream, service.clock)
+    except (SQLAlchemyError, OSError) as error:
         log.error("leftovers_not_closed", error=type(error).__name__)  # callers come first: start all the same
     else:
         log.info("leftovers_closed", calls=closed)
@@ -302,5 +310,14 @@ async def running(service: Service) -> AsyncIterator[None]:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
         await service.calls.close()
-        await service.writer.drain()
+        await _drain(service.writer)
         await service.database.close()
+
+
+async def _drain(writer: JournalWriter) -> None:
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            await writer.drain()
+    except (SQLAlchemyError, StateUnavailable, OSError, TimeoutError) as error:
+        # a stream that outlives us gives the entries to another process
+        log.error("journal_not_drained", error=type(error).__name__)

@@ -17,6 +17,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S = 30.0
+END_S = 40.0  # it promises 25
 
 
 def free_port() -> int:
@@ -57,8 +58,18 @@ class RunningService:
         if self._process is None:
             return 0
         self._process.terminate()
+        return self.wait()
+
+    def signal(self, number: int) -> None:
+        """Send the process a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for the process to end by itself; returns its exit status."""
+        assert self._process is not None
         try:
-            return self._process.wait(20)
+            return self._process.wait(END_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise

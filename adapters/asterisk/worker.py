@@ -152,6 +152,10 @@ class SipWorker:
         if line is not None:
             line.playback_finished(str(playback["id"]))
 
+    def stop_claiming(self) -> None:
+        """Take nobody new; whom we have, we keep."""
+        self._claiming = False
+
     async def _claim(self, channel: Channel) -> None:
         try:
             await self._ari.claim(channel.id)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from callrouter.errors import ConfigurationError
+from callrouter.errors import ConfigurationError, DatabaseSilent
 from callrouter.settings import Settings, load_settings
 from callrouter.wiring import key_ring
 from careplans.service import CarePlans
@@ -40,7 +40,7 @@ async def prepare_database(database: Database, settings: Settings) -> None:
             raise ConfigurationError("the database is not up to date: run `callrouter db upgrade` first")
     except (SQLAlchemyError, OSError) as error:
         cause = type(error).__name__  # never its text: an address may hold a password
-        raise ConfigurationError(f"the database does not answer ({cause}): check DATABASE_URL") from error
+        raise DatabaseSilent(f"the database does not answer ({cause}): check DATABASE_URL") from error
 
 
 @asynccontextmanager

@@ -1,0 +1,116 @@
+"""The end of a process that nobody notices: no new calls at once, those that ask are answered, then it is gone.
+
+::
+
+    SIGTERM ── /ready says 503, no caller is claimed ── grace: webhooks are answered ── connections end
+            ── SIP callers are handed over, the journal is written ── exit 0, at the latest after GONE_S
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from callrouter.readiness import Readiness
+
+GRACE_S = 5.0
+"""A load balancer asks ``/ready`` every two seconds and believes the second 503: until then it sends webhooks here."""
+
+BUSY_S = 15.0
+"""A Twilio call asks at least this often while it waits or is in a menu (hold turns every 10 s)."""
+
+CONNECTIONS_S = 4.0
+"""Longest that open connections are waited for (a wallboard that is watched), once nothing new is accepted."""
+
+GONE_S = 24.0
+"""When a part does not end, the process ends without it: a deploy counts on 25 s. What was not written is lost only in
+a set-up of one process."""
+
+log = structlog.get_logger()
+
+
+class Traffic:
+    """ASGI middleware that knows whether calls come by webhook. ``monotonic`` gives seconds."""
+
+    def __init__(self, app: ASGIApp, *, prefix: str, monotonic: Callable[[], float]) -> None:
+        self._app = app
+        self._prefix = prefix
+        self._monotonic = monotonic
+        self._last = float("-inf")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on."""
+        if scope["type"] == "http" and scope["path"].startswith(self._prefix):
+            self._last = self._monotonic()
+        await self._app(scope, receive, send)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call asked in the last :data:`BUSY_S` seconds."""
+        return self._monotonic() - self._last < BUSY_S
+
+
+class Server(uvicorn.Server):
+    """Uvicorn with our own handling of signals: its own would end it at once, and with the signal's exit status."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are :func:`serve_until_told`'s."""
+        yield
+
+
+def server_of(app: ASGIApp, **config: Any) -> Server:
+    """A server whose open connections hold its end up for :data:`CONNECTIONS_S` at most."""
+    whole_seconds = int(CONNECTIONS_S)
+    return Server(uvicorn.Config(app, access_log=False, timeout_graceful_shutdown=whole_seconds, **config))
+
+
+async def serve_until_told(server: Server, readiness: Readiness, is_busy: Callable[[], bool]) -> None:
+    """Serve until SIGTERM or SIGINT, then end as the module says. A second signal ends the grace."""
+    told: asyncio.Queue[int] = asyncio.Queue()
+
+    def hear(number: int) -> None:
+        readiness.drain()  # before anything else happens: the very next answer of /ready is 503
+        told.put_nowait(number)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, hear, number)
+    serving = asyncio.create_task(server.serve())
+    hearing = asyncio.create_task(told.get())
+    await asyncio.wait({serving, hearing}, return_when=asyncio.FIRST_COMPLETED)
+    if hearing.done():
+        last = _end_at_the_latest()
+        log.info("draining", grace_s=GRACE_S if is_busy() else 0)
+        if is_busy():
+            again = asyncio.create_task(told.get())
+            await asyncio.wait({serving, again}, timeout=GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+            again.cancel()
+        server.handle_exit(hearing.result(), None)  # not only should_exit: streams of events listen to this
+        await serving
+        last.cancel()
+        log.info("stopped")
+    hearing.cancel()
+    await serving
+
+
+def _end_at_the_latest() -> threading.Timer:
+    """Outside the loop, which may be what hangs."""
+
+    def end() -> None:
+        log.error("stopped_by_force", after_s=GONE_S)
+        os._exit(1)
+
+    timer = threading.Timer(GONE_S, end)
+    timer.daemon = True
+    timer.start()
+    return timer
