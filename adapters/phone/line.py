@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 import httpx
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
@@ -12,8 +13,7 @@ from twilio.request_validator import RequestValidator  # type: ignore[import-unt
 from adapters.twilio.fallback import fallback_document
 from adapters.twilio.settings import DEMO_FALLBACK
 
-ANSWER_S = 15.0  # Twilio's read time-out of a webhook
-TRIES = 2
+CONNECT_S, ANSWER_S, RETRIES = 5.0, 15.0, 1  # Twilio's own, where an address does not say otherwise
 MOST_CONNECTIONS = 500
 
 
@@ -41,18 +41,32 @@ class Line:
         return answer.text
 
     async def post(self, url: str, form: Mapping[str, str]) -> httpx.Response:
-        """Post a signed webhook; one that gets no answer is sent once more with the same token."""
+        """Post a signed webhook, and again with the same token as often as the address' fragment allows."""
+        url, _, fragment = url.partition("#")
         if not url.startswith(self.public_url + "/"):
             raise LineError("a document sent us to another host")
+        overrides = dict(parse_qsl(fragment))
         signature = RequestValidator(self.auth_token).compute_signature(url, dict(form))
         headers = {"X-Twilio-Signature": signature, "I-Twilio-Idempotency-Token": secrets.token_hex(16)}
         path = url.removeprefix(self.public_url)
-        for _ in range(TRIES):
+        timeout = httpx.Timeout(
+            _seconds(overrides, "rt", ANSWER_S), connect=_seconds(overrides, "ct", CONNECT_S), pool=None
+        )
+        why = ""
+        for _ in range(1 + int(overrides.get("rc", RETRIES))):
             try:
-                return await self.client.post(path, data=dict(form), headers=headers)
+                answer = await self.client.post(path, data=dict(form), headers=headers, timeout=timeout)
             except httpx.TransportError as error:
-                failure = error
-        raise LineError(type(failure).__name__)
+                why = type(error).__name__
+                continue
+            if answer.is_success or "all" not in overrides.get("rp", ""):
+                return answer
+            why = f"HTTP {answer.status_code}"
+        raise LineError(why)
+
+
+def _seconds(overrides: Mapping[str, str], name: str, otherwise: float) -> float:
+    return int(overrides[name]) / 1000 if name in overrides else otherwise
 
 
 def open_line(
@@ -61,7 +75,6 @@ def open_line(
     """A line to a running service. Close its ``client`` after use."""
     client = httpx.AsyncClient(
         base_url=base_url,
-        timeout=httpx.Timeout(ANSWER_S, pool=None),
         limits=httpx.Limits(max_connections=MOST_CONNECTIONS),
         trust_env=False,
     )

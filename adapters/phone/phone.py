@@ -26,6 +26,7 @@ from adapters.phone.model import (
     Speak,
     speaking_s,
 )
+from adapters.twilio.settings import OVERRIDES
 
 DIALLED = "+442079460000"
 """The service's own number in demos; fictional."""
@@ -70,7 +71,7 @@ class Phone:
 
     async def call(self) -> Experience:
         """Call, and stay on the line until somebody hangs up."""
-        url = f"{self._line.public_url}/twilio/voice"
+        url = f"{self._line.public_url}/twilio/voice{OVERRIDES}"
         try:
             text = await self._ask(url, CallStatus="ringing")
             for _ in range(MOST_DOCUMENTS):
@@ -79,7 +80,7 @@ class Phone:
         except _Ended:
             pass
         finally:
-            await self._tell(f"{self._line.public_url}/twilio/status", CallStatus="completed")
+            await self._tell(f"{self._line.public_url}/twilio/status{OVERRIDES}", CallStatus="completed")
         return self._experience
 
     # ------------------------------------------------------------------ documents

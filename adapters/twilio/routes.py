@@ -26,7 +26,7 @@ from callrouter.providers import Providers
 from infra.clock import Clock
 from infra.crypto import KeyRing
 
-ANSWER_S = 8.0  # Twilio gives a webhook 15 s; the caller hears silence meanwhile
+ANSWER_S = 2.0  # Twilio tries elsewhere after 2.5 s (settings.OVERRIDES); the caller hears silence meanwhile
 TOKEN_HEADER = "I-Twilio-Idempotency-Token"  # noqa: S105
 MOST_ROUNDS = 10_000
 

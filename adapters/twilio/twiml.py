@@ -17,7 +17,7 @@ from twilio.twiml.voice_response import Gather as GatherVerb  # type: ignore[imp
 from twilio.twiml.voice_response import VoiceResponse
 
 from adapters.twilio.fallback import dial_default
-from adapters.twilio.settings import TwilioSettings
+from adapters.twilio.settings import OVERRIDES, TwilioSettings
 from callrouter.model import Reply
 from callrouter.providers import Provider, Providers
 from infra.numbers import Number
@@ -44,7 +44,7 @@ class Sheet:
 
     def url(self, reply: Reply, what: str) -> str:
         """Where Twilio goes on. Its ids are random; the wait in it is the fence against late answers."""
-        return f"{self.settings.base}/twilio/voice/{reply.call_ref}/{reply.wait_id}/{what}"
+        return f"{self.settings.base}/twilio/voice/{reply.call_ref}/{reply.wait_id}/{what}{OVERRIDES}"
 
 
 def twiml(reply: Reply, sheet: Sheet) -> str:
@@ -127,7 +127,7 @@ def _dial(document: VoiceResponse, reply: Reply, connect: Connect, sheet: Sheet)
     if any(isinstance(each, Record) for each in reply.instructions):
         recording = {
             "record": "record-from-answer-dual",
-            "recording_status_callback": f"{sheet.settings.base}/twilio/recording",
+            "recording_status_callback": f"{sheet.settings.base}/twilio/recording{OVERRIDES}",
         }
     dial = document.dial(
         timeout=max(LEAST_RING_S, round(connect.ring_s) - DIAL_BUFFER_S),

@@ -373,7 +373,7 @@ async def test_a_signature_is_for_one_url_and_one_form(world: World) -> None:
     ):
         call.sent.append((other_url, other_fields, headers))
         assert (await call.again(-1)).status == 403
-    assert action == url
+    assert action.partition("#")[0] == url
 
 
 async def test_repeated_fields_and_other_alphabets_are_signed_as_twilio_does(world: World) -> None:

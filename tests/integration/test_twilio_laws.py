@@ -88,7 +88,7 @@ async def _live(folder: Path, steps: list[tuple[str, int, dict[str, str]]]) -> N
                 url = call.sent[index % len(call.sent)][0]
             else:
                 answer = await call.post(url, call.fields(**form), token=None if index % 2 else f"t{len(call.sent)}")
-            if url.endswith(("/leg", "/status")):
+            if url.partition("#")[0].endswith(("/leg", "/status")):
                 assert (answer.status, answer.body) == (204, b"")
                 continue
             assert answer.status == 200

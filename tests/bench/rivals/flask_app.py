@@ -32,7 +32,10 @@ def create_app() -> Flask:
         call_ref = records.keys.index("twilio-call", request.form["CallSid"])[:32]
         call = records.new_call(call_ref, "twilio", request.form["To"], request.form["From"])
         records.commit_new(call)
-        return Response(_menu(f"{public_url}/twilio/voice/{call_ref}/1.1/gather", texts, hints), mimetype="text/xml")
+        return Response(
+            _menu(f"{public_url}/twilio/voice/{call_ref}/1.1/gather#ct=1000&rt=2500&rc=2&rp=all", texts, hints),
+            mimetype="text/xml",
+        )
 
     return app
 

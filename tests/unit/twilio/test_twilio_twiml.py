@@ -36,6 +36,7 @@ from ivr.model import (
 
 CONTEXT = "c0ffee" * 5 + "00"
 HERE = "https://calls.example/twilio/voice/ref/1.4"
+OVER = "#ct=1000&rt=2500&rc=2&rp=all"
 PROMPTS = {"first": "First & foremost <now>.", "second": "Second.", "hold": "Please hold the line. " * 3}
 GATHER = GatherWait("menu", 64)
 OFFER = OfferWait("handler", ("111",), Band.NORMAL, 900, 900)
@@ -73,7 +74,7 @@ def test_what_must_be_heard_is_outside_the_gather_what_a_key_stops_is_inside() -
     say, gather, redirect = verbs(twiml(reply, a_sheet()))
     assert say.text == PROMPTS["first"]
     assert [each.text for each in gather] == ["Second."]
-    assert (gather.get("action"), redirect.text) == (f"{HERE}/gather", f"{HERE}/gather")
+    assert (gather.get("action"), redirect.text) == (f"{HERE}/gather{OVER}", f"{HERE}/gather{OVER}")
     assert gather.get("hints") == "a,b"
 
 
@@ -89,7 +90,7 @@ def test_a_prompt_that_comes_before_one_that_must_be_heard_keeps_its_place() -> 
 
 def test_a_message_is_followed_by_a_redirect_that_says_it_was_heard() -> None:
     say, redirect = verbs(twiml(a_reply(PlaybackWait("advice", 60), Play(("second",))), a_sheet()))
-    assert (say.tag, redirect.text) == ("Say", f"{HERE}/finished")
+    assert (say.tag, redirect.text) == ("Say", f"{HERE}/finished{OVER}")
 
 
 def test_over_the_telephone_network_nothing_personal_travels() -> None:
@@ -98,11 +99,11 @@ def test_over_the_telephone_network_nothing_personal_travels() -> None:
         "timeout": "15",  # and Twilio's five seconds more: safety rule 2, unanswered in 20 s
         "answerOnBridge": "true",
         "callerId": "+447700900123",
-        "action": f"{HERE}/dial",
+        "action": f"{HERE}/dial{OVER}",
         "method": "POST",
     }
     assert dial[0].text == "+442079460101"
-    assert dial[0].get("statusCallback") == f"{HERE}/leg"
+    assert dial[0].get("statusCallback") == f"{HERE}/leg{OVER}"
     assert CONTEXT not in ET.tostring(dial).decode()
 
 
@@ -127,7 +128,7 @@ def test_a_sip_address_inside_our_house_is_dialled_by_telephone(address: str) ->
 def test_recorded_only_when_the_reply_says_so() -> None:
     (dial,) = verbs(twiml(a_reply(LEG, Record(), Connect("north", 20)), a_sheet()))
     assert dial.get("record") == "record-from-answer-dual"
-    assert dial.get("recordingStatusCallback") == "https://calls.example/twilio/recording"
+    assert dial.get("recordingStatusCallback") == f"https://calls.example/twilio/recording{OVER}"
 
 
 def test_a_withheld_number_is_not_sent_on() -> None:
@@ -140,7 +141,7 @@ def test_hold_lasts_about_ten_seconds_and_asks_again() -> None:
     second, hold, pause, redirect = verbs(twiml(reply, a_sheet()))
     assert (second.text, hold.text) == ("Second.", PROMPTS["hold"])
     assert int(pause.attrib["length"]) == 6
-    assert redirect.text == f"{HERE}/hold?round=1"
+    assert redirect.text == f"{HERE}/hold?round=1{OVER}"
 
 
 def test_hold_prompts_come_back_every_third_round_and_what_led_to_the_hold_never() -> None:
