@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
+from callrouter.identity import identity_router
 from callrouter.readiness import health_router
 from callrouter.settings import Settings
 from callrouter.sip import sip_workers, watching
@@ -72,6 +73,7 @@ def app_of(service: Service) -> FastAPI:
         )
     )
     app.include_router(health_router(readiness))
+    app.include_router(identity_router(service.keys))
     return app
 
 

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         None, description="auth tokens that sign webhooks, comma separated (two while one is being replaced)"
     )
     fallback_number: str = Field("", description="number of the default 111 service for Twilio's fall-back, E.164")
+    fallback_url: str | None = Field(
+        None, description="where Twilio finds its fall-back, on another host; only `callrouter doctor` looks at it"
+    )
 
     flow_file: Path = Field(_HERE.parent / "ivr/flows/london-111.yaml", description="the flow of every call")
     prompts_file: Path = Field(_HERE.parent / "ivr/prompts/en.yaml", description="prompt texts by key")

@@ -1,0 +1,130 @@
+"""What is on this machine: keys, audio, alert rules."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiosmtplib
+
+from alerts.errors import RulesError
+from alerts.model import Rule
+from alerts.rules import load_rules
+from callrouter.doctor.model import Finding, failed, ok, warning
+from callrouter.errors import ConfigurationError
+from callrouter.flows import load_prompts
+from callrouter.providers import read_providers
+from callrouter.settings import Settings
+from callrouter.sip import audio_files
+from callrouter.wiring import PARTS
+
+FEWEST_OCTETS = 32
+"""Different values among 64 random octets: about 57; under 32 by chance less than once in 10^20 keys."""
+
+SHORTEST_SECRET = 16
+"""Characters of a password that a machine keeps: nobody has to remember it."""
+
+
+async def check_keys(settings: Settings) -> Sequence[Finding]:
+    """Whether keys and secrets are there and not guessable."""
+    found = [_master_key(settings)]
+    for name, secret in (
+        ("SESSION_SECRET", settings.session_secret),
+        ("WEBHOOK_SECRET", settings.webhook_secret),
+        ("TWILIO_AUTH_TOKENS", settings.twilio_auth_tokens),
+        ("ARI_PASSWORD", settings.ari_password if settings.ari_url else None),
+    ):
+        for each in secret.get_secret_value().split(",") if secret is not None else ():
+            if len(each.strip()) < SHORTEST_SECRET:
+                do = f"set CALLROUTER_{name} to what `openssl rand -hex 32` prints, there and on the other side"
+                found.append(warning("secrets", f"{name} has fewer than {SHORTEST_SECRET} characters", do))
+    return found
+
+
+def _master_key(settings: Settings) -> Finding:
+    do = "set CALLROUTER_KEYS to what `openssl rand -base64 64 | tr -d '\\n'` prints; keep a copy in a safe place"
+    if settings.keys is None:
+        if settings.is_production:
+            return failed("keys", "no master key is set", do)
+        return ok("keys", "the development key in the data folder is used")
+    try:
+        octets = base64.b64decode(settings.keys.get_secret_value(), validate=True)
+    except (binascii.Error, ValueError):
+        return failed("keys", "KEYS is not base64", do)
+    if len(octets) != 64:
+        return failed("keys", f"KEYS has {len(octets)} octets, not 64", do)
+    if len(set(octets)) < FEWEST_OCTETS or octets[:32] == octets[32:]:
+        return failed("keys", "KEYS is not random", do)
+    return ok("keys", "64 random octets")
+
+
+async def check_audio(settings: Settings) -> Sequence[Finding]:
+    """Whether every prompt of the flow has audio, where SIP callers need it."""
+    if settings.ari_url is None:
+        return []
+    do = "record the prompts, or make them with `callrouter prompts`; then set CALLROUTER_PROMPTS_AUDIO_DIR"
+    if settings.prompts_audio_dir is None:
+        return [failed("prompts", "no folder of recorded prompts is set: SIP callers would hear nothing", do)]
+    try:
+        files = audio_files(settings.prompts_audio_dir, load_prompts(settings.prompts_file))
+    except ConfigurationError as error:
+        return [failed("prompts", str(error), do)]
+    folder = settings.prompts_audio_dir
+    empty = sorted(key for key in files if not any(_size(each) for each in folder.glob(f"{key}.*")))
+    if empty:
+        return [failed("prompts", f"the audio of {', '.join(empty)} is empty", do)]
+    return [ok("prompts", f"audio for {len(files)} prompts")]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+async def check_alerts(settings: Settings) -> Sequence[Finding]:
+    """Whether alerts reach somebody, and somebody has signed their numbers."""
+    try:
+        providers = [each.id for each in read_providers(settings.providers_file)]
+        rules = load_rules(settings.alert_rules_file, providers, PARTS)
+    except (ConfigurationError, RulesError) as error:
+        return [failed("alerts", str(error), "correct the file; no alert works until then")]
+    return [*await _channels(settings, rules), *_unsigned(rules)]
+
+
+async def _channels(settings: Settings, rules: Sequence[Rule]) -> list[Finding]:
+    wanted = {each.channel for rule in rules for each in rule.who}
+    found: list[Finding] = []
+    if "email" in wanted:
+        found.append(await _mail(settings))
+    if "webhook" in wanted and settings.webhook_secret is None:
+        do = "set CALLROUTER_WEBHOOK_SECRET, and give it to the receiver"
+        found.append(warning("alerts", "rules name webhooks, and no secret signs them: they are not sent", do))
+    if not any(each.metric == "dependency_down_s" for each in rules):
+        do = "add a rule with `metric: dependency_down_s` (docs/alerts.md)"
+        found.append(warning("alerts", "no rule tells anybody of a part that stops working", do))
+    return found
+
+
+async def _mail(settings: Settings) -> Finding:
+    do = "set CALLROUTER_SMTP_HOST to a mail server that takes mail from here"
+    if not settings.smtp_host:
+        return warning("alerts", "rules name e-mail addresses, and no mail server is set: they are not sent", do)
+    client = aiosmtplib.SMTP(
+        hostname=settings.smtp_host, port=settings.smtp_port, start_tls=settings.smtp_starttls, timeout=5
+    )
+    try:
+        async with asyncio.timeout(10), client:
+            await client.noop()
+    except (aiosmtplib.SMTPException, OSError) as error:
+        return failed("alerts", f"the mail server does not answer ({type(error).__name__}): nobody would be told", do)
+    return ok("alerts", "the mail server answers")
+
+
+def _unsigned(rules: Sequence[Rule]) -> list[Finding]:
+    unsigned = [each.name for each in rules if "unverified" in each.source or "to be signed" in each.source]
+    if not unsigned:
+        return [ok("alerts", f"{len(rules)} rules, each with a source")]
+    do = "have the clinical safety officer sign them, and write that into `source`"
+    return [warning("alerts", f"nobody has signed the numbers of {', '.join(unsigned)}", do)]

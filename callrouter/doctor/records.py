@@ -1,0 +1,102 @@
+"""SQL: reachable, writable, up to date, with partitions for what comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from callrouter.doctor.clocks import compare, now
+from callrouter.doctor.model import Finding, failed, ok, warning
+from callrouter.settings import Settings
+from infra.migrate import is_up_to_date
+from infra.sql import Database, connect_database
+
+OLDEST = 14
+"""PostgreSQL major version: older ones have no security fixes any more."""
+
+
+async def check_database(settings: Settings) -> Sequence[Finding]:
+    """The records' database."""
+    try:
+        database = connect_database(settings.database)
+    except ValueError:
+        return [failed("sql", "DATABASE_URL is no address of a database", "postgresql://user:password@host/name")]
+    try:
+        return await _look(database, settings)
+    finally:
+        await database.close()
+
+
+async def _look(database: Database, settings: Settings) -> list[Finding]:
+    before = now()
+    try:
+        at = await database.read(_clock)
+    except (SQLAlchemyError, OSError) as error:
+        if database.dialect == "sqlite" and not settings.is_production:
+            return [warning("sql", "there is no database yet", "start `callrouter serve`, which makes it")]
+        do = "see that it runs and lets this machine in (pg_isready, pg_hba.conf), and check DATABASE_URL"
+        return [failed("sql", f"does not answer ({type(error).__name__}); calls go on, records wait", do)]
+    found = [ok("sql", f"{database.dialect} answers")]
+    if database.dialect == "postgresql":
+        found += [compare("sql", at, before, now()), *_state(await database.read(_postgres))]
+    elif settings.is_production:
+        do = "use PostgreSQL: postgresql://… in CALLROUTER_DATABASE_URL"
+        found.append(warning("sql", "SQLite is for one process on one machine", do))
+    if await is_up_to_date(database):
+        found.append(ok("sql", "every migration is in"))
+        if database.dialect == "postgresql":
+            found += _partitions(await database.read(_journal_tables), now())
+    else:
+        found.append(failed("sql", "migrations are missing", "run `callrouter db upgrade`"))
+    return found
+
+
+def _clock(connection: Connection) -> datetime:
+    if connection.dialect.name == "postgresql":
+        return datetime.fromisoformat(str(connection.execute(text("SELECT clock_timestamp()")).scalar_one()))
+    connection.execute(text("SELECT 1"))
+    return now()
+
+
+def _postgres(connection: Connection) -> dict[str, Any]:
+    query = (
+        "SELECT current_setting('server_version_num')::int / 10000 AS major, pg_is_in_recovery() AS replica, "
+        "current_setting('default_transaction_read_only') AS read_only"
+    )
+    return dict(connection.execute(text(query)).mappings().one())
+
+
+def _state(server: dict[str, Any]) -> list[Finding]:
+    found: list[Finding] = []
+    if server["replica"]:
+        found.append(failed("sql", "it is a replica, which takes no records", "point DATABASE_URL at the primary"))
+    if server["read_only"] == "on":
+        do = "ALTER DATABASE … SET default_transaction_read_only = off, once what led to it is mended"
+        found.append(failed("sql", "it is read-only: records wait", do))
+    if server["major"] < OLDEST:
+        found.append(warning("sql", f"PostgreSQL {server['major']} is out of support", f"move to {OLDEST} or later"))
+    return found
+
+
+def _journal_tables(connection: Connection) -> tuple[bool, set[str]]:
+    kind = connection.execute(text("SELECT relkind::text FROM pg_class WHERE oid = to_regclass('journal')")).scalar()
+    query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass('journal')"
+    return kind == "p", set(connection.execute(text(query)).scalars())
+
+
+def _partitions(tables: tuple[bool, set[str]], at: datetime) -> list[Finding]:
+    """This month's partition and the next one's. What has none goes to the default partition: slower, not lost."""
+    partitioned, names = tables
+    if not partitioned:
+        return []
+    today = at.astimezone(UTC).date()
+    following = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+    missing = [name for each in (today, following) if (name := f"journal_{each:%Y_%m}") not in names]
+    if missing:
+        do = "start `callrouter serve` once (it makes them), or see in its log why it could not"
+        return [warning("sql", f"the journal lacks the partitions {', '.join(missing)}", do)]
+    return [ok("sql", "the journal has partitions for this month and the next")]
