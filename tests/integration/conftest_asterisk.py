@@ -26,6 +26,7 @@ from infra.asterisk.instance import (
     Provider,
     find_installation,
 )
+from tests.sip.alive import wait_alive
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SipMessage, SippCaller, SippProvider
 
@@ -215,9 +216,7 @@ def session_line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
             lease=LEASE,
         )
         running = stack.enter_context(Asterisk(folder / "asterisk", settings, installation))
-        for name, line in lines.items():
-            running.cli(f"pjsip qualify provider-{name}")
-            line.wait_received("OPTIONS")
+        wait_alive(running)
         yield Line(running, lines, ears, folder)
 
 

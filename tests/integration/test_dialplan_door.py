@@ -20,7 +20,7 @@ from tests.integration.conftest_asterisk import (  # noqa: F401  two of them are
     until,
 )
 from tests.sip.rtp import RtpEnd
-from tests.sip.sipp import SippCaller
+from tests.sip.sipp import SippCaller, SippProvider
 
 
 async def test_our_own_call_coming_back_is_refused(line: Line) -> None:
@@ -109,6 +109,19 @@ async def test_a_default_service_that_leads_back_to_us_is_refused_and_the_caller
     assert "status=CHANUNAVAIL" in row
     assert "via=fallback" in row
     assert "dials=2" in row
+
+
+@pytest.mark.parametrize("dialled", ["111", "999"])
+async def test_a_last_resort_that_seems_dead_is_rung_all_the_same(line: Line, tmp_path: Path, dialled: str) -> None:
+    with RtpEnd() as mouth, SippProvider(tmp_path, mouth, answers_options=False) as provider, RtpEnd() as ear:
+        settings = AsteriskSettings(
+            [Provider("default", "127.0.0.1", provider.port)], default_provider="default", announcement="im-sorry"
+        )
+        with Asterisk(tmp_path / "own", settings, line.asterisk.installation) as own:
+            await until(lambda: " Unavail " in own.cli("pjsip show contacts"))
+            with SippCaller(tmp_path, own.ports.sip, ear, dial=dialled) as caller:
+                await asyncio.to_thread(caller.wait_answered, 15.0)
+    assert provider.received("INVITE")[0].start.startswith(f"INVITE sip:{dialled}@")
 
 
 def _started(seen: list[AriEvent]) -> list[str]:

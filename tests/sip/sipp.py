@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,7 +31,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 LOOPBACK = "127.0.0.1"
 PATIENCE_MS = 60_000
 EVENT_LINES = "a=rtpmap:101 telephone-event/8000\n      a=fmtp:101 0-16"
-_BORDER = re.compile(r"^-{20,} .*$", re.MULTILINE)
+_BORDER = re.compile(r"^-{20,} (.*)$", re.MULTILINE)
 
 
 class SippMissing(Exception):
@@ -43,8 +44,9 @@ class SippFailed(Exception):
 
 @dataclass(frozen=True)
 class SipMessage:
-    """One message as SIPp saw it."""
+    """One message as SIPp saw it, and when (its own clock)."""
 
+    at: datetime
     sent: bool
     start: str
     headers: Mapping[str, str]
@@ -74,8 +76,14 @@ class Sipp:
     """One running SIPp with its scenario, its messages and its end."""
 
     def __init__(
-        self, folder: Path, name: str, fragments: Sequence[tuple[str, Mapping[str, object]]], port: int
+        self,
+        folder: Path,
+        name: str,
+        fragments: Sequence[tuple[str, Mapping[str, object]]],
+        port: int,
+        address: str = LOOPBACK,
     ) -> None:
+        self.address = address
         self.folder = folder / f"{name}-{port}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = port
@@ -90,7 +98,7 @@ class Sipp:
         sipp = shutil.which("sipp")
         if sipp is None:
             raise SippMissing("sipp is not installed: apt-get install sip-tester")
-        usual = ["-sf", str(self.folder / "scenario.xml"), "-i", LOOPBACK, "-p", str(self.port)]
+        usual = ["-sf", str(self.folder / "scenario.xml"), "-i", self.address, "-p", str(self.port)]
         usual += ["-nostdin", "-trace_msg", "-message_file", str(self._messages)]
         usual += ["-trace_err", "-error_file", str(self.folder / "errors.log"), "-recv_timeout", str(PATIENCE_MS)]
         with (self.folder / "screen").open("wb") as screen:
@@ -103,9 +111,9 @@ class Sipp:
         """All messages so far, oldest first."""
         if not self._messages.exists():
             return []
-        return [
-            message for each in _BORDER.split(self._messages.read_text(errors="replace")) if (message := _parse(each))
-        ]
+        _, *parts = _BORDER.split(self._messages.read_text(errors="replace"))
+        read = (_parse(at, text) for at, text in zip(parts[::2], parts[1::2], strict=True))
+        return [message for message in read if message is not None]
 
     def received(self, start: str) -> list[SipMessage]:
         """Messages that came in and begin so: `INVITE`, `SIP/2.0 200`."""
@@ -135,7 +143,7 @@ class Sipp:
         lines = [f"MESSAGE sip:{LOOPBACK} SIP/2.0", "CSeq: 1 MESSAGE", "Content-Length: 0"]
         lines += [f"{name}: {last.header(name)}" for name in ("Via", "From", "To", "Call-ID")]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as order:
-            order.sendto("\r\n".join([*lines, "", ""]).encode(), (LOOPBACK, self.port))
+            order.sendto("\r\n".join([*lines, "", ""]).encode(), (self.address, self.port))
 
     def _names_call(self, message: SipMessage) -> bool:
         return "INVITE" in (message.header("CSeq") or "") or message.start.startswith("ACK")
@@ -165,7 +173,8 @@ class SippCaller(Sipp):
     """A caller who dials at once; ends on BYE of the other side, or `hang_up_after` seconds from the answer.
 
     `headers` are added to the INVITE; `keys_by_info` are (seconds after the one before, key); `rfc4733=False`
-    leaves telephone-event out of the offer; `refused_with` expects that status instead of an answer.
+    leaves telephone-event out of the offer; `refused_with` expects that status instead of an answer; `address` is the
+    loopback address that the caller's side has.
     """
 
     def __init__(
@@ -183,6 +192,7 @@ class SippCaller(Sipp):
         hang_up_after: float | None = None,
         refused_with: int | None = None,
         transport: str = "udp",
+        address: str = LOOPBACK,
     ) -> None:
         self._rtp = rtp
         caller = from_header or f"<sip:{number}@carrier.example>"
@@ -203,7 +213,7 @@ class SippCaller(Sipp):
                 fragments.append(("caller_info_digit", {"after_ms": int(after * 1000), "digit": digit}))
             fragments.append(_bye(hang_up_after, "[last_From:]", "[last_To:]"))
             fragments.append(("caller_cancel", common))
-        super().__init__(folder, "caller", fragments, free_udp_port())
+        super().__init__(folder, "caller", fragments, free_udp_port(), address)
         carrier = "t1" if transport == "tcp" else "u1"
         self.run("-m", "1", "-l", "1", "-s", dial, "-t", carrier, f"{LOOPBACK}:{to_port}")
 
@@ -216,13 +226,17 @@ class SippCaller(Sipp):
         self._rtp.talk_to(*answer.media)
         return answer
 
+    def answered_after(self) -> timedelta:
+        """From the INVITE to its 200. Raises SippFailed."""
+        return self.wait_answered().at - self.messages[0].at
+
     def _answer(self) -> SipMessage | None:
         invites = (each for each in self.received("SIP/2.0 200") if "INVITE" in (each.header("CSeq") or ""))
         return next(invites, None)
 
 
 class SippProvider(Sipp):
-    """A provider's line: rings, then answers each call (or not). Answers OPTIONS, so that it counts as alive.
+    """A provider's line: rings, then answers each call (or not). Answers OPTIONS, or else it does not count as alive.
 
     `answer_after` seconds of ringing, None: never, until cancelled. `refuse_with` a status such as 486.
     `hang_up_after` seconds from its answer, None: waits for the caller's BYE.
@@ -238,6 +252,7 @@ class SippProvider(Sipp):
         refuse_with: int | None = None,
         hang_up_after: float | None = None,
         transport: str = "udp",
+        answers_options: bool = True,
     ) -> None:
         self._rtp = rtp
         ring_ms = int((answer_after or 0.0) * 1000)
@@ -250,7 +265,7 @@ class SippProvider(Sipp):
             fragments.append(("provider_answer", {"rtp_port": rtp.port}))
             us = "From: <sip:provider@[local_ip]:[local_port]>;tag=[pid]provider[call_number]"
             fragments.append(_bye(hang_up_after, us, "To: [$2]"))
-        fragments.append(("options", {}))
+        fragments.append(("options" if answers_options else "options_unanswered", {}))
         super().__init__(folder, "provider", fragments, port or free_udp_port())
         self.run("-t", "t1" if transport == "tcp" else "u1")
 
@@ -285,7 +300,7 @@ def _bye(after: float | None, own: str, peer: str) -> tuple[str, Mapping[str, ob
     return "bye_send", headers | {"after_ms": str(int(after * 1000))}
 
 
-def _parse(text: str) -> SipMessage | None:
+def _parse(at: str, text: str) -> SipMessage | None:
     direction, _, message = text.strip().partition("\n\n")
     if not re.search(r"message (sent|received)", direction):
         return None
@@ -295,7 +310,8 @@ def _parse(text: str) -> SipMessage | None:
     for line in lines:
         name, _, value = line.partition(":")
         headers.setdefault(name.strip().lower(), value.strip())
-    return SipMessage("message sent" in direction, start, headers, body)
+    when = datetime.fromisoformat(at)
+    return SipMessage(when, "message sent" in direction, start, headers, body)
 
 
 def _wait_for(true: Callable[[], bool], within: float, otherwise: Callable[[], str]) -> None:

@@ -1,0 +1,203 @@
+"""Kamailio's promises, with two real Asterisks behind it: whoever dies, the next caller is served."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.kamailio import Edge, an_edge, callers_of
+from tests.sip.sipp import SippCaller, SippFailed
+
+# Of the first caller after a death: one silence of an Asterisk (1 s), the broadcast (0.5 s), and room for the machine.
+SERVED_WITHIN = timedelta(seconds=2.5)
+# What counts as dead air; a busy machine alone makes gaps of a second.
+DEAD_AIR = 3.0
+
+
+@pytest.fixture(scope="module", name="shared")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    with an_edge(tmp_path_factory.mktemp("edge")) as edge:
+        yield edge
+
+
+@pytest.fixture(name="edge")
+def _edge(shared: Edge) -> Iterator[Edge]:
+    """For tests that leave it as it was."""
+    with callers_of(shared) as edge:
+        yield edge
+
+
+@pytest.fixture(name="mortal")
+def _mortal(tmp_path: Path) -> Iterator[Edge]:
+    """For tests that kill."""
+    with an_edge(tmp_path) as edge:
+        yield edge
+
+
+def test_calls_are_spread_over_all_asterisks(edge: Edge) -> None:
+    callers = [edge.call()[0] for _ in range(12)]
+    taken = [edge.asterisks.index(edge.taken_by(caller)) for caller in callers]
+    assert set(taken) == {0, 1}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_next_caller_is_served_by_the_asterisk_that_lives(mortal: Edge, how: signal.Signals) -> None:
+    talking, ear = mortal.call()
+    living = mortal.taken_by(talking)
+    mortal.providers["default"].wait_called()
+    failed = next(each for each in mortal.asterisks if each is not living)
+    assert ear.wait_heard(10)
+    failed_at = time.monotonic()
+    os.kill(failed.pid, how)
+    try:
+        for _ in range(8):
+            caller, _ = mortal.call()
+            assert mortal.taken_by(caller) is living
+            assert caller.answered_after() < SERVED_WITHIN
+        # And the talk that was there heard nothing of it.
+        assert ear.wait_heard(10)
+        assert ear.longest_gap(since=failed_at) < DEAD_AIR
+        talking.hang_up()
+        assert talking.wait_ended() == 0
+    finally:
+        if how == signal.SIGSTOP:
+            os.kill(failed.pid, signal.SIGCONT)
+
+
+def test_an_asterisk_that_is_back_gets_calls_again(mortal: Edge) -> None:
+    back = mortal.asterisks[0]
+    back.kill()
+    assert mortal.taken_by(mortal.call()[0]) is not back
+    back.start()
+    # Not before it has answered three times: by then it knows its own providers.
+    assert any(mortal.taken_by(mortal.call()[0]) is back for _ in range(60))
+
+
+def test_with_no_asterisk_left_the_carrier_is_told_to_ring_elsewhere(mortal: Edge) -> None:
+    for asterisk in mortal.asterisks:
+        asterisk.kill()
+    # The first caller finds it out, later ones are told at once.
+    for _ in range(2):
+        caller, _ = mortal.call(refused_with=503)
+        assert caller.wait_ended() == 0
+        assert caller.received("SIP/2.0 503")[0].header("Retry-After") == "10"
+    answer = mortal.options()
+    assert answer.startswith("SIP/2.0 503")
+    assert "Retry-After: 10" in answer
+
+
+def test_the_end_of_a_call_reaches_the_other_side_through_the_edge(edge: Edge) -> None:
+    byes = len(edge.providers["default"].received("BYE"))
+    caller, _ = edge.call()
+    caller.wait_answered()
+    caller.hang_up()
+    assert caller.wait_ended() == 0
+    edge.providers["default"].wait_received("BYE", count=byes + 1)
+    ended, _ = edge.call()
+    asterisk = edge.taken_by(ended)
+    asterisk.cli("channel request hangup all")
+    assert ended.wait_ended() == 0
+    assert ended.received("BYE")
+
+
+def test_a_caller_who_gives_up_while_it_rings_is_cancelled_through_the_edge(tmp_path: Path) -> None:
+    with an_edge(tmp_path, answer_after=20.0) as edge:
+        caller, _ = edge.call()
+        edge.providers["default"].wait_received("INVITE")
+        caller.wait_received("SIP/2.0 180")
+        caller.hang_up()
+        edge.providers["default"].wait_received("CANCEL")
+        caller.wait_received("SIP/2.0 487")
+
+
+def test_the_identity_passes_the_edge_as_it_came(edge: Edge) -> None:
+    headers = {
+        "P-Asserted-Identity": '"A, (b)" <sip:+442079460000@carrier.example>',
+        "Privacy": "none",
+        "Diversion": "<sip:+442079460123@gp.example>;reason=unconditional",
+        "History-Info": "<sip:+442079460123@gp.example>;index=1",
+    }
+    edge.call(headers=headers, number="+447700900201")
+    invite = edge.rung("default", "+447700900201")
+    assert {name: invite.header(name) for name in headers} == headers
+
+
+def test_only_the_carrier_may_ring(edge: Edge) -> None:
+    stranger, _ = edge.call(address="127.0.0.2", refused_with=403)
+    assert stranger.wait_ended() == 0
+    assert edge.options("127.0.0.2").startswith("SIP/2.0 403")
+    assert edge.options().startswith("SIP/2.0 200")
+
+
+def test_a_long_invite_goes_on_by_tcp(edge: Edge) -> None:
+    caller, _ = edge.call(headers={"Diversion": f"<sip:+442079460123@{'gp.' * 400}example>;reason=unconditional"})
+    assert _tcp_connections_to(edge.taken_by(caller).ports.sip) == 1
+    caller.hang_up()
+    assert caller.wait_ended() == 0
+
+
+def test_a_carrier_on_tcp_is_served(edge: Edge) -> None:
+    caller, ear = edge.call(transport="tcp", hang_up_after=1.0, number="+447700900202")
+    caller.wait_answered()
+    edge.rung("default", "+447700900202")
+    assert ear.wait_heard(5)
+    assert caller.wait_ended() == 0
+
+
+def test_a_full_house_says_so_and_999_still_passes(tmp_path: Path) -> None:
+    with an_edge(tmp_path, capacity=1) as edge:
+        first, _ = edge.call()
+        first.wait_answered()
+        refused, _ = edge.call(refused_with=503)
+        assert refused.wait_ended() == 0
+        assert refused.received("SIP/2.0 503")[0].header("Retry-After") == "10"
+        assert edge.options().startswith("SIP/2.0 503")
+        for number in ("999", "112"):
+            emergency, _ = edge.call(dial=number)
+            emergency.wait_answered()
+        assert len(edge.providers["north"].received("INVITE")) == 2
+        # A place is free as soon as the call in it has ended.
+        first.hang_up()
+        assert first.wait_ended() == 0
+        _serve_one(edge)
+
+
+def test_nobody_appears_in_its_log(mortal: Edge) -> None:
+    caller, _ = mortal.call(headers={"P-Asserted-Identity": "<sip:+442079460000@carrier.example>"})
+    caller.wait_answered()
+    for text in ("INVITE sip:+447700900123@x SIP/2.0\r\nFrom: <sip:+447700900123", "+447700900123 \x00\r\n\r\n"):
+        _send_raw(mortal, text)
+    assert mortal.options().startswith("SIP/2.0 200")
+    mortal.kamailio.stop()
+    log = (mortal.kamailio.folder / "log").read_text(errors="replace")
+    assert "7700900123" not in log
+    assert "2079460000" not in log
+
+
+def _tcp_connections_to(port: int) -> int:
+    """How many established ones this machine has to that loopback port (proc(5): state 01)."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(row[2].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+
+
+def _serve_one(edge: Edge) -> SippCaller:
+    for _ in range(20):
+        caller, _ = edge.call()
+        try:
+            caller.wait_answered(within=1.0)
+        except SippFailed:
+            continue
+        return caller
+    raise AssertionError("nobody was served")
+
+
+def _send_raw(edge: Edge, text: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as carrier:
+        carrier.sendto(text.encode(), ("127.0.0.1", edge.kamailio.port))
