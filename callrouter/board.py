@@ -9,9 +9,14 @@ from alerts.model import LONDON, Figures, MinutePoint
 from callrouter.journal import Journal
 from infra.bus import EventStream
 from infra.clock import Clock
+from infra.errors import StateUnavailable
 
 LONGEST_CALL = timedelta(hours=6)
 """A caller who waits or talks over midnight was offered yesterday: their first events are read too."""
+
+
+STALE_S = 15.0
+"""Figures older than this are not shown: nobody may take the past for now. A step comes at least every few seconds."""
 
 
 class Board:
@@ -26,6 +31,7 @@ class Board:
         self._journal = journal
         self._clock = clock
         self._caught_up = False
+        self._told_at: float | None = None
 
     async def join(self) -> None:
         """Become a reader, one for each process, that begins with the oldest entry that the stream still has.
@@ -35,28 +41,41 @@ class Board:
         await self._stream.join(self.GROUP, durable=False)
 
     async def catch_up(self) -> None:
-        """Apply what the journal holds of today; what the stream brings again is counted once."""
+        """Apply what the journal holds of today; what the stream brings again is counted once.
+
+        The stream is joined first, and gives what it still has: it has what the journal has not.
+        """
+        await self.join()
         now = self._clock.now()
         midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0)
         async for entry in self._journal.entries_since(midnight - LONGEST_CALL):
             self._live.apply(entry)
         self._caught_up = True
+        self._told_at = self._clock.monotonic()
 
     async def step(self, wait_s: float) -> int:
         """Apply what is new, at most one batch; returns how many entries that was."""
         if not self._caught_up:
             await self.catch_up()
-        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
+        try:
+            batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
+        except StateUnavailable:
+            self._caught_up = False  # what was appended meanwhile may be gone from the stream when it is back
+            raise
         for _, entry in batch:
             self._live.apply(entry)
         if batch:
             await self._stream.acknowledge(self.GROUP, [position for position, _ in batch])
+        self._told_at = self._clock.monotonic()
         return len(batch)
 
     def figures(self) -> Figures | None:
-        """The figures now; None while the day is still being read."""
-        return self._live.figures(self._clock.now()) if self._caught_up else None
+        """The figures now; None while the day is still being read, or when nothing was told for :data:`STALE_S`."""
+        return self._live.figures(self._clock.now()) if self._known() else None
 
     def minutes(self, count: int) -> tuple[MinutePoint, ...]:
         """The newest ``count`` minutes, oldest first."""
-        return self._live.minutes(self._clock.now(), count) if self._caught_up else ()
+        return self._live.minutes(self._clock.now(), count) if self._known() else ()
+
+    def _known(self) -> bool:
+        return self._told_at is not None and self._clock.monotonic() - self._told_at <= STALE_S

@@ -54,7 +54,8 @@ class CallStates(Protocol):
         """Replace the state and append the entries if ``expected`` is still the newest version.
 
         ``expected=None`` means that the call must be new. Returns False, having changed nothing, if another
-        commit came first or ``new`` belongs to an older epoch. The state is forgotten ``keep_s`` seconds
+        commit came first or ``new`` belongs to an older epoch. The very same commit again has won as it did
+        before, and changes nothing. The state is forgotten ``keep_s`` seconds
         after its last commit. ``due_s`` seconds from now somebody must have moved the call on; None: nobody
         waits for that.
         """
@@ -98,6 +99,8 @@ class MemoryStates:
         due_s: float | None,
     ) -> bool:
         found = await self.read(call_ref)
+        if found == new:
+            return True
         if (found.version if found else None) != expected:
             return False
         if expected is not None and new.version.epoch < expected.epoch:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 
 from infra.bus import Entry, EventStream, MemoryStream
+from infra.redis import RedisLink
+from infra.redis_state import RedisStates
+from infra.redis_stream import RedisStream
 from infra.state import CallStates, MemoryStates, Stored, Version
 
 KEEP_S = 60.0
@@ -29,19 +31,13 @@ class Store:
         return [(each.call_ref, each.seq) for _, each in await self.stream.read("test", limit=99, wait_s=0)]
 
 
-async def in_process() -> Store:
-    stream = MemoryStream()
-    return Store(MemoryStates(stream), stream)
-
-
-IMPLEMENTATIONS: dict[str, Callable[[], Awaitable[Store]]] = {"in process": in_process}
-
-
-@pytest.fixture(params=list(IMPLEMENTATIONS.values()), ids=list(IMPLEMENTATIONS))
-async def store(request: pytest.FixtureRequest) -> Store:
-    made: Store = await request.param()
-    await made.stream.join("test")
-    return made
+@pytest.fixture
+async def store(link: RedisLink | None) -> Store:
+    """A store in this process, or on each kind of Redis, with a reader of its stream."""
+    stream: MemoryStream | RedisStream = MemoryStream() if link is None else RedisStream(link)
+    states = MemoryStates(stream) if isinstance(stream, MemoryStream) else RedisStates(link)
+    await stream.join("test")
+    return Store(states, stream)
 
 
 def stored(epoch: int, step: int, value: bytes = b"sealed") -> Stored:
@@ -112,6 +108,22 @@ async def test_of_many_at_once_exactly_one_wins(store: Store) -> None:
     assert await store.entries() == [("call", won[0])]
 
 
+async def test_the_same_commit_again_has_won_and_is_done_once(store: Store) -> None:
+    first = await begin(store)
+    after = stored(1, 2, b"sealed once")
+    for _ in range(2):
+        assert await store.states.commit("call", first, after, (entry(1),), keep_s=KEEP_S, due_s=None)
+
+    assert await store.entries() == [("call", 1)]
+
+
+async def test_start_that_is_told_twice_has_won_and_is_done_once(store: Store) -> None:
+    for _ in range(2):
+        assert await store.states.commit("call", None, stored(1, 1), (entry(1),), keep_s=KEEP_S, due_s=None)
+
+    assert await store.entries() == [("call", 1)]
+
+
 async def test_calls_do_not_get_in_each_others_way(store: Store) -> None:
     one, two = await begin(store, "one"), await begin(store, "two")
 
@@ -129,7 +141,7 @@ async def test_entries_are_appended_with_the_commit_and_in_its_order(store: Stor
 
 async def test_commit_that_loses_appends_nothing(store: Store) -> None:
     await begin(store)
-    assert not await store.states.commit("call", None, stored(1, 1), (entry(1),), keep_s=KEEP_S, due_s=None)
+    assert not await store.states.commit("call", None, stored(1, 1, b"other"), (entry(1),), keep_s=KEEP_S, due_s=None)
 
     assert await store.entries() == []
 
@@ -202,7 +214,7 @@ async def test_commit_replaces_or_removes_the_due_time(store: Store) -> None:
 
 async def test_commit_that_loses_leaves_the_due_time(store: Store) -> None:
     await due(store, "call", -5.0)
-    assert not await store.states.commit("call", None, stored(1, 1), (), keep_s=KEEP_S, due_s=KEEP_S)
+    assert not await store.states.commit("call", None, stored(1, 1, b"other"), (), keep_s=KEEP_S, due_s=KEEP_S)
 
     assert await store.states.overdue(late_s=1, limit=9) == ["call"]
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from infra.bus import Entry, EventStream, MemoryStream
+from infra.redis import RedisLink
+from infra.redis_stream import RedisStream
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 LONG_S = 30.0
+IDLE_S = 1.0  # until what nobody works on is given to somebody
 
 
-async def in_process() -> EventStream:
-    return MemoryStream()
-
-
-IMPLEMENTATIONS: dict[str, Callable[[], Awaitable[EventStream]]] = {"in process": in_process}
-
-
-@pytest.fixture(params=list(IMPLEMENTATIONS.values()), ids=list(IMPLEMENTATIONS))
-async def stream(request: pytest.FixtureRequest) -> EventStream:
-    made: EventStream = await request.param()
+@pytest.fixture
+async def stream(link: RedisLink | None) -> EventStream:
+    """A stream in this process, or on each kind of Redis, with one reader group."""
+    made: EventStream = MemoryStream() if link is None else RedisStream(link, idle_s=IDLE_S)
     await made.join("journal")
     return made
 
@@ -178,7 +174,8 @@ async def test_reader_who_gives_up_leaves_the_stream_as_it_was(stream: EventStre
     await asyncio.gather(reading, return_exceptions=True)
     await stream.append([entry(1)])
 
-    assert await waiting(stream) == [1]
+    batch = await stream.read("journal", limit=9, wait_s=LONG_S)
+    assert [each.seq for _, each in batch] == [1]
 
 
 async def test_lag_counts_what_is_left(stream: EventStream) -> None:

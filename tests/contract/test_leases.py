@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from infra.lease import Leases, MemoryLeases
+from infra.redis import RedisLink
+from infra.redis_lease import RedisLeases
 
 LONG_S = 60.0
 MOMENT_S = 0.02
 
 
-async def in_process() -> Leases:
-    return MemoryLeases()
-
-
-IMPLEMENTATIONS: dict[str, Callable[[], Awaitable[Leases]]] = {"in process": in_process}
-
-
-@pytest.fixture(params=list(IMPLEMENTATIONS.values()), ids=list(IMPLEMENTATIONS))
-async def leases(request: pytest.FixtureRequest) -> Leases:
-    made: Leases = await request.param()
-    return made
+@pytest.fixture
+def leases(link: RedisLink | None) -> Leases:
+    """Leases in this process, or on each kind of Redis."""
+    return MemoryLeases() if link is None else RedisLeases(link)
 
 
 async def test_one_holds_and_may_renew_the_other_waits(leases: Leases) -> None:

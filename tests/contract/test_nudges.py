@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from infra.nudges import MemoryNudges, Nudges
+from infra.redis import RedisLink
+from infra.redis_nudges import RedisNudges
 
 SOON_S = 20.0
 
 
-async def in_process() -> Nudges:
-    return MemoryNudges()
-
-
-IMPLEMENTATIONS: dict[str, Callable[[], Awaitable[Nudges]]] = {"in process": in_process}
-
-
-@pytest.fixture(params=list(IMPLEMENTATIONS.values()), ids=list(IMPLEMENTATIONS))
-async def nudges(request: pytest.FixtureRequest) -> Nudges:
-    made: Nudges = await request.param()
-    return made
+@pytest.fixture
+def nudges(link: RedisLink | None) -> Nudges:
+    """Nudges in this process, or on each kind of Redis."""
+    return MemoryNudges() if link is None else RedisNudges(link)
 
 
 class Listener:

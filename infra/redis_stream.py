@@ -1,0 +1,221 @@
+"""The event stream on Redis Streams: one stream for each shard, one consumer group for each durable reader group.
+
+What one process has fetched and not acknowledged it keeps in hand, and gives again. What a dead process had in hand
+is claimed after :data:`IDLE_S`, by whoever reads next: a process that has just got a dead one's lease (which lasts
+longer than that) goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby, islice
+
+import structlog
+
+from infra.bus import KEPT_S, Entry, Position
+from infra.errors import StateUnavailable
+from infra.redis import RedisLink, Script
+from infra.redis_keys import SHARDS, events_key, shard_of
+
+POLL_S = 0.05  # between two looks for new entries; no caller waits for a reader
+IDLE_S = 3.0  # less than a lease: see above
+TRIM_EVERY_S = 10.0
+PATIENCE_S = 5.0  # for one command of a reader: it may fetch megabytes, and no caller waits
+
+log = structlog.get_logger()
+
+_APPEND = Script("""
+for i = 1, #ARGV, 3 do
+  redis.call('XADD', KEYS[1], '*', 'h', ARGV[i], 's', ARGV[i + 1], 'k', ARGV[i + 2])
+end
+""")
+
+# KEYS: events. ARGV: milliseconds to keep, milliseconds after which an idle consumer without work has died.
+# Removes what every group has acknowledged and is old enough; '~' leaves a few more, which costs less.
+_TRIM = Script("""
+local function before(a, b)
+  local am, as = a:match('(%d+)-(%d+)')
+  local bm, bs = b:match('(%d+)-(%d+)')
+  am, as, bm, bs = tonumber(am), tonumber(as), tonumber(bm), tonumber(bs)
+  return am < bm or (am == bm and as < bs)
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local now = redis.call('TIME')
+local upto = string.format('%d-0', now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[1])
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local name, last = group[2], group[8]
+  local pending = redis.call('XPENDING', KEYS[1], name)
+  if pending[1] > 0 then last = pending[2] end
+  if before(last, upto) then upto = last end
+  for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], name)) do
+    if consumer[4] == 0 and consumer[6] > tonumber(ARGV[2]) then
+      redis.call('XGROUP', 'DELCONSUMER', KEYS[1], name, consumer[2])
+    end
+  end
+end
+return redis.call('XTRIM', KEYS[1], 'MINID', '~', upto)
+""")
+_DEAD_CONSUMER_MS = 3_600_000
+
+_ALL = [events_key(shard) for shard in range(SHARDS)]
+
+
+def packed(entry: Entry) -> tuple[str, bytes, bytes]:
+    """An entry as the three fields of a stream's: head, sealed part and wrapped key, empty for none."""
+    head = [entry.call_ref, entry.seq, entry.at.isoformat(), entry.kind, dict(entry.facts)]
+    return json.dumps(head, separators=(",", ":")), entry.sealed or b"", entry.wrapped_key or b""
+
+
+def unpacked(fields: dict[bytes, bytes]) -> Entry:
+    """The entry that was :func:`packed` so."""
+    call_ref, seq, at, kind, facts = json.loads(fields[b"h"])
+    return Entry(call_ref, seq, datetime.fromisoformat(at), kind, facts, fields[b"s"] or None, fields[b"k"] or None)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """What this process knows of one group: what it has in hand, and, if nobody waits for it, how far it is."""
+
+    in_hand: dict[Position, Entry] = field(default_factory=dict)
+    cursor: dict[str, str] | None = None  # stream → last id that was fetched; None for a durable group
+    recovered_at: float = float("-inf")
+
+
+class RedisStream:
+    """:class:`infra.bus.EventStream` on Redis."""
+
+    def __init__(self, link: RedisLink, *, kept_s: float = KEPT_S, idle_s: float = IDLE_S) -> None:
+        self._link = link
+        self._kept_ms = int(kept_s * 1000)
+        self._idle_s = idle_s
+        self._name = secrets.token_hex(8)
+        self._readers: dict[str, _Reader] = {}
+        self._trimmed_at = time.monotonic()
+
+    async def join(self, group: str, *, durable: bool = True) -> None:
+        if not durable:
+            self._readers[group] = _Reader(cursor=dict.fromkeys(_ALL, "0-0"))
+            return
+        self._readers.setdefault(group, _Reader())
+        await self._make(group, "$")
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        by_shard = sorted(entries, key=lambda each: shard_of(each.call_ref))
+        for shard, each in groupby(by_shard, key=lambda each: shard_of(each.call_ref)):
+            args = [part for entry in each for part in packed(entry)]
+            await self._link.run(_APPEND, [events_key(shard)], args, PATIENCE_S)
+
+    async def read(self, group: str, *, limit: int, wait_s: float) -> list[tuple[Position, Entry]]:
+        until = time.monotonic() + wait_s
+        reader = self._readers[group]
+        while True:
+            if reader.cursor is None and time.monotonic() - reader.recovered_at >= self._idle_s:
+                await self._recover(group, reader)
+            if len(reader.in_hand) < limit:
+                await self._fetch(group, reader, limit - len(reader.in_hand))
+            if reader.in_hand or time.monotonic() >= until:
+                return list(islice(reader.in_hand.items(), limit))
+            await asyncio.sleep(min(POLL_S, max(0.0, until - time.monotonic())))
+
+    async def acknowledge(self, group: str, positions: Sequence[Position]) -> None:
+        reader = self._readers[group]
+        if reader.cursor is None:
+            places = sorted(position.split(" ") for position in positions)
+            for key, same in groupby(places, key=lambda place: place[0]):
+                await self._link.do("XACK", key, group, *(place[1] for place in same), within_s=PATIENCE_S)
+        for position in positions:
+            reader.in_hand.pop(position, None)
+        if time.monotonic() - self._trimmed_at >= TRIM_EVERY_S:
+            await self.trim()
+
+    async def lag(self, group: str) -> int:
+        reader = self._readers[group]
+        if reader.cursor is not None:
+            left = [await self._link.do("XRANGE", key, f"({last}", "+") for key, last in reader.cursor.items()]
+            return len(reader.in_hand) + sum(map(len, left))
+        return sum([await self._lag(key, group) for key in _ALL])
+
+    async def trim(self) -> None:
+        """Remove what every durable group has acknowledged and is older than it must be kept."""
+        self._trimmed_at = time.monotonic()
+        for key in _ALL:
+            await self._link.run(_TRIM, [key], [self._kept_ms, _DEAD_CONSUMER_MS], PATIENCE_S)
+
+    async def _lag(self, key: str, group: str) -> int:
+        for each in await self._link.do("XINFO GROUPS", key, within_s=PATIENCE_S):
+            if each["name"] == group.encode():
+                new = await self._link.do("XRANGE", key, f"({each['last-delivered-id'].decode()}", "+")
+                return int(each["pending"]) + len(new)
+        return 0
+
+    async def _make(self, group: str, start: str) -> None:
+        for key in _ALL:
+            try:
+                await self._link.do("XGROUP CREATE", key, group, start, "MKSTREAM", within_s=PATIENCE_S)
+            except StateUnavailable as error:
+                if "BUSYGROUP" not in str(error.__cause__):
+                    raise
+
+    async def _fetch(self, group: str, reader: _Reader, count: int) -> None:
+        found = await asyncio.gather(*(self._fetch_from(keys, group, reader, count) for keys in self._parts()))
+        for key, entries in (each for part in found for each in part):
+            if reader.cursor is not None and entries:
+                reader.cursor[key] = entries[-1][0].decode()
+            reader.in_hand.update(_placed(key, entries))
+
+    async def _fetch_from(
+        self, keys: list[str], group: str, reader: _Reader, count: int
+    ) -> list[tuple[str, list[tuple[bytes, dict[bytes, bytes]]]]]:
+        if reader.cursor is not None:
+            command = ["XREAD", "COUNT", count, "STREAMS", *keys, *(reader.cursor[key] for key in keys)]
+        else:
+            who = ["GROUP", group, self._name]
+            command = ["XREADGROUP", *who, "COUNT", count, "STREAMS", *keys, *(">" for _ in keys)]
+        try:
+            found = await self._link.do(*command, within_s=PATIENCE_S)
+        except StateUnavailable as error:
+            if "NOGROUP" not in str(error.__cause__):
+                raise
+            log.error("reader_group_lost", group=group)  # Redis came back without its data: read whatever is there
+            await self._make(group, "0")
+            return []
+        return [(key.decode(), entries) for key, entries in found or ()]
+
+    def _parts(self) -> list[list[str]]:
+        return self._link.together(_ALL)
+
+    async def _recover(self, group: str, reader: _Reader) -> None:
+        """Take what others, or this process without noticing, have had in hand for too long; it comes first."""
+        reader.recovered_at = time.monotonic()
+        lost: dict[Position, Entry] = {}
+        for key in _ALL:
+            start = b"0-0"
+            while True:
+                claim = ("XAUTOCLAIM", key, group, self._name, int(self._idle_s * 1000), start, "COUNT", 1000)
+                try:
+                    start, entries, _ = await self._link.do(*claim, within_s=PATIENCE_S)
+                except StateUnavailable as error:
+                    if "NOGROUP" not in str(error.__cause__):
+                        raise
+                    break  # the next fetch makes it again
+                lost.update(_placed(key, entries))
+                if start == b"0-0":
+                    break
+        if lost:
+            log.warning("entries_recovered", group=group, entries=len(lost))
+        reader.in_hand = {
+            **{place: entry for place, entry in lost.items() if place not in reader.in_hand},
+            **reader.in_hand,
+        }
+
+
+def _placed(key: str, entries: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> Iterator[tuple[Position, Entry]]:
+    for entry_id, fields in entries:
+        if fields:
+            yield f"{key} {entry_id.decode()}", unpacked(fields)

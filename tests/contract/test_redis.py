@@ -1,0 +1,193 @@
+"""What only Redis must show: readers that share the work or die, what is removed, budgets, secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from infra.bus import Entry
+from infra.errors import StateUnavailable
+from infra.redis import RedisAddress, RedisLink
+from infra.redis_keys import SHARDS, call_key, events_key, shard_of
+from infra.redis_nudges import RedisNudges
+from infra.redis_state import RedisStates
+from infra.redis_stream import RedisStream
+from infra.state import Stored, Version
+from tests.redis_server import RedisMissing, RedisServer
+
+NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
+PASSWORD = "not-for-logs"
+PATIENT_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RedisServer]:
+    try:
+        server = RedisServer(password=PASSWORD)
+    except RedisMissing as reason:
+        pytest.skip(f"NO REDIS: {reason}")
+    with server:
+        yield server
+
+
+@pytest.fixture
+def server(running: RedisServer) -> RedisServer:
+    running.client.flushall()
+    return running
+
+
+@pytest.fixture
+async def link(server: RedisServer) -> AsyncIterator[RedisLink]:
+    made = RedisLink(RedisAddress.parse(server.url), budget_s=PATIENT_S)
+    yield made
+    await made.close()
+
+
+def entry(seq: int, call_ref: str = "call") -> Entry:
+    return Entry(call_ref, seq, NOON, "node_entered", {"node": "menu"})
+
+
+def kept(server: RedisServer) -> int:
+    return sum(server.client.xlen(events_key(shard)) for shard in range(SHARDS))
+
+
+async def take_all(reader: RedisStream, until: asyncio.Event) -> list[tuple[str, int]]:
+    taken: list[tuple[str, int]] = []
+    while not until.is_set() or await reader.lag("journal"):
+        batch = await reader.read("journal", limit=7, wait_s=0.05)
+        taken += [(each.call_ref, each.seq) for _, each in batch]
+        await reader.acknowledge("journal", [position for position, _ in batch])
+    return taken
+
+
+async def test_three_readers_of_one_group_lose_nothing_and_double_nothing(link: RedisLink) -> None:
+    readers = [RedisStream(link, idle_s=PATIENT_S) for _ in range(3)]
+    for each in readers:
+        await each.join("journal")
+    over = asyncio.Event()
+    taking = [asyncio.ensure_future(take_all(each, over)) for each in readers]
+    calls = [f"call-{n}" for n in range(40)]
+    await asyncio.gather(*(readers[0].append([entry(1, each), entry(2, each), entry(3, each)]) for each in calls))
+    over.set()
+    taken = [each for some in await asyncio.gather(*taking) for each in some]
+
+    assert Counter(taken) == Counter((call, seq) for call in calls for seq in (1, 2, 3))
+
+
+async def test_what_a_dead_reader_had_in_hand_comes_first_to_the_next(link: RedisLink) -> None:
+    dead, heir = RedisStream(link, idle_s=0.2), RedisStream(link, idle_s=0.2)
+    for each in (dead, heir):
+        await each.join("journal")
+    await dead.append([entry(1), entry(2)])
+    await dead.read("journal", limit=9, wait_s=0)
+    await asyncio.sleep(0.3)  # the lease of the dead
+    await heir.append([entry(3)])
+
+    assert [each.seq for _, each in await heir.read("journal", limit=9, wait_s=0)] == [1, 2, 3]
+
+
+async def test_entries_go_when_they_are_old_and_every_durable_group_has_them(
+    link: RedisLink, server: RedisServer
+) -> None:
+    stream = RedisStream(link, kept_s=0)
+    for group in ("journal", "encounters"):
+        await stream.join(group)
+    await stream.append([entry(n) for n in range(1000)])
+    mine = [position for position, _ in await stream.read("journal", limit=1000, wait_s=0)]
+    await stream.acknowledge("journal", mine)
+    await stream.trim()
+    assert kept(server) == 1000, "one group has still to read them"
+
+    theirs = [position for position, _ in await stream.read("encounters", limit=1000, wait_s=0)]
+    await stream.acknowledge("encounters", theirs[:-1])
+    await stream.trim()
+    assert 1 <= kept(server) <= 200, "what is in somebody's hand stays, and what shares its page"
+    assert await stream.lag("encounters") == 1
+
+
+async def test_young_entries_stay_for_readers_that_nobody_waits_for(link: RedisLink, server: RedisServer) -> None:
+    stream = RedisStream(link)
+    await stream.join("journal")
+    await stream.append([entry(n) for n in range(1000)])
+    await stream.acknowledge("journal", [place for place, _ in await stream.read("journal", limit=1000, wait_s=0)])
+    await stream.trim()
+
+    assert kept(server) == 1000
+
+
+async def test_reader_goes_on_when_redis_came_back_empty(link: RedisLink, server: RedisServer) -> None:
+    stream = RedisStream(link)
+    await stream.join("journal")
+    server.client.flushall()
+    await stream.append([entry(1)])
+
+    assert [each.seq for _, each in await stream.read("journal", limit=9, wait_s=PATIENT_S)] == [1]
+
+
+async def test_everything_of_a_call_stands_in_one_hash_slot() -> None:
+    for call_ref in ("a", "b" * 40, "c.1.2"):
+        tag = call_key(call_ref).split("}")[0]
+        assert events_key(shard_of(call_ref)).split("}")[0] == tag
+
+
+async def test_call_stays_in_its_shard_for_ever() -> None:
+    assert [shard_of(f"call-{n}") for n in range(8)] == [6, 0, 2, 4, 7, 1, 3, 5]
+
+
+async def test_server_that_hangs_costs_the_budget_and_no_more(server: RedisServer) -> None:
+    link = RedisLink(RedisAddress.parse(server.url), budget_s=0.25)
+    states = RedisStates(link)
+    await states.read("call")
+    server.pause()
+    try:
+        began = time.monotonic()
+        with pytest.raises(StateUnavailable):
+            await states.commit("call", None, Stored(Version(1, 1), b"v", b"k"), (), keep_s=9, due_s=None)
+        await RedisNudges(link).send("call")
+        assert time.monotonic() - began < 5, "two budgets, and room for a busy machine"
+    finally:
+        server.resume()
+        await link.close()
+
+
+async def test_server_that_refuses_us_says_nothing_of_address_or_password(server: RedisServer) -> None:
+    address = RedisAddress.parse(f"redis://:wrong-{PASSWORD}@127.0.0.1:{server.port}")
+    link = RedisLink(address, budget_s=PATIENT_S)
+    with pytest.raises(StateUnavailable) as refused:
+        await RedisStates(link).read("call")
+    await link.close()
+
+    assert PASSWORD not in f"{refused.value}{refused.value.__cause__}{address}"
+    assert str(server.port) not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "hosts", "name"),
+    [
+        ("redis://localhost", "alone", (("localhost", 6379),), ""),
+        ("rediss://:secret@redis.example:6380/2", "alone", (("redis.example", 6380),), "2"),
+        ("redis+sentinel://one,two:26380/calls", "sentinel", (("one", 26379), ("two", 26380)), "calls"),
+        ("rediss+cluster://me:p%40ss@[::1]:7000,two:7001", "cluster", (("::1", 7000), ("two", 7001)), ""),
+    ],
+)
+def test_address_is_read(url: str, kind: str, hosts: tuple[tuple[str, int], ...], name: str) -> None:
+    address = RedisAddress.parse(url)
+
+    assert (address.kind, address.hosts, address.name) == (kind, hosts, name)
+    assert address.tls == url.startswith("rediss")
+    assert address.password in (None, "secret", "p@ss")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "http://secret", "redis+sentinel://secret", "redis://secret,other", "redis://secret/calls", "redis://:x"],
+)
+def test_address_that_cannot_be_read_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        RedisAddress.parse(url)
+    assert "secret" not in str(refused.value)
