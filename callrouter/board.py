@@ -33,19 +33,12 @@ class Board:
         self._caught_up = False
         self._told_at: float | None = None
 
-    async def join(self) -> None:
-        """Become a reader, one for each process, that begins with the oldest entry that the stream still has.
-
-        Join before catching up: what the stream has no more stands in the journal.
-        """
-        await self._stream.join(self.GROUP, durable=False)
-
     async def catch_up(self) -> None:
         """Apply what the journal holds of today; what the stream brings again is counted once.
 
-        The stream is joined first, and gives what it still has: it has what the journal has not.
+        The stream is joined before, with the oldest entry that it still has: what it has no more, the journal has.
         """
-        await self.join()
+        await self._stream.join(self.GROUP, durable=False)
         now = self._clock.now()
         midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0)
         async for entry in self._journal.entries_since(midnight - LONGEST_CALL):
@@ -55,7 +48,7 @@ class Board:
 
     async def step(self, wait_s: float) -> int:
         """Apply what is new, at most one batch; returns how many entries that was."""
-        if not self._caught_up:
+        if not self._caught_up or not self._known():
             await self.catch_up()
         try:
             batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)

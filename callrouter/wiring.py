@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -289,8 +289,9 @@ async def running(service: Service) -> AsyncIterator[None]:
     """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
     service.health.expect("sql")
     writer, board, indexer = service.writer, service.board, service.indexer
-    for reader in (writer, board, indexer):
-        await reader.join()
+    for reader in (writer, indexer):
+        with suppress(StateUnavailable):  # callers come first: it joins when the store is there
+            await reader.join()
     if service.stores.nudges is None:
         await _close_leftovers(service)  # live state was this process' own, and is gone; else the calls go on
     lease = partial(Lease, service.stores.leases, holder=secrets.token_hex(8))
