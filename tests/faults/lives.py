@@ -117,7 +117,7 @@ async def _until(at: float) -> None:
     await asyncio.sleep(max(0.0, at - time.monotonic()))
 
 
-async def at(instant: float, then: Callable[[], Awaitable[None]]) -> None:
+async def at(instant: float, then: Callable[[], Awaitable[object]]) -> None:
     """Do it at that instant (monotonic)."""
     await _until(instant)
     await then()

@@ -6,8 +6,9 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -16,16 +17,40 @@ from tests.faults.house import NARROW_LINES, House, Worker
 from tests.faults.judging import Fate, judge
 from tests.faults.lives import LEAD_S, LOOKING_S, STAGES, Stage, at, draw, live
 
-RESTART_AFTER_S = 0.5  # what a supervisor waits
 DRAINED_S = 20.0
 
 
+Deed = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is broken at the instant, and how it is mended so many seconds later."""
+
+    strike: Deed
+    mend: Deed
+    mend_after_s: float
+
+
+def killed(worker: Worker) -> Fault:
+    """The process is gone at once; a supervisor starts it again."""
+
+    async def strike() -> None:
+        worker.kill()
+
+    async def mend() -> None:
+        worker.gone()
+        await asyncio.to_thread(worker.start)
+
+    return Fault(strike, mend, mend_after_s=0.5)
+
+
 async def play_round(
-    it: House, numbers: Iterator[str], victim: Worker, share: Mapping[Stage, int], chance: random.Random
+    it: House, numbers: Iterator[str], fault: Fault, share: Mapping[Stage, int], chance: random.Random
 ) -> list[Fate]:
-    """One kill. Returns when every caller has hung up and the victim is back."""
+    """One fault. Returns when every caller has hung up and what was broken is mended."""
     it.phones.ear.forget()
-    drawn = [stage for stage in STAGES for _ in range(share[stage])]
+    drawn = [stage for stage in STAGES for _ in range(share.get(stage, 0))]
     holders = NARROW_LINES
     callers = []
     fault_at = time.monotonic() + LEAD_S
@@ -35,19 +60,12 @@ async def play_round(
         life = draw(stage, chance, holds_the_queue=holds)
         callers.append((it.caller(next(numbers)), life))
 
-    async def kill() -> None:
-        victim.kill()
-
-    async def restart() -> None:
-        victim.gone()
-        await asyncio.to_thread(victim.start)
-
     async with asyncio.TaskGroup() as all_of_them:
         for caller, life in callers:
             all_of_them.create_task(live(caller, life, fault_at))
         all_of_them.create_task(_slow_look_ups(it, fault_at - LOOKING_S - 0.05, fault_at + 0.2))
-        all_of_them.create_task(at(fault_at, kill))
-        all_of_them.create_task(at(fault_at + RESTART_AFTER_S, restart))
+        all_of_them.create_task(at(fault_at, fault.strike))
+        all_of_them.create_task(at(fault_at + fault.mend_after_s, fault.mend))
     await nobody_left(it)
     return [judge(it, caller, life, fault_at) for caller, life in callers]
 

@@ -14,7 +14,7 @@ from tests.faults.callers import NUMBERS
 from tests.faults.house import House, house
 from tests.faults.judging import Fate
 from tests.faults.lives import STAGES, Stage
-from tests.faults.rounds import play_round, summary
+from tests.faults.rounds import killed, play_round, summary
 from tests.running import ROOT
 
 FIGURES = ROOT / "bench" / "faults.json"
@@ -27,7 +27,7 @@ async def rounds(it: House, share: Mapping[Stage, int], count: int) -> list[Fate
     numbers: Iterator[str] = iter(chance.sample(NUMBERS, sum(share.values()) * count))
     fates: list[Fate] = []
     for number in range(count):
-        fates += await play_round(it, numbers, it.workers[number % len(it.workers)], share, chance)
+        fates += await play_round(it, numbers, killed(it.workers[number % len(it.workers)]), share, chance)
         print(json.dumps(summary(fates[-sum(share.values()) :])))
     return fates
 
