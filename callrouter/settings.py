@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callrouter.errors import ConfigurationError
+from infra.sql import read_address
 
 PREFIX = "CALLROUTER_"
 FILE_KEY = "CALLROUTER_SETTINGS_FILE"
@@ -104,6 +105,10 @@ class Settings(BaseSettings):
         wrong: list[str] = []
         if self.redis_url:
             wrong.append("REDIS_URL: Redis is not supported yet; leave it empty")
+        try:
+            read_address(self.database)
+        except ValueError as error:
+            wrong.append(f"DATABASE_URL: {error}")
         if self.is_production:
             wrong += [
                 f"{key}: must be set in production"
