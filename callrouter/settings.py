@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callrouter.errors import ConfigurationError
-from infra.sql import read_address
+from infra.redis import RedisAddress
 
 PREFIX = "CALLROUTER_"
 FILE_KEY = "CALLROUTER_SETTINGS_FILE"
@@ -34,7 +34,10 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="sqlite:///file or postgresql://user@host/name; default: SQLite in data_dir", repr=False
     )
-    redis_url: str | None = Field(None, description="live call state on Redis (not available yet: leave empty)")
+    redis_url: SecretStr | None = Field(
+        None,
+        description="live calls shared by several workers: redis://host:port, redis+sentinel://… or redis+cluster://…",
+    )
     keys: SecretStr | None = Field(None, description="base64 of 64 octets: master key, then index key")
 
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -103,12 +106,11 @@ class Settings(BaseSettings):
     def check(self) -> None:
         """Raise :class:`ConfigurationError`, naming every key that is not fit to run with."""
         wrong: list[str] = []
-        if self.redis_url:
-            wrong.append("REDIS_URL: Redis is not supported yet; leave it empty")
-        try:
-            read_address(self.database)
-        except ValueError as error:
-            wrong.append(f"DATABASE_URL: {error}")
+        if self.redis_url is not None:
+            try:
+                RedisAddress.parse(self.redis_url.get_secret_value())
+            except ValueError as error:
+                wrong.append(f"REDIS_URL: {error}")
         if self.is_production:
             wrong += [
                 f"{key}: must be set in production"

@@ -33,7 +33,6 @@ from callrouter.flows import LoadedFlows, load_flow, load_prompts
 from callrouter.journal import Journal, JournalWriter
 from callrouter.leftovers import close_leftovers
 from callrouter.lookups import PORTS, Lookups
-from callrouter.months import keep_months_ahead
 from callrouter.ports import Dispatch, Meaning, PlanFound
 from callrouter.providers import Providers, read_providers
 from callrouter.readiness import ASTERISK, Readiness
@@ -303,9 +302,10 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(repeat("figures", board.step, full=board.BATCH)),
         asyncio.create_task(repeat("encounters", indexer.step, full=indexer.BATCH, lease=lease(name="encounters"))),
         asyncio.create_task(service.alerts.run()),
-        asyncio.create_task(keep_months_ahead(service.journal, service.clock)),
         asyncio.create_task(_hear_nudges(service)),
     ]
+    if service.stores.nudges is not None:
+        loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))
     try:
         yield
     finally:
@@ -314,6 +314,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         await asyncio.gather(*loops, return_exceptions=True)
         await service.calls.close()
         await _drain(service.writer)
+        await service.stores.close()
         await service.database.close()
 
 

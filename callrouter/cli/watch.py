@@ -42,4 +42,5 @@ async def _watch() -> None:
             await ended.wait()
     finally:
         await service.calls.close()
+        await service.stores.close()
         await service.database.close()

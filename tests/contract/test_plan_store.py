@@ -24,6 +24,7 @@ SECRET = (
     "date(1938",
 )  # fmt: skip
 HANDLER = Viewer("zzuser", "handler", "call-1")
+TABLES = metadata
 
 
 class FixedClock:
