@@ -10,23 +10,22 @@ Errors:
 from __future__ import annotations
 
 import http.client
-import math
 import secrets
 import shutil
 import signal
 import socket
 import string
-import struct
 import subprocess
 import tempfile
 import time
-import wave
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
+
+from infra.asterisk.tone import soft_tone
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "etc"
@@ -63,14 +62,21 @@ class AsteriskNotStarted(AsteriskError):
 class Provider:
     """Where a provider is rung: its id ([a-z0-9-]{1,30}) becomes the endpoint `provider-<id>`.
 
-    `trusted` providers are shown identities that the caller withheld (RFC 3325 trust domain).
+    `trusted` providers are shown identities that the caller withheld (RFC 3325 trust domain). Over `udp` an INVITE of
+    more than 1,300 octets goes by TCP, and by UDP after all where TCP is refused. `media_encryption` `sdes` is SRTP
+    with its keys in the SDP (RFC 4568): only with `tls`.
     """
 
     id: str
     host: str
     port: int = 5060
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
     trusted: bool = False
+    media_encryption: Literal["no", "sdes"] = "no"
+
+    def __post_init__(self) -> None:
+        if self.media_encryption == "sdes" and self.transport != "tls":
+            raise ValueError(f"provider {self.id}: keys of the sound would go in clear; sdes needs tls")
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,8 @@ class AsteriskSettings:
     hold_music: Sequence[Path] = ()
     announcement: str = "im-sorry&all-circuits-busy-now&please-try-call-later"
     sip_address: str = "127.0.0.1"
+    # Whose signatures on providers' TLS certificates count; the machine's own list unless said otherwise.
+    tls_ca_file: Path = Path("/etc/ssl/certs/ca-certificates.crt")
     ports: Ports | None = None
 
 
@@ -264,7 +272,7 @@ def render(folder: Path, run: Path, settings: AsteriskSettings, ports: Ports, in
     for name in ("etc", "log", "var/lib/keys", "var/spool", "var/agi", "var/sbin", "data/sounds"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     _link_data(folder / "data", settings, installation)
-    music = list(settings.hold_music) or [_soft_tone(folder / "data" / "hold.wav").with_suffix("")]
+    music = list(settings.hold_music) or [soft_tone(folder / "data" / "hold.wav").with_suffix("")]
     values = {
         "etc": folder / "etc",
         "modules": installation.modules,
@@ -289,6 +297,7 @@ def render(folder: Path, run: Path, settings: AsteriskSettings, ports: Ports, in
         "announcement": settings.announcement,
         "carrier_matches": "\n".join(f"match = {address}" for address in settings.carriers),
         "hold_music": "\n".join(f"entry = {path}" for path in music),
+        "tls": _tls(settings),
         "providers": "\n".join(_provider(each) for each in settings.providers),
     }
     for name in LEFT_EMPTY:
@@ -302,11 +311,26 @@ def render(folder: Path, run: Path, settings: AsteriskSettings, ports: Ports, in
 def _provider(provider: Provider) -> str:
     name = f"provider-{provider.id}"
     trusted = "yes" if provider.trusted else "no"
+    # A transport that is named is never left, not even by an INVITE too long for UDP.
+    transport, parameter = "", ""
+    if provider.transport != "udp":
+        transport = f"transport = {provider.transport}\n"
+        parameter = f"\\;transport={provider.transport}"
     return (
-        f"[{name}](provider)\naors = {name}\ntransport = {provider.transport}\n"
+        f"[{name}](provider)\naors = {name}\n{transport}media_encryption = {provider.media_encryption}\n"
         f"trust_id_outbound = {trusted}\nset_var = TRUSTED={trusted}\n"
         f"[{name}](provider-contact)\n"
-        f"contact = sip:{provider.host}:{provider.port}\\;transport={provider.transport}\n"
+        f"contact = sip:{provider.host}:{provider.port}{parameter}\n"
+    )
+
+
+def _tls(settings: AsteriskSettings) -> str:
+    """The transport that rings providers by TLS, if there are any: nobody is listened to on it."""
+    if all(provider.transport != "tls" for provider in settings.providers):
+        return ""
+    return (
+        f"[tls]\ntype = transport\nprotocol = tls\nbind = {settings.sip_address}:0\n"
+        f"method = tlsv1_2\nverify_server = yes\nca_list_file = {settings.tls_ca_file}\n"
     )
 
 
@@ -319,21 +343,6 @@ def _link_data(data: Path, settings: AsteriskSettings, installation: Installatio
     for link, target in wanted.items():
         link.unlink(missing_ok=True)
         link.symlink_to(target)
-
-
-def _soft_tone(path: Path) -> Path:
-    """Five seconds at 8 kHz: a short fading A, then silence. Says "you are still there" and no more."""
-    rate, seconds, sounding = 8000, 5, 0.6
-    samples = [0] * (rate * seconds)
-    for n in range(int(rate * sounding)):
-        at = n / rate
-        samples[n] = int(3000 * math.sin(math.pi * at / sounding) * math.sin(2 * math.pi * 440 * at))
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes(struct.pack(f"<{len(samples)}h", *samples))
-    return path
 
 
 def free_ports(address: str = "127.0.0.1") -> Ports:

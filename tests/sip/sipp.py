@@ -174,7 +174,8 @@ class SippCaller(Sipp):
 
     `headers` are added to the INVITE; `keys_by_info` are (seconds after the one before, key); `rfc4733=False`
     leaves telephone-event out of the offer; `refused_with` expects that status instead of an answer; `address` is the
-    loopback address that the caller's side has.
+    loopback address that the caller's side has; `formats` are the payload types of the offer; `refer_to` asks for a
+    transfer to that address soon after the answer, and expects 603.
     """
 
     def __init__(
@@ -193,6 +194,8 @@ class SippCaller(Sipp):
         refused_with: int | None = None,
         transport: str = "udp",
         address: str = LOOPBACK,
+        formats: str = "8 101",
+        refer_to: str | None = None,
     ) -> None:
         self._rtp = rtp
         caller = from_header or f"<sip:{number}@carrier.example>"
@@ -201,7 +204,7 @@ class SippCaller(Sipp):
         invite = common | {
             "headers": "\n      ".join(lines),
             "rtp_port": rtp.port,
-            "formats": "8 101" if rfc4733 else "8",
+            "formats": formats if rfc4733 else "8",
             "event_lines": EVENT_LINES if rfc4733 else "a=maxptime:40",
         }
         fragments: list[tuple[str, Mapping[str, object]]] = [("caller_invite", invite)]
@@ -211,6 +214,8 @@ class SippCaller(Sipp):
             fragments.append(("caller_answered", common))
             for after, digit in keys_by_info:
                 fragments.append(("caller_info_digit", {"after_ms": int(after * 1000), "digit": digit}))
+            if refer_to is not None:
+                fragments.append(("caller_refer", {"after_ms": 300, "refer_to": refer_to}))
             fragments.append(_bye(hang_up_after, "[last_From:]", "[last_To:]"))
             fragments.append(("caller_cancel", common))
         super().__init__(folder, "caller", fragments, free_udp_port(), address)
@@ -239,7 +244,8 @@ class SippProvider(Sipp):
     """A provider's line: rings, then answers each call (or not). Answers OPTIONS, or else it does not count as alive.
 
     `answer_after` seconds of ringing, None: never, until cancelled. `refuse_with` a status such as 486.
-    `hang_up_after` seconds from its answer, None: waits for the caller's BYE.
+    `hang_up_after` seconds from its answer, None: waits for the caller's BYE. `early_media` sends sound before.
+    `redirect_to` answers 302 with that address.
     """
 
     def __init__(
@@ -253,11 +259,17 @@ class SippProvider(Sipp):
         hang_up_after: float | None = None,
         transport: str = "udp",
         answers_options: bool = True,
+        early_media: bool = False,
+        redirect_to: str | None = None,
     ) -> None:
         self._rtp = rtp
         ring_ms = int((answer_after or 0.0) * 1000)
         fragments: list[tuple[str, Mapping[str, object]]] = [("provider_ring", {"ring_ms": ring_ms})]
-        if refuse_with is not None:
+        if early_media:
+            fragments.append(("provider_early", {"rtp_port": rtp.port}))
+        if redirect_to is not None:
+            fragments.append(("provider_redirect", {"redirect_to": redirect_to}))
+        elif refuse_with is not None:
             fragments.append(("provider_refuse", {"status": refuse_with}))
         elif answer_after is None:
             fragments.append(("provider_cancelled", {"patience_ms": PATIENCE_MS}))
