@@ -99,6 +99,22 @@ class Lines:
         if (offer := self._taken.pop(call_ref, None)) is not None:
             self._used[offer.provider] -= 1
 
+    def remember(self, place: Place, offer: Offer | None) -> None:
+        """What others say of a caller: they wait in this place, or have this line, whatever is free here."""
+        self.leave(place.call_ref)
+        if offer is None:
+            self._places[place.call_ref] = place
+        else:
+            self._take(place.call_ref, offer)
+
+    def callers(self) -> list[str]:
+        """Everybody who has a place or a line."""
+        return [*self._places, *self._taken]
+
+    def place_of(self, call_ref: str) -> Place | None:
+        """The place in which the caller waits."""
+        return self._places.get(call_ref)
+
     def line_of(self, call_ref: str) -> Offer | None:
         """The line that is reserved for the caller."""
         return self._taken.get(call_ref)
@@ -128,12 +144,14 @@ class Lines:
         for service in place.services:
             free = [each for each in self._providers.of_service(service) if self._free(each)]
             if (chosen := next_provider(free, self._used)) is not None:
-                offer = Offer(chosen.id, service)
-                self._places.pop(place.call_ref, None)
-                self._used[chosen.id] += 1
-                self._taken[place.call_ref] = offer
-                return offer
+                return self._take(place.call_ref, Offer(chosen.id, service))
         return None
+
+    def _take(self, call_ref: str, offer: Offer) -> Offer:
+        self._places.pop(call_ref, None)
+        self._used[offer.provider] += 1
+        self._taken[call_ref] = offer
+        return offer
 
     # ------------------------------------------------------------------ providers
 
@@ -145,7 +163,7 @@ class Lines:
         self.leave(call_ref)
         known, now = self._failing.get(provider), self._clock.monotonic()
         times = 1 if known is None else known.times if known.until > now else known.times + 1
-        cool = min(LONGEST_COOL_DOWN_S, first_cool_down_s(cause, self._cool_down_s) * 2.0 ** min(times - 1, 8))
+        cool = min(LONGEST_COOL_DOWN_S, first_cool_down_s(cause, self._cool_down_s) * 2.0 ** min(max(times - 1, 0), 8))
         until = max(now + cool, known.until if known else 0.0)
         self._failing[provider] = _Failing(until, cause, times)
         return until - now

@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -31,6 +31,7 @@ from infra.sql import connect_database
 from infra.state import CallStates, MemoryStates
 from ivr.flow import Flow
 from ivr.model import Band
+from tests.hand_clock import HandClock
 
 E = TypeVar("E")
 FindPlan: TypeAlias = Callable[[Number], Awaitable[PlanFound]]
@@ -38,31 +39,7 @@ FindRepeat: TypeAlias = Callable[[Number, datetime], Awaitable[RepeatFound]]
 NewHouse: TypeAlias = Callable[..., Awaitable["House"]]
 
 NUMBER = "+447700900123"
-NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 SOON_S = 5.0  # how long a test waits for something that comes at once
-
-
-@dataclass
-class HandClock:
-    """A clock that only a test moves."""
-
-    time: datetime = NOON
-    seconds: float = 1000.0
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def move(self, seconds: float) -> None:
-        """Let time pass, on both clocks."""
-        self.time += timedelta(seconds=seconds)
-        self.seconds += seconds
-
-    def jump(self, seconds: float) -> None:
-        """The time of day is set anew (NTP); the monotonic clock knows nothing of it."""
-        self.time += timedelta(seconds=seconds)
 
 
 def provider(provider_id: str, *services: str, lines: int | None = None, answers: str = "agent") -> Provider:

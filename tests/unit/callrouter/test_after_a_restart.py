@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from call_world import NOON, HandClock
 from pydantic import ValidationError
 
 from alerts.kpi import LiveFigures
@@ -23,6 +22,7 @@ from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
 from infra.numbers import read_number
 from infra.sql import Database, connect_database
+from tests.hand_clock import NOON, HandClock
 
 NUMBER = read_number("07700 900123")
 LATER = NOON + timedelta(hours=1)

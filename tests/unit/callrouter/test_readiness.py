@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from call_world import HandClock
 from fastapi import FastAPI
 
 from callrouter.readiness import Readiness, health_router
 from infra.health import Health
+from tests.hand_clock import HandClock
 
 
 class World:
