@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 from infra.bus import Entry
+from infra.packing import packed
 from infra.redis import RedisLink, Script
 from infra.redis_keys import SHARDS, call_key, calls_prefix, due_key, events_key, name_key, shard_of
-from infra.redis_stream import packed
 from infra.state import Stored, Version
 
 # KEYS: call, events, due. ARGV: reference, expected epoch and step ('' for a new call), new epoch and step, value,

@@ -8,18 +8,17 @@ longer than that) goes on where it stopped.
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import groupby, islice
 
 import structlog
 
 from infra.bus import KEPT_S, Entry, Position
 from infra.errors import StateUnavailable
+from infra.packing import packed, unpacked
 from infra.redis import RedisLink, Script
 from infra.redis_keys import SHARDS, events_key, shard_of
 
@@ -64,18 +63,6 @@ return redis.call('XTRIM', KEYS[1], 'MINID', '~', upto)
 _DEAD_CONSUMER_MS = 3_600_000
 
 _ALL = [events_key(shard) for shard in range(SHARDS)]
-
-
-def packed(entry: Entry) -> tuple[str, bytes, bytes]:
-    """An entry as the three fields of a stream's: head, sealed part and wrapped key, empty for none."""
-    head = [entry.call_ref, entry.seq, entry.at.isoformat(), entry.kind, dict(entry.facts)]
-    return json.dumps(head, separators=(",", ":")), entry.sealed or b"", entry.wrapped_key or b""
-
-
-def unpacked(fields: dict[bytes, bytes]) -> Entry:
-    """The entry that was :func:`packed` so."""
-    call_ref, seq, at, kind, facts = json.loads(fields[b"h"])
-    return Entry(call_ref, seq, datetime.fromisoformat(at), kind, facts, fields[b"s"] or None, fields[b"k"] or None)
 
 
 @dataclass(slots=True)
@@ -184,7 +171,7 @@ class RedisStream:
                 raise
             log.error("reader_group_lost", group=group)  # Redis came back without its data: read whatever is there
             await self._make(group, "0")
-            return []
+            found = await self._link.do(*command, within_s=PATIENCE_S)
         return [(key.decode(), entries) for key, entries in found or ()]
 
     def _parts(self) -> list[list[str]]:
@@ -218,4 +205,4 @@ class RedisStream:
 def _placed(key: str, entries: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> Iterator[tuple[Position, Entry]]:
     for entry_id, fields in entries:
         if fields:
-            yield f"{key} {entry_id.decode()}", unpacked(fields)
+            yield f"{key} {entry_id.decode()}", unpacked(fields[b"h"], fields[b"s"], fields[b"k"])

@@ -20,12 +20,12 @@ from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
 from callrouter.ports import Meaning, PlanFound, RepeatFound
 from callrouter.providers import Provider, Providers
-from infra.bus import MemoryStream
+from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
 from infra.numbers import Number
 from infra.sql import Database, connect_database
-from infra.state import MemoryStates
+from infra.state import CallStates, MemoryStates
 from ivr.flow import Flow
 from nlp.lexicon import read_lexicon
 from nlp.service import KeywordUnderstanding
@@ -105,7 +105,7 @@ class CallService:
     repeats: FakeRepeats
     flow: Flow
     _database: Database
-    _stream: MemoryStream
+    _stream: EventStream
     _journal: Journal
     _writer: JournalWriter
 
@@ -130,6 +130,11 @@ class CallService:
         await self._database.close()
 
 
+def _in_process() -> tuple[CallStates, EventStream]:
+    stream = MemoryStream()
+    return MemoryStates(stream), stream
+
+
 async def build_calls(
     folder: Path,
     *,
@@ -139,16 +144,19 @@ async def build_calls(
     clock: Clock | None = None,
     flow: Flow | None = None,
     budget_s: float = 0.25,
+    stores: tuple[CallStates, EventStream] | None = None,
+    keys: KeyRing | None = None,
 ) -> CallService:
     """A service that carries calls through ``flow`` (the London one), its journal in ``folder``."""
-    clock, keys, stream = clock or SystemClock(), KeyRing(os.urandom(32), os.urandom(32)), MemoryStream()
+    clock, keys = clock or SystemClock(), keys or KeyRing(os.urandom(32), os.urandom(32))
+    states, stream = stores or _in_process()
     plans, repeats, flow = plans or FakePlans(), repeats or FakeRepeats(), flow or load_flow(LONDON)
     database = connect_database(f"sqlite:///{folder / 'calls.db'}")
     await database.write(journal_tables.metadata.create_all)
     journal = Journal(database, keys)
     dispatch = LocalDispatch(providers, clock)
     calls = Calls(
-        states=MemoryStates(stream),
+        states=states,
         flows=LoadedFlows(flow),
         lookups=Lookups(plans=plans, repeats=repeats, understanding=Understanding(), clock=clock, budget_s=budget_s),
         dispatch=dispatch,
