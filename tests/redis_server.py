@@ -47,6 +47,7 @@ class RedisServer:
         self.port = free_port()
         self.url = f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}"
         self._folder = tempfile.TemporaryDirectory(prefix="callrouter-redis-")
+        self.folder = Path(self._folder.name)
         own = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", self._folder.name, "--save", "")
         kept = ("--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0")
         secret = ("--requirepass", password) if password else ()
@@ -69,7 +70,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, or start it again with what it had written."""
-        with (Path(self._folder.name) / "server.log").open("ab") as log:
+        with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         until(self.client.ping, "the server")
 

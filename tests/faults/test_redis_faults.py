@@ -124,3 +124,17 @@ async def test_process_that_dies_while_redis_is_down_loses_no_event(server: Redi
     async with redis_house(server.url, tmp_path, like=dead) as heir:
         heir.callers = [Caller(heir.service, each.call_ref) for each in dead.callers]
         await settled(heir, "A process died while Redis hung")
+
+
+async def test_nothing_personal_is_in_clear_in_redis_or_in_the_spool(server: RedisServer, tmp_path: Path) -> None:
+    async with redis_house(server.url, tmp_path) as house:
+        await house.at_every_stage()
+        server.pause()
+        await house.all_go_on()
+        spooled = [path.read_bytes() for path in (tmp_path / "spool").iterdir()]
+        server.resume()
+        await settled(house, "Redis hung")
+    kept = [path.read_bytes() for path in server.folder.rglob("*") if path.is_file()]
+    assert any(b"leg_answered" in each for each in kept)
+    assert sum(map(len, spooled)) > 1000
+    assert not any(b"7700900123" in each for each in (*kept, *spooled))
