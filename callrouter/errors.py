@@ -4,7 +4,8 @@
 
     CallRouterError
     ├── ConfigurationError   a file or setting is not usable; the text names file, line and cause
-    │   └── DatabaseSilent   the database does not answer: a service in production starts all the same
+    │   ├── DatabaseSilent   the database does not answer: a service in production starts all the same
+    │   └── DatabaseRefuses  the database does not do what is asked; the text says what to do
     ├── UnknownCall          no such call: answer the caller with the default 111 service
     ├── StaleEpoch           another worker owns the call: drop it, do nothing more for it
     ├── TooManyTries         the limit of date-of-birth checks for this person and call is reached
@@ -32,6 +33,12 @@ class DatabaseSilent(ConfigurationError):
     """The database does not answer. Calls go on without it; a command that needs it ends."""
 
     error_id = "database_silent"
+
+
+class DatabaseRefuses(ConfigurationError):
+    """The database answers and does not do what is asked. The text says what to do."""
+
+    error_id = "database_refuses"
 
 
 class UnknownCall(CallRouterError):

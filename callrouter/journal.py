@@ -26,9 +26,11 @@ from sqlalchemy import (
 from callrouter.events import Event, Recorded, join, split
 from infra.bus import Entry, EventStream
 from infra.crypto import DataKey, KeyRing
+from infra.partitions import MONTHS_AHEAD, make_months, months_from
 from infra.sql import Database, UtcDateTime, insert_once
 
 metadata = MetaData()
+# on PostgreSQL partitioned by month, with ``at`` in the key, too: migration 0002 says why that is the same
 journal = Table(
     "journal",
     metadata,
@@ -158,6 +160,13 @@ class Journal:
         """The call that was handed over under this context id."""
         query = select(calls.c.call_ref).where(calls.c.context == context)
         return next((row.call_ref for row in await self._all(query)), None)
+
+    async def make_months(self, now: datetime) -> list[str]:
+        """Make the partitions of this month and the next, where the journal has any; returns those that are new."""
+        if self._database.dialect != "postgresql":
+            return []
+        months = months_from(now, MONTHS_AHEAD)
+        return await self._database.write(lambda connection: make_months(connection, "journal", "at", months))
 
     async def _all(self, query: Executable) -> Sequence[Row[Any]]:
         return await self._database.read(lambda connection: connection.execute(query).all())

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callrouter.errors import ConfigurationError
 from infra.redis import RedisAddress
+from infra.sql import read_address
 
 PREFIX = "CALLROUTER_"
 FILE_KEY = "CALLROUTER_SETTINGS_FILE"
@@ -111,6 +112,10 @@ class Settings(BaseSettings):
                 RedisAddress.parse(self.redis_url.get_secret_value())
             except ValueError as error:
                 wrong.append(f"REDIS_URL: {error}")
+        try:
+            read_address(self.database)
+        except ValueError as error:
+            wrong.append(f"DATABASE_URL: {error}")
         if self.is_production:
             wrong += [
                 f"{key}: must be set in production"

@@ -33,6 +33,7 @@ from callrouter.flows import LoadedFlows, load_flow, load_prompts
 from callrouter.journal import Journal, JournalWriter
 from callrouter.leftovers import close_leftovers
 from callrouter.lookups import PORTS, Lookups
+from callrouter.months import keep_months_ahead
 from callrouter.ports import Dispatch, Meaning, PlanFound
 from callrouter.providers import Providers, read_providers
 from callrouter.readiness import ASTERISK, Readiness
@@ -302,6 +303,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(repeat("figures", board.step, full=board.BATCH)),
         asyncio.create_task(repeat("encounters", indexer.step, full=indexer.BATCH, lease=lease(name="encounters"))),
         asyncio.create_task(service.alerts.run()),
+        asyncio.create_task(keep_months_ahead(service.journal, service.clock)),
         asyncio.create_task(_hear_nudges(service)),
     ]
     if service.stores.nudges is not None:

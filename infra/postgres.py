@@ -1,41 +1,131 @@
-"""PostgreSQL through asyncpg."""
+"""PostgreSQL through asyncpg: what it may take, and what is done when it takes longer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]
+from sqlalchemy import URL, Connection, NullPool, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 T = TypeVar("T")
 
+READERS = 6
+"""Connections for look-ups and pages. A look-up takes milliseconds: six carry some thousand a second."""
+WRITERS = 4
+"""Connections for the journal, the index of encounters, the record of views, alerts: apart, so that look-ups never
+wait for a write. A hundred workers of ten connections each need ``max_connections`` above a thousand, or a pooler."""
+POOL_WAIT_S = 2.0
+"""For a free connection. Callers' look-ups have given up long before; this is for pages and the journal."""
+CONNECT_S = 3.0
+"""For a connection to be made: a host that is gone says nothing, and waiting longer does not bring it back."""
+STATEMENT_S = 5.0
+"""For one statement, told to the server: the largest, 500 journal entries, takes some ten milliseconds."""
+LOCK_S = 2.0
+"""For a lock, told to the server: shorter than a statement, so that the error names the cause."""
+IDLE_S = 10.0
+"""For an open transaction in which nothing is asked, told to the server: ours never pause, so its client is gone."""
+ANSWER_S = 7.0
+"""For any answer, kept by us: longer than the server's own limits, for one that is frozen or cut off."""
+MAINTAIN_LOCK_S = 10.0
+"""For a lock of a migration: while it waits, everybody else waits behind it."""
+
+
+class DatabaseUnreachable(SQLAlchemyError):
+    """No connection could be made, or no answer came. Nothing was changed, or the whole transaction was."""
+
 
 class PostgresDatabase:
-    """A server with a pool of connections; see :class:`infra.sql.Database`."""
+    """A server with two pools of connections; see :class:`infra.sql.Database`."""
 
     dialect = "postgresql"
 
     def __init__(self, address: URL) -> None:
-        address = address.set(drivername="postgresql+asyncpg")
-        self._writing = create_async_engine(address, hide_parameters=True, pool_pre_ping=True)
-        # one round trip for a query, not three: nothing to begin and nothing to roll back
-        self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
+        self._address = address.set(drivername="postgresql+asyncpg")
+        # one round trip for a look-up, not four: no ping before, nothing to begin, nothing to roll back
+        self._reading = _pool(self._address, READERS, ping=False).execution_options(isolation_level="AUTOCOMMIT")
+        self._writing = _pool(self._address, WRITERS, ping=True)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """See :class:`infra.sql.Database`."""
-        async with self._reading.connect() as connection:
+        """See :class:`infra.sql.Database`. A connection that the server has closed meanwhile is made anew, once."""
+        try:
+            return await self._read(work)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return await self._read(work)
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        async with _failures(), self._reading.connect() as connection:
             return await connection.run_sync(work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""
-        async with self._writing.begin() as connection:
+        async with _failures(), self._writing.begin() as connection:
             return await connection.run_sync(work)
 
     async def maintain(self, work: Callable[[Connection], T]) -> T:
-        """See :class:`infra.sql.Database`."""
-        return await self.write(work)
+        """See :class:`infra.sql.Database`. A connection of its own, whose statements may take as long as they need."""
+        limits = {"lock_timeout": MAINTAIN_LOCK_S}
+        engine = create_async_engine(
+            self._address, hide_parameters=True, poolclass=NullPool, connect_args=_connect_args(limits, None)
+        )
+        try:
+            async with _failures(), engine.begin() as connection:
+                return await connection.run_sync(work)
+        finally:
+            await engine.dispose()
 
     async def close(self) -> None:
         """See :class:`infra.sql.Database`."""
+        await self._reading.dispose()
         await self._writing.dispose()
+
+
+def _pool(address: URL, size: int, *, ping: bool) -> AsyncEngine:
+    limits = {
+        "statement_timeout": STATEMENT_S,
+        "lock_timeout": LOCK_S,
+        "idle_in_transaction_session_timeout": IDLE_S,
+    }
+    engine = create_async_engine(
+        address,
+        hide_parameters=True,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        pool_pre_ping=ping,
+        connect_args=_connect_args(limits, ANSWER_S),
+    )
+    event.listen(engine.sync_engine, "handle_error", _hide_values)
+    return engine
+
+
+def _connect_args(limits_s: dict[str, float], answer_s: float | None) -> dict[str, object]:
+    told = {name: f"{round(limit * 1000)}ms" for name, limit in limits_s.items()}
+    return {
+        "timeout": CONNECT_S,
+        "command_timeout": answer_s,
+        "server_settings": {"application_name": "callrouter", **told},
+    }
+
+
+def _hide_values(context: ExceptionContext) -> None:
+    """Leave out the server's DETAIL: it quotes the values of the row."""
+    for error in (context.original_exception, context.sqlalchemy_exception, context.original_exception.__cause__):
+        if isinstance(error, PostgresError):
+            error.detail = None
+        elif error is not None:
+            error.args = tuple(str(arg).partition("\nDETAIL:")[0] for arg in error.args)
+
+
+@asynccontextmanager
+async def _failures() -> AsyncIterator[None]:
+    try:
+        yield
+    except (OSError, PostgresError, InterfaceError) as error:  # what SQLAlchemy lets through, TimeoutError too
+        raise DatabaseUnreachable(type(error).__name__) from error

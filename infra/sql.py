@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, DateTime, Insert, Table, make_url
+from sqlalchemy import URL, Connection, DateTime, Insert, Table, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import ArgumentError
@@ -44,20 +44,26 @@ class Database(Protocol):
 
 
 def connect_database(url: str) -> Database:
-    """The database at ``sqlite:///file`` or ``postgresql://…``; a driver named in the address is passed over.
+    """The database at an address that :func:`read_address` takes. Nothing is connected before it is asked."""
+    address = read_address(url)
+    if address.get_backend_name() == "postgresql":
+        return PostgresDatabase(address)
+    return SqliteDatabase(address)
+
+
+def read_address(url: str) -> URL:
+    """``sqlite:///file`` or ``postgresql://…``; a driver that is named in it is passed over.
 
     Raises ValueError for any other address, without repeating it: it may hold a password.
     """
     try:
         address = make_url(url)
-    except ArgumentError:
-        raise ValueError("no address of a database: expected sqlite:///file or postgresql://…") from None
+    except (ArgumentError, ValueError):
+        raise ValueError("expected sqlite:///file or postgresql://user@host/name") from None
     kind = address.get_backend_name()
-    if kind == "postgresql":
-        return PostgresDatabase(address)
-    if kind == "sqlite" and address.database not in (None, "", ":memory:"):
-        return SqliteDatabase(address)
-    raise ValueError(f"{kind}: expected sqlite:///file or postgresql://…")
+    if kind == "postgresql" or (kind == "sqlite" and address.database not in (None, "", ":memory:")):
+        return address
+    raise ValueError(f"{kind}: expected sqlite:///file or postgresql://user@host/name")
 
 
 def insert_once(table: Table, dialect: str) -> Insert:

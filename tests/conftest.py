@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
+from tests.postgres import Postgres, PostgresMissing
+
 TESTS = Path(__file__).parent
 WITHOUT_NETWORK = ("unit", "flows")
 
@@ -20,3 +22,14 @@ def _no_network(request: pytest.FixtureRequest) -> Iterator[None]:
     disable_socket(allow_unix_socket=True)  # the event loop wakes itself through a pair of Unix sockets
     yield
     enable_socket()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of this run's own; skipped, saying so, where none is installed. Leave it as it was."""
+    try:
+        server = Postgres()
+    except PostgresMissing as reason:
+        pytest.skip(f"NO POSTGRESQL: {reason}")
+    with server:
+        yield server

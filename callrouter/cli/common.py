@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from callrouter.errors import ConfigurationError, DatabaseSilent
+from callrouter.cli.refusals import in_words
+from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings, load_settings
 from callrouter.wiring import key_ring
 from careplans.service import CarePlans
@@ -22,25 +21,32 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
     A development database is brought up to date by itself; in production that is somebody's decision.
     """
+    async with database_of(settings) as database:
+        await prepare_database(database, settings)
+        yield database
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[Database]:
+    """The database of the settings as it stands, closed in the end."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = connect_database(settings.database)
     try:
-        await prepare_database(database, settings)
         yield database
     finally:
         await database.close()
 
 
 async def prepare_database(database: Database, settings: Settings) -> None:
-    """Check (production) or bring about (development) that every migration is in."""
-    try:
+    """Check (production) or bring about (development) that every migration is in.
+
+    Raises :class:`ConfigurationError` if not, :class:`DatabaseSilent` if that cannot be known now.
+    """
+    with in_words():
         if not settings.is_production:
             await upgrade_database(database)
         elif not await is_up_to_date(database):
             raise ConfigurationError("the database is not up to date: run `callrouter db upgrade` first")
-    except (SQLAlchemyError, OSError) as error:
-        cause = type(error).__name__  # never its text: an address may hold a password
-        raise DatabaseSilent(f"the database does not answer ({cause}): check DATABASE_URL") from error
 
 
 @asynccontextmanager

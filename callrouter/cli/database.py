@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
 import typer
 
+from callrouter.cli.common import database_of
+from callrouter.cli.refusals import in_words
+from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings, load_settings
-from infra.migrate import upgrade_database
-from infra.sql import connect_database
+from infra.migrate import downgrade_database, upgrade_database
 
 app = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -26,10 +29,26 @@ def upgrade() -> None:
     typer.echo(f"already at {after}" if before == after else f"upgraded from {before or 'nothing'} to {after}")
 
 
+@app.command()
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="Undo every migration after this one; base: all, and every row.")],
+) -> None:
+    """Take the database (CALLROUTER_DATABASE_URL) back to an older revision, for an older version of the service."""
+    settings = load_settings()
+    before, after = asyncio.run(_downgrade(settings, revision))
+    typer.echo(f"already at {after or 'nothing'}" if before == after else f"from {before} back to {after or 'nothing'}")
+
+
 async def _upgrade(settings: Settings) -> tuple[str | None, str]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = connect_database(settings.database)
-    try:
-        return await upgrade_database(database)
-    finally:
-        await database.close()
+    async with database_of(settings) as database:
+        with in_words():
+            return await upgrade_database(database)
+
+
+async def _downgrade(settings: Settings, revision: str) -> tuple[str | None, str | None]:
+    async with database_of(settings) as database:
+        try:
+            with in_words():
+                return await downgrade_database(database, revision)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from error

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-
-from redis.asyncio import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from callrouter.doctor.clocks import compare, now
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.settings import Settings
+from infra.errors import StateUnavailable
+from infra.redis import RedisAddress, RedisLink
 
 OLDEST = 7
+ANSWER_S = 3.0
 FULL = 0.8
 """Share of ``maxmemory``: above it a surge of calls may meet refused writes."""
 
@@ -26,63 +27,72 @@ async def check_redis(settings: Settings) -> Sequence[Finding]:
             return [warning("redis", "live calls are kept in this process only", do)]
         return []
     try:
-        client = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=5, socket_connect_timeout=5)
+        address = RedisAddress.parse(settings.redis_url.get_secret_value())
     except ValueError:
-        return [failed("redis", "REDIS_URL is no address of Redis", "redis://user:password@host:port")]
-    async with client:
-        return await _look(client)
+        do = "redis://user:password@host:port, or with redis+sentinel:// or redis+cluster:// (docs/settings.md)"
+        return [failed("redis", "REDIS_URL is no address of Redis", do)]
+    if address.kind != "cluster":
+        return await _server("redis", address)
+    nodes = [replace(address, kind="alone", hosts=(each,)) for each in address.hosts]
+    found = [await _server(f"redis {host}:{port}", node) for node in nodes for host, port in node.hosts]
+    return [each for findings in found for each in findings]
 
 
-async def _look(client: Redis) -> list[Finding]:
+async def _server(about: str, address: RedisAddress) -> list[Finding]:
+    link = RedisLink(address, budget_s=ANSWER_S)
     before = now()
     try:
-        info = await client.info()
-        seconds, micros = await client.time()
-    except (AuthenticationError, NoPermissionError) as error:
-        return [
-            failed("redis", f"does not let us in ({type(error).__name__})", "check the user and password in REDIS_URL")
-        ]
-    except (RedisError, OSError) as error:
-        do = "see that it runs and lets this machine in (redis-cli ping), and check REDIS_URL"
-        return [failed("redis", f"does not answer ({type(error).__name__})", do)]
+        info = await link.do("INFO")
+        seconds, micros = await link.do("TIME")
+    except StateUnavailable as error:
+        do = "see that it runs and lets this machine in (redis-cli ping), and check REDIS_URL with its password"
+        return [failed(about, f"does not answer, or does not let us in ({error})", do)]
+    finally:
+        await link.close()
     at = datetime.fromtimestamp(int(seconds) + int(micros) / 1e6, UTC)
     return [
-        _version(str(info["redis_version"])), *_role(info), _policy(info), *_memory(info), _persistence(info),
-        compare("redis", at, before, now()),
+        _version(about, str(info["redis_version"])), *_role(about, info), *_replica(about, info, address),
+        _policy(about, info), *_memory(about, info), _persistence(about, info), compare(about, at, before, now()),
     ]  # fmt: skip
 
 
-def _version(version: str) -> Finding:
+def _version(about: str, version: str) -> Finding:
     if int(version.partition(".")[0]) < OLDEST:
-        return failed("redis", f"is version {version}", f"move to Redis {OLDEST} or later")
-    return ok("redis", f"version {version} answers")
+        return failed(about, f"is version {version}", f"move to Redis {OLDEST} or later")
+    return ok(about, f"version {version} answers")
 
 
-def _role(info: dict[str, Any]) -> list[Finding]:
-    if info.get("role") == "master":
+def _role(about: str, info: dict[str, Any]) -> list[Finding]:
+    if info.get("role") == "master" or info.get("cluster_enabled"):
         return []
-    return [failed("redis", "is a replica, which takes no calls", "point REDIS_URL at the master, or at Sentinel")]
+    return [failed(about, "is a replica, which takes no calls", "point REDIS_URL at the master, or at Sentinel")]
 
 
-def _policy(info: dict[str, Any]) -> Finding:
+def _replica(about: str, info: dict[str, Any], address: RedisAddress) -> list[Finding]:
+    if address.kind != "sentinel" or int(info.get("connected_slaves", 0)):
+        return []
+    return [warning(about, "has no replica that Sentinel could put in its place", "start one with `replicaof`")]
+
+
+def _policy(about: str, info: dict[str, Any]) -> Finding:
     policy = info.get("maxmemory_policy")
     if policy == "noeviction":
-        return ok("redis", "forgets no call when memory is short (noeviction)")
+        return ok(about, "forgets no call when memory is short (noeviction)")
     do = "set `maxmemory-policy noeviction` in redis.conf"
-    return failed("redis", f"may forget calls when memory is short (maxmemory-policy {policy})", do)
+    return failed(about, f"may forget calls when memory is short (maxmemory-policy {policy})", do)
 
 
-def _memory(info: dict[str, Any]) -> list[Finding]:
+def _memory(about: str, info: dict[str, Any]) -> list[Finding]:
     most, used = int(info.get("maxmemory", 0)), int(info["used_memory"])
     if most == 0 or used < FULL * most:
         return []
-    return [warning("redis", f"{used / most:.0%} of its memory is used", "raise maxmemory, or see what fills it")]
+    return [warning(about, f"{used / most:.0%} of its memory is used", "raise maxmemory, or see what fills it")]
 
 
-def _persistence(info: dict[str, Any]) -> Finding:
+def _persistence(about: str, info: dict[str, Any]) -> Finding:
     if not info.get("aof_enabled"):
         do = "set `appendonly yes` and `appendfsync everysec`; a restart then loses a second at most"
-        return warning("redis", "keeps no append-only file: a restart forgets calls and unwritten records", do)
+        return warning(about, "keeps no append-only file: a restart forgets calls and unwritten records", do)
     if info.get("aof_last_write_status") != "ok":
-        return failed("redis", "cannot write its append-only file", "see whether its disk is full")
-    return ok("redis", "keeps an append-only file")
+        return failed(about, "cannot write its append-only file", "see whether its disk is full")
+    return ok(about, "keeps an append-only file")

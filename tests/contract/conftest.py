@@ -7,36 +7,31 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import MetaData
 
+from infra.migrate import upgrade_database
 from infra.redis import RedisAddress, RedisLink
 from infra.sql import Database, connect_database
-from tests.postgres import Postgres, PostgresMissing
+from tests.postgres import Postgres
 from tests.redis_server import RedisMissing, RedisNodes, RedisServer, RedisWithSentinel
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The address of a PostgreSQL of this run's own; skipped, saying so, where none is installed."""
-    try:
-        server = Postgres()
-    except PostgresMissing as reason:
-        pytest.skip(f"NO POSTGRESQL: {reason}")
-    with server:
-        yield server.url
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database with the tables of the module's ``TABLES``, on each kind in turn."""
-    tables: MetaData = request.module.TABLES
-    postgres = request.param == "postgresql"
-    url = request.getfixturevalue("postgres_url") if postgres else f"sqlite:///{tmp_path}/contract.db"
+async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A database without a table, on each kind in turn."""
+    url = f"sqlite:///{tmp_path}/contract.db"
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.new_database()
     database = connect_database(url)
-    await database.write(tables.drop_all)
-    await database.write(tables.create_all)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def database(empty_database: Database) -> Database:
+    """A database with the tables that the migrations make."""
+    await upgrade_database(empty_database)
+    return empty_database
 
 
 PATIENT_S = 20.0

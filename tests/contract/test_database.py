@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,12 @@ from infra.sql import Database, connect_database, insert_once
 TABLES = MetaData()
 things = Table("things", TABLES, Column("id", Integer, primary_key=True))
 MANY = 40  # more than any pool holds
+
+
+@pytest.fixture
+async def database(empty_database: Database) -> Database:
+    await empty_database.write(TABLES.create_all)
+    return empty_database
 
 
 def ids(connection: Connection) -> list[int]:
@@ -95,6 +102,14 @@ async def test_a_missing_table_is_an_error_of_sql(database: Database) -> None:
     await database.maintain(things.drop)
     with pytest.raises(SQLAlchemyError):
         await database.read(ids)
+
+
+async def test_an_error_quotes_no_value(database: Database) -> None:
+    again = insert(things).values(id=424242)
+    await database.write(lambda connection: connection.execute(again))
+    with pytest.raises(IntegrityError) as raised:
+        await database.write(lambda connection: connection.execute(again))
+    assert "424242" not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "mysql://u:zzsecret@h/d", "sqlite://", "sqlite:///:memory:"])

@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import MetaData
 
 from callrouter import events as ev
-from callrouter.journal import Journal, metadata, seal
+from callrouter.journal import Journal, seal
 from callrouter.repeat import RepeatCalls
-from callrouter.repeat import metadata as encounter_tables
 from infra.bus import Entry
 from infra.crypto import DataKey, KeyRing
 from infra.numbers import read_number
@@ -18,16 +16,6 @@ from infra.sql import Database
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 NUMBER = read_number("07700 900123")
-
-
-def _both() -> MetaData:
-    tables = MetaData()
-    for each in (*metadata.sorted_tables, *encounter_tables.sorted_tables):
-        each.to_metadata(tables)
-    return tables
-
-
-TABLES = _both()
 
 
 class Noon:

@@ -24,7 +24,6 @@ SECRET = (
     "date(1938",
 )  # fmt: skip
 HANDLER = Viewer("zzuser", "handler", "call-1")
-TABLES = metadata
 
 
 class FixedClock:

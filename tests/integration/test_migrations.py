@@ -1,32 +1,141 @@
-"""The migrations make exactly the tables that the packages declare."""
+"""The migrations make exactly the tables that the packages declare, go both ways, and keep every row."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 import alerts.store
 import callrouter.journal
 import callrouter.repeat
 import careplans.store
-from infra.migrate import is_up_to_date, upgrade_database
-from infra.sql import connect_database
+from callrouter.journal import Journal
+from infra.bus import Entry
+from infra.crypto import KeyRing
+from infra.migrate import downgrade_database, is_up_to_date, upgrade_database
+from infra.partitions import months_from
+from infra.sql import Database, connect_database
+from tests.postgres import Postgres
 
 DECLARED = [each.metadata for each in (callrouter.journal, callrouter.repeat, careplans.store, alerts.store)]
+KEYS = KeyRing(b"m" * 32, b"i" * 32)
+MONTHS = [datetime(2025, 11, 30, 23, 59, 59, 999_999, tzinfo=UTC), datetime(2025, 12, 1, tzinfo=UTC),
+          datetime(2026, 2, 28, 12, tzinfo=UTC)]  # fmt: skip
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite:///{tmp_path}/new.db"
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.new_database()
+    database = connect_database(url)
+    yield database
+    await database.close()
 
 
 def differences(connection: Connection) -> list[object]:
-    context = MigrationContext.configure(connection, opts={"target_metadata": DECLARED})
-    return list(compare_metadata(context, DECLARED))  # type: ignore[arg-type]
+    def is_ours(_item: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+        return not (kind == "table" and str(name).startswith("journal_"))  # the journal's partitions
+
+    options = {"target_metadata": DECLARED, "include_object": is_ours}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), DECLARED))  # type: ignore[arg-type]
 
 
-async def test_a_migrated_database_has_every_declared_table_and_no_other(tmp_path: Path) -> None:
-    database = connect_database(f"sqlite:///{tmp_path / 'new.db'}")
+def entries(call_ref: str, *times: datetime) -> list[Entry]:
+    return [Entry(call_ref, seq, at, "node_entered", {"node": "menu"}) for seq, at in enumerate(times, 1)]
+
+
+async def rows(database: Database) -> list[tuple[object, ...]]:
+    query = text("SELECT call_ref, seq, kind FROM journal ORDER BY call_ref, seq")
+    return [tuple(row) for row in await database.read(lambda connection: connection.execute(query).all())]
+
+
+async def partitions(database: Database) -> dict[str, int]:
+    """Each partition of the journal and how many rows it holds."""
+    query = text(
+        "SELECT c.relname, (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || c.relname,"
+        " false, true, '')))[1]::text::int FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = 'journal'::regclass"
+    )
+    found = await database.read(lambda connection: connection.execute(query).all())
+    return {row[0]: row[1] for row in found}
+
+
+async def test_a_migrated_database_has_every_declared_table_and_no_other(database: Database) -> None:
     assert not await is_up_to_date(database)
     await upgrade_database(database)
     assert await is_up_to_date(database)
     assert await database.read(differences) == []
-    await database.close()
+
+
+async def test_up_down_and_up_again_keeps_every_row(database: Database) -> None:
+    await upgrade_database(database)
+    await Journal(database, KEYS).write(entries("one", *MONTHS))
+    kept = await rows(database)
+    assert len(kept) == 3
+    assert await downgrade_database(database, "0001") == ("0002", "0001")
+    assert not await is_up_to_date(database)
+    assert await rows(database) == kept
+    assert await upgrade_database(database) == ("0001", "0002")
+    assert await rows(database) == kept
+    assert await database.read(differences) == []
+
+
+async def test_all_the_way_down_leaves_nothing_and_up_again_works(database: Database) -> None:
+    await upgrade_database(database)
+    assert await downgrade_database(database, "base") == ("0002", None)
+    assert await upgrade_database(database) == (None, "0002")
+
+
+async def test_a_revision_that_nobody_knows_is_refused(database: Database) -> None:
+    await upgrade_database(database)
+    with pytest.raises(ValueError, match="no revision 9999"):
+        await downgrade_database(database, "9999")
+    assert await is_up_to_date(database)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_rows_from_before_come_into_their_months(database: Database) -> None:
+    await upgrade_database(database)
+    await downgrade_database(database, "0001")
+    await Journal(database, KEYS).write(entries("one", *MONTHS))
+    await upgrade_database(database)
+    held = await partitions(database)
+    assert {name: count for name, count in held.items() if count} == {
+        "journal_2025_11": 1, "journal_2025_12": 1, "journal_2026_02": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_no_entry_is_refused_and_a_month_made_later_takes_its_own(database: Database) -> None:
+    await upgrade_database(database)
+    journal = Journal(database, KEYS)
+    await journal.write(entries("one", *MONTHS))
+    assert await partitions(database) == {"journal_default": 3}
+    made = await journal.make_months(MONTHS[1])
+    assert made == ["journal_2025_12", "journal_2026_01", "journal_2026_02"]
+    assert await partitions(database) == {
+        "journal_default": 1, "journal_2025_12": 1, "journal_2026_01": 0, "journal_2026_02": 1,
+    }  # fmt: skip
+    assert await journal.make_months(MONTHS[1]) == []
+    await journal.write(entries("one", *MONTHS))  # what comes again is still there once
+    assert len(await rows(database)) == 3
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_sqlite_has_no_months_to_make(database: Database) -> None:
+    await upgrade_database(database)
+    assert await Journal(database, KEYS).make_months(MONTHS[0]) == []
+
+
+def test_months_are_counted_in_utc_over_the_end_of_a_year() -> None:
+    assert months_from(datetime.fromisoformat("2025-12-01T00:30:00+01:00"), 3) == [
+        datetime(2025, 11, 1, tzinfo=UTC), datetime(2025, 12, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC),
+    ]  # fmt: skip

@@ -11,6 +11,8 @@ from tests.protocol.state import Record
 
 CALL = "call"
 KEEP_S = 60.0
+HELD, NEW = b"held", b"new"
+"""No two workers seal alike: what one has written is never octet for octet what another writes."""
 
 
 class RealStore:
@@ -30,11 +32,11 @@ class RealStore:
 async def ask(states: CallStates, call: str, held: Record | None, read: Record | None, new: Record) -> bool:
     """Whether a store that holds this takes that commit; it must then hold it, and else what it held."""
     if held is not None:
-        assert await states.commit(call, None, _stored(held), (), keep_s=KEEP_S, due_s=None)
+        assert await states.commit(call, None, _stored(held, HELD), (), keep_s=KEEP_S, due_s=None)
     expected = _version(read) if read else None
-    taken = await states.commit(call, expected, _stored(new), (), keep_s=KEEP_S, due_s=None)
-    holds = new if taken else held
-    assert await states.read(call) == (_stored(holds) if holds else None)
+    taken = await states.commit(call, expected, _stored(new, NEW), (), keep_s=KEEP_S, due_s=None)
+    holds = _stored(new, NEW) if taken else held and _stored(held, HELD)
+    assert await states.read(call) == holds
     return taken
 
 
@@ -63,8 +65,8 @@ def _version(record: Record) -> Version:
     return Version(record.epoch, record.step)
 
 
-def _stored(record: Record) -> Stored:
-    return Stored(_version(record), bytes([record.life]), b"key")
+def _stored(record: Record, sealed_by: bytes) -> Stored:
+    return Stored(_version(record), bytes([record.life]) + sealed_by, b"key")
 
 
 def _finished(work: Coroutine[Any, Any, bool]) -> bool:
