@@ -299,6 +299,7 @@ async def test_a_fall_back_on_our_own_host_is_refused(tmp_path: Path) -> None:
         (bytes(range(32)) * 2, "KEYS is not random"),
         (os.urandom(32), "KEYS has 32 octets, not 64"),
     ],
+    ids=["random", "all alike", "twice the same", "too short"],  # random octets make no name of a test
 )
 async def test_keys_that_could_be_guessed_are_found(tmp_path: Path, octets: bytes, said: str) -> None:
     findings = await only(check_keys, settings(tmp_path, keys=base64.b64encode(octets).decode()))

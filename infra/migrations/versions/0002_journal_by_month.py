@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from infra.partitions import make_months, months_from
+from infra.partitions import MONTHS_AHEAD, make_months, months_from
 from infra.sql import UtcDateTime
 
 revision = "0002"
@@ -24,10 +24,7 @@ def upgrade() -> None:
     _set_aside()
     _create(key=("call_ref", "seq", "at"), partition_by="RANGE (at)")
     op.execute("CREATE TABLE journal_default PARTITION OF journal DEFAULT")
-    first, last = op.get_bind().exec_driver_sql("SELECT min(at), max(at) FROM journal_before").one()
-    if first is not None:
-        months = (last.year - first.year) * 12 + last.month - first.month + 2  # the session's zone may be another
-        make_months(op.get_bind(), "journal", "at", months_from(first, months))
+    _make_months()
     _take_back()
 
 
@@ -37,6 +34,16 @@ def downgrade() -> None:
     _set_aside()
     _create(key=("call_ref", "seq"))
     _take_back()
+
+
+def _make_months() -> None:
+    """Those of the rows, and those that come next."""
+    connection = op.get_bind()
+    first, last, now = connection.exec_driver_sql("SELECT min(at), max(at), now() FROM journal_before").one()
+    if first is not None:
+        count = (last.year - first.year) * 12 + last.month - first.month + 2  # the session's zone may be another
+        make_months(connection, "journal", "at", months_from(first, count))
+    make_months(connection, "journal", "at", months_from(now, MONTHS_AHEAD))
 
 
 def _set_aside() -> None:
