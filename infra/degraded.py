@@ -8,7 +8,8 @@
 
 A commit whose answer did not come is kept here, too: when it is settled, either the store has it already (it
 recognises the very same commit), or gets it now. Readers recognise an entry that comes twice by ``(call_ref, seq)``.
-Two processes that moved one call meanwhile: the newer version stands, the events of both are kept.
+Two processes that moved one call meanwhile: the newer version stands, and of two events with the same ``seq`` the one
+that was told first.
 """
 
 from __future__ import annotations
@@ -150,8 +151,8 @@ class DegradedStates:
             await self._away.wait()
             try:
                 await self._settle()
-            except StateUnavailable as error:
-                log.info("state_still_away", error=str(error))
+            except Exception as error:  # noqa: BLE001 - as long as it is not told, it must be tried again
+                log.warning("state_still_away", error=type(error).__name__)
                 self._away.set()
                 await asyncio.sleep(PROBE_S)
 
@@ -197,7 +198,9 @@ class DegradedStates:
             self._copies[call_ref] = _Copy(new, now + keep_s, None if due_s is None else now + due_s)
         if now - self._swept > 30:
             self._swept = now
-            self._copies = {ref: each for ref, each in self._copies.items() if each.forget_at > now}
+            self._copies = {
+                ref: each for ref, each in self._copies.items() if each.forget_at > now or ref in self._owed
+            }
             self._names = {name: each for name, each in self._names.items() if each[1] > now}
 
     def _commit_here(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,9 @@ BUDGET_S = 0.25
 
 REPLICA_S = 0.1
 """Longest that a commit waits for one replica. Without it a fail-over could forget what was answered."""
+
+REPLICA_PAUSE_S = 5.0
+"""After a wait in vain: a replica that is away must not cost every answer a tenth of a second."""
 
 MOST_CONNECTIONS = 1000
 
@@ -95,6 +99,7 @@ class RedisLink:
     def __init__(self, address: RedisAddress, *, budget_s: float = BUDGET_S) -> None:
         self._budget_s = budget_s
         self._replicated = address.kind == "sentinel"
+        self._wait_from = 0.0  # monotonic: until then no commit waits for a replica
         self._spread = address.kind == "cluster"
         self._sentinel: Sentinel | None = None
         self._finding = asyncio.Lock()
@@ -145,7 +150,7 @@ class RedisLink:
 
         With no replica that answers in time, the master alone must do: callers come first.
         """
-        if not self._replicated:
+        if not self._replicated or time.monotonic() < self._wait_from:
             return await self.run(script, keys, args)
         call = (len(keys), *keys, *args)
         async with self._budget(None):
@@ -159,9 +164,11 @@ class RedisLink:
         async with self._client.pipeline(transaction=False) as pipe:  # WAIT speaks of its own connection
             pipe.execute_command(how, script, *call)
             pipe.execute_command("WAIT", 1, int(REPLICA_S * 1000))
-            result, _ = await pipe.execute(raise_on_error=False)
+            result, replicas = await pipe.execute(raise_on_error=False)
         if isinstance(result, Exception):
             raise result
+        if isinstance(replicas, Exception) or not replicas:
+            self._wait_from = time.monotonic() + REPLICA_PAUSE_S
         return result
 
     def together(self, keys: Sequence[str]) -> list[list[str]]:

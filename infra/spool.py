@@ -54,10 +54,13 @@ class Spool:
         version = [stored.version.epoch, stored.version.step]
         line = [call_ref, version, _text(stored.value), _text(stored.wrapped_key), time.time() + keep_s, due_s]
         line.append([[_text(part) for part in packed(entry)] for entry in entries])
+        octets = b"\n" + json.dumps(line).encode()  # a line of its own even after one that a full disk has cut off
         try:
-            os.write(self._file, json.dumps(line).encode() + b"\n")
-        except OSError as error:
-            log.error("spool_not_written", call_ref=call_ref, error=type(error).__name__)
+            whole = os.write(self._file, octets) == len(octets)
+        except OSError:
+            whole = False
+        if not whole:
+            log.error("spool_not_written", call_ref=call_ref)
 
     def clear(self) -> None:
         """The store knows everything."""
@@ -89,14 +92,15 @@ def read_spool(path: Path) -> dict[str, Owed]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Stored, float, float | None, list[Entry]]]:
-    for line in path.read_bytes().splitlines():
+    for line in filter(None, path.read_bytes().split(b"\n")):
         try:
             call_ref, version, value, key, forget_at, due_s, entries = json.loads(line)
-        except ValueError:
+            stored = Stored(Version(*version), b64decode(value), b64decode(key))
+            told = [unpacked(*(b64decode(part) for part in each)) for each in entries]
+        except (ValueError, TypeError):
             log.error("spool_line_cut_off", octets=len(line))
             continue
-        stored = Stored(Version(*version), b64decode(value), b64decode(key))
-        yield call_ref, stored, forget_at, due_s, [unpacked(*(b64decode(part) for part in each)) for each in entries]
+        yield call_ref, stored, forget_at, due_s, told
 
 
 def _text(octets: bytes) -> str:

@@ -40,20 +40,24 @@ def until(true: Callable[[], Any], what: str) -> None:
 class RedisServer:
     """``with RedisServer() as server: server.url``. It writes every change to disk at once, and can be hurt."""
 
-    def __init__(self, *arguments: str, password: str = "") -> None:
+    def __init__(self, *arguments: str, password: str = "", tls: Path | None = None) -> None:
         binary = shutil.which("redis-server")
         if binary is None:
             raise RedisMissing("no redis-server: as root, apt-get install redis-server redis-sentinel")
         self.port = free_port()
-        self.url = f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}"
+        self.url = f"{'rediss' if tls else 'redis'}://{f':{password}@' if password else ''}127.0.0.1:{self.port}"
         self._folder = tempfile.TemporaryDirectory(prefix="callrouter-redis-")
         self.folder = Path(self._folder.name)
-        own = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", self._folder.name, "--save", "")
+        port = ("--port", "0", "--tls-port", str(self.port)) if tls else ("--port", str(self.port))
+        own = (*port, "--bind", "127.0.0.1", "--dir", self._folder.name, "--save", "")
         kept = ("--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0")
         secret = ("--requirepass", password) if password else ()
         self._command = [binary, *own, *kept, *secret, *arguments]
         self.masters = [self]
-        self.client = redis.Redis(port=self.port, password=password or None, socket_timeout=START_S)
+        self.client = redis.Redis(
+            port=self.port, password=password or None, socket_timeout=START_S, ssl=tls is not None,
+            ssl_ca_certs=str(tls) if tls else None, host="127.0.0.1",
+        )  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RedisServer:

@@ -6,9 +6,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra.bus import Entry
 from infra.errors import StateUnavailable
@@ -18,7 +23,7 @@ from infra.redis_nudges import RedisNudges
 from infra.redis_state import RedisStates
 from infra.redis_stream import RedisStream
 from infra.state import Stored, Version
-from tests.redis_server import RedisMissing, RedisServer
+from tests.redis_server import RedisMissing, RedisServer, RedisWithSentinel
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 PASSWORD = "not-for-logs"
@@ -127,6 +132,77 @@ async def test_reader_goes_on_when_redis_came_back_empty(link: RedisLink, server
     await stream.append([entry(1)])
 
     assert [each.seq for _, each in await stream.read("journal", limit=9, wait_s=PATIENT_S)] == [1]
+
+
+async def test_commit_is_on_a_replica_before_it_is_answered_and_a_lost_replica_costs_one_wait() -> None:
+    try:
+        servers = RedisWithSentinel()
+    except RedisMissing as reason:
+        pytest.skip(f"NO REDIS: {reason}")
+    with servers:
+        link = RedisLink(RedisAddress.parse(servers.url), budget_s=PATIENT_S)
+        states = RedisStates(link)
+
+        async def commit(call_ref: str) -> None:
+            assert await states.commit(call_ref, None, Stored(Version(1, 1), b"v", b"k"), (), keep_s=99, due_s=None)
+
+        for n in range(50):
+            await commit(f"call-{n}")
+            assert servers.replica.client.exists(call_key(f"call-{n}"))
+        servers.replica.kill()
+        waits = servers.master.client.info("commandstats")["cmdstat_wait"]["calls"]
+        for n in range(50, 80):
+            await commit(f"call-{n}")
+        assert servers.master.client.info("commandstats")["cmdstat_wait"]["calls"] - waits <= 3, "not one for each"
+        await link.close()
+
+
+async def test_connection_is_encrypted_and_the_certificate_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
+    try:
+        server = RedisServer("--tls-auth-clients", "no", *map(str, files), tls=certificate)
+    except RedisMissing as reason:
+        pytest.skip(f"NO REDIS: {reason}")
+    with server:
+        address = RedisAddress.parse(server.url)
+        for trusted in (False, True):
+            if trusted:
+                monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            link = RedisLink(address, budget_s=PATIENT_S)
+            states = RedisStates(link)
+            if trusted:
+                assert await states.read("call") is None
+            else:
+                with pytest.raises(StateUnavailable):
+                    await states.read("call")
+            await link.close()
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost that nobody else trusts, and its key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    certificate, key = folder / "server.crt", folder / "server.key"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key.write_bytes(private.private_bytes(serialization.Encoding.PEM, *plain))
+    return certificate, key
 
 
 async def test_everything_of_a_call_stands_in_one_hash_slot() -> None:

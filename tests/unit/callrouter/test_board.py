@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from call_world import NOON, HandClock
 
 from alerts.kpi import LiveFigures
 from callrouter import events as ev
@@ -17,6 +16,7 @@ from infra.bus import Entry, MemoryStream, Position
 from infra.crypto import KeyRing
 from infra.errors import StateUnavailable
 from infra.sql import Database, connect_database
+from tests.hand_clock import NOON, HandClock
 
 KEYS = KeyRing(b"m" * 32, b"i" * 32)
 

@@ -225,10 +225,17 @@ async def test_names_given_meanwhile_are_known_and_told(world: World) -> None:
 
 def cut_off(file: Path) -> None:
     """The last line was being written."""
-    file.write_bytes(file.read_bytes() + b'["call",[1,9],"c2V')
+    file.write_bytes(file.read_bytes() + b'\n["call",[1,9],"c2V')
 
 
-@pytest.mark.parametrize("harm", [lambda file: None, cut_off], ids=["whole", "cut off"])
+def cut_off_before(file: Path) -> None:
+    """The disk was full for a moment."""
+    file.write_bytes(b'["call",[1,1],"c2V' + file.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda file: None, cut_off, cut_off_before], ids=["whole", "cut off", "cut off before"]
+)
 async def test_what_a_dead_process_owed_is_told_by_the_next(world: World, harm: Callable[[Path], None]) -> None:
     async with world.process() as dead:
         await move(dead.states, 1)
