@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from callrouter.model import CallRecord, Input, InputKind
 from infra.clock import Clock
-from ivr.model import GatherWait, PlaybackWait
+from ivr.model import End, GatherWait, OfferWait, PlaybackWait
 
 LEAST_LEFT_S = 2.0
 """What a new owner leaves of a deadline at least: the caller hears the wait's prompt again first."""
@@ -25,7 +25,11 @@ LONGEST_CALL_S = 4 * 3600.0 + 600.0
 """Longest talk that the network allows (4 h), and a margin: what is not over then was lost."""
 
 LOOK_AGAIN_S = 60.0
-"""How often a call without a deadline is looked for, where its network can be asked."""
+"""How often a call without a deadline is looked for, where its network can be asked; and how long a network that was
+told to hang up may take to say that it has."""
+
+SILENT_HOLD_S = 40.0
+"""A network whose held callers ask again every ten seconds has lost one of whom it was so long silent."""
 
 
 def with_due_time(before: CallRecord | None, after: CallRecord, now: datetime) -> CallRecord:
@@ -45,10 +49,18 @@ def watched_s(record: CallRecord, now: datetime) -> float | None:
     """Seconds until somebody must have moved the call, owner or not; None for one that is over."""
     if record.ended is not None:
         return None
+    wait = record.session.wait
     if record.due_at is None:
-        return LOOK_AGAIN_S if record.edge else LONGEST_CALL_S
+        return LOOK_AGAIN_S if record.edge or was_told_to_end(record) else LONGEST_CALL_S
     left = (record.due_at - now).total_seconds()
-    return left + NETWORK_TIMES_S if isinstance(record.session.wait, GatherWait | PlaybackWait) else left
+    if isinstance(wait, OfferWait) and not record.edge:
+        return min(left, SILENT_HOLD_S)
+    return left + NETWORK_TIMES_S if isinstance(wait, GatherWait | PlaybackWait) else left
+
+
+def was_told_to_end(record: CallRecord) -> bool:
+    """Whether the network was told to hang up, and has only to say that it has."""
+    return any(isinstance(each, End) for each in record.session.present)
 
 
 class Deadlines:

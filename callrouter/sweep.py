@@ -7,16 +7,17 @@ call goes on or is closed, so that nobody waits for ever, on the line or on the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal, Protocol
 
 import structlog
 
 from callrouter.calls import Calls
-from callrouter.deadlines import timer_input
+from callrouter.deadlines import timer_input, was_told_to_end
 from callrouter.model import CallRecord, Input, InputKind
 from infra.clock import Clock
 from infra.state import CallStates
-from ivr.model import GoneWait, TalkWait
+from ivr.model import LegWait, OfferWait
 
 LATE_S = 5.0
 """An owner rings its own timers; one this late has none any more (a lease is 2 s)."""
@@ -71,12 +72,22 @@ class Sweep:
                 pass  # its Asterisk does not answer us; it may well serve the caller
 
     async def _go_on(self, record: CallRecord) -> None:
-        """Of a network that cannot be asked: the wait's own deadline, or the end of the longest call."""
-        if isinstance(record.session.wait, TalkWait | GoneWait):
-            await self._close(record, "unknown lost")
-        else:
+        """Of a network that cannot be asked.
+
+        One that has been silent for longer than its own times (the last callbacks were lost, or its fall-back has
+        taken the caller) has nobody on this call any more: going on would keep a line for nobody.
+        """
+        if was_told_to_end(record):
+            await self._close(record, "provider talk_ended")
+        elif isinstance(record.session.wait, OfferWait | LegWait) and _is_due(record, self._clock.now()):
             await self._calls.deliver(record.call_ref, timer_input(record.wait_id, self._clock.now()))
+        else:
+            await self._close(record, "unknown lost")
 
     async def _close(self, record: CallRecord, why: str) -> None:
         ended = Input(f"{record.call_ref}.ended", InputKind.HUNG_UP, self._clock.now(), value=why, epoch=0)
         await self._calls.handle(record.call_ref, ended)
+
+
+def _is_due(record: CallRecord, now: datetime) -> bool:
+    return record.due_at is not None and record.due_at <= now

@@ -53,8 +53,14 @@ class RunningService:
     ) -> None:
         self.stop()
 
+    def kill(self) -> None:
+        """End it as a crash would: no handler of its own runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(20)
+
     def stop(self) -> int:
-        """End it as an operator does (SIGTERM); returns its exit status."""
+        """End it as an operator does (SIGTERM); returns its exit status. Harmless for one that has ended."""
         if self._process is None:
             return 0
         self._process.terminate()
@@ -93,8 +99,10 @@ class RunningService:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)  # a starting process has no event to wait for
+        status = self._process.poll() if self._process is not None else None
         self.stop()
-        raise AssertionError(f"the service did not start:\n{self.log.read_text()[-2000:]}")
+        said = self.log.read_text()[-2000:]
+        raise AssertionError(f"the service did not start within {START_S:g} s (exit status {status}):\n{said}")
 
 
 def run_command(environment: Mapping[str, str], *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

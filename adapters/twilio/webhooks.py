@@ -94,6 +94,7 @@ class Webhooks:
             return await self._document(await self._hung_up(step.call_ref), form)
         reply = await self._calls.present(step.call_ref)
         if isinstance(reply.wait, OfferWait) and reply.wait_id == step.wait_id:
+            await self._calls.postpone(step.call_ref)  # the caller is still there
             return hold_again(reply, self._sheet(form), count)
         return twiml(reply, self._sheet(form))
 

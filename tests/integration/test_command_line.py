@@ -114,7 +114,7 @@ def test_a_database_is_brought_up_to_date_once(type_: Type) -> None:
         ({"CALLROUTER_FLOW_FILE": "no-such.yaml"}, "no-such.yaml"),
         ({"CALLROUTER_PROVIDERS_FILE": "README.md"}, "README.md:"),
         ({"CALLROUTER_ALERT_RULES_FILE": "callrouter/providers.yaml"}, "callrouter/providers.yaml:"),
-        ({"CALLROUTER_REDIS_URL": "redis://127.0.0.1"}, "REDIS_URL"),
+        ({"CALLROUTER_REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL"),
         ({"CALLROUTER_KEYS": "c2hvcnQ="}, "CALLROUTER_KEYS"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from call_world import House, NewHouse, everybody
 
+from callrouter import events as ev
 from callrouter import sweep as sweeping
 from callrouter.deadlines import LEAST_LEFT_S
 from callrouter.model import InputKind
@@ -97,8 +98,36 @@ async def test_a_wait_whose_worker_died_goes_on_at_its_deadline(new_house: NewHo
     await house.talk("other")
     await house.press("1", await house.start())
     assert isinstance((await house.door.present("call")).wait, OfferWait)
+    house.clock.move(1000)
     await a_sweep(house).step()
     assert (await house.next_performed()).wait.node == DEFAULT_NODE, "the longest wait is over: the default service"
+
+
+async def test_a_held_caller_of_whom_the_network_is_silent_gives_the_place_back(new_house: NewHouse) -> None:
+    house = await new_house(providers=everybody(lines=1))
+    await house.talk("other")
+    await house.press("1", await house.start())
+    await a_sweep(house).step()
+    assert await house.end_class() == "abandoned"
+    await house.tell(InputKind.TALK_ENDED, "caller 16", call_ref="other")
+    assert await house.has_a_line("111"), "nobody waits for it any more"
+
+
+async def test_a_caller_whom_the_network_took_away_in_a_menu_is_closed_and_keeps_no_line(new_house: NewHouse) -> None:
+    house = await new_house(providers=everybody(lines=1))
+    await house.start()
+    await a_sweep(house).step()
+    assert await house.end_class() == "left_in_message"
+    assert await house.has_a_line("111")
+
+
+async def test_an_end_that_was_ordered_and_never_confirmed_is_written_down(new_house: NewHouse) -> None:
+    house = await new_house()
+    await house.talk()
+    await house.tell(InputKind.TALK_ENDED, "provider 16")
+    await a_sweep(house).step()
+    assert await house.end_class() == "answered"
+    assert [each.by for each in await house.events(ev.Ended)] == ["provider"]
 
 
 async def test_the_end_of_a_call_that_no_network_can_tell_is_written_down(new_house: NewHouse) -> None:
