@@ -84,7 +84,7 @@ class Kamailio:
     def start(self) -> None:
         """Render, start in the foreground, return when it answers OPTIONS. Raises KamailioNotStarted."""
         render(self.folder, self.settings, self.port)
-        command = [str(self._program), "-DD", "-E", "-f", str(self.folder / "kamailio.cfg"), "-m", "64", "-M", "8"]
+        command = [str(self._program), "-DD", "-E", "-f", str(self.folder / "kamailio.cfg"), "-m", "128", "-M", "8"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 [*command, "-Y", str(self._run), "-P", str(self._run / "pid")],

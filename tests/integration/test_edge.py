@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.conftest_asterisk import Worker, until
 from tests.kamailio import Edge, an_edge, callers_of
 from tests.sip.sipp import SippCaller, SippFailed
 
@@ -69,6 +71,44 @@ def test_the_next_caller_is_served_by_the_asterisk_that_lives(mortal: Edge, how:
     finally:
         if how == signal.SIGSTOP:
             os.kill(failed.pid, signal.SIGCONT)
+
+
+async def test_a_worker_learns_which_of_two_lines_of_one_caller_is_the_later(mortal: Edge) -> None:
+    dead, living = mortal.asterisks
+    async with Worker(living, claims=True) as worker:
+        dead.kill()
+        tries: list[str] = []
+        while "2" not in tries:
+            # What a carrier says of itself is not believed.
+            mortal.call(headers={"X-Edge-Try": "9"})
+            tries = await _tries(worker, len(tries) + 1)
+    assert set(tries[:-1]) <= {"1"}
+
+
+def test_an_asterisk_that_wakes_rings_nobody_for_callers_whom_another_one_has(mortal: Edge) -> None:
+    hung, living = mortal.asterisks
+    os.kill(hung.pid, signal.SIGSTOP)
+    try:
+        # For longer than the five seconds that Kamailio usually remembers a call that was answered.
+        hung_at = time.monotonic()
+        while time.monotonic() - hung_at < 8:
+            assert mortal.taken_by(mortal.call()[0]) is living
+    finally:
+        os.kill(hung.pid, signal.SIGCONT)
+    rung = len(mortal.providers["default"].received("INVITE"))
+    # It has had at least one of them, and none is left.
+    deadline = time.monotonic() + 10
+    while (
+        not re.search(r"[1-9]\d* calls? processed", shown := hung.cli("core show channels"))
+        or "0 active calls" not in shown
+    ):
+        assert time.monotonic() < deadline, shown
+    # Longer than the broadcast after which the fall-back would ring.
+    mortal.call()[0].wait_answered()
+    time.sleep(1.0)
+    assert len(mortal.providers["default"].received("INVITE")) == rung + 1
+    # And nobody was cut from the one that has them.
+    assert "/ended/" not in living.cli("database show ended")
 
 
 def test_an_asterisk_that_is_back_gets_calls_again(mortal: Edge) -> None:
@@ -179,6 +219,16 @@ def test_nobody_appears_in_its_log(mortal: Edge) -> None:
     log = (mortal.kamailio.folder / "log").read_text(errors="replace")
     assert "7700900123" not in log
     assert "2079460000" not in log
+
+
+async def _tries(worker: Worker, count: int) -> list[str]:
+    """Of the callers whom the worker owned, as soon as there are so many."""
+
+    def known() -> list[str]:
+        return [e.channel.variables["TRY"] for e in worker.seen if e.type == "StasisStart" and e.channel]
+
+    await until(lambda: len(known()) >= count)
+    return known()
 
 
 def _tcp_connections_to(port: int) -> int:
