@@ -57,7 +57,9 @@ class DegradedStates:
         folder: Path,
         *,
         on_change: Callable[[bool], None] = lambda _away: None,
+        probe_s: float = PROBE_S,
     ) -> None:
+        self._probe_s = probe_s
         self._primary = primary
         self._stream = stream
         self._spool = Spool(folder)
@@ -75,7 +77,7 @@ class DegradedStates:
     @property
     def degraded(self) -> bool:
         """Whether the store is away, or has still to learn of something."""
-        return self._told
+        return self._told or bool(self._left)
 
     # ------------------------------------------------------------------ the port
 
@@ -154,7 +156,7 @@ class DegradedStates:
             except Exception as error:  # noqa: BLE001 - as long as it is not told, it must be tried again
                 log.warning("state_still_away", error=type(error).__name__)
                 self._away.set()
-                await asyncio.sleep(PROBE_S)
+                await asyncio.sleep(self._probe_s)
 
     def close(self) -> None:
         """Leave what is owed to the next process."""
