@@ -33,8 +33,8 @@ from infra.errors import StateUnavailable
 BUDGET_S = 0.25
 """Longest that connecting and one command may take together while a caller waits for it."""
 
-REPLICA_S = 0.1
-"""Longest that a commit waits for one replica. Without it a fail-over could forget what was answered."""
+REPLICA_SHARE = 0.4
+"""Of the budget, what a commit waits for one replica. Without it a fail-over could forget what was answered."""
 
 REPLICA_PAUSE_S = 5.0
 """After a wait in vain: a replica that is away must not cost every answer a tenth of a second."""
@@ -163,7 +163,7 @@ class RedisLink:
         assert isinstance(self._client, Redis)
         async with self._client.pipeline(transaction=False) as pipe:  # WAIT speaks of its own connection
             pipe.execute_command(how, script, *call)
-            pipe.execute_command("WAIT", 1, int(REPLICA_S * 1000))
+            pipe.execute_command("WAIT", 1, int(REPLICA_SHARE * self._budget_s * 1000))
             result, replicas = await pipe.execute(raise_on_error=False)
         if isinstance(result, Exception):
             raise result

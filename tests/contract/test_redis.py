@@ -140,21 +140,22 @@ async def test_commit_is_on_a_replica_before_it_is_answered_and_a_lost_replica_c
     except RedisMissing as reason:
         pytest.skip(f"NO REDIS: {reason}")
     with servers:
-        link = RedisLink(RedisAddress.parse(servers.url), budget_s=PATIENT_S)
-        states = RedisStates(link)
+        patient, hasty = (RedisLink(RedisAddress.parse(servers.url), budget_s=each) for each in (PATIENT_S, 2.0))
 
-        async def commit(call_ref: str) -> None:
+        async def commit(call_ref: str, link: RedisLink) -> None:
+            states = RedisStates(link)
             assert await states.commit(call_ref, None, Stored(Version(1, 1), b"v", b"k"), (), keep_s=99, due_s=None)
 
         for n in range(50):
-            await commit(f"call-{n}")
+            await commit(f"call-{n}", patient)
             assert servers.replica.client.exists(call_key(f"call-{n}"))
         servers.replica.kill()
         waits = servers.master.client.info("commandstats")["cmdstat_wait"]["calls"]
         for n in range(50, 80):
-            await commit(f"call-{n}")
+            await commit(f"call-{n}", hasty)
         assert servers.master.client.info("commandstats")["cmdstat_wait"]["calls"] - waits <= 3, "not one for each"
-        await link.close()
+        await patient.close()
+        await hasty.close()
 
 
 async def test_connection_is_encrypted_and_the_certificate_checked(
