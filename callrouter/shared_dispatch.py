@@ -34,6 +34,8 @@ from ivr.model import Band
 RENEW_S = LEASE_S / 3
 BATCH = 200  # callers in one question, so that none is slow
 
+CLOSE_S = 5.0
+
 PART = "shared_dispatch"
 """The name under which health knows it."""
 
@@ -135,16 +137,18 @@ class SharedDispatch:
         if self._alone:
             await self._come_back()
         if self._alone:
-            self._offer_alone()
+            self._offer_alone()  # what became free without anybody's doing
             return
-        await self._ask(self._shared.sweep)
+        if await self._ask(self._shared.sweep) is not None:
+            self._health.ok(PART)
         if self._clock.monotonic() - self._renewed >= RENEW_S:
             self._renewed = self._clock.monotonic()
             await self._renew()
 
     async def close(self) -> None:
-        """Wait for the offers that are on their way to their callers."""
-        await asyncio.gather(*self._tasks)
+        """Wait a moment for the offers that are on their way to their callers; others tell those that stay here."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_S)
 
     async def _renew(self) -> None:
         for call_refs in _batches(self._own.callers()):
@@ -224,7 +228,6 @@ class SharedDispatch:
                 self._alone = bool(self._changed)
         finally:
             self._returning = False
-        self._health.ok(PART)
         for call_refs in _batches(self._taken_over):
             answer = await self._ask(partial(self._shared.keep, call_refs, take_over=True))
             if answer is None:

@@ -19,7 +19,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.readiness import ASTERISK
 from callrouter.settings import Settings
 from callrouter.sweep import Sweep
-from callrouter.wiring import Service
+from callrouter.wiring import Service, dispatching
 from infra.health import Health
 from infra.lease import Lease
 from infra.loops import repeat
@@ -105,6 +105,7 @@ async def watching(service: Service) -> AsyncIterator[None]:
     holder = secrets.token_hex(8)
     watches: dict[str, AsteriskWatch] = {}
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(dispatching(service))
         for edge in edges(settings):
             rest = await stack.enter_async_context(rest_client(edge.ari_url, settings.ari_user, password))
             ami = Ami(*edge.ami, settings.ari_user, password) if edge.ami else None

@@ -27,7 +27,8 @@ class Stores:
     """``nudges`` is None where there is no other process to tell.
 
     ``trusted``: whether every call is known here now; False while the shared store is away and each process goes on
-    with its own calls. ``ask`` fails if the shared store does not answer; ``close`` ends the connections.
+    with its own calls. ``link`` is None where there is no Redis. ``ask`` fails if the shared store does not answer;
+    ``close`` ends the connections.
     """
 
     states: CallStates
@@ -35,6 +36,7 @@ class Stores:
     leases: Leases
     nudges: Nudges | None
     trusted: Callable[[], bool] = lambda: True
+    link: RedisLink | None = None
     ask: Callable[[], Awaitable[object]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
 
@@ -50,6 +52,7 @@ def open_stores(settings: Settings) -> Stores:
         RedisStream(link),
         RedisLeases(link),
         RedisNudges(link),
+        link=link,
         ask=partial(link.do, "PING"),
         close=link.close,
     )

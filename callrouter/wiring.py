@@ -39,6 +39,7 @@ from callrouter.providers import Providers, read_providers
 from callrouter.readiness import ASTERISK, Readiness
 from callrouter.repeat import RepeatCalls
 from callrouter.settings import Settings
+from callrouter.shared_dispatch import SharedDispatch
 from callrouter.stores import Stores, open_stores
 from careplans.service import CarePlans
 from infra.clock import Clock, SystemClock
@@ -158,7 +159,7 @@ def build(settings: Settings) -> Service:
     journal = Journal(database, keys)
     plans = CarePlans(database, keys, clock)
     repeats = RepeatCalls(database, keys)
-    dispatch = LocalDispatch(providers, clock)
+    dispatch = _dispatch(stores, providers, clock, health)
     calls = Calls(
         states=stores.states,
         flows=LoadedFlows(flow),
@@ -197,6 +198,28 @@ def build(settings: Settings) -> Service:
         plans=plans,
         health=health,
     )
+
+
+def _dispatch(stores: Stores, providers: Providers, clock: Clock, health: Health) -> LocalDispatch | SharedDispatch:
+    if stores.link is None:
+        return LocalDispatch(providers, clock)
+    return SharedDispatch(stores.link, providers, clock, secrets.token_hex(8), health=health)
+
+
+@asynccontextmanager
+async def dispatching(service: Service) -> AsyncIterator[None]:
+    """Keep the callers of this process in the lines that workers share; without Redis there is nothing to do."""
+    shared = service.dispatch
+    if not isinstance(shared, SharedDispatch):
+        yield
+        return
+    loop = asyncio.create_task(shared.run())
+    try:
+        yield
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await shared.close()
 
 
 def _lookups(settings: Settings, plans: CarePlans, repeats: RepeatCalls, clock: Clock, health: Health) -> Lookups:
@@ -309,7 +332,8 @@ async def running(service: Service) -> AsyncIterator[None]:
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))
     try:
-        yield
+        async with dispatching(service):
+            yield
     finally:
         for loop in loops:
             loop.cancel()

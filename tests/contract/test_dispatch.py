@@ -88,6 +88,18 @@ async def test_newcomer_does_not_overtake_those_who_wait(new_hall: NewHall) -> N
     assert (await hall.next_offer())[0] == "waiting"
 
 
+async def test_newcomer_does_not_overtake_when_a_line_is_free_and_not_offered_yet(new_hall: NewHall) -> None:
+    hall = new_hall(provider("only", "111", lines=1))
+    await hall.seek("call")
+    await hall.dispatch.leg_failed("call", "only", "busy")
+    await hall.waits(("early", Band.NORMAL, 1))
+    hall.clock.move(COOL_DOWN_S["busy"])
+    assert isinstance(await hall.seek("newcomer", arrived=2), Waiting)
+
+    await hall.dispatch.leave("nobody")
+    assert (await hall.next_offer())[0] == "early"
+
+
 async def test_caller_who_waits_for_either_gets_whoever_is_free_first(new_hall: NewHall) -> None:
     hall = new_hall(provider("clinicians", "clinician", lines=1), provider("handlers", "111", lines=1))
     await hall.seek("one", "clinician")

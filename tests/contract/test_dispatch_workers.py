@@ -166,6 +166,16 @@ async def test_worker_that_slept_holds_nothing_that_another_took_over_and_ended(
     assert await is_free(hall, other)
 
 
+async def test_worker_from_whom_a_caller_was_taken_over_keeps_no_line_for_them(new_two: NewTwo) -> None:
+    hall, one, other = new_two()
+    await hall.seek("talking", at=one)
+    await other.keep("talking")
+    await hall.pass_time(RENEW_S + 1)
+    await hall.pass_time(LEASE_S + 1, one)  # the other dies, and nobody takes the caller over
+
+    assert await is_free(hall, one)
+
+
 async def test_failure_that_comes_late_frees_nobody_elses_line(new_two: NewTwo) -> None:
     hall, one, other = new_two(provider("only", "111", lines=1), provider("spare", "111", lines=1))
     await hall.seek("call", at=one)

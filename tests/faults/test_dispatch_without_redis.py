@@ -15,6 +15,7 @@ from infra.redis import RedisAddress, RedisLink
 from ivr.model import Band
 from tests.hall import SOON_S, Hall, provider
 from tests.redis_server import RedisMissing, RedisServer
+from tests.wire import Wire
 
 BUDGET_S = 1.0  # more than in production: a busy machine must not look like a fault
 
@@ -30,21 +31,31 @@ def server() -> Iterator[RedisServer]:
         yield made
 
 
+@pytest.fixture
+def wire(server: RedisServer) -> Iterator[Wire]:
+    """The first worker's own wire to Redis."""
+    with Wire(server.port) as made:
+        yield made
+
+
 @dataclass
 class House:
     """Two workers on one Redis that can be hurt."""
 
     hall: Hall
     server: RedisServer
+    wire: Wire
     one: SharedDispatch
     other: SharedDispatch
 
     def stop(self) -> None:
         self.server.pause()
 
-    async def mend(self) -> None:
-        """Redis answers again, and both workers have noticed."""
+    async def mend(self, first: str = "one") -> None:
+        """Redis answers again, and both workers have noticed, one of them before the other."""
         self.server.resume()
+        while getattr(self, first).alone:
+            await getattr(self, first).sweep()
         deadline = asyncio.get_running_loop().time() + 4 * SOON_S
         while self.one.alone or self.other.alone:
             assert asyncio.get_running_loop().time() < deadline, "Redis was not found again"
@@ -61,16 +72,17 @@ NewHouse: TypeAlias = Callable[..., Awaitable[House]]
 
 
 @pytest.fixture
-async def new_house(server: RedisServer) -> AsyncIterator[NewHouse]:
+async def new_house(server: RedisServer, wire: Wire) -> AsyncIterator[NewHouse]:
     """Makes a house; ``lines`` of the one provider of 111."""
     links: list[RedisLink] = []
     houses: list[House] = []
 
     async def make(lines: int = 1) -> House:
-        links.extend(RedisLink(RedisAddress.parse(server.url), budget_s=BUDGET_S) for _ in range(2))
+        urls = (f"redis://127.0.0.1:{wire.port}", server.url)
+        links.extend(RedisLink(RedisAddress.parse(url), budget_s=BUDGET_S) for url in urls)
         hall = Hall(provider("only", "111", lines=lines), provider("doctor", "clinician", lines=1), link=links[0])
         assert isinstance(hall.dispatch, SharedDispatch)
-        houses.append(House(hall, server, hall.dispatch, hall.worker("second", links[1])))
+        houses.append(House(hall, server, wire, hall.dispatch, hall.worker("second", links[1])))
         return houses[-1]
 
     server.client.flushall()
@@ -165,16 +177,37 @@ async def test_places_taken_while_redis_was_away_are_one_line_afterwards(new_hou
     assert served == ["first", "second", "third"]
 
 
-async def test_caller_who_left_at_another_worker_meanwhile_is_not_brought_back(new_house: NewHouse) -> None:
+@pytest.mark.parametrize("first", ["one", "other"])
+async def test_caller_who_left_at_another_worker_meanwhile_is_not_brought_back(new_house: NewHouse, first: str) -> None:
     house = await new_house()
     house.stop()
     await house.hall.seek("talking", at=house.one)
     await house.hall.pass_time(1, house.one)
     await house.other.leave("talking")  # its end was told to the other worker
-    await house.mend()
+    await house.mend(first)
     await house.hall.pass_time(RENEW_S + 1)
 
     assert await house.is_free(house.one)
+
+
+async def test_worker_that_alone_was_cut_off_respects_what_the_others_did(new_house: NewHouse) -> None:
+    house = await new_house(lines=2)
+    await house.hall.seek("talking", at=house.one)
+    await house.hall.seek("moved", at=house.one)
+    house.wire.cut()
+    await house.hall.seek("moved", at=house.one)
+    await house.one.leave("talking")
+    assert house.one.alone
+    await house.hall.pass_time(1, house.one)
+    await house.other.keep("moved")  # taken over, and then over
+    await house.other.leave("moved")
+    await house.other.keep("talking")  # a caller who is taken over has not left: what was heard before is stale
+    house.wire.mend()
+    await house.mend()
+    await house.hall.pass_time(RENEW_S + 1)
+
+    assert isinstance(await house.hall.seek("next", at=house.one), Offer)
+    assert isinstance(await house.hall.seek("after", at=house.one), Waiting)
 
 
 async def test_caller_who_is_taken_over_while_redis_is_away_keeps_the_line(new_house: NewHouse) -> None:

@@ -1,0 +1,50 @@
+"""Two services on one Redis, wired as in production: one house of providers for both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from callrouter.ports import Offer, Waiting
+from callrouter.settings import Settings
+from callrouter.wiring import build, dispatching
+from ivr.model import Band
+from tests.redis_server import RedisMissing, RedisServer
+
+HOUSE = """providers:
+  - {id: first-111, name: First, services: ["111"], tel: "+442079460101", lines: 1}
+"""
+EVERYTHING = ("clinician", "mental_health", "dental", "pharmacy")
+
+
+async def test_line_that_one_service_took_is_taken_for_the_other(tmp_path: Path) -> None:
+    providers = tmp_path / "providers.yaml"
+    others = "".join(
+        f'  - {{id: {each.replace("_", "-")}, name: Other, services: [{each}], tel: "+442079460102"}}\n'
+        for each in EVERYTHING
+    )
+    providers.write_text(HOUSE + others)
+    try:
+        server = RedisServer()
+    except RedisMissing as reason:
+        pytest.skip(f"NO REDIS: {reason}")
+    with server:
+        settings = Settings(data_dir=tmp_path, providers_file=providers, redis_url=SecretStr(server.url))
+        one, other = build(settings), build(settings)
+        try:
+            async with dispatching(one), dispatching(other):
+                now = one.clock.now()
+                seeks = [
+                    await each.dispatch.seek(f"call{n}", ("111",), Band.NORMAL, now, hold=True)
+                    for n, each in enumerate((one, other))
+                ]
+        finally:
+            for service in (one, other):
+                await service.calls.close()
+                await service.stores.close()
+                await service.database.close()
+
+    assert isinstance(seeks[0], Offer)
+    assert isinstance(seeks[1], Waiting)
