@@ -10,6 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from callrouter.ports import Nobody, Offer, Waiting
+from callrouter.redis_lines import LEASE_S
 from callrouter.shared_dispatch import RENEW_S, SharedDispatch
 from infra.redis import RedisAddress, RedisLink
 from ivr.model import Band
@@ -208,6 +209,20 @@ async def test_worker_that_alone_was_cut_off_respects_what_the_others_did(new_ho
 
     assert isinstance(await house.hall.seek("next", at=house.one), Offer)
     assert isinstance(await house.hall.seek("after", at=house.one), Waiting)
+
+
+async def test_worker_that_alone_was_cut_off_does_not_take_a_caller_back(new_house: NewHouse) -> None:
+    house = await new_house()
+    await house.hall.seek("talking", at=house.one)
+    house.wire.cut()
+    await house.hall.seek("talking", at=house.one)
+    await house.hall.pass_time(1, house.one)
+    await house.other.keep("talking")
+    house.wire.mend()
+    await house.mend()
+    await house.hall.pass_time(LEASE_S + 1, house.one)  # the other dies, and nobody takes the caller over
+
+    assert await house.is_free(house.one)
 
 
 async def test_caller_who_is_taken_over_while_redis_is_away_keeps_the_line(new_house: NewHouse) -> None:
