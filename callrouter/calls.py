@@ -20,7 +20,7 @@ from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.finding import Finding
 from callrouter.journal import seal
 from callrouter.lookups import Lookups
-from callrouter.model import MOST_REPLIES, RECORD, WITHOUT_US, CallRecord, Input, InputKind, Reply
+from callrouter.model import MOST_REPLIES, WITHOUT_US, CallRecord, Input, InputKind, Reply
 from callrouter.moves import (
     end_class,
     happened,
@@ -32,11 +32,12 @@ from callrouter.moves import (
 )
 from callrouter.ports import Dispatch, Flows, Nudge, Offer, Performer
 from callrouter.pushing import Pushing
+from callrouter.records import Records
 from callrouter.resuming import Resuming
 from infra.bus import Entry
 from infra.clock import Clock
 from infra.crypto import DataKey, KeyRing
-from infra.state import CallStates, Stored
+from infra.state import CallStates
 from ivr import engine
 from ivr.flow import Flow
 from ivr.model import (
@@ -100,6 +101,7 @@ class Calls:
         self._dispatch = dispatch
         self._finding = Finding(dispatch)
         self._keys = keys
+        self._records = Records(keys)
         self._clock = clock
         self._new_id = new_id
         self._answers = dict(answers or {})  # provider id → what a picked-up call means there
@@ -249,8 +251,7 @@ class Calls:
         stored = await self._states.read(call_ref)
         if stored is None:
             return None, None
-        key = self._keys.unwrap(stored.wrapped_key)
-        return RECORD.validate_json(key.open(stored.value, f"state:{call_ref}".encode())), key
+        return self._records.open(call_ref, stored)
 
     async def _write(
         self,
@@ -265,8 +266,7 @@ class Calls:
         for event in events:
             entries.append(seal(event, after.call_ref, after.seq + len(entries) + 1, at, key))
         after = replace(after, seq=after.seq + len(entries))
-        sealed = key.seal(RECORD.dump_json(after), f"state:{after.call_ref}".encode())
-        stored = Stored(after.version, sealed, key.wrapped)
+        stored = self._records.seal(after, key)
         expected = before.version if before else None
         keep_s = KEEP_OVER_S if after.ended else KEEP_LIVE_S
         due_s = watched_s(after, self._clock.now())
