@@ -1,4 +1,4 @@
-"""``python -m tests.bench [sip|twilio] [--quick]``: measure, print the table, write ``bench/results.json``.
+"""``python -m tests.bench [PART] [--quick]``: measure, print the table, write ``bench/results.json``.
 
 ``--quick`` only shows that everything still runs: its figures mean nothing and are not written.
 """
@@ -10,15 +10,16 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from infra.asterisk.instance import AsteriskUnavailable, find_installation
-from tests.bench import machine, sip, twilio
-from tests.bench.figures import Verdict, as_data, at_least, at_most, later_by, show
+from tests.bench import capacity, live_calls, machine, reaction, servers, sip, twilio, webhook
+from tests.bench.figures import Verdict, as_data, at_least, at_most, later_by, printed, show
 from tests.running import ROOT
 
 RESULTS = ROOT / "bench" / "results.json"
@@ -28,30 +29,34 @@ Results = dict[str, Any]
 def main() -> int:
     """0 when everything ran, whatever the figures; 1 when a part could not run here."""
     options = _options()
-    parts: Sequence[str] = [options.part] if options.part else ("twilio", "sip")
-    missing = [] if "sip" not in parts else _missing()
     console = Console(width=None if sys.stdout.isatty() else 140)
-    for reason in missing:
-        console.print(f"[bold]SIP is not measured:[/] {reason}")
     folder = Path(tempfile.mkdtemp(prefix="callrouter-bench-"))
     results: Results = {}
-    if "twilio" in parts:
-        results["twilio"] = twilio.measure(folder / "twilio", twilio.QUICK if options.quick else twilio.FULL)
-    if "sip" in parts and not missing:
-        results["sip"] = sip.measure(folder / "sip", sip.QUICK if options.quick else sip.FULL)
+    left_out = False
+    for name in [options.part] if options.part else list(PARTS):
+        part = PARTS[name]
+        if reasons := part.missing():
+            left_out = True
+            console.print(f"[bold]{name} is not measured:[/] {'; '.join(reasons)}")
+            continue
+        results[name] = part.measure(folder / name, part.quick if options.quick else part.full)
     shutil.rmtree(folder)  # after a failure it stays, and the error names it
     _report(results, console, quick=options.quick)
-    return 1 if missing else 0
+    return 1 if left_out else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("sip", "twilio"), help="only this part; default: both")
-    parser.add_argument("--quick", action="store_true", help="under a minute: does everything still run?")
+    parser.add_argument("part", nargs="?", choices=tuple(PARTS), help="only this part; default: all")
+    parser.add_argument("--quick", action="store_true", help="seconds a part: does everything still run?")
     return parser.parse_args()
 
 
-def _missing() -> list[str]:
+def _nothing() -> list[str]:
+    return []
+
+
+def _telephones() -> list[str]:
     """Why no SIP call is possible here."""
     found = [] if shutil.which("sipp") else ["SIPp is not installed: apt-get install sip-tester"]
     try:
@@ -61,6 +66,18 @@ def _missing() -> list[str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What can be measured by itself. ``telephony``: whether Asterisk is among the facts of its machine."""
+
+    measure: Callable[[Path, Any], Results]
+    full: Any
+    quick: Any
+    missing: Callable[[], list[str]]
+    verdicts: Callable[[Sequence[Results]], list[Verdict]]
+    telephony: bool = False
+
+
 def _report(results: Results, console: Console, *, quick: bool) -> None:
     if not results:
         return
@@ -68,11 +85,10 @@ def _report(results: Results, console: Console, *, quick: bool) -> None:
         show(verdicts(results), console)
         console.print("Everything ran. A quick run is too short for figures that mean anything: nothing was written.")
         return
-    launcher = find_installation().launcher if "sip" in results else None
     for name, part in results.items():
-        part["machine"] = machine.facts(launcher if name == "sip" else None)
+        part["machine"] = machine.facts(find_installation().launcher if PARTS[name].telephony else None)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    whole = {name: part for name, part in kept.items() if name in ("twilio", "sip")} | results
+    whole = {name: part for name, part in kept.items() if name in PARTS} | results
     found = verdicts(whole)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"ratios": as_data(found), **whole}, indent=1) + "\n")
@@ -82,21 +98,38 @@ def _report(results: Results, console: Console, *, quick: bool) -> None:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Each target that these results can tell about."""
-    return [*_twilio(results["twilio"]["rounds"] if "twilio" in results else []),
-            *_sip(results["sip"]["rounds"] if "sip" in results else [])]  # fmt: skip
+    return [each for name, part in PARTS.items() if name in results for each in part.verdicts(results[name]["rounds"])]
 
 
 def _twilio(rounds: Sequence[Results]) -> list[Verdict]:
-    if not rounds:
-        return []
     ours, theirs = ([each[name]["requests_per_s"] for each in rounds] for name in ("ours", "flask"))
     return [at_least("Twilio answer webhook, until the last row is in SQL", ours, theirs, "/s", 1.0)]
 
 
-def _sip(rounds: Sequence[Results]) -> list[Verdict]:
-    if not rounds:
-        return []
+def _webhook(rounds: Sequence[Results]) -> list[Verdict]:
+    ours, flask, express = ([each[name]["requests_per_s"] for each in rounds] for name in ("ours", "flask", "express"))
+    cpu = {name: [each[name]["cpu_ms_a_request"] for each in rounds] for name in ("ours", "flask", "express")}
+    what = "Twilio answer webhook on Redis and PostgreSQL"
+    return [
+        at_least(f"{what}, until the last row is in SQL, against Flask", ours, flask, "/s", 1.2),
+        at_least(f"{what}, until the last row is in SQL, against Express", ours, express, "/s", 0.6),
+        printed(f"{what}, CPU of the process, against Flask", cpu["ours"], cpu["flask"], "ms CPU"),
+        printed(f"{what}, CPU of the process, against Express", cpu["ours"], cpu["express"], "ms CPU"),
+    ]
 
+
+def _reaction(rounds: Sequence[Results]) -> list[Verdict]:
+    def p99(variant: str, event: str) -> list[float]:
+        return [each[variant][event]["p99_ms"] for each in rounds]
+
+    return [
+        at_most(f"{what} → {command} (p99), {where}", p99(variant, event), p99("bare", event), "ms", 4)
+        for event, what, command in (("start", "StasisStart", "answer"), ("key", "key", "order to dial"))
+        for variant, where in (("embedded", "in-process state and SQLite"), ("production", "Redis and PostgreSQL"))
+    ]
+
+
+def _sip(rounds: Sequence[Results]) -> list[Verdict]:
     def each(variant: str, figure: str) -> list[float]:
         return [one[variant][figure] for one in rounds]
 
@@ -108,6 +141,40 @@ def _sip(rounds: Sequence[Results]) -> list[Verdict]:
         later_by("SIP first prompt, full job, against dialplan alone",
                  each("full", sound), each("dialplan", sound), 10),
     ]  # fmt: skip
+
+
+def _capacity(rounds: Sequence[Results]) -> list[Verdict]:
+    ours, dialplan = ([float(each[name]["sustained"]) for each in rounds] for name in ("full", "dialplan"))
+    return [printed("Whole menu calls that one worker on one core carries, against dialplan alone",
+                    ours, dialplan, "/s")]  # fmt: skip
+
+
+def _live_calls(rounds: Sequence[Results]) -> list[Verdict]:
+    found = []
+    for kind, what in (("lines", "real callers who hold with music"), ("stored", "calls in Redis")):
+        fewest, *_, most = rounds[0][kind]
+        costs = [[min(rounds[0][kind][live]["event_ms"])] for live in (most, fewest)]
+        found.append(at_most(f"CPU of one event with {most} {what}, against {fewest}", *costs, "ms CPU", 1.5))
+    return found
+
+
+PARTS: dict[str, Part] = {
+    "twilio": Part(twilio.measure, twilio.FULL, twilio.QUICK, _nothing, _twilio),
+    "webhook": Part(
+        webhook.measure, webhook.FULL, webhook.QUICK, lambda: webhook.missing() + servers.missing(), _webhook
+    ),
+    "reaction": Part(reaction.measure, reaction.FULL, reaction.QUICK, servers.missing, _reaction),
+    "sip": Part(sip.measure, sip.FULL, sip.QUICK, _telephones, _sip, telephony=True),
+    "capacity": Part(capacity.measure, capacity.FULL, capacity.QUICK, _telephones, _capacity, telephony=True),
+    "live-calls": Part(
+        live_calls.measure,
+        live_calls.FULL,
+        live_calls.QUICK,
+        lambda: _telephones() + servers.missing(),
+        _live_calls,
+        telephony=True,
+    ),
+}
 
 
 if __name__ == "__main__":

@@ -24,19 +24,23 @@ KEY_AFTER_MS = 500
 """From the caller's ACK: in the middle of the third prompt, the first one that a key may cut short."""
 TALK_MS = 50
 PROVIDER = "one-eleven"
+STAYING = "staying"
 RIVALS = Path(__file__).parent / "rivals"
 PATIENCE_MS = 20_000
+HOUR_MS = 3_600_000
 
 
 class Many(Sipp):
     """SIPp for many calls: it writes no log of its messages."""
+
+    patience_ms = PATIENCE_MS
 
     def run(self, *arguments: str) -> None:
         """As its parent, without the trace."""
         sipp = shutil.which("sipp")
         assert sipp is not None
         usual = ["-sf", str(self.folder / "scenario.xml"), "-i", "127.0.0.1", "-p", str(self.port), "-nostdin"]
-        usual += ["-trace_err", "-error_file", str(self.folder / "errors.log"), "-recv_timeout", str(PATIENCE_MS)]
+        usual += ["-trace_err", "-error_file", str(self.folder / "errors.log"), "-recv_timeout", str(self.patience_ms)]
         with (self.folder / "screen").open("wb") as screen:
             self._process = subprocess.Popen(
                 [sipp, *usual, *arguments], stdin=subprocess.DEVNULL, stdout=screen, stderr=screen, cwd=self.folder
@@ -44,15 +48,28 @@ class Many(Sipp):
 
 
 class ManyCallers(Many):
-    """Callers who dial ``extension`` at ``rate`` a second, each with a number of its own, and press 1."""
+    """Callers who dial ``extension`` at ``rate`` a second, each with a number of its own, and press a key.
+
+    They stay until the other side hangs up, at most ``patience_ms``.
+    """
 
     def __init__(
-        self, folder: Path, to_port: int, rtp_port: int, extension: str, numbers: Sequence[str], rate: int
+        self,
+        folder: Path,
+        to_port: int,
+        rtp_port: int,
+        extension: str,
+        numbers: Sequence[str],
+        rate: int,
+        *,
+        digit: str = "1",
+        patience_ms: int = PATIENCE_MS,
     ) -> None:
+        self.patience_ms = patience_ms
         folder.mkdir(parents=True, exist_ok=True)
         listed = folder / "numbers.csv"
         listed.write_text("\n".join(["SEQUENTIAL", *(f"{each};" for each in numbers)]) + "\n")
-        common: dict[str, object] = {"from_header": "<sip:[field0]@carrier.example>", "patience_ms": PATIENCE_MS}
+        common: dict[str, object] = {"from_header": "<sip:[field0]@carrier.example>", "patience_ms": patience_ms}
         invite = common | {
             "headers": "P-Asserted-Identity: <sip:[field0]@carrier.example>",
             "rtp_port": rtp_port,
@@ -61,11 +78,11 @@ class ManyCallers(Many):
         }
         bye = common | {"own_header": "[last_From:]", "peer_header": "[last_To:]"}
         fragments = [("caller_invite", invite), ("caller_answered", common),
-                     ("caller_info_digit", {"after_ms": KEY_AFTER_MS, "digit": "1"}), ("bye_wait", bye),
+                     ("caller_info_digit", {"after_ms": KEY_AFTER_MS, "digit": digit}), ("bye_wait", bye),
                      ("caller_cancel", common)]  # fmt: skip
         super().__init__(folder, "callers", fragments, free_udp_port())
         count = str(len(numbers))
-        self.run("-m", count, "-r", str(rate), "-l", "100", "-s", extension, "-inf", str(listed),
+        self.run("-m", count, "-r", str(rate), "-l", str(max(100, len(numbers))), "-s", extension, "-inf", str(listed),
                  f"127.0.0.1:{to_port}")  # fmt: skip
 
 
@@ -80,6 +97,21 @@ class AnsweringProvider(Many):
             ("options", {}),
         ]  # fmt: skip
         super().__init__(folder, "provider", fragments, free_udp_port())
+        self.run()
+
+
+class StayingProvider(Many):
+    """A provider who answers at once and talks for as long as the caller likes."""
+
+    patience_ms = HOUR_MS
+
+    def __init__(self, folder: Path, rtp_port: int) -> None:
+        bye = {"own_header": "[last_To:]", "peer_header": "[last_From:]", "patience_ms": HOUR_MS}
+        fragments: list[tuple[str, dict[str, object]]] = [
+            ("provider_ring", {"ring_ms": 0}), ("provider_answer", {"rtp_port": rtp_port}), ("bye_wait", {**bye}),
+            ("options", {}),
+        ]  # fmt: skip
+        super().__init__(folder, "staying", fragments, free_udp_port())
         self.run()
 
 
@@ -102,20 +134,23 @@ class _Template(string.Template):
 
 
 @contextmanager
-def house(folder: Path, installation: Installation, agi_port: int) -> Iterator[House]:
-    """Asterisk with the service's dialplan and the rivals', its provider on the line."""
-    prompts = _short_prompts(folder / "prompts")
+def house(folder: Path, installation: Installation, agi_port: int, *, capacity: int = 200) -> Iterator[House]:
+    """Asterisk with the service's dialplan and the rivals', its providers on the line."""
+    prompts = short_prompts(folder / "prompts")
     with ExitStack() as stack:
         sink = stack.enter_context(_sink())
         provider = stack.enter_context(AnsweringProvider(folder, sink))
+        staying = stack.enter_context(StayingProvider(folder, sink))
         settings = AsteriskSettings(
-            providers=[Provider(PROVIDER, "127.0.0.1", provider.port)], default_provider=PROVIDER
+            providers=[Provider(PROVIDER, "127.0.0.1", provider.port), Provider(STAYING, "127.0.0.1", staying.port)],
+            default_provider=PROVIDER,
+            capacity=capacity,
         )
         asterisk = stack.enter_context(Asterisk(folder / "asterisk", settings, installation))
         _add_rivals(asterisk, prompts, agi_port)
         asterisk.cli(f"pjsip qualify provider-{PROVIDER}")
         wait_for(lambda: "Avail" in asterisk.cli("pjsip show contacts"), 10, "the provider does not answer OPTIONS")
-        yield House(folder, asterisk, prompts, _providers_file(folder), agi_port, sink)
+        yield House(folder, asterisk, prompts, providers_file(folder), agi_port, sink)
 
 
 def _add_rivals(asterisk: Asterisk, prompts: Path, agi_port: int) -> None:
@@ -129,7 +164,7 @@ def _add_rivals(asterisk: Asterisk, prompts: Path, agi_port: int) -> None:
     wait_for(lambda: "bench-dialplan" in asterisk.cli("dialplan show bench-dialplan"), 5, "no dialplan of the rivals")
 
 
-def _short_prompts(folder: Path) -> Path:
+def short_prompts(folder: Path) -> Path:
     """A-law silence of :data:`PROMPT_S` for each prompt: nothing is transcoded, in any variant."""
     folder.mkdir(parents=True, exist_ok=True)
     for key in load_prompts(ROOT / "ivr/prompts/en.yaml"):
@@ -137,7 +172,7 @@ def _short_prompts(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _providers_file(folder: Path) -> Path:
+def providers_file(folder: Path) -> Path:
     """One provider for every service, as many lines as are needed."""
     file = folder / "providers.yaml"
     row = {"id": PROVIDER, "name": PROVIDER, "tel": "+442079460101", "answers": "agent",

@@ -7,6 +7,8 @@ import platform
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PACKAGES = ("fastapi", "uvicorn", "uvloop", "httptools", "websockets", "pydantic", "sqlalchemy", "twilio", "flask",
-            "gunicorn", "cryptography")  # fmt: skip
+            "gunicorn", "cryptography", "redis", "asyncpg")  # fmt: skip
 
 
 def facts(asterisk: Path | None = None) -> dict[str, Any]:
@@ -38,6 +40,30 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process, of its children that ended, and of its children that still run."""
     own = sum(int(each) for each in _stat(pid)[11:15]) * TICK_S
     return own + sum(cpu_seconds(child) for child in _children(pid))
+
+
+def running_ns(pid: int) -> int:
+    """Nanoseconds that a process and its threads have run, by the scheduler's own account."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
+
+
+def pin(pid: int, core: int) -> None:
+    """Let a process, its threads and its children run on this core alone; what they start later inherits it."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), {core})
+    for child in _children(pid):
+        pin(child, core)
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """This thread, and every process that it starts meanwhile, run on this core alone."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import socket
@@ -12,7 +13,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
+
+import asyncpg
 
 from tests.running import ROOT, RunningService
 
@@ -36,9 +39,16 @@ class MeasuredService(RunningService):
 class Rival:
     """Another program that listens on a port, from start to a clean end."""
 
-    def __init__(self, command: Sequence[str], port: int, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        port: int,
+        log: Path,
+        environment: Mapping[str, str],
+        program: Sequence[str] = (sys.executable, "-m"),
+    ) -> None:
         self.port = port
-        self._command = [sys.executable, "-m", *command]
+        self._command = [*program, *command]
         self._log = log
         self._environment = {**os.environ, **environment}
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,7 +63,7 @@ class Rival:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log, cwd=ROOT)
-        wait_for(lambda: listens(self.port), START_S, f"{self._command[2]} does not listen; see {self._log.name}")
+        wait_for(lambda: listens(self.port), START_S, f"{self._command} does not listen; see {self._log.name}")
         return self
 
     def __exit__(
@@ -83,8 +93,25 @@ def wait_for(true: Callable[[], bool], within: float, otherwise: str, pause: flo
         time.sleep(pause)
 
 
+class AnyRows(Protocol):
+    """What a measured program has committed, read beside it."""
+
+    PAUSE_S: float
+
+    def newest(self) -> int:
+        """How many rows the journal has: asked every few milliseconds."""
+
+    def count(self) -> dict[str, int]:
+        """Rows by table; the journal's also by kind."""
+
+    def close(self) -> None:
+        """Give the database back."""
+
+
 class Rows:
-    """The rows that a measured program has committed, read beside it."""
+    """The rows that a measured program has committed to SQLite, read beside it."""
+
+    PAUSE_S = 0.002
 
     def __init__(self, database: Path) -> None:
         self._connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
@@ -103,9 +130,43 @@ class Rows:
         """Calls whose encounter is kept: the last row of a call that was answered."""
         return self._one("SELECT count(*) FROM encounters")
 
+    def kind(self, kind: str) -> int:
+        """Journal rows of this kind."""
+        return int(self._connection.execute("SELECT count(*) FROM journal WHERE kind = ?", (kind,)).fetchone()[0])
+
     def close(self) -> None:
         """Give the file back."""
         self._connection.close()
 
     def _one(self, query: str) -> int:
         return int(self._connection.execute(query).fetchone()[0])
+
+
+class PostgresRows:
+    """As :class:`Rows`, in PostgreSQL, on a connection of its own."""
+
+    PAUSE_S = 0.02
+
+    def __init__(self, url: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._connection = self._loop.run_until_complete(asyncpg.connect(url))
+
+    def newest(self) -> int:
+        """How many rows the journal has: some milliseconds of work, so not to be asked too often."""
+        return self._one("SELECT count(*) FROM journal")
+
+    def count(self) -> dict[str, int]:
+        """Rows by table; the journal's also by kind."""
+        found = {table: self._one(f"SELECT count(*) FROM {table}") for table in ("calls", "journal", "encounters")}
+        kinds = self._loop.run_until_complete(
+            self._connection.fetch("SELECT kind, count(*) FROM journal GROUP BY kind ORDER BY kind")
+        )
+        return found | {f"journal.{kind}": number for kind, number in kinds}
+
+    def close(self) -> None:
+        """End the connection."""
+        self._loop.run_until_complete(self._connection.close())
+        self._loop.close()
+
+    def _one(self, query: str) -> int:
+        return int(self._loop.run_until_complete(self._connection.fetchval(query)))

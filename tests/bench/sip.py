@@ -108,11 +108,11 @@ def _round(line: House, name: str, folder: Path, size: Size, numbers: Iterator[s
     with variant.program(line, folder) as program:
         pids = {"asterisk": line.asterisk.pid} | ({"program": program.pid} if program is not None else {})
         rows = Rows(folder / variant.database) if variant.database else None
-        _calls(line, variant, folder / "warm-up", WARM_UP, size.rate, numbers)
-        _drained(rows, WARM_UP)
+        call_many(line, variant, folder / "warm-up", WARM_UP, size.rate, numbers)
+        drained(rows, WARM_UP)
         before, busy = {who: cpu_seconds(pid) for who, pid in pids.items()}, Busy.now()
-        _calls(line, variant, folder / "calls", size.calls, size.rate, numbers)
-        _drained(rows, WARM_UP + size.calls)
+        call_many(line, variant, folder / "calls", size.calls, size.rate, numbers)
+        drained(rows, WARM_UP + size.calls)
         used = {who: cpu_seconds(pid) - before[who] for who, pid in pids.items()}
         others = Busy.now().others(busy, sum(used.values()))
         counted = rows.count() if rows else {}
@@ -134,7 +134,7 @@ def _round(line: House, name: str, folder: Path, size: Size, numbers: Iterator[s
     }
 
 
-def _calls(line: House, variant: Variant, folder: Path, count: int, rate: int, numbers: Iterator[str]) -> None:
+def call_many(line: House, variant: Variant, folder: Path, count: int, rate: int, numbers: Iterator[str]) -> None:
     """So many whole calls; returns when the last has ended. Raises OtherCall when one went otherwise."""
     own = [next(numbers) for _ in range(count)]
     with ManyCallers(folder, line.asterisk.ports.sip, line.sink, variant.extension, own, rate) as callers:
@@ -143,7 +143,7 @@ def _calls(line: House, variant: Variant, folder: Path, count: int, rate: int, n
         raise OtherCall(f"SIPp says {code}: not every call went as written; see {callers.folder}")
 
 
-def _drained(rows: Rows | None, calls: int) -> None:
+def drained(rows: Rows | None, calls: int) -> None:
     """All that is still to be done for the calls is done: the same rest for everybody, then the last row."""
     time.sleep(SETTLE_S)
     if rows is not None:

@@ -1,4 +1,7 @@
-"""A plain Flask + twilio + SQLAlchemy app that answers Twilio's first webhook as the service does."""
+"""A plain Flask + twilio + SQLAlchemy app that answers Twilio's first webhook as the service does.
+
+With BENCH_REDIS_URL it keeps the call's session there, and gives a retried webhook the stored document.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from twilio.twiml.voice_response import VoiceResponse
 from callrouter.flows import load_flow, load_prompts
 from callrouter.settings import Settings
 from tests.bench.rivals.records import Records
+from tests.bench.rivals.sessions import Sessions
 
 VOICE = "Polly.Amy-Neural"
 LANGUAGE = "en-GB"
@@ -22,7 +26,8 @@ def create_app() -> Flask:
     public_url = os.environ["BENCH_PUBLIC_URL"]
     validator = RequestValidator(os.environ["BENCH_TOKEN"])
     records = Records()
-    texts, hints = _texts()
+    sessions = Sessions(os.environ["BENCH_REDIS_URL"], records.keys) if "BENCH_REDIS_URL" in os.environ else None
+    texts, hints = menu_texts()
 
     @app.post("/twilio/voice")
     def voice() -> Response:
@@ -30,12 +35,16 @@ def create_app() -> Flask:
         if not validator.validate(public_url + request.path, request.form, signature):
             abort(403)
         call_ref = records.keys.index("twilio-call", request.form["CallSid"])[:32]
-        call = records.new_call(call_ref, "twilio", request.form["To"], request.form["From"])
-        records.commit_new(call)
-        return Response(
-            _menu(f"{public_url}/twilio/voice/{call_ref}/1.1/gather#ct=1000&rt=2500&rc=2&rp=all", texts, hints),
-            mimetype="text/xml",
-        )
+        token = request.headers.get("I-Twilio-Idempotency-Token", call_ref)
+        document = sessions.document(call_ref, token) if sessions else None
+        if document is None:
+            call = records.new_call(call_ref, "twilio", request.form["To"], request.form["From"])
+            records.commit_new(call)
+            action = f"{public_url}/twilio/voice/{call_ref}/1.1/gather#ct=1000&rt=2500&rc=2&rp=all"
+            document = _menu(action, texts, hints)
+            if sessions:
+                sessions.keep(call, request.form["To"], token, document)
+        return Response(document, mimetype="text/xml")
 
     return app
 
@@ -54,7 +63,7 @@ def _menu(action: str, texts: dict[str, str], hints: str) -> str:
     return str(document)
 
 
-def _texts() -> tuple[dict[str, str], str]:
+def menu_texts() -> tuple[dict[str, str], str]:
     """Prompts and hints, from the files that the service reads."""
     settings = Settings()
     words = load_flow(settings.flow_file).vocabulary("main_menu")

@@ -1,7 +1,7 @@
 """The rivals' records: the same tables as the service's, written plainly and committed before anything is answered.
 
-SQLAlchemy Core on SQLite with the service's own pragmas. Keys and sealing are the service's (`infra.crypto`):
-what is compared is the way, not the cipher.
+SQLAlchemy Core on SQLite with the service's own pragmas, or on PostgreSQL, whose tables stand already. Keys and sealing
+are the service's (`infra.crypto`): what is compared is the way, not the cipher.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 
 import phonenumbers
 from sqlalchemy import Connection, Engine, create_engine, event, select
-from sqlalchemy.dialects.sqlite import insert
 
 from callrouter.journal import calls, journal
 from callrouter.journal import metadata as journal_tables
@@ -25,6 +24,7 @@ from callrouter.repeat import metadata as repeat_tables
 from careplans.tables import metadata as plan_tables
 from careplans.tables import plan_numbers
 from infra.crypto import DataKey, KeyRing
+from infra.sql import insert_once
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON")
 
@@ -56,9 +56,16 @@ class Records:
 
     def __init__(self) -> None:
         self.keys = KeyRing.from_base64(os.environ["BENCH_KEYS"])
-        self._engine = _connect(Path(os.environ["BENCH_DATABASE"]))
-        for metadata in (journal_tables, repeat_tables, plan_tables):
-            metadata.create_all(self._engine)
+        address = os.environ["BENCH_DATABASE"]
+        if address.startswith("postgresql"):
+            self._engine = create_engine(address, hide_parameters=True, pool_size=16)
+        else:
+            self._engine = _sqlite(Path(address))
+            for metadata in (journal_tables, repeat_tables, plan_tables):
+                metadata.create_all(self._engine)
+        self._insert_call, self._insert_rows, self._insert_encounter = (
+            insert_once(table, self._engine.dialect.name) for table in (calls, journal, encounters)
+        )
 
     def new_call(self, call_ref: str, network: str, dialled: str, presented: str) -> Call:
         """A call and what happens up to its first prompt; not committed yet."""
@@ -81,21 +88,21 @@ class Records:
         row = {"call_ref": call.call_ref, "context": call.context, "offered_at": datetime.now(UTC),
                "wrapped_key": call.key.wrapped}  # fmt: skip
         with self._engine.begin() as connection:
-            connection.execute(insert(calls).on_conflict_do_nothing(), row)
-            _write(connection, call)
+            connection.execute(self._insert_call, row)
+            self._write(connection, call)
 
     def commit(self, call: Call) -> None:
         """What has happened since."""
         with self._engine.begin() as connection:
-            _write(connection, call)
+            self._write(connection, call)
 
     def commit_answered(self, call: Call) -> None:
         """The last events of an answered call, and its place in the index of repeat calls."""
         row = {"call_ref": call.call_ref, "number_hash": self.keys.index("encounter-number", str(call.number)),
                "started_at": datetime.now(UTC)}  # fmt: skip
         with self._engine.begin() as connection:
-            _write(connection, call)
-            connection.execute(insert(encounters).on_conflict_do_nothing(), row)
+            self._write(connection, call)
+            connection.execute(self._insert_encounter, row)
 
     def has_plan(self, call: Call) -> bool:
         """Whether there is a care plan for the number."""
@@ -114,13 +121,12 @@ class Records:
         with self._engine.connect() as connection:
             return len(connection.execute(query).all())
 
+    def _write(self, connection: Connection, call: Call) -> None:
+        connection.execute(self._insert_rows, call.rows)
+        call.rows = []
 
-def _write(connection: Connection, call: Call) -> None:
-    connection.execute(insert(journal).on_conflict_do_nothing(), call.rows)
-    call.rows = []
 
-
-def _connect(database: Path) -> Engine:
+def _sqlite(database: Path) -> Engine:
     database.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{database}", hide_parameters=True)
 

@@ -1,0 +1,111 @@
+"""How soon a worker reacts to an ARI event: until its command is back at Asterisk's socket, against a bare client.
+
+Asterisk is a stand-in without sound (`ari_clock`): with real calls the noise of audio and threads would be larger than
+what is measured. Calls come one after another, so nobody waits for anybody else's event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from tests.bench.ari_clock import AriClock, ari_clock, menu_call
+from tests.bench.figures import percentiles
+from tests.bench.line import providers_file, short_prompts
+from tests.bench.machine import Busy, cpu_seconds
+from tests.bench.numbers import fictional_numbers
+from tests.bench.running import KEYS, MeasuredService, Rival
+from tests.bench.servers import Servers, servers
+from tests.running import free_port
+
+WARM_UP = 30
+EVENTS = ("start", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured: calls a round and variant."""
+
+    calls: int
+    rounds: int
+
+
+FULL = Size(calls=400, rounds=5)
+QUICK = Size(calls=30, rounds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    folder: Path
+    servers: Servers
+    prompts: Path
+    numbers: Iterator[str]
+
+
+def measure(folder: Path, size: Size) -> dict[str, Any]:
+    """Every raw figure of interleaved rounds: StasisStart to the answer, key to the order to dial."""
+    rounds: list[dict[str, Any]] = []
+    with servers(folder) as both:
+        house = _House(folder, both, short_prompts(folder / "prompts"), fictional_numbers())
+        for number in range(size.rounds):
+            names = list(VARIANTS) if number % 2 == 0 else list(reversed(VARIANTS))
+            rounds.append({name: uvloop.run(_round(house, name, number, size.calls)) for name in names})
+    return {"conditions": {"calls_a_round": size.calls, "rounds": size.rounds, "warm_up": WARM_UP}, "rounds": rounds}
+
+
+async def _round(house: _House, name: str, number: int, calls: int) -> dict[str, Any]:
+    place = house.folder / f"round-{number}-{name}"
+    place.mkdir(parents=True)
+    async with ari_clock() as clock, _started(clock, VARIANTS[name](house, place, clock.url)) as program:
+        for each in range(WARM_UP):
+            await menu_call(clock, each + 1, next(house.numbers))
+        cpu, busy = cpu_seconds(program.pid), Busy.now()
+        waits = [await menu_call(clock, WARM_UP + each + 1, next(house.numbers)) for each in range(calls)]
+        used = cpu_seconds(program.pid) - cpu
+        others = Busy.now().others(busy, used)
+    figures = {event: percentiles([each[n] for each in waits]) for n, event in enumerate(EVENTS)}
+    raw = {f"{event}_ms": [round(each[n], 3) for each in waits] for n, event in enumerate(EVENTS)}
+    return {**figures, "cpu_ms_a_call": round(used / calls * 1000, 3), "other_cores_busy": others, **raw}
+
+
+@asynccontextmanager
+async def _started(clock: AriClock, program: MeasuredService | Rival) -> AsyncIterator[MeasuredService | Rival]:
+    """Started and ended in a thread: it talks to us meanwhile."""
+    await asyncio.to_thread(program.__enter__)
+    try:
+        await clock.wait_connected()
+        yield program
+    finally:
+        await asyncio.to_thread(program.__exit__, None, None, None)
+
+
+def _ours(house: _House, place: Path, url: str) -> MeasuredService:
+    own = {"PROVIDERS_FILE": str(providers_file(house.folder)), "PROMPTS_AUDIO_DIR": str(house.prompts), "KEYS": KEYS,
+           "ARI_URL": url, "ARI_PASSWORD": "x"}  # fmt: skip
+    return MeasuredService(place, own)
+
+
+def _production(house: _House, place: Path, url: str) -> MeasuredService:
+    service = _ours(house, place, url)
+    service.environment |= {"CALLROUTER_DATABASE_URL": house.servers.fresh(),
+                            "CALLROUTER_REDIS_URL": house.servers.redis.url}  # fmt: skip
+    return service
+
+
+def _bare(house: _House, place: Path, url: str) -> Rival:
+    port = free_port()
+    environment = {"BENCH_PORT": str(port), "BENCH_ARI_URL": url, "BENCH_PROMPTS": str(house.prompts)}
+    return Rival(["tests.bench.rivals.bare_ari"], port, place / "log", environment)
+
+
+VARIANTS: dict[str, Callable[[_House, Path, str], MeasuredService | Rival]] = {
+    "bare": _bare,
+    "embedded": _ours,
+    "production": _production,
+}
