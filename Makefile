@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 FOR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots
+.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots up fuzz
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -67,6 +67,14 @@ bench: setup-dev ## measure against the rivals; writes bench/results.json and pr
 lab: setup-dev ## Asterisk, the service and a stand-in provider on loopback, to dial by hand
 	@bash infra/setup/test_tools.sh
 	@$(BIN)/callrouter lab
+
+up: setup-dev ## the production shape without containers, on loopback until Ctrl-C; FOR=30 ends by itself
+	@bash infra/setup/test_tools.sh
+	@$(BIN)/callrouter up $(if $(FOR),--for $(FOR))
+
+fuzz: setup-dev ## every law again and again with new examples until one breaks; FOR=600 seconds
+	@end=$$((SECONDS + $(or $(FOR),600))); \
+	  while [ "$$SECONDS" -lt "$$end" ]; do $(BIN)/python -m pytest -q -m hypothesis; done
 
 lock: setup-dev ## resolve the dependencies anew into the lock files
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --universal \

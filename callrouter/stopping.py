@@ -14,6 +14,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -77,14 +78,16 @@ def server_of(app: ASGIApp, **config: Any) -> Server:
 async def serve_until_told(server: Server, readiness: Readiness, is_busy: Callable[[], bool]) -> None:
     """Serve until SIGTERM or SIGINT, then end as the module says. A second signal ends the grace."""
     told: asyncio.Queue[int] = asyncio.Queue()
-
-    def hear(number: int) -> None:
-        readiness.drain()  # before anything else happens: the very next answer of /ready is 503
-        told.put_nowait(number)
-
     loop = asyncio.get_running_loop()
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        readiness.drain()  # before anything else happens: the very next answer of /ready is 503
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(told.put_nowait, number)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, hear, number)
+        # not the loop's own handler, which goes with the loop: a signal in the last moments must change nothing
+        signal.signal(number, hear)
     serving = asyncio.create_task(server.serve())
     hearing = asyncio.create_task(told.get())
     await asyncio.wait({serving, hearing}, return_when=asyncio.FIRST_COMPLETED)
@@ -97,6 +100,8 @@ async def serve_until_told(server: Server, readiness: Readiness, is_busy: Callab
             again.cancel()
         server.handle_exit(hearing.result(), None)  # not only should_exit: streams of events listen to this
         await serving
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # the interpreter's own end would put the deadly default back
         last.cancel()
         log.info("stopped")
     hearing.cancel()

@@ -71,6 +71,11 @@ class RunningService:
         assert self._process is not None
         self._process.send_signal(number)
 
+    @property
+    def ended(self) -> int | None:
+        """Its exit status; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
     def wait(self) -> int:
         """Wait for the process to end by itself; returns its exit status."""
         assert self._process is not None

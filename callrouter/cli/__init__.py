@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from callrouter.cli import call, database, doctor, flow, lab, phone, serve, watch
+from callrouter.cli import call, database, doctor, flow, lab, phone, serve, up, watch
 from callrouter.cli.common import open_plans
 from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
@@ -25,6 +25,7 @@ app.add_typer(database.app, name="db")
 serve.add(app)
 doctor.add(app)
 watch.add(app)
+up.add(app)
 phone.add(app)
 lab.add(app)
 

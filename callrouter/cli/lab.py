@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,11 +14,10 @@ from pydantic import SecretStr
 
 from callrouter.embedded import serving
 from callrouter.errors import ConfigurationError
-from callrouter.flows import load_prompts
-from callrouter.providers import Provider, read_providers
+from callrouter.exchange import asterisk_settings, speak, stand_in
+from callrouter.providers import read_providers
 from callrouter.settings import Settings, load_settings
 from infra.asterisk import instance
-from infra.voices import VoiceMissing, speak_prompts
 
 PORTS = instance.Ports(sip=5060, ari=8088, ami=5038, rtp_first=10000, rtp_last=10400)
 """Documented in infra/asterisk/README.md; providers listen where callrouter/providers.yaml says."""
@@ -34,14 +31,7 @@ def add(app: typer.Typer) -> None:
 
 def prompts(folder: Annotated[Path, typer.Argument(help="Where the audio files go, one for each prompt.")]) -> None:
     """Speak every prompt into an audio file, ahead of any call. Recorded files (KEY.wav) are left alone."""
-    typer.echo(f"{_speak(load_settings(), folder)} prompts spoken into {folder}")
-
-
-def _speak(settings: Settings, folder: Path) -> int:
-    try:
-        return speak_prompts(load_prompts(settings.prompts_file), folder)
-    except VoiceMissing as error:
-        raise ConfigurationError(str(error)) from error
+    typer.echo(f"{speak(load_settings(), folder)} prompts spoken into {folder}")
 
 
 def lab() -> None:
@@ -49,11 +39,11 @@ def lab() -> None:
     chosen = load_settings()
     folder = chosen.data_dir / "lab"
     folder.mkdir(parents=True, exist_ok=True)
-    _speak(chosen, folder / "prompts")
+    speak(chosen, folder / "prompts")
     with ExitStack() as stack:
         asterisk = stack.enter_context(_asterisk(chosen, folder))
         for provider in read_providers(chosen.providers_file):
-            stack.enter_context(_stand_in(provider, folder))
+            stack.enter_context(stand_in(provider, folder))
         settings = load_settings(
             data_dir=folder / "data",
             prompts_audio_dir=folder / "prompts",
@@ -78,42 +68,9 @@ async def _serve(settings: Settings) -> None:
 
 @contextmanager
 def _asterisk(settings: Settings, folder: Path) -> Iterator[instance.Asterisk]:
-    rung = [
-        instance.Provider(each.id, *_address(each), each.transport)
-        for each in read_providers(settings.providers_file)
-        if each.sip is not None and each.transport != "tls"
-    ]
-    default = next(each for each in read_providers(settings.providers_file) if "111" in each.services)
+    own = asterisk_settings(read_providers(settings.providers_file), ports=PORTS)
     try:
-        installation = instance.find_installation()
-        own = instance.AsteriskSettings(rung, default_provider=default.id, ports=PORTS)
-        with instance.Asterisk(folder / "asterisk", own, installation) as asterisk:
+        with instance.Asterisk(folder / "asterisk", own, instance.find_installation()) as asterisk:
             yield asterisk
     except instance.AsteriskError as error:
         raise ConfigurationError(str(error)) from error
-
-
-@contextmanager
-def _stand_in(provider: Provider, folder: Path) -> Iterator[None]:
-    """A telephone at the provider's address that answers every call and sends back what it hears."""
-    sipp = shutil.which("sipp")
-    if sipp is None:
-        raise ConfigurationError("the lab's providers are played by SIPp: as root, apt-get install sip-tester")
-    if provider.sip is None:
-        yield
-        return
-    host, port = _address(provider)
-    command = [sipp, "-sn", "uas", "-i", host, "-p", str(port), "-mp", str(port + 1000), "-rtp_echo", "-aa", "-nostdin"]
-    log = (folder / f"{provider.id}.log").open("wb")
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
-
-
-def _address(provider: Provider) -> tuple[str, int]:
-    host, _, port = (provider.sip or "").partition(":")
-    return host, int(port or 5060)

@@ -102,6 +102,14 @@ async def test_a_second_signal_ends_the_grace(tmp_path: Path) -> None:
         assert await asyncio.to_thread(world.service.wait) == 0
 
 
+async def test_signals_that_come_again_and_again_change_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        while world.service.ended is None:
+            world.service.signal(signal.SIGTERM)
+            await asyncio.sleep(0.005)
+        assert world.service.ended == 0
+
+
 async def test_a_watched_wallboard_does_not_hold_it_up(tmp_path: Path) -> None:
     async with (
         running(tmp_path, OPEN_WALLBOARD="true") as world,

@@ -1,0 +1,1 @@
+"""What the containers of compose.yaml run. Standard library only: their images hold no Python packages."""
