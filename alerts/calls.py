@@ -21,7 +21,7 @@ READ = frozenset(
     cls.kind
     for cls in (
         ev.Offered, ev.Queued, ev.LegStarted, ev.LegAnswered, ev.LegFailed, ev.TalkEnded, ev.ContextOpened,
-        ev.HandedBack, ev.Ended,
+        ev.SessionFailed, ev.HandedBack, ev.Ended,
     )
 )  # fmt: skip
 """The kinds of event that move a figure."""
@@ -65,6 +65,8 @@ class Call:
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     ended_as: str | None = None
+    failed_at: datetime | None = None
+    """When the flow could not go on, or something of ours gave the caller to the network's fall-back."""
 
     @property
     def arrived_at(self) -> datetime:
@@ -177,7 +179,10 @@ def _advance(call: Call, at: datetime, event: ev.Event) -> Call:
             return _leg_over(call, provider)
         case ev.ContextOpened(role=role) if role in AGENT_ROLES and call.at_switch_of is not None:
             return _agent_answered(call, at, call.at_switch_of)
+        case ev.SessionFailed():
+            return replace(call, failed_at=call.failed_at or at)
         case ev.HandedBack():
+            call = replace(call, failed_at=call.failed_at or at)
             return _end_wait(_close_legs(call), at)  # the network rings 111 without us: who waits there, we cannot see
         case ev.Ended():
             return _ended(call, at, event.end_class)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import structlog
 
 from alerts.calls import READ, Call, Mark, marks, read_call
-from alerts.model import LONDON, TOTAL, Figures, MinutePoint, ScopeFigures
+from alerts.model import LONDON, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures
 from callrouter import events as ev
 from infra.bus import Entry
 
@@ -83,7 +83,8 @@ class LiveFigures:
         for known in self._calls.values():
             _note_waits(waits, known.call, now)
         total, *providers = (self._scope(day, scope, waits[scope]) for scope in (TOTAL, *self._names))
-        return Figures(now, total, tuple(providers))
+        failed = sum(_failed_recently(known.call, now) for known in self._calls.values())
+        return Figures(now, replace(total, failed_recently=failed), tuple(providers))
 
     def minutes(self, now: datetime, count: int) -> tuple[MinutePoint, ...]:
         """The last ``count`` minutes of the whole service, oldest first; the last is the one in progress.
@@ -147,6 +148,10 @@ class _Waits:
         if since is not None:
             self.count += 1
             self.longest_s = max(self.longest_s, (now - since).total_seconds())
+
+
+def _failed_recently(call: Call, now: datetime) -> bool:
+    return call.failed_at is not None and now - call.failed_at < RECENT
 
 
 def _note_waits(waits: Mapping[str, _Waits], call: Call, now: datetime) -> None:

@@ -16,6 +16,9 @@ TOTAL = "total"
 ANSWERED_IN_TIME = timedelta(seconds=60)
 """Item B01, answered within 60 s; the bound is included (docs/safety/rules.md, 8)."""
 
+RECENT = timedelta(minutes=15)
+"""One failed call is news for this long; a defect of a flow fails calls all the time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeFigures:
@@ -37,6 +40,8 @@ class ScopeFigures:
     """Callers waiting now, whatever day they were offered."""
     longest_wait_s: float = 0.0
     """Of the caller who waits longest, seconds since the service was offered the call; 0 if nobody waits."""
+    failed_recently: int = 0
+    """Of the whole service: calls of the last :data:`RECENT` whose flow failed, or whom our fall-back had to take."""
     on_line: int = 0
     """Calls answered and not over; they are counted among the answered, too."""
     offered: int = 0
@@ -91,7 +96,7 @@ class Parts:
     seen_by: str = ""
 
 
-Metric = Literal["longest_wait_s", "dependency_down_s", "journal_lag_s"]
+Metric = Literal["longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s"]
 
 OWN_METRICS: frozenset[Metric] = frozenset({"dependency_down_s", "journal_lag_s"})
 """What each process sees for itself: two may differ, and neither may clear what the other has found."""

@@ -35,6 +35,10 @@ def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -
             scope = figures.of(rule.provider) if figures is not None else None
             if figures is not None and scope is not None:
                 yield Reading(rule.name, scope.name, scope.longest_wait_s, figures.at)
+        case "failed_calls":
+            if figures is not None:
+                total = figures.total
+                yield Reading(rule.name, total.name, float(total.failed_recently), figures.at)
         case "dependency_down_s":
             for name, failing_s in parts.failing_s.items():
                 if rule.dependency in (None, name, name.partition(":")[0]):

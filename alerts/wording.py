@@ -8,6 +8,7 @@ from alerts.model import LONDON, Metric, Notice
 
 _METRICS: dict[Metric, str] = {
     "longest_wait_s": "Longest wait since offered",
+    "failed_calls": "Number of calls of the last 15 minutes that failed",
     "dependency_down_s": "Time since it stopped working",
     "journal_lag_s": "Age of the oldest event that is not in the journal",
 }
@@ -16,7 +17,7 @@ _METRICS: dict[Metric, str] = {
 def subject(notice: Notice) -> str:
     """One line: what and where first, so that it can be read on a locked telephone."""
     state = notice.severity.upper() if notice.kind == "fired" else "CLEARED"
-    return " ".join(f"[{state}] {notice.what}: {notice.where}, {_seconds(notice.value)}".split())
+    return " ".join(f"[{state}] {notice.what}: {notice.where}, {_amount(notice, notice.value)}".split())
 
 
 def body(notice: Notice) -> str:
@@ -39,9 +40,13 @@ def _how_bad(notice: Notice) -> str:
     limit = notice.threshold if notice.kind == "fired" else notice.clear_below
     bound = "alert from" if notice.kind == "fired" else "clear below"
     return (
-        f"{_METRICS[notice.metric]} is {_seconds(notice.value)} "
-        f"({bound} {_seconds(limit)}, worst so far {_seconds(notice.worst)})"
+        f"{_METRICS[notice.metric]} is {_amount(notice, notice.value)} "
+        f"({bound} {_amount(notice, limit)}, worst so far {_amount(notice, notice.worst)})"
     )
+
+
+def _amount(notice: Notice, value: float) -> str:
+    return _seconds(value) if notice.metric.endswith("_s") else f"{value:g}"
 
 
 def _seconds(value: float) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import structlog
-from alert_calls import NOON
+from alert_calls import NOON, Told
 from alert_rule import RULE
 from sqlalchemy import text
 
 from alerts.errors import RulesError
+from alerts.kpi import LiveFigures
 from alerts.model import OWN_METRICS, Figures, Notice, Parts, Rule, ScopeFigures
 from alerts.outage import OutageStore
 from alerts.ports import NoticeFailed
@@ -21,6 +22,7 @@ from alerts.rules import load_rules
 from alerts.service import AlertService
 from alerts.store import AlertStore, metadata
 from alerts.wording import body, subject
+from callrouter import events as ev
 from infra.sql import Database, connect_database
 
 DOWN = replace(
@@ -241,6 +243,33 @@ async def test_a_notice_of_an_outage_that_the_relay_did_not_take_is_tried_again(
     world.mail.works = True
     await world.live(10, worker)
     assert world.mail.told == [("down", "fired")]
+
+
+FAILED = replace(RULE, name="failed", title="Calls fail", metric="failed_calls", threshold=1, clear_below=0.5, for_s=0)
+
+
+@pytest.mark.parametrize(
+    "event", [ev.SessionFailed(node="menu", error_id="too_many_steps"), ev.HandedBack(reason="step_failed")]
+)
+async def test_a_call_that_failed_is_told_at_once_and_is_old_news_after_a_quarter_of_an_hour(
+    world: World, event: ev.Event
+) -> None:
+    live = LiveFigures({})
+    for entry in Told().offered().at(5, event).ended(9, "dropped_by_us").entries:
+        live.apply(entry)
+        live.apply(entry)  # the stream may bring it twice
+    service = AlertService(
+        (FAILED,), lambda: live.figures(world.clock.now()), {"email": world.mail},
+        OutageStore(AlertStore(world.database), world.clock), world.clock,
+    )  # fmt: skip
+    world.clock.passed = 10
+    await world.live(2, service)
+    (fired,) = world.mail.taken
+    assert subject(fired) == "[WARNING] Calls fail: Whole service, 1"
+    assert "Number of calls of the last 15 minutes that failed is 1 (alert from 1, worst so far 1)" in body(fired)
+    world.clock.passed = 5 + 15 * 60
+    await world.live(1, service)
+    assert world.mail.told == [("failed", "fired"), ("failed", "cleared")]
 
 
 RULES = """\
