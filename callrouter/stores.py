@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 
 from callrouter.settings import Settings
 from infra.bus import EventStream, MemoryStream
+from infra.degraded import DegradedStates
+from infra.errors import StateUnavailable
 from infra.lease import Leases, MemoryLeases
 from infra.nudges import Nudges
 from infra.redis import RedisAddress, RedisLink
@@ -39,6 +40,8 @@ class Stores:
     link: RedisLink | None = None
     ask: Callable[[], Awaitable[object]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
+    run: Callable[[], Awaitable[None]] = _nothing
+    """To be run beside the calls: sees to it that the shared store learns of what happened while it was away."""
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -47,12 +50,26 @@ def open_stores(settings: Settings) -> Stores:
         stream = MemoryStream()
         return Stores(MemoryStates(stream), stream, MemoryLeases(), None)
     link = RedisLink(RedisAddress.parse(settings.redis_url.get_secret_value()))
+    stream = RedisStream(link)
+    states = DegradedStates(RedisStates(link), stream, settings.data_dir / "spool")
+
+    async def ask() -> None:
+        await link.do("PING")
+        if states.degraded:
+            raise StateUnavailable("settling")  # it answers, and refused us or has still to learn of something
+
+    async def close() -> None:
+        states.close()
+        await link.close()
+
     return Stores(
-        RedisStates(link),
-        RedisStream(link),
+        states,
+        stream,
         RedisLeases(link),
         RedisNudges(link),
         link=link,
-        ask=partial(link.do, "PING"),
-        close=link.close,
+        trusted=lambda: not states.degraded,
+        ask=ask,
+        close=close,
+        run=states.run,
     )

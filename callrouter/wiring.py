@@ -331,6 +331,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     ]
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))
+        loops.append(asyncio.create_task(service.stores.run()))
     try:
         async with dispatching(service):
             yield

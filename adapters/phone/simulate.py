@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.phone.line import Line
-from adapters.phone.model import Experience, FarEnd, Pace
+from adapters.phone.model import Experience, Far, FarEnd, Pace
 from adapters.phone.persona import SimulatedCaller
 from adapters.phone.phone import Phone
 
@@ -73,6 +73,7 @@ async def simulate(
     speed: float = 1.0,
     talk_s: float = 120.0,
     progress: Progress | None = None,
+    far: Callable[[str], Far] | None = None,
 ) -> Summary:
     """Make ``calls`` calls, arriving at random, ``rate`` a second of real time (Poisson), and judge each.
 
@@ -86,7 +87,9 @@ async def simulate(
 
     async def one(index: int) -> None:
         counts["offered"] += 1
-        outcome, fell_back = await _one_call(line, f"{seed} {index}", pace, talk_s)
+        own_seed = f"{seed} {index}"
+        ends = far(own_seed) if far else RandomFar(random.Random(f"far {own_seed}"), talk_s=talk_s)
+        outcome, fell_back = await _one_call(line, own_seed, pace, ends)
         counts[outcome] += 1
         counts["fell_back"] += fell_back
         if progress:
@@ -100,10 +103,9 @@ async def simulate(
     return Summary(**counts)
 
 
-async def _one_call(line: Line, seed: str, pace: Pace, talk_s: float) -> tuple[str, bool]:
+async def _one_call(line: Line, seed: str, pace: Pace, far: Far) -> tuple[str, bool]:
     rng = random.Random(f"caller {seed}")
     caller = SimulatedCaller(rng, pace)
-    far = RandomFar(random.Random(f"far {seed}"), talk_s=talk_s)
     phone = Phone(line, caller, number=_number(rng), far=far, pace=pace)
     try:
         async with asyncio.timeout(pace.real(LONGEST_CALL_S)):

@@ -11,7 +11,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
 from callrouter.settings import load_settings
 from callrouter.sip import edges, watching
-from callrouter.wiring import build
+from callrouter.wiring import build, dispatching
 
 
 def add(app: typer.Typer) -> None:
@@ -36,11 +36,14 @@ async def _watch() -> None:
     ended = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
+    settling = asyncio.create_task(service.stores.run())
     try:
-        async with watching(service):
+        async with dispatching(service), watching(service):
             typer.echo(f"watching {', '.join(each.name for each in edges(settings)) or 'overdue calls'}")
             await ended.wait()
     finally:
+        settling.cancel()
+        await asyncio.gather(settling, return_exceptions=True)
         await service.calls.close()
         await service.stores.close()
         await service.database.close()
