@@ -77,6 +77,8 @@ class _Moved:
     record: CallRecord
     events: tuple[ev.Event, ...]
     reply: Reply
+    leaves: bool = False
+    """Whether the caller needs nobody any more. Dispatch is told after the commit: a stale owner's never lands."""
 
 
 class Calls:
@@ -166,6 +168,10 @@ class Calls:
         """What is kept of the call now; None if it never started or was forgotten."""
         return (await self._read(call_ref))[0]
 
+    async def knows(self, call_ref: str) -> bool:
+        """Whether the call has begun here under this name. Arms nothing and keeps nothing."""
+        return await self.record(call_ref) is not None
+
     async def postpone(self, call_ref: str) -> None:
         """The call was seen alive: it is not overdue before the next look. Moves nothing."""
         record, key = await self._read(call_ref)
@@ -201,7 +207,6 @@ class Calls:
                 return False
             if record.ended is not None or record.handed_back:
                 return True
-            await self._dispatch.leave(call_ref)
             step = record.step + 1
             gone = replace(record.session, wait=GoneWait(record.session.node), present=(HandBack(reason),))
             after = replace(
@@ -209,6 +214,7 @@ class Calls:
             )
             if await self._write(record, after, (ev.HandedBack(reason=reason),), key, self._clock.now()):
                 self._deadlines.arm(after)
+                await self._dispatch.leave(call_ref)
                 return True
         return False
 
@@ -243,6 +249,8 @@ class Calls:
             kept = with_due_time(record, _remember(moved.record, given.key, moved.reply), self._clock.now())
             if await self._write(record, kept, moved.events, key, given.at):
                 self._deadlines.arm(kept)
+                if moved.leaves:
+                    await self._dispatch.leave(call_ref)
                 await self._resuming.remember(record, kept)
                 return moved.reply
         raise StaleEpoch
@@ -298,13 +306,13 @@ class Calls:
 
     async def _move(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
         if given.kind is InputKind.HUNG_UP:
-            return await self._end(record, given)
+            return self._end(record, given)
         if not is_for_this_wait(record, given):
-            if not isinstance(record.session.wait, OfferWait | LegWait | TalkWait):
-                await self._dispatch.leave(record.call_ref)  # an offer that crossed with the caller's leaving
             late = ev.LateInput(wait_id=given.wait_id, input=given.kind)
             after = replace(record, step=record.step + 1)
-            return _Moved(after, (late,), after.reply(()))
+            # an offer may have crossed with the caller's leaving
+            leaves = not isinstance(record.session.wait, OfferWait | LegWait | TalkWait)
+            return _Moved(after, (late,), after.reply(()), leaves)
         return await self._run(record, given, lane)
 
     async def _run(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
@@ -346,11 +354,9 @@ class Calls:
             sprint = engine.resume(flow, sprint.session, found)
             events += happened(sprint)
             instructions += sprint.instructions
-        if isinstance(sprint.wait, GoneWait):
-            await self._dispatch.leave(record.call_ref)
         events += performed(instructions, wait_id)
         after = replace(record_after(record, at, events), session=sprint.session, wait_id=wait_id)
-        return _Moved(after, tuple(events), after.reply(tuple(instructions)))
+        return _Moved(after, tuple(events), after.reply(tuple(instructions)), isinstance(sprint.wait, GoneWait))
 
     async def _answer(
         self, record: CallRecord, session: Session, flow: Flow, lane: _Lane, events: list[ev.Event]
@@ -364,11 +370,10 @@ class Calls:
         assert isinstance(wait, OfferWait)
         return await self._finding.seek(record, wait, session.band, events)
 
-    async def _end(self, record: CallRecord, given: Input) -> _Moved:
-        await self._dispatch.leave(record.call_ref)
+    def _end(self, record: CallRecord, given: Input) -> _Moved:
         after = replace(record, step=record.step + 1)
         if record.ended is not None:
-            return _Moved(after, (), after.reply(()))
+            return _Moved(after, (), after.reply(()), leaves=True)
         events: list[ev.Event] = []
         if record.answered_at is not None and not record.talk_over:
             events += leg_events(record, replace(given, kind=InputKind.TALK_ENDED), {})
@@ -378,7 +383,7 @@ class Calls:
         gone = replace(record.session, wait=GoneWait(record.session.node), present=())
         after = replace(after, ended=ended, dropped=was_dropped(record, by), talk_over=True, session=gone,
                         wait_id=f"{after.epoch}.{after.step}")  # fmt: skip
-        return _Moved(after, tuple(events), after.reply(()))
+        return _Moved(after, tuple(events), after.reply(()), leaves=True)
 
 
 def _heard(given: Input) -> Heard:

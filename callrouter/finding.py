@@ -50,8 +50,6 @@ class Finding:
             await self._dispatch.leg_failed(record.call_ref, record.provider or "", cause)
             return
         match given.kind:
-            case InputKind.TALK_ENDED | InputKind.LEG_ENDED:
-                await self._dispatch.leave(record.call_ref)
             case InputKind.LEG_ANSWERED:
                 await self._dispatch.leg_answered(record.call_ref, record.provider or "")
                 if not given.epoch:  # told from outside: the worker that dialled may be dead

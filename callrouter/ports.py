@@ -165,6 +165,9 @@ class Door(Protocol):
     async def give_up(self, call_ref: str, reason: str) -> bool:
         """Tell that the adapter itself has given the call to the network's fall-back."""
 
+    async def knows(self, call_ref: str) -> bool:
+        """Whether the call has begun under this name."""
+
     async def first_of(self, key: str, call_ref: str) -> str:
         """The first call to bear this key."""
 

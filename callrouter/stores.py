@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from callrouter.settings import Settings
@@ -40,15 +40,15 @@ class Stores:
     link: RedisLink | None = None
     ask: Callable[[], Awaitable[object]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
-    run: Callable[[], Awaitable[None]] = _nothing
+    run: Callable[[], Coroutine[None, None, None]] = _nothing
     """To be run beside the calls: sees to it that the shared store learns of what happened while it was away."""
 
 
 def open_stores(settings: Settings) -> Stores:
     """The stores of these settings; connects when they are first used."""
     if settings.redis_url is None:
-        stream = MemoryStream()
-        return Stores(MemoryStates(stream), stream, MemoryLeases(), None)
+        own = MemoryStream()
+        return Stores(MemoryStates(own), own, MemoryLeases(), None)
     link = RedisLink(RedisAddress.parse(settings.redis_url.get_secret_value()))
     stream = RedisStream(link)
     states = DegradedStates(RedisStates(link), stream, settings.data_dir / "spool")

@@ -18,7 +18,6 @@ import structlog
 from adapters.asterisk.ami import Ami, AmiError, EndedRow
 from adapters.asterisk.ari import Channel
 from adapters.asterisk.facts import NETWORK, arrival, started_key
-from callrouter.errors import UnknownCall
 from callrouter.model import WITHOUT_US, Arrival, Input, InputKind
 from callrouter.ports import Dispatch, Door
 from infra.clock import Clock
@@ -194,11 +193,8 @@ class AsteriskWatch:
     async def _known(self, call_ref: str, first: str) -> str | None:
         """The name under which the door knows the call: its own, a later life's, or that of its twin."""
         for name in dict.fromkeys((call_ref, first, *(f"{call_ref}e{n}" for n in range(2, MOST_OWNERS + 1)))):
-            try:
-                await self._door.present(name)
-            except UnknownCall:
-                continue
-            return name
+            if await self._door.knows(name):
+                return name
         return None
 
     async def _begin(self, call_ref: str, came: Arrival, at: datetime) -> None:

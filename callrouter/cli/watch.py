@@ -11,7 +11,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
 from callrouter.settings import load_settings
 from callrouter.sip import edges, watching
-from callrouter.wiring import build, dispatching
+from callrouter.wiring import build
 
 
 def add(app: typer.Typer) -> None:
@@ -38,7 +38,7 @@ async def _watch() -> None:
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
     settling = asyncio.create_task(service.stores.run())
     try:
-        async with dispatching(service), watching(service):
+        async with watching(service):
             typer.echo(f"watching {', '.join(each.name for each in edges(settings)) or 'overdue calls'}")
             await ended.wait()
     finally:

@@ -55,6 +55,10 @@ class FailingDoor:
         self.given_up.put_nowait((call_ref, reason))
         return known
 
+    async def knows(self, call_ref: str) -> bool:
+        """As the door."""
+        return await self._calls.knows(call_ref)
+
     async def first_of(self, key: str, call_ref: str) -> str:
         """As the door."""
         return await self._calls.first_of(key, call_ref)
