@@ -25,6 +25,7 @@ from callrouter.moves import (
     end_class,
     happened,
     is_for_this_wait,
+    is_stale,
     leg_events,
     performed,
     record_after,
@@ -243,7 +244,7 @@ class Calls:
             else:
                 if (known := record.replies.get(given.key)) is not None:
                     return known
-                if given.epoch and given.epoch < record.epoch and given.kind is not InputKind.HUNG_UP:
+                if is_stale(record, given):
                     raise StaleEpoch
                 moved = await self._move(record, given, lane)
             kept = with_due_time(record, _remember(moved.record, given.key, moved.reply), self._clock.now())

@@ -13,6 +13,9 @@ from infra.state import Version
 from ivr.model import InputKind as InputKind
 from ivr.model import Instruction, Session, Wait
 
+NEXT_LIFE = 1000
+"""A call's epochs on one line stay below this (the network's rounds); a twin line's begin at the next thousand."""
+
 WITHOUT_US = "without_us"
 """Value of a ``started`` input: the network has carried the call to its fall-back, and we only write it down."""
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from callrouter import events as ev
-from callrouter.model import CallRecord, Input, InputKind
+from callrouter.model import NEXT_LIFE, CallRecord, Input, InputKind
 from ivr import model as ivr
 
 _WAITS: dict[InputKind, tuple[type[Any], ...]] = {
@@ -33,6 +33,13 @@ _NAMED = {
     InputKind.TIMER,
 }
 """Inputs that answer a prompt or a deadline: they must name their wait."""
+
+
+def is_stale(record: CallRecord, given: Input) -> bool:
+    """Whether a newer owner has the call. An owner that lost it may still tell its end, if it is the same line's."""
+    if not given.epoch or given.epoch >= record.epoch:
+        return False
+    return given.kind is not InputKind.HUNG_UP or given.epoch // NEXT_LIFE < record.epoch // NEXT_LIFE
 
 
 def is_for_this_wait(record: CallRecord, given: Input) -> bool:

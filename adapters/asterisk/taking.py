@@ -9,13 +9,13 @@ import structlog
 from adapters.asterisk.facts import arrival, failure, started_key
 from adapters.asterisk.line import Line
 from callrouter.errors import UnknownCall
-from callrouter.model import Input, Reply
+from callrouter.model import NEXT_LIFE, Input, Reply
 from callrouter.ports import Door
 from infra.clock import Clock
 from ivr.model import InputKind, LegWait
 
-NEXT_LIFE = 1000
-"""A call's epochs at one Asterisk stay below this (the dialplan's rounds); a twin at another one starts above it."""
+FIRST_TRY = "1"
+"""The edge's first Asterisk for this INVITE; if another line of the call was quicker, that is a later try."""
 
 log = structlog.get_logger()
 
@@ -28,12 +28,19 @@ class Taking:
         self._clock = clock
         self._edge = edge
 
-    async def first_input(self, line: Line, facts: Mapping[str, str]) -> Input:
-        """The first input of our ownership. Names the line after the call that the door knows."""
+    async def first_input(self, line: Line, facts: Mapping[str, str]) -> Input | None:
+        """The first input of our ownership. Names the line after the call that the door knows.
+
+        None for a line that nobody is on: the edge gave the call to another Asterisk when this one was silent, and that
+        one has answered for it already.
+        """
         stage = facts.get("STAGE", "new")
         first = await self._door.first_of(started_key(facts), line.call_ref)
         if stage == "new" and line.fence == 1 and first == line.call_ref:
             return self._started(line, facts)
+        if first != facts["CALL_REF"] and facts.get("TRY") == FIRST_TRY:
+            log.info("stale_twin_ended", call_ref=first)
+            return None
         known = await self._find_life(line, facts["CALL_REF"], first)
         if known is None:
             # nobody knows the call (its worker kept it in memory and died). It begins again under a name of its own:

@@ -8,6 +8,7 @@ worker are written down, too: nobody's call is missing from the day's figures be
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -18,6 +19,7 @@ import structlog
 from adapters.asterisk.ami import Ami, AmiError, EndedRow
 from adapters.asterisk.ari import Channel
 from adapters.asterisk.facts import NETWORK, arrival, started_key
+from callrouter.errors import StaleEpoch
 from callrouter.model import WITHOUT_US, Arrival, Input, InputKind
 from callrouter.ports import Dispatch, Door
 from infra.clock import Clock
@@ -184,9 +186,12 @@ class AsteriskWatch:
         elif row.via == "fallback":
             await self._door.give_up(known, "network_fell_back")
         ended = f"{row.by} {row.cause}"
+        # of a call that came on two lines only the newer one's end is its end: a line's own count of owners tells
+        epoch = row.epoch if known == row.call_ref else 0
         if row.event == "talk_ended":
             await self._answered(known, str(row.dials), row.at - timedelta(seconds=row.seconds))
-        await self._door.handle(known, Input(f"{known}.ended", InputKind.HUNG_UP, row.at, value=ended, epoch=0))
+        with suppress(StaleEpoch):
+            await self._door.handle(known, Input(f"{known}.ended", InputKind.HUNG_UP, row.at, value=ended, epoch=epoch))
 
     # ------------------------------------------------------------------ to the door
 

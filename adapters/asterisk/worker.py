@@ -190,6 +190,9 @@ class SipWorker:
             # before the first input, so that we hear of the end wherever it comes
             there = await self._follow(line)
             given = await self._first_input(line, facts)
+            if given is None:
+                await self._leave(line)
+                return
             self._release_held(line)  # what waits comes right after the first input, and may overtake its look-ups
             await self._give(line, given, first=True)
         except Exception as error:  # noqa: BLE001
@@ -197,6 +200,13 @@ class SipWorker:
         self._release_held(line)
         if not there:
             self._ended(line, talked=False, ended=UNHEARD)
+
+    async def _leave(self, line: Line) -> None:
+        """End a line that nobody is on, and tell the door nothing of it."""
+        line.over = True
+        self._held.pop(line, None)
+        await line.end()
+        self._forget(line)
 
     async def _follow(self, line: Line) -> bool:
         """Hear of the channel wherever it goes; False if it has ended, and nobody will tell us."""
@@ -218,7 +228,7 @@ class SipWorker:
             log.warning("line_unseen", call_ref=line.call_ref, error=type(error).__name__)
         return True
 
-    async def _first_input(self, line: Line, facts: Mapping[str, str]) -> Input:
+    async def _first_input(self, line: Line, facts: Mapping[str, str]) -> Input | None:
         before = line.call_ref
         given = await self._firsts.first_input(line, facts)
         if line.call_ref != before:
@@ -278,7 +288,7 @@ class SipWorker:
             reply = await self._door.handle(line.call_ref, given)
         except StaleEpoch:
             if first and await self._firsts.superseded(line):
-                await line.end()
+                await self._leave(line)
             else:
                 await line.release()
             return

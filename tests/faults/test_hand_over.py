@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from adapters.asterisk.taking import NEXT_LIFE
-from callrouter.model import InputKind
+from callrouter.model import NEXT_LIFE, InputKind
 from ivr.model import GatherWait, TalkWait
 from tests.faults.ari_server import Caller
 from tests.faults.sip_house import sip_house
@@ -113,3 +112,32 @@ async def test_the_next_owner_of_the_second_line_finds_the_call_too(tmp_path: Pa
         await house.in_the_menu(the_same_call())
         await house.in_the_menu(the_same_call(), epoch=2)
         assert (await house.service.calls.present(REF)).epoch == NEXT_LIFE + 2
+
+
+async def test_the_line_of_an_asterisk_that_was_silent_is_ended_when_the_edges_next_try_was_quicker(
+    tmp_path: Path,
+) -> None:
+    later = a_caller(TRY="2")
+    stale = Caller("2.1", TWIN, facts={"SIP_CALL_ID": "1.1", "TRY": "1"})
+    async with sip_house(tmp_path) as house:
+        await house.in_the_menu(later)
+        await house.asterisk.enter_stasis(stale)
+        order = await house.asterisk.wait_asked("POST channels/2.1/continue")
+        assert order.query["extension"] == "e1-end"
+        await house.asterisk.hang_up(stale)
+        await house.asterisk.press(later, "1")
+        await house.asterisk.wait_asked("POST channels/1.1/continue")
+        assert "ended" not in await house.kinds(REF), "the caller is on the other line"
+
+
+async def test_the_end_of_the_line_that_was_left_is_not_the_end_of_the_call(tmp_path: Path) -> None:
+    first = a_caller()
+    async with sip_house(tmp_path) as house:
+        await house.in_the_menu(first)
+        await house.in_the_menu(the_same_call())
+        await house.asterisk.hang_up(first)  # the edge has cancelled it
+        await house.handled(InputKind.HUNG_UP)
+        assert isinstance(await house.wait_of(REF), GatherWait)
+        await house.asterisk.hang_up(the_same_call())
+        await house.handled(InputKind.HUNG_UP)
+        assert (await house.kinds(REF)).count("ended") == 1
