@@ -30,6 +30,8 @@ def free_port() -> int:
 class RunningService:
     """``callrouter serve`` with these settings (names without the prefix), from start to a clean end."""
 
+    COMMAND = "serve"
+
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.port = free_port()
@@ -43,7 +45,7 @@ class RunningService:
     def __enter__(self) -> RunningService:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "callrouter", "serve"]
+            command = [sys.executable, "-m", "callrouter", self.COMMAND]
             self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=ROOT)
         self._wait_ready()
         return self

@@ -44,14 +44,15 @@ class Caller:
         return self.hung_up_at is None and (self.ended_at is not None or self.status >= 300)
 
     def heard(self, since: float = 0.0) -> list[Heard]:
-        """Every packet since then, and since the answer."""
+        """Every packet of this call since then."""
         if self.answered_at is None:
             return []
-        return self.phones.ear.heard(self.media_port, max(since, self.answered_at - 0.5))
+        return self.phones.ear.heard(self.media_port, max(since, self.invited_at))
 
     def hears(self) -> Heard | None:
-        """The newest packet."""
-        return self.phones.ear.last(self.media_port) if self.answered_at is not None else None
+        """The newest packet; one of the call that had the same port before is none."""
+        last = self.phones.ear.last(self.media_port) if self.answered_at is not None else None
+        return last if last is not None and last.at >= self.invited_at else None
 
     def dial(self, extension: str = "111") -> None:
         """Call; :attr:`answered` is set at the 200."""

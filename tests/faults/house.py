@@ -6,6 +6,7 @@
         it.workers[0].kill()
 
 Nothing in it is a stand-in but the people: every server is the real one, on loopback ports and in folders of its own.
+Each worker reaches Asterisk by a wire of its own, and all reach the database by one, which a test can hold or cut.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -35,7 +37,9 @@ from tests.faults.callers import Caller, Phones
 from tests.faults.providers import Leg, StandIn
 from tests.faults.sound import Voice, write_sound
 from tests.postgres import Postgres, PostgresMissing
+from tests.redis_server import RedisMissing, RedisServer
 from tests.running import RunningService
+from tests.wire import Wire
 
 HERE = Path(__file__).parent
 RTP_PORTS = 2_000  # four for each call, and those that the kernel still holds
@@ -65,16 +69,6 @@ class Worker(RunningService):
         """As a crash would: no handler runs."""
         self.signal(signal.SIGKILL)
 
-    def signal(self, number: int) -> None:
-        """Any signal."""
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def gone(self, within: float = 30.0) -> int:
-        """Its exit status, once it has ended."""
-        assert self._process is not None
-        return self._process.wait(within)
-
     def start(self) -> None:
         """Start it again; returns when it is ready."""
         self.__enter__()
@@ -88,17 +82,29 @@ class Worker(RunningService):
         return super().stop()
 
 
+class Watch(Worker):
+    """``callrouter watch``: sees ends that no worker saw, and callers whose worker is stuck."""
+
+    COMMAND = "watch"
+
+    def _wait_ready(self) -> None:
+        """It has no port; what it does is seen later."""
+
+
 @dataclass
 class House:
-    """What a test holds."""
+    """What a test holds. ``wires``: each worker's to Asterisk, by its number; ``records``: all workers' to SQL."""
 
     folder: Path
     asterisk: Asterisk
+    redis: RedisServer
     workers: list[Worker]
+    watch: Watch
+    wires: list[Wire]
+    records: Wire
     providers: dict[str, StandIn]
     phones: Phones
     database: str
-    environment: Mapping[str, str]
 
     def caller(self, number: str) -> Caller:
         """Somebody with a telephone, who has not dialled yet."""
@@ -132,18 +138,23 @@ async def house(folder: Path, *, workers: int = 2, settings: Mapping[str, str] |
             await each.open()
             stack.callback(each.close)
         asterisk = await asyncio.to_thread(_asterisk, servers, folder, providers)
-        database = _postgres(servers)
-        environment = _settings(folder, asterisk, providers, database) | _redis(servers) | dict(settings or {})
+        redis, (database, records, by_wire) = _redis(servers), _postgres(servers)
+        environment = _settings(folder, asterisk, providers, redis) | {"DATABASE_URL": by_wire} | dict(settings or {})
         phones = Phones(asterisk.ports.sip)
         await phones.open()
         stack.callback(phones.close)
-        running = [Worker(folder / f"worker-{number}", environment) for number in range(workers)]
-        for worker in running:
-            await asyncio.to_thread(servers.enter_context, worker)
+        wires = [servers.enter_context(Wire(asterisk.ports.ari)) for _ in range(workers)]
+        running = [
+            Worker(folder / f"worker-{number}", environment | {"ARI_URL": f"http://127.0.0.1:{wire.port}/ari"})
+            for number, wire in enumerate(wires)
+        ]
+        watch = Watch(folder / "watch", environment)
+        for process in (*running, watch):
+            await asyncio.to_thread(servers.enter_context, process)
         for each in providers.values():
             await asyncio.to_thread(asterisk.cli, f"pjsip qualify provider-{each.name}")
             await each.probed()
-        yield House(folder, asterisk, running, providers, phones, database, running[0].environment)
+        yield House(folder, asterisk, redis, running, watch, wires, records, providers, phones, database)
 
 
 def _asterisk(servers: ExitStack, folder: Path, providers: Mapping[str, StandIn]) -> Asterisk:
@@ -168,18 +179,26 @@ def _asterisk(servers: ExitStack, folder: Path, providers: Mapping[str, StandIn]
     return servers.enter_context(Asterisk(folder / "asterisk", settings, installation))
 
 
-def _postgres(servers: ExitStack) -> str:
+def _postgres(servers: ExitStack) -> tuple[str, Wire, str]:
+    """Its own address for the test, the wire to it, and the address at the end of that wire."""
     try:
-        return servers.enter_context(Postgres()).url
+        url = servers.enter_context(Postgres()).url
     except PostgresMissing as reason:
         pytest.skip(f"NO POSTGRESQL: {reason}")
+    port = urlsplit(url).port
+    assert port is not None
+    wire = servers.enter_context(Wire(port))
+    return url, wire, url.replace(f":{port}", f":{wire.port}")
 
 
-def _redis(servers: ExitStack) -> dict[str, str]:
-    return {}
+def _redis(servers: ExitStack) -> RedisServer:
+    try:
+        return servers.enter_context(RedisServer())
+    except RedisMissing as reason:
+        pytest.skip(f"NO REDIS: {reason}")
 
 
-def _settings(folder: Path, asterisk: Asterisk, providers: Mapping[str, StandIn], database: str) -> dict[str, str]:
+def _settings(folder: Path, asterisk: Asterisk, providers: Mapping[str, StandIn], redis: RedisServer) -> dict[str, str]:
     rows = [
         {"id": name, "name": name, "tel": f"+44207946010{number}", "answers": "agent", "services": SERVICES[name],
          "sip": f"127.0.0.1:{each.port}"} | ({"lines": NARROW_LINES} if name == "narrow" else {})
@@ -189,7 +208,7 @@ def _settings(folder: Path, asterisk: Asterisk, providers: Mapping[str, StandIn]
     for name, content in files.items():
         (folder / name).write_text(yaml.safe_dump(content))
     return {
-        "DATABASE_URL": database,
+        "REDIS_URL": redis.url,
         "KEYS": KEYS,
         "SESSION_SECRET": "a-secret-of-the-fault-tests-and-of-nobody-else",
         "FLOW_FILE": str(HERE / "flow.yaml"),
@@ -198,6 +217,7 @@ def _settings(folder: Path, asterisk: Asterisk, providers: Mapping[str, StandIn]
         "PROMPTS_AUDIO_DIR": str(folder / "prompts"),
         "LOOKUP_BUDGET_MS": str(LOOKUP_BUDGET_MS),
         "ARI_URL": asterisk.ari_url,
+        "AMI_ADDRESS": f"127.0.0.1:{asterisk.ports.ami}",
         "ARI_USER": asterisk.settings.ari_user,
         "ARI_PASSWORD": asterisk.settings.ari_password,
     }

@@ -25,6 +25,7 @@ class Fate:
     ``stage``: where the caller really was at the fault. ``reached``: a provider answered and was heard.
     ``taken_over``: new audio that no key of the caller's asked for. ``dead_air``: the longest silence from the fault
     on, but for that of a menu that waits for a key. ``talk_cut``: longest gap in a talk that was under way.
+    ``legs``: how many were dialled in all; ``at_once``: the most that were dialled or talking at the same moment.
     """
 
     number: str
@@ -36,6 +37,7 @@ class Fate:
     talk_cut: float
     dropped: bool
     legs: int
+    at_once: int
 
     @property
     def lost(self) -> bool:
@@ -84,7 +86,13 @@ def judge(it: House, caller: Caller, life: Life, fault_at: float) -> Fate:
         else 0.0,
         dropped=caller.dropped,
         legs=len(legs),
+        at_once=max((sum(_overlap(one, other) for other in legs) for one in legs), default=0),
     )
+
+
+def _overlap(one: Leg, other: Leg) -> bool:
+    """Whether both were there when ``one`` began."""
+    return other.invited_at <= one.invited_at and (other.ended_at is None or other.ended_at > one.invited_at)
 
 
 def _unasked(caller: Caller, heard: Sequence[Heard], fault_at: float, stage: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -87,8 +88,9 @@ async def _press_until_it_helps(caller: Caller, key: str) -> None:
         if _sound(caller) in VOICES:
             return
         caller.press(key)
-        enough = time.monotonic() + PATIENCE_S
-        await _when(caller, lambda until=enough: _moved_on(caller) or time.monotonic() > until)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await _when(caller, lambda: _moved_on(caller))
         if _moved_on(caller):
             await _when(caller, lambda: _sound(caller) in MENU | VOICES)  # talking, or back in the menu
 

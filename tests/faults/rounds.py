@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -39,10 +41,27 @@ def killed(worker: Worker) -> Fault:
         worker.kill()
 
     async def mend() -> None:
-        worker.gone()
+        worker.wait()
         await asyncio.to_thread(worker.start)
 
     return Fault(strike, mend, mend_after_s=0.5)
+
+
+def stopped(worker: Worker, seconds: float) -> Fault:
+    """The process hangs with its connections open, and wakes."""
+
+    async def strike() -> None:
+        worker.signal(signal.SIGSTOP)
+
+    async def mend() -> None:
+        worker.signal(signal.SIGCONT)
+
+    return Fault(strike, mend, seconds)
+
+
+def in_a_thread(strike: Callable[[], object], mend: Callable[[], object], mend_after_s: float) -> Fault:
+    """Deeds that block."""
+    return Fault(partial(asyncio.to_thread, strike), partial(asyncio.to_thread, mend), mend_after_s)
 
 
 async def play_round(
@@ -103,6 +122,7 @@ def summary(fates: Sequence[Fate]) -> dict[str, Any]:
         "calls": len(fates),
         "stages": dict(Counter(each.stage for each in fates)),
         "lost": sum(each.lost for each in fates),
+        "two_legs_at_once": sum(each.at_once > 1 for each in fates),
         "dropped": sum(each.dropped for each in fates),
         "taken_over": len(times),
         "taken_over_by_stage": dict(Counter(each.stage for each in fates if each.taken_over is not None)),

@@ -68,6 +68,10 @@ class Ear:
         """Before other calls: ports are used again."""
         self._heard.clear()
 
+    def forget_port(self, port: int) -> None:
+        """What came from there is not asked for any more."""
+        self._heard.pop(port, None)
+
     def close(self) -> None:
         """Free the port."""
         self._closed = True

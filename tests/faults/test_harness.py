@@ -7,30 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.callers import NUMBERS, Caller
-from tests.faults.house import PROVIDER_SOUNDS, SOUNDS, House, house
+from tests.faults.callers import NUMBERS
+from tests.faults.house import PROVIDER_SOUNDS, SOUNDS, house
 from tests.faults.rounds import nobody_left
+from tests.faults.steps import hears, through
 
 pytestmark = pytest.mark.timeout(180)
-
-
-async def hears(caller: Caller, sound: int, within: float = 10.0) -> None:
-    """Return as soon as the caller hears it."""
-    async with asyncio.timeout(within):
-        while (heard := caller.hears()) is None or heard.sound != sound:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)  # the ear is a thread of its own
-
-
-async def through(it: House, number: str, key: str, sound: int) -> Caller:
-    caller = it.caller(number)
-    caller.dial()
-    async with asyncio.timeout(10):
-        await caller.answered.wait()
-    await hears(caller, SOUNDS["emergency_999"])
-    await hears(caller, SOUNDS["long_menu"])
-    caller.press(key)
-    await hears(caller, sound, within=15)
-    return caller
 
 
 async def test_a_caller_is_followed_through_every_stage(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""What the journal says afterwards: every call's events from 1 on without a gap, and one end for each call."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import asyncpg
+
+WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Journalled:
+    """Counts over all calls. ``gaps``: calls whose events are not 1, 2, … n; ``ends``: calls by number of ends."""
+
+    calls: int
+    events: int
+    gaps: int
+    ends: dict[int, int]
+    taken_over: int
+
+    @property
+    def whole(self) -> bool:
+        """Nothing lost, nothing doubled, everybody's end there."""
+        return not self.gaps and self.ends == {1: self.calls}
+
+
+async def journalled(database: str, calls: int) -> Journalled:
+    """The journal once so many calls have ended there, or as it stands after half a minute."""
+    connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            while (await _read(connection)).ends.get(1, 0) < calls:  # noqa: ASYNC110 - it is read, it does not call
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        pass
+    finally:
+        found = await _read(connection)
+        await connection.close()
+    return found
+
+
+async def _read(connection: asyncpg.Connection) -> Journalled:
+    rows = await connection.fetch(
+        "SELECT call_ref, count(*) AS n, max(seq) AS last, count(*) FILTER (WHERE kind = 'ended') AS ends,"
+        " count(*) FILTER (WHERE kind = 'taken_over') AS taken FROM journal GROUP BY call_ref"
+    )
+    ends: dict[int, int] = {}
+    for row in rows:
+        ends[row["ends"]] = ends.get(row["ends"], 0) + 1
+    return Journalled(
+        calls=len(rows),
+        events=sum(row["n"] for row in rows),
+        gaps=sum(row["n"] != row["last"] for row in rows),
+        ends=ends,
+        taken_over=sum(row["taken"] for row in rows),
+    )

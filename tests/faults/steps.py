@@ -1,0 +1,28 @@
+"""Single callers, step by step, for faults that are told in one story rather than in a round."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.faults.callers import Caller
+from tests.faults.house import SOUNDS, House
+
+
+async def hears(caller: Caller, sound: int, within: float = 10.0) -> None:
+    """Return as soon as the caller hears it."""
+    async with asyncio.timeout(within):
+        while (heard := caller.hears()) is None or heard.sound != sound:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # the ear is a thread of its own
+
+
+async def through(it: House, number: str, key: str, sound: int) -> Caller:
+    """Somebody who dials, hears the first words and the menu, presses the key, and now hears that sound."""
+    caller = it.caller(number)
+    caller.dial()
+    async with asyncio.timeout(10):
+        await caller.answered.wait()
+    await hears(caller, SOUNDS["emergency_999"])
+    await hears(caller, SOUNDS["long_menu"])
+    caller.press(key)
+    await hears(caller, sound, within=15)
+    return caller

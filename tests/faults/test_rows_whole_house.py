@@ -1,0 +1,158 @@
+"""What is gone here is gone for everybody: every worker, Asterisk itself, or a worker by an orderly deploy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.faults.callers import NUMBERS, Caller
+from tests.faults.house import PROVIDER_SOUNDS, SOUNDS, House, house
+from tests.faults.journalled import journalled
+from tests.faults.judging import Fate
+from tests.faults.lives import STAGES
+from tests.faults.providers import Leg
+from tests.faults.rounds import in_a_thread, nobody_left, play_round, summary
+from tests.faults.steps import hears, through
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+SHARE = dict.fromkeys(STAGES, 4) | {"talking": 6}
+MACHINE_S = 1.0
+"""What a busy machine may add to a bound of the network's."""
+
+
+async def leg_of(it: House, provider: str, number: str, within: float) -> Leg:
+    async with asyncio.timeout(within):
+        while True:
+            for leg in it.providers[provider].legs:
+                if leg.number == number:
+                    return leg
+            await asyncio.sleep(0.01)
+
+
+async def new_caller(it: House, number: str) -> Caller:
+    caller = it.caller(number)
+    caller.dial()
+    return caller
+
+
+async def test_all_workers_dead(tmp_path: Path) -> None:
+    async with house(tmp_path, workers=2) as it:
+        talker = await through(it, NUMBERS[0], "3", PROVIDER_SOUNDS["one-eleven"])
+        in_menu = await new_caller(it, NUMBERS[1])
+        await in_menu.answered.wait()
+        await hears(in_menu, SOUNDS["long_menu"])
+        for worker in (*it.workers, it.watch):
+            worker.kill()
+        dead_at = time.monotonic()
+        newcomer = await new_caller(it, NUMBERS[2])
+        first = await leg_of(it, "fallback", newcomer.number, within=5)
+        second = await leg_of(it, "fallback", in_menu.number, within=8)
+        print(
+            f"new call {first.invited_at - newcomer.invited_at:.3f} s, in progress {second.invited_at - dead_at:.3f} s"
+        )
+        assert first.invited_at - newcomer.invited_at < 0.6 + MACHINE_S
+        assert second.invited_at - dead_at < 2.5 + MACHINE_S
+        for caller in (newcomer, in_menu):
+            await hears(caller, PROVIDER_SOUNDS["fallback"])
+        assert not talker.dropped
+        times = [each.at for each in talker.heard(dead_at)]
+        assert len(times) > 0.8 * (times[-1] - times[0]) / 0.02
+        talker.hang_up()  # while nobody of ours lives
+        newcomer.hang_up()
+        in_menu.hang_up()
+        await nobody_left(it)
+        for worker in (*it.workers, it.watch):
+            await asyncio.to_thread(worker.wait)
+            await asyncio.to_thread(worker.start)
+        written = await journalled(it.database, 2)
+    print(written)
+    assert written.whole, written
+
+
+async def test_deploy(tmp_path: Path) -> None:
+    chance = random.Random(111)
+    async with house(tmp_path, workers=2) as it:
+        old = it.workers[0]
+
+        def begin() -> None:
+            old.signal(signal.SIGTERM)
+
+        status: list[int] = []
+
+        def another() -> None:
+            status.append(old.wait())
+            old.start()
+
+        numbers = iter(chance.sample(NUMBERS, sum(SHARE.values())))
+        fates = await play_round(it, numbers, in_a_thread(begin, another, 0.1), SHARE, chance)
+        written = await journalled(it.database, len(fates))
+    check(fates, dead_air_s=3.0)
+    assert status == [0]
+    assert written.whole, written
+
+
+async def test_asterisk_hangs_for_a_moment(tmp_path: Path) -> None:
+    chance, moment_s = random.Random(111), 1.5
+    async with house(tmp_path, workers=2) as it:
+        fault = in_a_thread(
+            lambda: os.kill(it.asterisk.pid, signal.SIGSTOP), lambda: os.kill(it.asterisk.pid, signal.SIGCONT), moment_s
+        )
+        fates = await play_round(it, iter(chance.sample(NUMBERS, sum(SHARE.values()))), fault, SHARE, chance)
+        written = await journalled(it.database, len(fates))
+    check(fates, dead_air_s=3.0 + moment_s)
+    assert written.whole, written
+
+
+async def test_asterisk_killed_and_started_again(tmp_path: Path) -> None:
+    """One Asterisk alone: its callers are cut off, each is closed once, and the next caller is served."""
+    async with house(tmp_path, workers=2) as it:
+        callers = [await through(it, NUMBERS[n], "3", PROVIDER_SOUNDS["one-eleven"]) for n in range(2)]
+        callers.append(await new_caller(it, NUMBERS[2]))
+        await callers[-1].answered.wait()
+        await hears(callers[-1], SOUNDS["long_menu"])
+        await asyncio.to_thread(it.asterisk.kill)
+        await asyncio.to_thread(it.asterisk.start)
+        for provider in it.providers.values():
+            await asyncio.to_thread(it.asterisk.cli, f"pjsip qualify provider-{provider.name}")
+        again = await _served(it, NUMBERS[3:13])
+        again.hang_up()
+        await nobody_left(it)
+        connection_lost = await journalled(it.database, 4)
+    print(connection_lost)
+    assert connection_lost.gaps == 0
+    assert set(connection_lost.ends) == {1}, connection_lost
+
+
+async def _served(it: House, numbers: Sequence[str]) -> Caller:
+    """The first caller whom a provider takes, whoever of ours is back by then."""
+    for number in numbers:
+        caller = await new_caller(it, number)
+        try:
+            async with asyncio.timeout(10):
+                while not it.reached(number):
+                    if caller.hears() is not None and not caller.pressed:
+                        await hears(caller, SOUNDS["long_menu"])
+                        caller.press("3")
+                    await asyncio.sleep(0.05)
+            return caller
+        except TimeoutError:
+            caller.hang_up()
+    raise AssertionError("nobody is served any more")
+
+
+def check(fates: Sequence[Fate], dead_air_s: float) -> None:
+    found = summary(fates)
+    print(json.dumps(found))
+    assert found["lost"] == 0, [each for each in fates if each.lost]
+    assert found["dropped"] == 0, [each for each in fates if each.dropped]
+    assert found["two_legs_at_once"] == 0, [each for each in fates if each.at_once > 1]
+    assert found["dead_air_max_s"] < dead_air_s, [each for each in fates if each.dead_air >= dead_air_s]
