@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
+from adapters.asterisk.worker import SipWorker
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
 from callrouter.identity import identity_router
@@ -36,9 +38,9 @@ def app_of(service: Service) -> FastAPI:
             await stack.enter_async_context(running(service))
             if service.stores.nudges is None:
                 await stack.enter_async_context(watching(service))  # else a process of its own does it
+            await stack.enter_async_context(_all_of(workers))
             for worker in workers:
                 readiness.on_drain(worker.stop_claiming)
-                await stack.enter_async_context(worker)
             readiness.start()
             yield
             readiness.drain()
@@ -75,6 +77,17 @@ def app_of(service: Service) -> FastAPI:
     app.include_router(health_router(readiness))
     app.include_router(identity_router(service.keys))
     return app
+
+
+@asynccontextmanager
+async def _all_of(workers: Sequence[SipWorker]) -> AsyncIterator[None]:
+    """Every worker, from start to end; they hand their callers over side by side, not one Asterisk after another."""
+    for worker in workers:
+        await worker.__aenter__()
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(worker.__aexit__() for worker in workers), return_exceptions=True)
 
 
 def _twilio(service: Service) -> TwilioSettings:
