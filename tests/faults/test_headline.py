@@ -46,6 +46,8 @@ async def rounds(it: House, share: Mapping[Stage, int], count: int) -> list[Fate
     for number in range(count):
         fates += await play_round(it, numbers, killed(it.workers[number % len(it.workers)]), share, chance)
         print(json.dumps(summary(fates[-sum(share.values()) :])))
+        for lost in (each for each in fates[-sum(share.values()) :] if each.lost):
+            print(lost)
     return fates
 
 
