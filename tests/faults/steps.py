@@ -16,13 +16,16 @@ async def hears(caller: Caller, sound: int, within: float = 10.0) -> None:
 
 
 async def through(it: House, number: str, key: str, sound: int) -> Caller:
-    """Somebody who dials, hears the first words and the menu, presses the key, and now hears that sound."""
+    """Somebody who dials, hears the menu, presses the key, and now hears that sound; raises TimeoutError."""
     caller = it.caller(number)
     caller.dial()
-    async with asyncio.timeout(10):
-        await caller.answered.wait()
-    await hears(caller, SOUNDS["emergency_999"])
-    await hears(caller, SOUNDS["long_menu"])
-    caller.press(key)
-    await hears(caller, sound, within=15)
+    try:
+        async with asyncio.timeout(10):
+            await caller.answered.wait()
+        await hears(caller, SOUNDS["long_menu"])
+        caller.press(key)
+        await hears(caller, sound, within=15)
+    except TimeoutError:
+        caller.hang_up()
+        raise
     return caller
