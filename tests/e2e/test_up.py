@@ -22,6 +22,8 @@ from tests.running import ROOT
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SippCaller
 
+pytestmark = pytest.mark.alone
+
 START_S = 100.0
 CALL_S = 30.0
 

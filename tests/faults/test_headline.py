@@ -22,6 +22,8 @@ from tests.faults.rounds import killed, nobody_left, play_round, summary
 from tests.faults.steps import through
 from tests.running import ROOT
 
+pytestmark = pytest.mark.alone
+
 FIGURES = ROOT / "bench" / "faults.json"
 DEAD_AIR_S = 3.0
 BUSY_S = 3.0

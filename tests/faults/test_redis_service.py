@@ -20,6 +20,8 @@ from infra.sql import connect_database
 from tests.redis_server import RedisMissing, RedisServer
 from tests.running import RunningService
 
+pytestmark = pytest.mark.alone
+
 TOKEN = "a-token-of-the-tests"
 SOON_S = 60.0
 

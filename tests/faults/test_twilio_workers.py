@@ -31,6 +31,8 @@ from tests.postgres import Postgres, PostgresMissing
 from tests.redis_server import RedisMissing, RedisServer
 from tests.running import ROOT, RunningService, run_command
 
+pytestmark = pytest.mark.alone
+
 PUBLIC_URL, TOKEN = "https://calls.example", "a-token-of-the-tests"
 SPEED = 20.0
 PROVIDERS = ROOT / "callrouter/providers.yaml"

@@ -17,6 +17,8 @@ from tests.integration.conftest_asterisk import Worker, until
 from tests.kamailio import Edge, an_edge, callers_of
 from tests.sip.sipp import SippCaller, SippFailed
 
+pytestmark = pytest.mark.alone
+
 # Of the first caller after a death: one silence of an Asterisk (1 s), the broadcast (0.5 s), and room for the machine.
 SERVED_WITHIN = timedelta(seconds=2.5)
 # What counts as dead air; a busy machine alone makes gaps of a second.

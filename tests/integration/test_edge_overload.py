@@ -7,11 +7,15 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from adapters.asterisk.ari import AriError, AriEvent
 from tests.integration.conftest_asterisk import Worker
 from tests.kamailio import Edge, an_edge
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import PATIENCE_MS, SipMessage, Sipp, free_udp_port
+
+pytestmark = pytest.mark.alone
 
 OFFERED = 200
 PLACES = 20
