@@ -275,9 +275,9 @@ class DegradedStates:
     async def _give(self, call_ref: str, owed: Owed) -> None:
         while True:
             found = await self._primary.read(call_ref)
-            if found == owed.stored:
-                return  # the commit whose answer never came
-            if owed.keep_s <= 0 or (found is not None and found.version >= owed.stored.version):
+            # a commit whose answer never came is made again: it changes nothing, and waits for a replica as it should
+            newer = found is not None and found != owed.stored and found.version >= owed.stored.version
+            if owed.keep_s <= 0 or newer:
                 log.warning("state_given_up", call_ref=call_ref, forgotten=owed.keep_s <= 0)
                 await self._stream.append(owed.entries)
                 return

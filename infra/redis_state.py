@@ -13,10 +13,14 @@ from infra.state import Stored, Version
 
 # KEYS: call, events, due. ARGV: reference, expected epoch and step ('' for a new call), new epoch and step, value,
 # key, milliseconds to keep, milliseconds until due (''), then head, sealed part and key of each event.
-# HSET is the first write, and the only place where a full memory can refuse the script: before anything is changed.
+# The very same commit again writes its time anew: a write of its own, whose replica has the first one, too.
+# Else HSET is the first write: the only place where a full memory can refuse the script, before anything is changed.
 _COMMIT = Script("""
 local had = redis.call('HMGET', KEYS[1], 'epoch', 'step', 'value')
-if had[1] and had[1] == ARGV[4] and had[2] == ARGV[5] and had[3] == ARGV[6] then return 1 end
+if had[1] and had[1] == ARGV[4] and had[2] == ARGV[5] and had[3] == ARGV[6] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[8])
+  return 1
+end
 if (had[1] or '') ~= ARGV[2] or (had[2] or '') ~= ARGV[3] then return 0 end
 if had[1] and tonumber(ARGV[4]) < tonumber(had[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[4], 'step', ARGV[5], 'value', ARGV[6], 'key', ARGV[7])
