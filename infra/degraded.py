@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ from infra.state import CallStates, Stored, Version
 PROBE_S = 1.0
 """Between two looks whether the store is back. Nobody pays its budget meanwhile."""
 
+RECENT_S = 10.0
+"""Commits as young as this are given again when the store was away: its fail-over may have forgotten the last ones."""
+
 log = structlog.get_logger()
 
 
@@ -41,6 +45,15 @@ class _Copy:
     stored: Stored
     forget_at: float
     due_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A commit that the store has taken, ``at`` monotonic seconds."""
+
+    at: float
+    call_ref: str
+    owed: Owed
 
 
 class DegradedStates:
@@ -65,6 +78,7 @@ class DegradedStates:
         self._spool = Spool(folder)
         self._on_change = on_change
         self._copies: dict[str, _Copy] = {}
+        self._recent: deque[_Done] = deque()
         self._owed: dict[str, list[Entry]] = {}  # calls that the store must still learn of: their entries
         self._names: dict[str, tuple[str, float]] = {}
         self._names_owed: set[str] = set()
@@ -112,6 +126,7 @@ class DegradedStates:
                 else:
                     if won:
                         self._keep(call_ref, new, keep_s, due_s)
+                        self._remember(call_ref, Owed(new, keep_s, due_s, list(entries)))
                     return won
             return self._commit_here(call_ref, expected, new, entries, keep_s, due_s)
 
@@ -184,7 +199,7 @@ class DegradedStates:
         if call_ref in self._owed:
             return self._known(call_ref)  # moved here while the store was answering
         if self._is_older(call_ref, found):
-            self._owed[call_ref] = []
+            self._owed[call_ref] = self._recent_of(call_ref)
             self._go_away(StateUnavailable("data_lost"))
             return self._known(call_ref)
         known = self._copies.get(call_ref)
@@ -205,6 +220,15 @@ class DegradedStates:
             }
             self._names = {name: each for name, each in self._names.items() if each[1] > now}
 
+    def _remember(self, call_ref: str, owed: Owed) -> None:
+        now = time.monotonic()
+        self._recent.append(_Done(now, call_ref, owed))
+        while self._recent[0].at < now - RECENT_S:
+            self._recent.popleft()
+
+    def _recent_of(self, call_ref: str) -> list[Entry]:
+        return [entry for each in self._recent if each.call_ref == call_ref for entry in each.owed.entries]
+
     def _commit_here(
         self,
         call_ref: str,
@@ -222,7 +246,9 @@ class DegradedStates:
             return False
         if expected is not None and new.version.epoch < expected.epoch:
             return False
-        self._owed.setdefault(call_ref, []).extend(entries)
+        if call_ref not in self._owed:
+            self._owed[call_ref] = self._recent_of(call_ref)
+        self._owed[call_ref].extend(entries)
         self._keep(call_ref, new, keep_s, due_s)
         self._spool.add(call_ref, new, entries, keep_s, due_s)
         return True
@@ -257,10 +283,20 @@ class DegradedStates:
         self._away.clear()
         for call_ref in list(self._owed):
             await self._settle_call(call_ref)
+        for done in list(self._recent):
+            await self._settle_recent(done)
         if not self._owed and not self._away.is_set():
             self._spool.clear()
             log.info("state_back")
             self._tell(False)
+
+    async def _settle_recent(self, done: _Done) -> None:
+        """Give one recent commit again, unless its call is behind by more than that: the next brings it on."""
+        async with self._lock(done.call_ref):
+            found = await self._primary.read(done.call_ref)
+            if found is None or found.version < done.owed.stored.version:
+                log.warning("state_forgotten", call_ref=done.call_ref)
+                await self._give(done.call_ref, done.owed)
 
     async def _settle_call(self, call_ref: str) -> None:
         async with self._lock(call_ref):
@@ -268,6 +304,7 @@ class DegradedStates:
             due_s = None if copy.due_at is None else copy.due_at - now
             owed = Owed(copy.stored, max(copy.forget_at - now, 1.0), due_s, self._owed[call_ref])
             await self._give(call_ref, owed)
+            self._remember(call_ref, owed)
             del self._owed[call_ref]
             if due_s is None:
                 del self._copies[call_ref]

@@ -112,8 +112,9 @@ class World:
             states.close()
 
     async def entries(self) -> list[int]:
-        """The ``seq`` of everything in the stream."""
-        return [each.seq for _, each in await self.stream.read("test", limit=999, wait_s=0)]
+        """The ``seq`` of everything in the stream; of what comes again the first, as the journal has it."""
+        batch = await self.stream.read("test", limit=999, wait_s=0)
+        return list(dict.fromkeys(each.seq for _, each in batch))
 
 
 def stored(step: int, value: bytes = b"sealed", epoch: int = 1) -> Stored:
