@@ -14,7 +14,8 @@ from datetime import datetime
 
 import structlog
 
-from callrouter.lines import COOL_DOWN_S, TOLD_AGAIN_S, Lines, Place
+from callrouter.lines import COOL_DOWN_S, TOLD_AGAIN_S, Lines
+from callrouter.places import Place
 from callrouter.ports import STATEMENT_S, Offer, Sought
 from callrouter.providers import Providers
 from infra.clock import Clock

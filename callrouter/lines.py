@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
+from callrouter.places import Place, Places
 from callrouter.ports import STATEMENT_S, Nobody, Offer, Sought, Waiting
 from callrouter.providers import Provider, Providers, next_provider
 from infra.clock import Clock
-from ivr.model import Band
 
 COOL_DOWN_S = {"busy": 2.0, "no_answer": 5.0, "unreachable": 20.0, "rejected": 10.0}
 """How long a provider is passed over after its first failure, by cause, seconds. Others: as ``unreachable``.
@@ -38,21 +37,6 @@ def first_cool_down_s(cause: str, table: Mapping[str, float] = COOL_DOWN_S) -> f
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A caller's place: who waits, for any of which services, and what decides their turn."""
-
-    call_ref: str
-    services: tuple[str, ...]
-    band: Band
-    arrived: datetime
-
-    @property
-    def order(self) -> tuple[int, datetime]:
-        """The lowest comes first."""
-        return (self.band.rank, self.arrived)
-
-
-@dataclass(frozen=True, slots=True)
 class _Failing:
     """``until`` (monotonic): passed over. ``times``: failures in a row, those during one cool-down counted once."""
 
@@ -68,7 +52,7 @@ class Lines:
         self._providers = providers
         self._clock = clock
         self._cool_down_s = cool_down_s
-        self._places: dict[str, Place] = {}
+        self._places = Places()
         self._taken: dict[str, Offer] = {}
         self._used: Counter[str] = Counter()
         self._told: dict[str, float] = {}  # offers that nobody has taken yet: when they were told (monotonic)
@@ -82,19 +66,19 @@ class Lines:
         if (taken := self._taken.get(place.call_ref)) is not None:
             self._told.pop(place.call_ref, None)
             return taken
-        self._places.pop(place.call_ref, None)
+        self._places.remove(place.call_ref)
         if not any(self._lives(each) for s in place.services for each in self._providers.of_service(s)):
             return Nobody()
         if self._is_first(place) and (offer := self._reserve(place)):
             return offer
         if not hold:
             return Nobody()
-        self._places[place.call_ref] = place
+        self._places.add(place)
         return Waiting()
 
     def leave(self, call_ref: str) -> None:
         """The caller has neither place nor line any more."""
-        self._places.pop(call_ref, None)
+        self._places.remove(call_ref)
         self._told.pop(call_ref, None)
         if (offer := self._taken.pop(call_ref, None)) is not None:
             self._used[offer.provider] -= 1
@@ -103,13 +87,13 @@ class Lines:
         """What others say of a caller: they wait in this place, or have this line, whatever is free here."""
         self.leave(place.call_ref)
         if offer is None:
-            self._places[place.call_ref] = place
+            self._places.add(place)
         else:
             self._take(place.call_ref, offer)
 
     def callers(self) -> list[str]:
         """Everybody who has a place or a line."""
-        return [*self._places, *self._taken]
+        return [*self._places.callers(), *self._taken]
 
     def place_of(self, call_ref: str) -> Place | None:
         """The place in which the caller waits."""
@@ -124,9 +108,10 @@ class Lines:
         now = self._clock.monotonic()
         late = [call_ref for call_ref, at in self._told.items() if at + TOLD_AGAIN_S <= now]
         offers = [(call_ref, self._taken[call_ref]) for call_ref in late]
-        for place in sorted(self._places.values(), key=lambda each: each.order):
-            if (offer := self._reserve(place)) is not None:
-                offers.append((place.call_ref, offer))
+        while self._places and (place := self._places.first(self._free_services())) is not None:
+            if (offer := self._reserve(place)) is None:
+                break  # cannot be: one of their services has a free line
+            offers.append((place.call_ref, offer))
         self._told.update((call_ref, now) for call_ref, _ in offers)
         return offers
 
@@ -137,8 +122,12 @@ class Lines:
 
     def _is_first(self, place: Place) -> bool:
         """Nobody who waits for one of these services comes before this caller."""
-        wanted = set(place.services)
-        return not any(other.order < place.order and wanted & set(other.services) for other in self._places.values())
+        first = self._places.first(place.services)
+        return first is None or place.order <= first.order
+
+    def _free_services(self) -> list[str]:
+        free = {service for each in self._providers if self._free(each) for service in each.services}
+        return list(free)
 
     def _reserve(self, place: Place) -> Offer | None:
         for service in place.services:
@@ -148,7 +137,7 @@ class Lines:
         return None
 
     def _take(self, call_ref: str, offer: Offer) -> Offer:
-        self._places.pop(call_ref, None)
+        self._places.remove(call_ref)
         self._used[offer.provider] += 1
         self._taken[call_ref] = offer
         return offer

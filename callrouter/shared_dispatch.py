@@ -21,7 +21,8 @@ from itertools import islice
 import structlog
 
 from callrouter.dispatch import OnOffer
-from callrouter.lines import COOL_DOWN_S, Lines, Place, first_cool_down_s
+from callrouter.lines import COOL_DOWN_S, Lines, first_cool_down_s
+from callrouter.places import Place
 from callrouter.ports import Nobody, Offer, Sought, Waiting
 from callrouter.providers import Providers
 from callrouter.redis_lines import LEASE_S, SWEEP_S, Answer, Known, RedisLines
