@@ -68,13 +68,16 @@ async def ari_clock() -> AsyncIterator[AriClock]:
         yield one
 
 
-async def menu_call(clock: AriClock, number: int, cli: str) -> tuple[float, float]:
-    """One whole call: ms from StasisStart to the answer, and from key 1 to the order to dial."""
+async def menu_call(clock: AriClock, number: int, cli: str) -> tuple[float, float, float]:
+    """One whole call: ms from StasisStart to the answer, from a key that is not on offer to the menu's next prompt,
+    and from key 1, with two look-ups in between, to the order to dial."""
     caller = Caller(f"{number}", f"{number:032x}", facts={"CLI": cli})
     answer = await clock.timed(caller.id, lambda: clock.enter_stasis(caller), "answer")
     for _ in range(2):
         await clock.within(clock.coming(caller.id, "play"))
     await asyncio.sleep(THINKING_S)
+    again = await clock.timed(caller.id, lambda: clock.press(caller, "9"), "play")
+    await asyncio.sleep(THINKING_S)
     dial = await clock.timed(caller.id, lambda: clock.press(caller, "1"), "continue")
     await clock.hang_up(caller)
-    return answer, dial
+    return answer, again, dial

@@ -41,7 +41,7 @@ class Size:
     most: int = MOST_RATE
 
 
-FULL = Size(step_s=8, first=4, more=4, rounds=3)
+FULL = Size(step_s=6, first=4, more=4, rounds=2)
 QUICK = Size(step_s=2, first=4, more=4, rounds=1, most=8)
 
 

@@ -8,13 +8,13 @@ import string
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
 from callrouter.flows import load_prompts
-from infra.asterisk.instance import Asterisk, AsteriskSettings, Installation, Provider
+from infra.asterisk.instance import Asterisk, AsteriskSettings, Installation, Provider, free_ports
 from tests.bench.running import wait_for
 from tests.running import ROOT
 from tests.sip.sipp import Sipp, free_udp_port
@@ -28,6 +28,8 @@ STAYING = "staying"
 RIVALS = Path(__file__).parent / "rivals"
 PATIENCE_MS = 20_000
 HOUR_MS = 3_600_000
+RTP_PORTS = (10_000, 31_999)
+"""Below the kernel's own range. Four for each call: Asterisk looks for free ones in it."""
 
 
 class Many(Sipp):
@@ -145,6 +147,7 @@ def house(folder: Path, installation: Installation, agi_port: int, *, capacity: 
             providers=[Provider(PROVIDER, "127.0.0.1", provider.port), Provider(STAYING, "127.0.0.1", staying.port)],
             default_provider=PROVIDER,
             capacity=capacity,
+            ports=replace(free_ports(), rtp_first=RTP_PORTS[0], rtp_last=RTP_PORTS[1]),
         )
         asterisk = stack.enter_context(Asterisk(folder / "asterisk", settings, installation))
         _add_rivals(asterisk, prompts, agi_port)

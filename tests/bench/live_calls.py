@@ -49,7 +49,7 @@ class Size:
     times: int
 
 
-FULL = Size(held=(10, 100, 300), calls=60, stored=(100, 1000, 5000), keys=300, times=3)
+FULL = Size(held=(10, 100, 300), calls=40, stored=(100, 1000, 5000), keys=200, times=2)
 QUICK = Size(held=(2, 10), calls=10, stored=(50, 200), keys=50, times=1)
 
 

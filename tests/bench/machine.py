@@ -7,8 +7,6 @@ import platform
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -53,17 +51,6 @@ def pin(pid: int, core: int) -> None:
         os.sched_setaffinity(int(task.name), {core})
     for child in _children(pid):
         pin(child, core)
-
-
-@contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """This thread, and every process that it starts meanwhile, run on this core alone."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from tests.bench.servers import Servers, servers
 from tests.running import free_port
 
 WARM_UP = 30
-EVENTS = ("start", "key")
+EVENTS = ("start", "wrong_key", "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Size:
     rounds: int
 
 
-FULL = Size(calls=400, rounds=5)
+FULL = Size(calls=200, rounds=3)
 QUICK = Size(calls=30, rounds=1)
 
 
@@ -49,7 +49,7 @@ class _House:
 
 
 def measure(folder: Path, size: Size) -> dict[str, Any]:
-    """Every raw figure of interleaved rounds: StasisStart to the answer, key to the order to dial."""
+    """Every raw figure of interleaved rounds: as :func:`tests.bench.ari_clock.menu_call` tells them."""
     rounds: list[dict[str, Any]] = []
     with servers(folder) as both:
         house = _House(folder, both, short_prompts(folder / "prompts"), fictional_numbers())

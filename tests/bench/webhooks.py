@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from twilio.request_validator import RequestValidator
 
 from tests.bench.figures import median, percentiles
-from tests.bench.machine import Busy, cpu_seconds, pin
+from tests.bench.machine import Busy, cpu_seconds
 from tests.bench.numbers import fictional_numbers
 from tests.bench.running import PUBLIC_URL, TOKEN, AnyRows, wait_for
 from tests.running import ROOT
@@ -28,7 +28,7 @@ WARM_UP = 200
 ROWS_A_CALL = 7  # in the journal; one more in `calls`
 DRAIN_S = 30.0
 SEND_S = 120.0
-MOST_TRIES = 4
+MOST_TRIES = 8
 _VALIDATOR = RequestValidator(TOKEN)
 
 
@@ -79,9 +79,8 @@ def round_of(
     requests: int,
     *,
     connections: int = CONNECTIONS,
-    core: int | None = None,
 ) -> dict[str, Any]:
-    """Start, warm up, send ``requests``, wait for the last row. ``core``: the only one that the program may use.
+    """Start, warm up, send ``requests``, wait for the last row.
 
     Raises OtherAnswers when an answer was wrong or a row is missing.
     """
@@ -90,8 +89,6 @@ def round_of(
     write_starts(warm_up, WARM_UP, "1")
     write_starts(measured, requests, "2")
     with program as running:
-        if core is not None:
-            pin(running.pid, core)
         send(running.port, warm_up, connections)
         rows = rows_of()
         wait_rows(rows, WARM_UP * ROWS_A_CALL)

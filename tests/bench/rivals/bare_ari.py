@@ -41,19 +41,26 @@ class Bare:
                 case "StasisStart":
                     self._start(self._take(message["channel"]["id"]))
                 case "ChannelDtmfReceived":
-                    self._start(self._connect(message["channel"]["id"]))
+                    offered = message["digit"] == "1"
+                    self._start((self._connect if offered else self._say_again)(message["channel"]["id"]))
 
     async def _take(self, channel: str) -> None:
         app = "callrouter-bare"
         await self._ask("POST", f"applications/{app}/subscription", eventSource=f"channel:{channel}")
         await self._ask("POST", f"channels/{channel}/answer")
-        for number, prompts in enumerate((("emergency_999", "recording_notice"), ("main_menu",))):
-            playback = f"{channel}.{number}"
-            finished = self._finished[playback] = asyncio.get_running_loop().create_future()
-            media = ",".join(f"sound:{PROMPTS}/{each}" for each in prompts)
-            await self._ask("POST", f"channels/{channel}/play/{playback}", media=media)
-            await finished
-            del self._finished[playback]
+        await self._play(channel, "0", "emergency_999", "recording_notice")
+        await self._play(channel, "1", "main_menu")
+
+    async def _say_again(self, channel: str) -> None:
+        await self._play(channel, "2", "not_understood", "main_menu")
+
+    async def _play(self, channel: str, name: str, *prompts: str) -> None:
+        playback = f"{channel}.{name}"
+        finished = self._finished[playback] = asyncio.get_running_loop().create_future()
+        media = ",".join(f"sound:{PROMPTS}/{each}" for each in prompts)
+        await self._ask("POST", f"channels/{channel}/play/{playback}", media=media)
+        await finished
+        del self._finished[playback]
 
     async def _connect(self, channel: str) -> None:
         await self._ask(
