@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from callrouter.lines import LONGEST_COOL_DOWN_S, TOLD_AGAIN_S
 from callrouter.places import Place
 from callrouter.ports import STATEMENT_S, Nobody, Offer, Sought, Waiting
 from callrouter.providers import Providers
