@@ -27,11 +27,11 @@ class Journalled:
 
 
 async def journalled(database: str, calls: int) -> Journalled:
-    """The journal once so many calls have ended there, or as it stands after half a minute."""
+    """The journal once so many calls are whole there, or as it stands after half a minute."""
     connection = await asyncpg.connect(database.replace("+asyncpg", ""))
     try:
         async with asyncio.timeout(WITHIN_S):
-            while (await _read(connection)).ends.get(1, 0) < calls:  # noqa: ASYNC110 - it is read, it does not call
+            while not _complete(await _read(connection), calls):  # noqa: ASYNC110 - it is read, it does not call
                 await asyncio.sleep(0.2)
     except TimeoutError:
         pass
@@ -39,6 +39,10 @@ async def journalled(database: str, calls: int) -> Journalled:
         found = await _read(connection)
         await connection.close()
     return found
+
+
+def _complete(found: Journalled, calls: int) -> bool:
+    return found.whole and found.calls >= calls
 
 
 async def _read(connection: asyncpg.Connection) -> Journalled:
