@@ -182,7 +182,8 @@ class Calls:
 
     async def first_of(self, key: str, call_ref: str) -> str:
         """The first call to bear ``key``: a carrier may send one INVITE twice, over two of our Asterisks."""
-        return await self._states.name(f"first.{key}", call_ref, keep_s=KEEP_OVER_S)
+        hidden = self._keys.index("started", key)  # a carrier may put a number into its ids
+        return await self._states.name(f"first.{hidden}", call_ref, keep_s=KEEP_OVER_S)
 
     async def note(self, call_ref: str, event: ev.Event) -> bool:
         """Record an event that moves nothing (the call's page was opened); False for a forgotten call."""
@@ -246,6 +247,8 @@ class Calls:
                     return known
                 if is_stale(record, given):
                     raise StaleEpoch
+                if given.kind is InputKind.TIMER and given.wait_id != record.wait_id:
+                    return record.reply(())  # armed by a process that did not hear how the call went on
                 moved = await self._move(record, given, lane)
             kept = with_due_time(record, _remember(moved.record, given.key, moved.reply), self._clock.now())
             if await self._write(record, kept, moved.events, key, given.at):
@@ -287,7 +290,7 @@ class Calls:
             raise ValueError("a started input needs its arrival")
         flow = self._flows.for_dialled(arrival.dialled)
         wait_id, now = f"{given.epoch}.1", min(given.at, self._clock.now())
-        dropped = await self._resuming.find(arrival.number) if not given.value else None
+        dropped = await self._resuming.find(arrival.number, call_ref) if not given.value else None
         if given.value == WITHOUT_US:
             sprint = engine.without_us(flow)
         else:

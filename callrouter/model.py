@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -121,6 +122,14 @@ class CallRecord:
     def present(self) -> Reply:
         """The instructions of the present wait, for a network that asks again (a Twilio redirect)."""
         return self.reply(self.session.present)
+
+
+def lives(call_ref: str, epoch: int) -> Iterator[str]:
+    """Names of the later lives that a call may have had under this many owners, the latest first.
+
+    A call whose state was lost with its worker begins again, under the name of its first life and the owner's epoch.
+    """
+    return (f"{call_ref}e{number}" for number in range(epoch, 1, -1))
 
 
 RECORD: TypeAdapter[CallRecord] = TypeAdapter(CallRecord)

@@ -6,7 +6,7 @@ said aloud; the caller goes on at the place where it was cut off, ahead of other
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from callrouter.model import CallRecord
 from infra.crypto import KeyRing
@@ -14,12 +14,13 @@ from infra.numbers import Number
 from infra.state import CallStates
 
 WITHIN_S = 15 * 60.0
+MOST_DROPS = 5  # of one number within that time: more is a fault that no resuming mends
 
 ReadRecord = Callable[[str], Awaitable[CallRecord | None]]
 
 
 class Resuming:
-    """Which call of a number we dropped last."""
+    """Which call of a number we dropped last. One caller resumes it: the next from that line begins anew."""
 
     def __init__(self, states: CallStates, keys: KeyRing, read: ReadRecord) -> None:
         self._states = states
@@ -30,14 +31,23 @@ class Resuming:
         """Note a call that has just ended and that we dropped; others change nothing."""
         if before is None or before.ended is not None or not after.dropped or after.number.e164 is None:
             return
-        await self._states.name(self._name(after.number.e164), after.call_ref, keep_s=WITHIN_S)
+        for name in self._names(after.number.e164):
+            if await self._states.name(name, after.call_ref, keep_s=WITHIN_S) == after.call_ref:
+                return
 
-    async def find(self, number: Number) -> CallRecord | None:
-        """The call that this caller comes back from, if we dropped one."""
+    async def find(self, number: Number, call_ref: str) -> CallRecord | None:
+        """The call that this one goes on with: the last that we dropped, unless another one did already."""
         if number.e164 is None:
             return None
-        call_ref = await self._states.named(self._name(number.e164))
-        return await self._read(call_ref) if call_ref is not None else None
+        dropped = None
+        for name in self._names(number.e164):
+            if (found := await self._states.named(name)) is None:
+                break
+            dropped = found
+        if dropped is None or await self._states.name(f"resumed.{dropped}", call_ref, keep_s=WITHIN_S) != call_ref:
+            return None
+        return await self._read(dropped)
 
-    def _name(self, e164: str) -> str:
-        return f"dropped.{self._keys.index('dropped-number', e164)}"
+    def _names(self, e164: str) -> Iterator[str]:
+        hidden = self._keys.index("dropped-number", e164)
+        return (f"dropped.{hidden}.{count}" for count in range(MOST_DROPS))

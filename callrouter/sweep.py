@@ -14,7 +14,7 @@ import structlog
 
 from callrouter.calls import Calls
 from callrouter.deadlines import timer_input, was_told_to_end
-from callrouter.model import CallRecord, Input, InputKind
+from callrouter.model import CallRecord, Input, InputKind, lives
 from infra.clock import Clock
 from infra.state import CallStates
 from ivr.model import LegWait, OfferWait
@@ -23,6 +23,7 @@ LATE_S = 5.0
 """An owner rings its own timers; one this late has none any more (a lease is 2 s)."""
 
 BATCH = 100
+MOST_LIVES = 20  # the dialplan's limit of owners, but for hand-overs
 
 log = structlog.get_logger()
 
@@ -50,26 +51,37 @@ class Sweep:
         """Look after the calls that are most overdue; returns how many there were."""
         overdue = await self._states.overdue(late_s=LATE_S, limit=BATCH)
         for call_ref in overdue:
-            record = await self._calls.record(call_ref)
-            if record is not None and record.ended is None:
-                await self._look_after(record)
+            try:
+                record = await self._calls.record(call_ref)
+                if record is not None and record.ended is None:
+                    await self._look_after(record)
+            except Exception as error:  # noqa: BLE001 - one call that cannot be read must not hide the others
+                log.error("call_not_looked_after", call_ref=call_ref, error=type(error).__name__)
         return len(overdue)
 
     async def _look_after(self, record: CallRecord) -> None:
         edge = self._edges.get(record.edge)
         if edge is None:
-            await self._go_on(record)
+            if not record.edge:  # an edge that is not known here is not ours to judge
+                await self._go_on(record)
             return
         match edge.place(record.call_ref):
             case "gone":
                 log.warning("call_lost", call_ref=record.call_ref)
                 await self._close(record, "us lost")
             case "held":
-                await edge.rescue(record.call_ref)
+                if await self._has_later_life(record.call_ref):
+                    await self._close(record, "unknown begun_again")
+                else:
+                    await edge.rescue(record.call_ref)
             case "dialplan":
                 await self._calls.postpone(record.call_ref)
             case "unknown":
                 pass  # its Asterisk does not answer us; it may well serve the caller
+
+    async def _has_later_life(self, call_ref: str) -> bool:
+        """Whether the call began again while this state of it could not be read: that one is held, not this."""
+        return any([await self._calls.knows(name) for name in lives(call_ref, MOST_LIVES)])
 
     async def _go_on(self, record: CallRecord) -> None:
         """Of a network that cannot be asked.

@@ -305,7 +305,10 @@ async def _close_leftovers(service: Service) -> None:
 async def _hear_nudges(service: Service) -> None:
     if service.stores.nudges is not None:
         async for call_ref in service.stores.nudges.listen():
-            await service.calls.nudged(call_ref)
+            try:
+                await service.calls.nudged(call_ref)
+            except Exception as error:  # noqa: BLE001 - the next nudge is another caller's
+                log.error("nudge_failed", call_ref=call_ref, error=type(error).__name__)
 
 
 @asynccontextmanager

@@ -29,6 +29,10 @@ from infra.errors import StateUnavailable
 from infra.spool import Owed, Spool, read_spool
 from infra.state import CallStates, Stored, Version
 
+LOST_WITHIN_S = 1800.0
+"""A call that this process moved so lately, and that the store does not know, was lost by the store: a call that ended
+is kept for an hour."""
+
 PROBE_S = 1.0
 """Between two looks whether the store is back. Nobody pays its budget meanwhile."""
 
@@ -45,6 +49,7 @@ class _Copy:
     stored: Stored
     forget_at: float
     due_at: float | None
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +196,13 @@ class DegradedStates:
         return owner if until > time.monotonic() else None
 
     def _is_older(self, call_ref: str, found: Stored | None) -> bool:
-        known = self._known(call_ref)
-        return known is not None and (found is None or found.version < known.version)
+        known = self._copies.get(call_ref)
+        if known is None or known.forget_at <= time.monotonic():
+            return False
+        if found is None:
+            # of an old copy: another process has ended the call, and the store has forgotten it in due time
+            return time.monotonic() - known.at < LOST_WITHIN_S
+        return found.version < known.stored.version
 
     def _newest(self, call_ref: str, found: Stored | None) -> Stored | None:
         """What the store says, unless it is behind; a call that another process has moved is known as it is now."""
@@ -204,7 +214,7 @@ class DegradedStates:
             return self._known(call_ref)
         known = self._copies.get(call_ref)
         if known and found and known.stored != found:
-            self._copies[call_ref] = _Copy(found, known.forget_at, known.due_at)
+            self._copies[call_ref] = _Copy(found, known.forget_at, known.due_at, known.at)
         return found
 
     def _keep(self, call_ref: str, new: Stored, keep_s: float, due_s: float | None) -> None:
@@ -212,7 +222,7 @@ class DegradedStates:
         if due_s is None and call_ref not in self._owed:
             self._copies.pop(call_ref, None)  # it is over, and the store knows
         else:
-            self._copies[call_ref] = _Copy(new, now + keep_s, None if due_s is None else now + due_s)
+            self._copies[call_ref] = _Copy(new, now + keep_s, None if due_s is None else now + due_s, now)
         if now - self._swept > 30:
             self._swept = now
             self._copies = {

@@ -25,6 +25,20 @@ def started_key(facts: Mapping[str, str]) -> str:
     return f"{facts.get('SIP_CALL_ID', '')}.{facts.get('FROM_TAG', '')}"
 
 
+def named_first(facts: Mapping[str, str], call_ref: str) -> tuple[str, str]:
+    """What to ask the door which line of an INVITE was the first: its key, and how this line names itself.
+
+    A line's name bears the edge's try that brought it: of two, the lower one was given up.
+    """
+    return started_key(facts), f"{call_ref} {facts.get('TRY', '')}".strip()
+
+
+def first_line(value: str) -> tuple[str, int]:
+    """The first line's call, and by which of the edge's tries it came; 0 without an edge."""
+    call_ref, _, tried = value.partition(" ")
+    return call_ref, int(tried) if tried.isdecimal() else 0
+
+
 def failure(facts: Mapping[str, str]) -> str:
     """Why the last dial brought no talk, in the journal's words."""
     return _STATUS.get(facts.get("LEG_SIP", "")) or _CAUSES.get(facts.get("DIALSTATUS", ""), "unreachable")

@@ -102,9 +102,11 @@ class Line:
         self._leaving = True
         if self._doing is not None:
             self._doing.cancel()
-        with contextlib.suppress(AriError):  # then the lease does it
+        try:
             await self._quiet()
             await self._say("claim")
+        except AriError:
+            self.in_stasis = False  # the lease is not renewed any more, and brings the caller on
 
     async def end(self) -> None:
         """The line is one that the caller has left for another."""

@@ -6,16 +6,13 @@ from collections.abc import Mapping
 
 import structlog
 
-from adapters.asterisk.facts import arrival, failure, started_key
+from adapters.asterisk.facts import arrival, failure, first_line, named_first, started_key
 from adapters.asterisk.line import Line
 from callrouter.errors import UnknownCall
-from callrouter.model import NEXT_LIFE, Input, Reply
+from callrouter.model import NEXT_LIFE, Input, Reply, lives
 from callrouter.ports import Door
 from infra.clock import Clock
 from ivr.model import InputKind, LegWait
-
-FIRST_TRY = "1"
-"""The edge's first Asterisk for this INVITE; if another line of the call was quicker, that is a later try."""
 
 log = structlog.get_logger()
 
@@ -35,10 +32,10 @@ class Taking:
         one has answered for it already.
         """
         stage = facts.get("STAGE", "new")
-        first = await self._door.first_of(started_key(facts), line.call_ref)
+        first, tried = first_line(await self._door.first_of(*named_first(facts, line.call_ref)))
         if stage == "new" and line.fence == 1 and first == line.call_ref:
             return self._started(line, facts)
-        if first != facts["CALL_REF"] and facts.get("TRY") == FIRST_TRY:
+        if first != facts["CALL_REF"] and tried > int(facts.get("TRY") or 0) > 0:
             log.info("stale_twin_ended", call_ref=first)
             return None
         known = await self._find_life(line, facts["CALL_REF"], first)
@@ -53,8 +50,18 @@ class Taking:
         if stage == "returned" and isinstance(wait, LegWait) and wait.target == facts.get("TARGET", ""):
             key = f"{line.call_ref}.dial{facts.get('DIALNO', '')}.failed"
             return Input(key, InputKind.LEG_FAILED, self._clock.now(), value=failure(facts), epoch=line.epoch)
+        return self.taken_over(line)
+
+    def taken_over(self, line: Line) -> Input:
+        """The call goes on with us."""
         key = f"{line.call_ref}.{line.epoch}.taken_over"
         return Input(key, InputKind.TAKEN_OVER, self._clock.now(), value=self._edge, epoch=line.epoch)
+
+    async def was_told(self, line: Line, given: Input, reply: Reply) -> bool:
+        """Whether an owner before us has told of this failed dial, and the call has moved on since."""
+        if given.kind is not InputKind.LEG_FAILED:
+            return False
+        return (await self._door.present(line.call_ref)).wait_id != reply.wait_id
 
     async def superseded(self, line: Line) -> bool:
         """Whether the carrier has sent the INVITE again, so that the caller is on the newer line and nobody here."""
@@ -70,8 +77,7 @@ class Taking:
 
     async def _find_life(self, line: Line, call_ref: str, first: str) -> Reply | None:
         """Where the call stands: under its own name, that of a later life, or that of its twin which came first."""
-        later = (f"{call_ref}e{fence}" for fence in range(line.fence - 1, 1, -1))
-        for name in dict.fromkeys((line.call_ref, call_ref, *later, first)):
+        for name in dict.fromkeys((line.call_ref, *lives(call_ref, line.fence - 1), call_ref, first)):
             try:
                 known = await self._door.present(name)
             except UnknownCall:

@@ -18,16 +18,16 @@ import structlog
 
 from adapters.asterisk.ami import Ami, AmiError, EndedRow
 from adapters.asterisk.ari import Channel
-from adapters.asterisk.facts import NETWORK, arrival, started_key
+from adapters.asterisk.facts import NETWORK, arrival, first_line, named_first
 from callrouter.errors import StaleEpoch
-from callrouter.model import WITHOUT_US, Arrival, Input, InputKind
+from callrouter.model import WITHOUT_US, Arrival, Input, InputKind, lives
 from callrouter.ports import Dispatch, Door
 from infra.clock import Clock
 from infra.numbers import Number, NumberClass
 
 REQUEST_S = 2.0
 SETTLE_S = 3.0  # a living worker tells an end within milliseconds; only what is older is ours to tell
-MOST_OWNERS = 20  # the dialplan's own limit of rounds
+MOST_ROWS = 100  # told in one look: more of them must not keep trunks and stuck callers from being seen to
 REF_LENGTH = 32  # of a call's own name; a later life's has its epoch after that
 
 Place = Literal["held", "dialplan", "gone", "unknown"]
@@ -65,7 +65,9 @@ class AsteriskWatch:
         self._trusted = trusted
         self._seen: dict[str, _Seen] | None = None
         self._told: dict[str, tuple[str, str]] = {}
-        self._firsts: dict[str, str] = {}  # a line's own name → the name of the call, if that came by another line
+        self._firsts: dict[str, str] = {}  # a line's own name → the name of the call, which may have come by another
+        self._missed: dict[str, float] = {}  # asked for and not on the line: since when (monotonic)
+        self._rows_read = 0.0  # when all rows of AstDB were told, last (monotonic)
 
     async def look(self) -> None:
         """Look once, and tell what nobody told. An Asterisk that does not answer leaves everything as it is."""
@@ -78,16 +80,23 @@ class AsteriskWatch:
             return
         if not self._trusted():
             return
-        self._firsts = {ref: first for ref, first in self._firsts.items() if ref in self._seen}
         for call_ref, seen in self._seen.items():
-            if call_ref not in self._firsts:
-                self._firsts[call_ref] = await self._door.first_of(started_key(seen.channel.variables), call_ref)
-            if self._told.get(call_ref) != seen.mark:
-                await self._tell_stage(call_ref, seen)
-                self._told[call_ref] = seen.mark
+            try:
+                await self._tell_caller(call_ref, seen)
+            except Exception as error:  # noqa: BLE001 - one call that cannot be read must not hide the others
+                log.error("caller_untold", call_ref=call_ref, error=type(error).__name__)
         self._told = {ref: mark for ref, mark in self._told.items() if ref in self._seen}
+        self._missed = {ref: since for ref, since in self._missed.items() if ref not in self._seen}
         if self._ami is not None:
             await self._tell_ends(self._ami)
+
+    async def _tell_caller(self, call_ref: str, seen: _Seen) -> None:
+        if call_ref not in self._firsts:
+            value = await self._door.first_of(*named_first(seen.channel.variables, call_ref))
+            self._firsts[call_ref] = first_line(value)[0]
+        if self._told.get(call_ref) != seen.mark:
+            await self._tell_stage(call_ref, seen)
+            self._told[call_ref] = seen.mark
 
     def place(self, call_ref: str) -> Place:
         """Where the caller was at the newest look, whichever life of the call it is."""
@@ -95,7 +104,7 @@ class AsteriskWatch:
             return "unknown"
         seen = self._line_of(call_ref)
         if seen is None:
-            return "gone"
+            return "gone" if self._has_no_row(call_ref) else "unknown"
         return "held" if seen.channel.variables["STAGE"] in ("new", "returned") else "dialplan"
 
     async def rescue(self, call_ref: str) -> None:
@@ -109,6 +118,11 @@ class AsteriskWatch:
             await self._rest.post(f"/channels/{seen.channel.id}/continue", params=where)
         except httpx.HTTPError as error:
             log.warning("rescue_failed", call_ref=call_ref, error=type(error).__name__)
+
+    def _has_no_row(self, call_ref: str) -> bool:
+        """Whether the caller has been missing for so long that a row of their end would have been told by now."""
+        since = self._missed.setdefault(call_ref, self._clock.monotonic())
+        return self._ami is None or self._rows_read > since + SETTLE_S + 1.0
 
     def _line_of(self, call_ref: str) -> _Seen | None:
         own = call_ref[:REF_LENGTH]
@@ -146,7 +160,10 @@ class AsteriskWatch:
         if via == "emergency":
             return
         facts = seen.channel.variables
-        known = await self._known(call_ref, self._firsts[call_ref])
+        epoch = await self._variable(seen.channel, "EPOCHNO")
+        known = await self._known(call_ref, self._firsts[call_ref], int(epoch) if epoch.isdecimal() else 1)
+        if known is None and not self._trusted():
+            return
         if known is None:
             await self._begin(call_ref, arrival(facts, self.edge), seen.came)
             known = call_ref
@@ -168,17 +185,33 @@ class AsteriskWatch:
 
     async def _tell_ends(self, ami: Ami) -> None:
         try:
-            for row in await ami.ended_rows():
-                if (self._clock.now() - row.at).total_seconds() >= SETTLE_S:
-                    await self._tell_end(row)
-                    await ami.forget(row.call_ref)
-        except AmiError as error:
+            rows = [row for row in await ami.ended_rows() if self._has_settled(row)]
+            for row in rows[:MOST_ROWS]:
+                try:
+                    told = await self._tell_end(row)
+                except Exception as error:  # noqa: BLE001 - the row stays, and the others are told
+                    log.error("end_untold", call_ref=row.call_ref, error=type(error).__name__)
+                    continue
+                if not told:
+                    return
+                await ami.forget(row.call_ref)
+                self._firsts.pop(row.call_ref, None)
+        except (AmiError, ValueError) as error:
             log.warning("ended_rows_unread", edge=self.edge, error=type(error).__name__)
+        else:
+            if len(rows) <= MOST_ROWS:
+                self._rows_read = self._clock.monotonic()
 
-    async def _tell_end(self, row: EndedRow) -> None:
+    def _has_settled(self, row: EndedRow) -> bool:
+        return (self._clock.now() - row.at).total_seconds() >= SETTLE_S
+
+    async def _tell_end(self, row: EndedRow) -> bool:
+        """False if the store went away meanwhile: what is not known then may well be known when it is back."""
         if row.via == "emergency":
-            return  # 999 is carried for the caller's sake, and is no call of this service
-        known = await self._known(row.call_ref, self._firsts.get(row.call_ref, row.call_ref))
+            return True  # 999 is carried for the caller's sake, and is no call of this service
+        known = await self._known(row.call_ref, self._firsts.get(row.call_ref, row.call_ref), row.epoch)
+        if not self._trusted():
+            return False
         if known is None:
             known, came = row.call_ref, row.at - timedelta(seconds=row.seconds)
             # who rang, only the line knew
@@ -192,12 +225,13 @@ class AsteriskWatch:
             await self._answered(known, str(row.dials), row.at - timedelta(seconds=row.seconds))
         with suppress(StaleEpoch):
             await self._door.handle(known, Input(f"{known}.ended", InputKind.HUNG_UP, row.at, value=ended, epoch=epoch))
+        return self._trusted()
 
     # ------------------------------------------------------------------ to the door
 
-    async def _known(self, call_ref: str, first: str) -> str | None:
-        """The name under which the door knows the call: its own, a later life's, or that of its twin."""
-        for name in dict.fromkeys((call_ref, first, *(f"{call_ref}e{n}" for n in range(2, MOST_OWNERS + 1)))):
+    async def _known(self, call_ref: str, first: str, epoch: int) -> str | None:
+        """The name under which the door knows the call: that of its latest life, its own, or that of its twin."""
+        for name in dict.fromkeys((*lives(call_ref, epoch), call_ref, first)):
             if await self._door.knows(name):
                 return name
         return None

@@ -67,7 +67,9 @@ class SipWorker:
         await self._ari.__aenter__()
         listening = asyncio.create_task(self._listen())
         listening.add_done_callback(self._deafened)
-        self._loops = [listening, asyncio.create_task(self._keep_leases())]
+        keeping = asyncio.create_task(self._keep_leases())
+        keeping.add_done_callback(self._deafened)
+        self._loops = [listening, keeping]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -111,6 +113,7 @@ class SipWorker:
             return
         error = listening.exception()
         log.error("listener_ended", error=type(error).__name__)
+        self._claiming = False
         for loop in self._loops:
             loop.cancel()
 
@@ -197,7 +200,8 @@ class SipWorker:
             await self._give(line, given, first=True)
         except Exception as error:  # noqa: BLE001
             await self._fail(line, error)
-        self._release_held(line)
+        finally:
+            self._release_held(line)
         if not there:
             self._ended(line, talked=False, ended=UNHEARD)
 
@@ -296,6 +300,9 @@ class SipWorker:
             if first or not isinstance(error, UnknownCall):  # one that never began, or was forgotten, moves no more
                 await self._fail(line, error)
             return
+        if first and await self._firsts.was_told(line, given, reply):
+            await self._give(line, self._firsts.taken_over(line), first=True)
+            return
         line.perform(reply)
         if first and not reply.instructions and not isinstance(reply.wait, LegWait | TalkWait):
             # a caller who has just come to us and for whom the door has nothing more to do must not hear silence
@@ -305,7 +312,10 @@ class SipWorker:
         """Whatever broke in here, the caller goes to a person."""
         log.error("call_step_failed", call_ref=line.call_ref, error=type(error).__name__)
         await line.fall_back()
-        await self._door.give_up(line.call_ref, "adapter_failed")
+        try:
+            await self._door.give_up(line.call_ref, "adapter_failed")
+        except Exception as failed:  # noqa: BLE001 - the caller is with the dialplan; the watch writes it down
+            log.error("hand_back_not_noted", call_ref=line.call_ref, error=type(failed).__name__)
 
     # ------------------------------------------------------------------ what the door and the lines ask of us
 

@@ -141,3 +141,29 @@ async def test_the_end_of_the_line_that_was_left_is_not_the_end_of_the_call(tmp_
         await house.asterisk.hang_up(the_same_call())
         await house.handled(InputKind.HUNG_UP)
         assert (await house.kinds(REF)).count("ended") == 1
+
+
+async def test_a_carrier_that_rings_again_through_the_same_edge_is_served(tmp_path: Path) -> None:
+    twin = Caller("2.1", TWIN, facts={"SIP_CALL_ID": "1.1", "TRY": "1"})
+    async with sip_house(tmp_path) as house:
+        await house.in_the_menu(a_caller(TRY="1"))
+        await house.in_the_menu(twin)
+        assert (await house.service.calls.present(REF)).epoch == NEXT_LIFE + 1
+
+
+async def test_a_failed_dial_that_was_told_before_does_not_stand_for_the_next_one(tmp_path: Path) -> None:
+    caller = a_caller()
+    async with sip_house(tmp_path) as house:
+        await house.in_the_menu(caller)
+        await house.asterisk.press(caller, "1")
+        await house.asterisk.wait_asked("-to-")
+        target = (await house.service.calls.present(REF)).wait.target  # type: ignore[union-attr]
+        caller.facts |= {"STAGE": "returned", "TARGET": target, "DIALSTATUS": "BUSY", "DIALNO": "1"}
+        await house.asterisk.leave_stasis(caller)
+        await house.asterisk.enter_stasis(caller, epoch=2)
+        await house.asterisk.wait_asked("-to-", 2)
+        present = await house.service.calls.present(REF)
+        caller.facts["TARGET"] = present.wait.target  # type: ignore[union-attr]
+        await house.asterisk.enter_stasis(caller, epoch=3)  # its holder died before it dialled
+        order = await house.asterisk.wait_asked("-to-", 3)
+        assert order.query["extension"].startswith("e3-to-"), "the caller is dialled for, at once"

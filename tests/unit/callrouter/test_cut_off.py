@@ -82,6 +82,27 @@ async def test_who_was_not_cut_off_begins_anew(new_house: NewHouse, how: str) ->
     assert isinstance(again.wait, GatherWait)
 
 
+async def test_one_caller_resumes_and_the_next_from_that_line_begins_anew(new_house: NewHouse) -> None:
+    house = await new_house()
+    await house.talk()
+    await cut_off(house)
+    await house.start("again", key="again")
+    await house.tell(InputKind.HUNG_UP, "caller 16", call_ref="again")
+    third = await house.start("third", key="third")
+    assert isinstance(third.wait, GatherWait)
+    assert (await house.events(ev.Offered, "third"))[0].resumes is None
+
+
+async def test_who_is_cut_off_twice_goes_on_twice(new_house: NewHouse) -> None:
+    house = await new_house()
+    await house.talk()
+    await cut_off(house)
+    await house.start("again", key="again")
+    await cut_off(house, "again")
+    assert isinstance((await house.start("third", key="third")).wait, LegWait)
+    assert (await house.events(ev.Offered, "third"))[0].resumes == "again"
+
+
 async def test_another_number_begins_anew(new_house: NewHouse) -> None:
     house = await new_house()
     await house.talk()

@@ -52,7 +52,7 @@ async def test_key_for_a_wait_that_is_over_is_journalled_and_changes_nothing(hou
 
 
 @pytest.mark.parametrize(
-    "kind", [InputKind.SILENCE, InputKind.SPEECH_FINAL, InputKind.PLAYBACK_FINISHED, InputKind.TIMER, InputKind.DIGIT]
+    "kind", [InputKind.SILENCE, InputKind.SPEECH_FINAL, InputKind.PLAYBACK_FINISHED, InputKind.DIGIT]
 )
 async def test_what_answers_a_prompt_must_name_its_wait(house: House, kind: InputKind) -> None:
     menu = await house.start()
@@ -60,6 +60,14 @@ async def test_what_answers_a_prompt_must_name_its_wait(house: House, kind: Inpu
 
     assert (reply.wait_id, reply.instructions) == (menu.wait_id, ())
     assert len(await house.events(ev.LateInput)) == 1
+
+
+async def test_a_deadline_that_another_process_had_armed_is_no_event_of_the_call(house: House) -> None:
+    menu = await house.start()
+    reply = await house.tell(InputKind.TIMER)
+
+    assert (reply.wait_id, reply.instructions) == (menu.wait_id, ())
+    assert await house.events(ev.LateInput) == []
 
 
 @pytest.mark.parametrize(
