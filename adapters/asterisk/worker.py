@@ -20,6 +20,7 @@ import structlog
 
 from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone, AriRefused, Channel
 from adapters.asterisk.facts import NETWORK
+from adapters.asterisk.leases import renew_all
 from adapters.asterisk.line import Line
 from adapters.asterisk.taking import Taking
 from callrouter.errors import StaleEpoch, UnknownCall
@@ -356,13 +357,7 @@ class SipWorker:
             if time.monotonic() - self._renewed > self._lease_s:
                 self._drop_all()
             self._renewed = time.monotonic()
-            for line in [each for each in self._lines.values() if each.in_stasis]:
-                try:
-                    await line.renew_lease(self._lease_s)
-                except AriRefused:
-                    continue  # this caller's lease runs out and brings them to somebody; the others keep theirs
-                except AriError:
-                    break  # the connection is slow or gone: it says so itself
+            await renew_all([each for each in self._lines.values() if each.in_stasis], self._lease_s)
 
     def _drop_all(self) -> None:
         """We own nobody any more. The lines stay known, since their ends are still ours to tell."""
