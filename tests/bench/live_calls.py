@@ -36,6 +36,7 @@ RATE = 5
 CONNECTIONS = 4  # so few that nobody waits long: what is measured is CPU
 MUSIC_S = 2.0  # the last one's music has begun
 IDLE_S = 3.0
+MOST_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ QUICK = Size(held=(2, 10), calls=10, stored=(50, 200), keys=50, times=1)
 
 def measure(folder: Path, size: Size) -> dict[str, Any]:
     """One round: each number of live calls, with real lines and with none."""
-    lines = {str(held): _with_lines(folder / f"held-{held}", held, size) for held in size.held}
+    lines = {str(held): _sound(folder / f"held-{held}", held, size) for held in size.held}
     with servers(folder / "stored") as both:
         stored = {str(live): _without_lines(folder / f"stored-{live}", live, size, both) for live in size.stored}
     return {"conditions": {"menu_calls": size.calls, "rate": RATE, "inputs_a_menu_call": INPUTS, "keys": size.keys,
@@ -64,6 +65,20 @@ def measure(folder: Path, size: Size) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------ real callers with music
+
+
+class OtherCalls(RuntimeError):
+    """Not every call went as it was meant to."""
+
+
+def _sound(folder: Path, held: int, size: Size) -> dict[str, Any]:
+    """With everybody still there at the end: on a busy machine leases run out, and callers go to the fall-back."""
+    for again in range(MOST_TRIES):
+        try:
+            return _with_lines(folder / str(again), held, size) | {"rounds_repeated": again}
+        except OtherCalls as reason:
+            last = reason
+    raise last
 
 
 def _with_lines(folder: Path, held: int, size: Size) -> dict[str, Any]:
@@ -84,7 +99,7 @@ def _with_lines(folder: Path, held: int, size: Size) -> dict[str, Any]:
             ended, talks = rows.kind("ended"), rows.kind("leg_answered")
         rows.close()
     if (ended, talks) != (size.calls * size.times, size.calls * size.times + 1):
-        raise RuntimeError(f"of {held} who hold some have gone: {ended} ends and {talks} talks")
+        raise OtherCalls(f"of {held} who hold some have gone: {ended} ends and {talks} talks")
     idle_ms_s = idle["cpu_ms"] / idle["took_s"]
     events = [(each["cpu_ms"] - idle_ms_s * each["took_s"]) / size.calls / INPUTS for each in found]
     return {"event_ms": events, "idle_ms_a_second": round(idle_ms_s, 3),
@@ -118,7 +133,7 @@ def _menu_calls(line: House, folder: Path, numbers: list[str]) -> None:
     with _callers(line, folder, numbers, "3", PATIENCE_MS) as callers:
         code = callers.wait_ended(len(numbers) / RATE + 30)
     if code != 0:
-        raise RuntimeError(f"SIPp says {code}: not every call went as written; see {callers.folder}")
+        raise OtherCalls(f"SIPp says {code}: not every call went as written; see {callers.folder}")
     time.sleep(1)  # what is done behind the calls
 
 
