@@ -378,7 +378,7 @@ def _bind(address: str, port: int, kind: socket.SocketKind, held: list[socket.so
 
 def _free_rtp_range(address: str) -> tuple[int, int]:
     # Below the kernel's ephemeral range (32768 on), so that no client socket wanders into it.
-    for _ in range(50):
+    for _ in range(500):  # other exchanges may hold calls here and there
         first = 10000 + 2 * secrets.randbelow((32000 - 10000 - RTP_PORTS) // 2)
         held: list[socket.socket] = []
         try:
