@@ -22,6 +22,8 @@ from tests.running import ROOT, RunningService
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SippCaller, SippProvider
 
+pytestmark = pytest.mark.alone
+
 LEASE_S = 2.0
 DEAD_AIR_S = 3.0  # no caller hears nothing for longer
 NUMBER = "+447700900123"
