@@ -24,8 +24,8 @@ from tests.integration.conftest_asterisk import (  # noqa: F401  the last two ar
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SippCaller
 
-# What a machine may add that runs the whole suite beside it; the bounds themselves are measured by `make faults`.
-BUSY = 1.0
+pytestmark = pytest.mark.alone
+
 # Ten seconds of core sounds: longer than several leases.
 LONG_PROMPT = [
     "sound:please-try-call-later",
@@ -83,14 +83,14 @@ async def test_the_lease_brings_the_caller_to_another_worker(line: Line, failure
         else:
             await first.kill()
         taken = await second.own(epoch=2)
-        assert time.monotonic() - failed_at < LEASE + BUSY
+        assert time.monotonic() - failed_at < LEASE + 0.5
         await second.ari.play(taken.id, f"{taken.id}-again", LONG_PROMPT)
         assert await asyncio.to_thread(ear.wait_heard, 20)
         assert taken.variables["CALL_REF"] == channel.variables["CALL_REF"]
         if failure == "hung":
             await first.wait(lambda e: e.type == "StasisEnd")
         # The caller hears a cut of a few packets at the most, and no new call.
-        assert ear.longest_gap(since=failed_at) < BUSY
+        assert ear.longest_gap(since=failed_at) < 0.2
         assert len({packet.source for packet in ear.heard}) == 1
 
 
@@ -101,7 +101,7 @@ async def test_no_worker_left_means_the_default_service(line: Line) -> None:
         await worker.kill()
     gone_at = time.monotonic()
     await asyncio.to_thread(line.invite, "default", channel.variables["CALL_REF"])
-    assert time.monotonic() - gone_at < LEASE + 0.5 + BUSY
+    assert time.monotonic() - gone_at < LEASE + 1.0
     await asyncio.to_thread(caller.wait_answered)
 
 
@@ -129,7 +129,7 @@ async def test_renewing_is_not_held_up_by_a_prompt(line: Line) -> None:
             await worker.ari.renew_lease(channel.id, 1, LEASE)
             slowest = max(slowest, time.monotonic() - before)
             await asyncio.sleep(LEASE * 1.25 / 20)
-        assert slowest < LEASE / 2
+        assert slowest < 0.1
         assert not [each for each in worker.seen if each.type == "StasisEnd"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.integration.conftest_asterisk import (  # noqa: F401  two of them are
 )
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SippCaller, SippProvider
+
+pytestmark = pytest.mark.alone
 
 
 async def test_our_own_call_coming_back_is_refused(line: Line) -> None:
@@ -57,8 +60,10 @@ async def test_999_is_never_queued_and_never_shed(line: Line, dialled: str) -> N
 async def test_a_call_over_capacity_rings_the_default_service_at_once(line: Line) -> None:
     with global_set(line.asterisk, "CAPACITY", "0", usually="200"):
         async with line.worker() as worker:
+            started = time.monotonic()
             caller, _ = line.call()
             await asyncio.to_thread(caller.wait_answered)
+            assert time.monotonic() - started < 0.3 + 0.5
             assert all(each.type != "CallBroadcast" for each in worker.seen)
 
 
