@@ -91,7 +91,7 @@ def test_an_asterisk_that_wakes_rings_nobody_for_callers_whom_another_one_has(mo
     hung, living = mortal.asterisks
     os.kill(hung.pid, signal.SIGSTOP)
     try:
-        # At once, before Kamailio has noticed: a Call-ID falls to either, all of these to the same one in 4,096 runs once.
+        # At once, before Kamailio has noticed: a Call-ID falls to either; all to the living one, once in 4,096 runs.
         hung_at = time.monotonic()
         for caller in [mortal.call()[0] for _ in range(12)]:
             assert mortal.taken_by(caller) is living
