@@ -17,6 +17,7 @@ FactValue: TypeAlias = bool | int | str | None
 MAX_NODES = 2000  # in a flow: ten times the largest pathway known; above it a file is not a flow
 MAX_STEPS = 100  # nodes in one sprint: a caller hears nothing while we step, so more is a loop
 MAX_VISITS = 25  # of one node in one call: counted retries stay far below, a loop does not
+LOOKUP_S = 1.0  # longest wait for an answer about the world; the door answers sooner, within its budget
 MAX_SESSION = 64 * 1024  # octets of JSON: it is written at every step of every call
 
 DEFAULT_SERVICE = "111"
@@ -171,7 +172,7 @@ class LookupWait:
     node: str
     what: str
     about: str = field(default="", repr=False)
-    deadline_s: float = 1.0
+    deadline_s: float = LOOKUP_S
     kind: Literal["lookup"] = "lookup"
 
 

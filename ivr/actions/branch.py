@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
+from ivr.actions.move import Move
 from ivr.actions.node import Node, Step
+from ivr.model import FactValue
 
 if TYPE_CHECKING:
     from ivr.run import Run
@@ -19,8 +22,18 @@ class Branch(Node):
     def exit_names(self) -> frozenset[str]:
         return frozenset(self.exits)  # which values are possible, the fact's declaration says: see check
 
+    def moves(self) -> tuple[Move, ...]:
+        reads = frozenset({self.fact})
+        return tuple(Move(f"{self.fact} is {name}", name, when=self._leads(name), reads=reads) for name in self.exits)
+
+    def _leads(self, name: str) -> Callable[[Mapping[str, FactValue]], bool]:
+        return lambda facts: self._way(facts) == name
+
     def enter(self, run: Run) -> Step:
-        value = as_exit(run.facts.get(self.fact))
+        return self._way(run.facts)
+
+    def _way(self, facts: Mapping[str, FactValue]) -> str:
+        value = as_exit(facts.get(self.fact))
         return value if value in self.exits else "else"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
+from ivr.actions.move import BAND, RAISE_ONLY, Ending, Move, is_normal, is_raised
 from ivr.actions.node import Step
 from ivr.actions.seek import Seek
 from ivr.model import Band
@@ -34,6 +36,14 @@ class Connect(Seek):
 
     def exit_names(self) -> frozenset[str]:
         return self.SUPPLIED if self.diverts else frozenset({"failed"})
+
+    def moves(self) -> tuple[Move, ...]:
+        if not self.diverts:
+            return super().moves()
+        reads = frozenset({BAND})
+        raised = Move("the caller is raised", "raised", when=is_raised, reads=reads, door=RAISE_ONLY)
+        taken = (replace(each, when=is_normal, reads=reads, door=RAISE_ONLY) for each in self._seeking(Ending.SERVICE))
+        return (raised, *taken)
 
     def enter(self, run: Run) -> Step:
         if self.diverts and run.band is not Band.NORMAL:

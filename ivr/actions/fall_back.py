@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from ivr.actions.move import Ending, Move
 from ivr.actions.node import Node, Step
 from ivr.model import Answered, GoneWait, HandBack, Heard
 
@@ -18,6 +19,9 @@ class FallBack(Node):
 
     def exit_names(self) -> frozenset[str]:
         return frozenset()
+
+    def moves(self) -> tuple[Move, ...]:
+        return (Move("the network rings 111", ends=Ending.FALL_BACK),)
 
     def enter(self, run: Run) -> Step:
         run.do(HandBack("default_service_unreachable"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from ivr.actions.move import Ending, Move
 from ivr.actions.node import Node, Step
 from ivr.model import Answered, End, GoneWait, Heard, Play
 
@@ -22,6 +23,9 @@ class HangUp(Node):
 
     def prompt_keys(self) -> tuple[str, ...]:
         return self.prompts
+
+    def moves(self) -> tuple[Move, ...]:
+        return (Move("we hang up", heard=self.prompts, ends=Ending.HUNG_UP),)
 
     def enter(self, run: Run) -> Step:
         if self.prompts:

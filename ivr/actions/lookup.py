@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from ivr.actions.move import Label, Move
 from ivr.actions.node import Node, Step
 from ivr.errors import SessionError
-from ivr.model import Answered, Band, Heard, LookupWait
+from ivr.model import LOOKUP_S, Answered, Band, Heard, LookupWait
 
 if TYPE_CHECKING:
     from ivr.run import Run
@@ -16,6 +17,9 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
     "repeat": ("RC", "PRC", "NRC", "IIQ", "ER"),
 }
 """What each look-up can answer; ``unavailable`` and ``ER`` also when it was late or failed."""
+
+LABELS: dict[str, Label] = {"plan": Label.PLAN, "repeat": Label.PLAN}
+"""How secret each answer is."""
 
 
 class Lookup(Node):
@@ -28,6 +32,21 @@ class Lookup(Node):
     action: Literal["lookup"]
     what: Literal["plan", "repeat"]
     into: str
+
+    def moves(self) -> tuple[Move, ...]:
+        says = f"the {self.what} look-up says"
+        return tuple(
+            Move(
+                f"{says} {outcome}{' and raises' if raises else ''}",
+                "next",
+                seconds=LOOKUP_S,
+                writes={self.into: outcome},
+                raises=raises,
+                label=LABELS[self.what],
+            )
+            for outcome in OUTCOMES[self.what]
+            for raises in (None, Band.RAISED)
+        )
 
     def enter(self, run: Run) -> Step:
         return LookupWait(run.node, self.what)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ivr.actions.node import PERSON, PERSON_KEY, Node, Step
+from ivr.actions.move import Cause, Label, Move
+from ivr.actions.node import PERSON, PERSON_KEY, Node, Step, key_0
 from ivr.actions.say import LONGEST_PROMPT_S
 from ivr.model import (
+    LOOKUP_S,
     Answered,
     Chose,
     Flagged,
@@ -32,6 +35,10 @@ class Retry(BaseModel):
 
     limit: int = Field(default=1, ge=0, le=3)
     prompts: tuple[str, ...] = ()
+
+    def spoken(self, count: int) -> tuple[str, ...]:
+        """What is said before the menu is asked again for the ``count``-th time."""
+        return self.prompts[min(count, len(self.prompts)) - 1 :][:1]
 
 
 class Menu(Node):
@@ -69,6 +76,23 @@ class Menu(Node):
 
     def prompt_keys(self) -> tuple[str, ...]:
         return (*self.prompts, *self.no_input.prompts, *self.no_match.prompts)
+
+    def moves(self) -> tuple[Move, ...]:
+        asked, words = self.prompts, self.timeout_s + LOOKUP_S
+        made = [Move(f"key {key}", exit, Cause.KEY, asked, self.timeout_s) for key, exit in self.keys.items()]
+        made += [Move(f"words for {exit}", exit, Cause.WORDS, asked, words) for exit in self.words]
+        if self.words:
+            made.append(Move("words of a red flag", "red_flag", Cause.WORDS, asked, words))
+        made += self._missing(Cause.SILENCE, "silence", "no_input", self.no_input, self.timeout_s)
+        made += self._missing(Cause.NO_MATCH, "not understood", "no_match", self.no_match, words)
+        return (key_0(*asked, seconds=self.timeout_s), *(replace(each, label=Label.CALLER) for each in made))
+
+    def _missing(self, cause: Cause, what: str, exit: str, retry: Retry, seconds: float) -> list[Move]:
+        again = [
+            Move(f"{what} ({n} of {retry.limit})", None, cause, (*self.prompts, *retry.spoken(n)), seconds, limit=1)
+            for n in range(1, retry.limit + 1)
+        ]
+        return [*again, Move(what, exit, cause, self.prompts, seconds)]
 
     def enter(self, run: Run) -> Step:
         return self._ask(run, self.prompts)
@@ -113,5 +137,4 @@ class Menu(Node):
         run.tell(Missed(run.node, what, count))
         if count > retry.limit:
             return what
-        spoken = retry.prompts[min(count, len(retry.prompts)) - 1 :][:1]
-        return self._ask(run, (*spoken, *self.prompts))
+        return self._ask(run, (*retry.spoken(count), *self.prompts))

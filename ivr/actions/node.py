@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ivr.actions.move import Cause, Label, Move
 from ivr.errors import SessionError
 from ivr.model import Answered, Heard, Wait
 
@@ -20,8 +22,19 @@ Step: TypeAlias = str | Wait
 """Where an action leaves the call: the name of an exit, or something to wait for."""
 
 
+def key_0(*heard: str, seconds: float = 0.0) -> Move:
+    """The engine's escape wherever a caller may press keys, as a move."""
+    return Move(f"key {PERSON_KEY}", PERSON, Cause.KEY, heard, seconds, label=Label.CALLER)
+
+
 class Node(BaseModel):
-    """Base of the actions. ``exits`` maps the action's exit names to node ids."""
+    """Base of the actions. ``exits`` maps the action's exit names to node ids.
+
+    A new action says what it does (``enter``, ``resume``), and tells the check everything that may happen there
+    (``moves``): each key, each answer of a look-up, silence, what is not understood, a service that fails. The
+    check believes the moves, and the tests play the engine against them. Where callers may press keys, one of the
+    moves is :func:`key_0`. The engine's own ``error`` and ``timeout`` need not be told.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,6 +51,10 @@ class Node(BaseModel):
     def prompt_keys(self) -> tuple[str, ...]:
         """Every prompt that this node may play."""
         return ()
+
+    @abstractmethod
+    def moves(self) -> tuple[Move, ...]:
+        """Every way in which a call may go on from here, or end here, whatever the environment does."""
 
     def enter(self, run: Run) -> Step:
         """The caller arrives here."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from ivr.actions.move import Ending, Move
 from ivr.actions.node import Step
 from ivr.actions.seek import Seek
 from ivr.model import DEFAULT_SERVICE, Band, OfferWait, Play
@@ -23,6 +25,9 @@ class RedFlag(Seek):
 
     def prompt_keys(self) -> tuple[str, ...]:
         return ("red_flag_connecting",)
+
+    def moves(self) -> tuple[Move, ...]:
+        return tuple(replace(each, raises=Band.EMERGENCY) for each in self._seeking(Ending.PERSON, self.prompt_keys()))
 
     def enter(self, run: Run) -> Step:
         run.raise_to(Band.EMERGENCY)

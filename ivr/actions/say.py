@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from ivr.actions.node import PERSON, PERSON_KEY, Node, Step
+from ivr.actions.move import BAND, RAISE_ONLY, Move, is_normal, is_raised
+from ivr.actions.node import PERSON, PERSON_KEY, Node, Step, key_0
 from ivr.model import Answered, Band, Chose, Heard, InputKind, Marked, Play, PlaybackWait, StopPlaying
 
 if TYPE_CHECKING:
@@ -43,6 +45,15 @@ class Say(Node):
     def prompt_keys(self) -> tuple[str, ...]:
         around = [key for key in (self.who_should_stay, self.safety_net) if key]
         return (*around[:1], *self.prompts, *around[1:])
+
+    def moves(self) -> tuple[Move, ...]:
+        heard = self.prompt_keys()
+        if self.marker is None:
+            return (Move("said", "next", heard=heard),)
+        reads = frozenset({BAND})
+        told = (Move("the message ends", "next", heard=heard), key_0(*heard))
+        raised = Move("the caller is raised", "raised", when=is_raised, reads=reads, door=RAISE_ONLY)
+        return (raised, *(replace(each, when=is_normal, reads=reads, door=RAISE_ONLY) for each in told))
 
     def enter(self, run: Run) -> Step:
         if self.marker and run.band is not Band.NORMAL:

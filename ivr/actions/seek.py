@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from ivr.actions.move import Ending, Move
 from ivr.actions.node import Node, Step
 from ivr.model import (
     Answered,
@@ -48,6 +49,22 @@ class Seek(Node):
 
     def prompt_keys(self) -> tuple[str, ...]:
         return self.hold_prompts
+
+    def moves(self) -> tuple[Move, ...]:
+        return self._seeking(Ending.PERSON)
+
+    def _seeking(self, ending: Ending, heard: tuple[str, ...] = ()) -> tuple[Move, ...]:
+        """Answered, not answered (the next one is tried), and nobody left or free."""
+        who, band = " or ".join(self.services), self.band
+        heard += self.hold_prompts
+        silent = f"{who} does not answer"
+        waited = f" within {self.hold_s:g} s" if self.hold_s else ""
+        return (
+            Move(f"{who} answers", heard=heard, seconds=self.ring_s, ends=ending, raises=band),
+            Move(silent, heard=heard, seconds=self.ring_s, limit=MOST_TRIES - 1, raises=band),
+            Move(f"{silent}, the last that we try", "failed", heard=heard, seconds=self.ring_s, raises=band),
+            Move(f"{who} is not free{waited}", "failed", heard=heard, raises=band),
+        )
 
     def enter(self, run: Run) -> Step:
         run.raise_to(self.band)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from ivr.actions.move import Move
 from ivr.actions.node import Node, Step
 from ivr.model import Band, FactValue
 
@@ -19,6 +20,9 @@ class Set(Node):
     action: Literal["set"]
     facts: dict[str, FactValue] = Field(default_factory=dict)
     band: Band | None = None
+
+    def moves(self) -> tuple[Move, ...]:
+        return (Move("set", "next", writes=self.facts, raises=self.band),)
 
     def enter(self, run: Run) -> Step:
         run.facts.update(self.facts)
