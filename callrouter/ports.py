@@ -67,6 +67,32 @@ class Understanding(Protocol):
         """The choice that ``said`` names, if exactly one; a red flag wins over every choice."""
 
 
+MOST_MESSAGES = 2
+"""A caller hears at most so many front-end messages before the menu: each costs them seconds before a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEndMessage:
+    """A message as a caller hears it: prompt keys in the order of speaking, and the marker that ends it."""
+
+    marker: str
+    prompts: tuple[str, ...]
+
+
+class Messages(Protocol):
+    """The front-end messages that are live. Answered from memory: it never waits and never fails."""
+
+    def valid(
+        self, *, dialled: str, number: Number, area: str, language: str, at: datetime, service: str = ""
+    ) -> tuple[FrontEndMessage, ...]:
+        """What a caller of ordinary priority hears here and now, at most :data:`MOST_MESSAGES`, most urgent first.
+
+        ``area``: an area's id (``infra/areas.yaml``) or a postcode; empty if it is not known. ``service``: the one
+        that the caller has chosen, empty before they chose. Callers who are only ever raised never hear a message:
+        the flow's ``announce`` node passes them by (docs/safety/rules.md, 2).
+        """
+
+
 class Flows(Protocol):
     """The flows that callers may meet."""
 

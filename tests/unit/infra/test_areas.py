@@ -1,0 +1,50 @@
+"""Where a caller may be, from the shipped file of areas."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.areas import district_of, london
+
+BOROUGHS = 33  # 32 boroughs and the City of London
+
+
+def test_every_borough_has_its_code_its_board_and_its_districts() -> None:
+    boroughs = [each for each in london() if each.kind == "borough"]
+    assert sorted(each.code for each in boroughs) == [f"E090000{number:02}" for number in range(1, BOROUGHS + 1)]
+    boards = {each.id for each in london() if each.kind == "icb"}
+    assert len(boards) == 5
+    assert {each.within[0] for each in boroughs} == boards
+    for each in boroughs:
+        assert each.within[1] == "london"
+
+
+@pytest.mark.parametrize(
+    ("typed", "district"),
+    [
+        ("se1 7eh", "SE1"), ("SW1A 2AA", "SW1"), ("sw1a", "SW1"), ("E1W", "E1"), (" n1 ", "N1"), ("cr0 2yr", "CR0"),
+        ("EC1A1BB", "EC1"), ("", ""), ("London", ""), ("12345", ""), ("SE1 7E", ""), ("SE1; DROP", ""),
+    ],
+)  # fmt: skip
+def test_the_district_of_what_was_typed(typed: str, district: str) -> None:
+    assert district_of(typed) == district
+
+
+def test_a_postcode_lies_in_its_borough_its_board_and_london() -> None:
+    assert london().of_postcode("CR0 2YR") == {
+        "croydon", "sutton", "nhs-south-west-london", "london",
+    }  # fmt: skip
+    assert "southwark" in london().of_postcode("SE1 7EH")
+    assert london().of_postcode("M1 1AE") == frozenset()
+
+
+def test_a_landline_tells_london_and_sometimes_the_borough_a_mobile_nothing() -> None:
+    assert london().of_number("+442079460123") == {"london"}
+    assert london().of_number("+441689900123") == {"bromley", "nhs-south-east-london", "london"}
+    assert london().of_number("+447700900123") == frozenset()
+    assert london().of_number(None) == frozenset()
+
+
+def test_an_unknown_area_holds_nothing() -> None:
+    assert london().around("atlantis") == frozenset()
+    assert london().around("nhs-south-west-london") == {"nhs-south-west-london", "london"}
