@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -25,10 +25,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person with a signed session."""
+    """A person with a signed session. ``session`` is its random id: two names in one session are one person."""
 
     user: str
     role: Role
+    session: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

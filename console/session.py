@@ -56,10 +56,15 @@ class Sessions:
         self._cookies = URLSafeSerializer(secret, salt="callrouter.console.session")
         self._forms = URLSafeSerializer(secret, salt="callrouter.console.form")
 
-    def sign(self, who: SignedIn) -> str:
-        """The cookie's value for a new session of this person."""
+    def sign(self, who: SignedIn, within: Session | None = None) -> str:
+        """The cookie's value for a session of this person.
+
+        ``within``: the session that the browser has already. It keeps its id under another name, so that nobody
+        approves their own work by signing in anew.
+        """
         expires = self._clock.now() + SESSION_LIFE
-        facts = {"user": who.user, "role": who.role.value, "sid": secrets.token_urlsafe(16)}
+        sid = within.sid if within else secrets.token_urlsafe(16)
+        facts = {"user": who.user, "role": who.role.value, "sid": sid}
         return str(self._cookies.dumps({**facts, "exp": int(expires.timestamp())}))
 
     def read(self, cookies: Mapping[str, str]) -> Session | None:
@@ -67,7 +72,7 @@ class Sessions:
         try:
             facts: Any = self._cookies.loads(cookies.get(self.cookie_name, ""))
             expires = datetime.fromtimestamp(facts["exp"], tz=self._clock.now().tzinfo)
-            session = Session(SignedIn(facts["user"], Role(facts["role"])), facts["sid"], expires)
+            session = Session(SignedIn(facts["user"], Role(facts["role"]), facts["sid"]), facts["sid"], expires)
         except (BadData, KeyError, TypeError, ValueError):
             return None
         return session if self._clock.now() < session.expires else None

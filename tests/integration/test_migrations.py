@@ -13,8 +13,10 @@ from sqlalchemy import Connection, text
 
 import alerts.store
 import callrouter.journal
+import callrouter.publishing.tables
 import callrouter.repeat
 import careplans.store
+import infra.revisions
 from callrouter.journal import Journal
 from infra.bus import Entry
 from infra.crypto import KeyRing
@@ -23,7 +25,11 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-DECLARED = [each.metadata for each in (callrouter.journal, callrouter.repeat, careplans.store, alerts.store)]
+HEAD = "0003"
+OWNERS = (
+    callrouter.journal, callrouter.repeat, callrouter.publishing.tables, careplans.store, alerts.store, infra.revisions,
+)  # fmt: skip
+DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)
 MONTHS = [datetime(2025, 11, 30, 23, 59, 59, 999_999, tzinfo=UTC), datetime(2025, 12, 1, tzinfo=UTC),
           datetime(2026, 2, 28, 12, tzinfo=UTC)]  # fmt: skip
@@ -80,18 +86,18 @@ async def test_up_down_and_up_again_keeps_every_row(database: Database) -> None:
     await Journal(database, KEYS).write(entries("one", *MONTHS))
     kept = await rows(database)
     assert len(kept) == 3
-    assert await downgrade_database(database, "0001") == ("0002", "0001")
+    assert await downgrade_database(database, "0001") == (HEAD, "0001")
     assert not await is_up_to_date(database)
     assert await rows(database) == kept
-    assert await upgrade_database(database) == ("0001", "0002")
+    assert await upgrade_database(database) == ("0001", HEAD)
     assert await rows(database) == kept
     assert await database.read(differences) == []
 
 
 async def test_all_the_way_down_leaves_nothing_and_up_again_works(database: Database) -> None:
     await upgrade_database(database)
-    assert await downgrade_database(database, "base") == ("0002", None)
-    assert await upgrade_database(database) == (None, "0002")
+    assert await downgrade_database(database, "base") == (HEAD, None)
+    assert await upgrade_database(database) == (None, HEAD)
 
 
 async def test_a_revision_that_nobody_knows_is_refused(database: Database) -> None:

@@ -95,6 +95,17 @@ async def test_session_cookie_is_out_of_reach_of_scripts_and_other_sites() -> No
     assert "samesite=lax" in cookie
 
 
+async def test_a_second_name_in_the_same_browser_stays_in_the_same_session() -> None:
+    world = World()
+    async with browser(world) as client:
+        for name in ("Sam", "Alex"):
+            await client.post("/sign-in", data={"name": name, "role": "handler"})
+            await client.get(CALL)
+    sam, alex = world.desk.views
+    assert (sam.user, alex.user) == ("Sam", "Alex")
+    assert sam.session == alex.session != ""
+
+
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example/", "/calls/../x", "/sign-out"])
 async def test_sign_in_leads_to_no_other_site(path: str) -> None:
     async with browser(World()) as client:

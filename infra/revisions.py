@@ -1,0 +1,87 @@
+"""A counter for each thing that all workers keep in memory: who sees it grow reads that thing again.
+
+Whoever changes the thing calls :func:`advance` first in the same transaction. On PostgreSQL that also makes writers
+wait for one another, so that a counter is never seen before what it counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Generic, TypeVar
+
+import structlog
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from infra.sql import Database
+
+LOOK_EVERY_S = 0.5
+"""A change is known to every worker within this and the time of two small queries (one second is promised)."""
+
+BUDGET_S = 5.0
+"""A database that has not answered after this is asked anew: a hung connection must not end the looking."""
+
+log = structlog.get_logger()
+T = TypeVar("T")
+metadata = MetaData()
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+
+
+def advance(connection: Connection, name: str) -> None:
+    """Count a change of ``name``, and hold every other writer of it off until this transaction ends."""
+    changed = connection.execute(
+        update(revisions).where(revisions.c.name == name).values(revision=revisions.c.revision + 1)
+    )
+    if not changed.rowcount:
+        raise LookupError(f"there is no revision {name}: a migration makes it")
+
+
+def revision(connection: Connection, name: str) -> int:
+    """How often ``name`` has changed."""
+    return int(connection.execute(select(revisions.c.revision).where(revisions.c.name == name)).scalar_one())
+
+
+class Follower(Generic[T]):
+    """Keeps a copy fresh: whenever ``name`` has changed, ``keep`` is given what ``load`` reads from a connection."""
+
+    def __init__(
+        self, database: Database, name: str, load: Callable[[Connection], T], keep: Callable[[T], None]
+    ) -> None:
+        self._database = database
+        self._name = name
+        self._load = load
+        self._keep = keep
+        self._seen: int | None = None
+        self._fails = False
+
+    async def look(self) -> bool:
+        """Take over what is new; returns whether anything was. Raises what the database raises."""
+        seen = await self._database.read(partial(revision, name=self._name))
+        if seen == self._seen:
+            return False
+        self._keep(await self._database.read(self._load))
+        self._seen = seen  # read before its content: at worst the same is read once more
+        return True
+
+    async def follow(self, beside: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Look every :data:`LOOK_EVERY_S`, until cancelled; ``beside`` is awaited after each look that went well."""
+        while True:
+            try:
+                async with asyncio.timeout(BUDGET_S):
+                    await self.look()
+                    if beside is not None:
+                        await beside()
+            except (SQLAlchemyError, OSError, TimeoutError, LookupError) as error:
+                if not self._fails:  # once: the copy stays as it was, and callers notice nothing
+                    log.warning("copy_not_refreshed", name=self._name, error=type(error).__name__)
+                self._fails = True
+            else:
+                self._fails = False
+            await asyncio.sleep(LOOK_EVERY_S)
