@@ -140,6 +140,53 @@ class LookedUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextRequested:
+    """The caller wants the text ``text`` (a key) sent to the mobile number that they confirmed by key."""
+
+    kind: ClassVar[str] = "text_requested"
+    node: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBackRequested:
+    """The caller wants to be called back by ``service``, at the number that they confirmed by key."""
+
+    kind: ClassVar[str] = "call_back_requested"
+    node: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAnswered:
+    """The caller answered the survey's ``question`` with a key."""
+
+    kind: ClassVar[str] = "survey_answered"
+    node: str
+    question: str
+    answer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDisclosed:
+    """From here on the caller may hear that a plan exists: it was checked to ``level``."""
+
+    kind: ClassVar[str] = "plan_disclosed"
+    node: str
+    level: str = personal("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedStated:
+    """The caller needs an ``interpreter`` (of ``language``), or came by ``text_relay``."""
+
+    kind: ClassVar[str] = "need_stated"
+    node: str
+    need: str = personal("")
+    language: str = personal("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
     """Messages are over and the caller now waits for a person (the ``message_end`` clock starts)."""
 
@@ -254,6 +301,7 @@ END_CLASSES = (
 Event: TypeAlias = (
     Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch
     | RedFlagHeard | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed
+    | TextRequested | CallBackRequested | SurveyAnswered | PlanDisclosed | NeedStated
     | TalkEnded | ContextOpened | TakenOver | SessionFailed | HandedBack | Ended
 )  # fmt: skip
 

@@ -35,6 +35,10 @@ _NAMED = {
 """Inputs that answer a prompt or a deadline: they must name their wait."""
 
 
+READ_BACK = "(read back)"
+"""In the journal, for prompts that say what the caller gave."""
+
+
 def is_stale(record: CallRecord, given: Input) -> bool:
     """Whether a newer owner has the call. An owner that lost it may still tell its end, if it is the same line's."""
     if not given.epoch or given.epoch >= record.epoch:
@@ -157,14 +161,24 @@ def happened(sprint: ivr.Sprint) -> Iterator[ev.Event]:
                 yield ev.MessageHeard(node=marked.node, marker=marked.marker)
             case ivr.Failed() as failed:
                 yield ev.SessionFailed(node=failed.node, error_id=failed.error_id)
+            case ivr.TextAsked() as asked:
+                yield ev.TextRequested(node=asked.node, text=asked.text)
+            case ivr.CallBackAsked() as asked:
+                yield ev.CallBackRequested(node=asked.node, service=asked.service)
+            case ivr.Surveyed() as survey:
+                yield ev.SurveyAnswered(node=survey.node, question=survey.question, answer=survey.answer)
+            case ivr.Disclosed() as disclosed:
+                yield ev.PlanDisclosed(node=disclosed.node, level=disclosed.level)
+            case ivr.Needs() as needs:
+                yield ev.NeedStated(node=needs.node, need=needs.what, language=needs.language)
 
 
 def performed(instructions: Iterable[ivr.Instruction], wait_id: str) -> Iterator[ev.Event]:
     """What the network is told to do, as far as the journal keeps it: what the caller hears, and handing back."""
     for instruction in instructions:
         match instruction:
-            case ivr.Play(prompts=prompts):
-                yield ev.PromptsPlayed(prompts=prompts, wait_id=wait_id)
+            case ivr.Play(prompts=prompts, personal=personal):
+                yield ev.PromptsPlayed(prompts=(READ_BACK,) if personal else prompts, wait_id=wait_id)
             case ivr.HandBack(reason=reason):
                 yield ev.HandedBack(reason=reason)
 

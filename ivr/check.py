@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ivr.actions.branch import Branch
 from ivr.actions.hang_up import HangUp
 from ivr.actions.lookup import OUTCOMES, Lookup
 from ivr.actions.menu import Menu
@@ -111,9 +110,7 @@ def _facts(flow: Flow, _world: World) -> Iterator[Defect]:
     for name, declared in flow.facts.items():
         if name in RESERVED_FACTS:
             yield Defect(("facts", name), "reserved_name", "this fact belongs to the engine")
-        if not declared.every_value():
-            yield Defect(("facts", name), "wrong_value", f"{name} has no values; a fact is finite")
-        elif not declared.allows(declared.initial):
+        if not declared.allows(declared.initial):
             yield Defect(("facts", name, "initial"), "wrong_value", f"{name} cannot be {declared.initial!r}")
     for node_id, node in flow.nodes.items():
         if isinstance(node, Set):
@@ -123,8 +120,8 @@ def _facts(flow: Flow, _world: World) -> Iterator[Defect]:
             if fact is None or set(fact.values) != set(OUTCOMES[node.what]):
                 text = f"{node.into} must be a declared fact with values {', '.join(OUTCOMES[node.what])}"
                 yield Defect(("nodes", node_id, "into"), "undeclared_fact", text)
-        elif isinstance(node, Branch):
-            yield from _check_branch(flow, node_id, node)
+        for defect in node.defects(flow.facts):
+            yield Defect(("nodes", node_id, *defect.where), defect.rule, defect.text)
 
 
 def _check_set(flow: Flow, node_id: str, node: Set) -> Iterator[Defect]:
@@ -134,19 +131,6 @@ def _check_set(flow: Flow, node_id: str, node: Set) -> Iterator[Defect]:
             yield Defect(where, "undeclared_fact", f"{name} is not declared under facts")
         elif not flow.facts[name].allows(value):
             yield Defect(where, "wrong_value", f"{name} cannot be {value!r}")
-
-
-def _check_branch(flow: Flow, node_id: str, node: Branch) -> Iterator[Defect]:
-    fact = flow.facts.get(node.fact)
-    if fact is None:
-        yield Defect(("nodes", node_id, "fact"), "undeclared_fact", f"{node.fact} is not declared under facts")
-        return
-    for name in node.exits:
-        if name not in (*fact.every_value(), "else"):
-            yield Defect(("nodes", node_id, "exits", name), "wrong_value", f"{node.fact} is never {name}")
-    if "else" not in node.exits:
-        # without else a fact that was never set, or a value forgotten, would have nowhere to go
-        yield Defect(("nodes", node_id, "exits"), "missing_exit", "a branch needs an exit for else")
 
 
 def reachable(flow: Flow) -> frozenset[str]:

@@ -20,6 +20,7 @@ from ivr.actions.red_flag import RedFlag
 from ivr.actions.say import Say
 from ivr.actions.set import Set
 from ivr.errors import Defect, FlowDefect
+from ivr.facts import Fact
 from ivr.model import DEFAULT_NODE, DEFAULT_SERVICE, RED_FLAG_NODE, FactValue
 
 FALL_BACK_NODE = "fall_back"
@@ -39,26 +40,6 @@ ENGINE_NODES: dict[str, Node] = {
 """Nodes that every flow has and no author can change."""
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-
-
-class Fact(BaseModel):
-    """A declared fact: ``values`` (finite), or ``type: bool``; opaque types come with a later version."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    values: tuple[str, ...] = ()
-    type: str = Field(default="enum", pattern="^(enum|bool)$")
-    initial: FactValue = None
-
-    def allows(self, value: FactValue) -> bool:
-        """Whether the fact may take this value (None: not known yet)."""
-        if value is None:
-            return True
-        return isinstance(value, bool) if self.type == "bool" else value in self.values
-
-    def every_value(self) -> tuple[str, ...]:
-        """All values as names of exits, ``none`` for not known yet excluded."""
-        return ("true", "false") if self.type == "bool" else self.values
 
 
 class Flow(BaseModel):
@@ -94,7 +75,7 @@ class Flow(BaseModel):
     def vocabulary(self, node_id: str) -> dict[str, tuple[str, ...]]:
         """What may be said at a menu: choice → words."""
         node = self.node(node_id)
-        return node.words if isinstance(node, Menu) else {}
+        return node.vocabulary() if node else {}
 
     def first_facts(self) -> dict[str, FactValue]:
         """The facts of a new call."""

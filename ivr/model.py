@@ -60,10 +60,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Play prompts by key, in order. ``barge_in``: a key stops them (the adapter does that by itself)."""
+    """Play prompts by key, in order. ``barge_in``: a key stops them (the adapter does that by itself).
+
+    ``personal``: they read back what the caller gave; the journal keeps that it was done, not the keys.
+    """
 
     prompts: tuple[str, ...]
     barge_in: bool = True
+    personal: bool = False
     kind: Literal["play"] = "play"
 
 
@@ -76,12 +80,18 @@ class StopPlaying:
 
 @dataclass(frozen=True, slots=True)
 class Gather:
-    """Take keys and, where ``speech``, words. Silence of ``timeout_s`` after the last prompt is an input."""
+    """Take keys and, where ``speech``, words. Silence of ``timeout_s`` after the last prompt is an input.
+
+    Of several ``digits`` the input is complete when all are there, when ``finish_on`` (a key, which is not part of it)
+    was pressed, or after ``between_s`` without another key.
+    """
 
     digits: int
     speech: bool
     timeout_s: float
     hints: tuple[str, ...] = ()
+    finish_on: str = ""
+    between_s: float = 3.0
     kind: Literal["gather"] = "gather"
 
 
@@ -148,31 +158,48 @@ Instruction: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """A front-end message as a look-up brings it: its ``marker`` for the journal, and the prompts that say it."""
+
+    marker: str
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GatherWait:
-    """For keys, words or silence."""
+    """For keys, words or silence. ``stage``: which of the node's questions; ``holding``: what is being read back."""
 
     node: str
     deadline_s: float
+    stage: str = ""
+    holding: str = field(default="", repr=False)
     kind: Literal["gather"] = "gather"
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybackWait:
-    """For the end of a prompt whose marker counts."""
+    """For the end of a prompt whose marker counts. ``messages``: the one that plays, and those that come after it."""
 
     node: str
     deadline_s: float
+    messages: tuple[Message, ...] = ()
     kind: Literal["playback"] = "playback"
 
 
 @dataclass(frozen=True, slots=True)
 class LookupWait:
-    """For an answer about the world; the door gives it within its budget. ``about`` is what was said."""
+    """For an answer about the world; the door gives it within its budget.
+
+    ``about``: what was said or given, or the service that is asked about. ``stage``: which of the node's questions
+    is being answered. ``language``: the caller's.
+    """
 
     node: str
     what: str
     about: str = field(default="", repr=False)
     deadline_s: float = LOOKUP_S
+    stage: str = ""
+    language: str = ""
     kind: Literal["lookup"] = "lookup"
 
 
@@ -258,7 +285,8 @@ class Answered:
     """The door's answer to a :class:`LookupWait`: an outcome of the declared fact, and what else was learnt.
 
     ``raises``: the caller goes to a person and up one band (docs/safety/rules.md, 2). ``choice`` and ``red_flag``
-    (category) are for ``what == "understand"`` only.
+    (category) are for ``what == "understand"`` only; ``digits`` (the last of the caller's number) for ``number``,
+    ``messages`` for ``messages``. ``facts``: what else the look-up says, by the names of its outputs.
     """
 
     outcome: str
@@ -267,6 +295,9 @@ class Answered:
     red_flag: str | None = None
     words: str = field(default="", repr=False)
     lexicon: str = ""
+    digits: str = field(default="", repr=False)
+    facts: dict[str, FactValue] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
 
 
 # ---------------------------------------------------------------- what a sprint tells
@@ -290,7 +321,7 @@ class Chose:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Silence (``no_input``) or something meaningless (``no_match``) at a menu, for the ``count``-th time."""
+    """Silence (``no_input``), something meaningless (``no_match``), or a call for ``help``; the ``count``-th."""
 
     node: str
     what: str
@@ -323,12 +354,59 @@ class Failed:
     error_id: str
 
 
-Happening: TypeAlias = Entered | Chose | Missed | Flagged | Marked | Failed
+@dataclass(frozen=True, slots=True)
+class TextAsked:
+    """The caller wants the text ``text`` (a key) sent to the mobile number that they confirmed by key."""
+
+    node: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallBackAsked:
+    """The caller wants to be called back by ``service``, at the number that they confirmed by key."""
+
+    node: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """The caller answered a survey's ``question`` by a key."""
+
+    node: str
+    question: str
+    answer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """What the caller hears from here on may show that a plan exists; ``level`` is how far it was checked."""
+
+    node: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The caller needs an ``interpreter`` (of ``language``), or came by ``text_relay``: the person is told."""
+
+    node: str
+    what: str
+    language: str = ""
+
+
+Happening: TypeAlias = (
+    Entered | Chose | Missed | Flagged | Marked | Failed | TextAsked | CallBackAsked | Surveyed | Disclosed | Needs
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Where one caller is in one flow. ``present`` are the instructions of the present wait."""
+    """Where one caller is in one flow. ``present`` are the instructions of the present wait.
+
+    ``record``: a talk that begins is recorded.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)  # errors name no caller
 
@@ -341,6 +419,7 @@ class Session:
     wait: Wait
     present: tuple[Instruction, ...]
     band: Band = Band.NORMAL
+    record: bool = False
 
 
 @dataclass(frozen=True, slots=True)

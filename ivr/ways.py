@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from ivr.actions.branch import Branch, as_exit
+from ivr.actions.branch import Branch
 from ivr.actions.connect import Connect
 from ivr.actions.hang_up import HangUp
 from ivr.actions.lookup import OUTCOMES, Lookup
@@ -65,8 +65,7 @@ def _next(
             for missed in ("no_input", "no_match"):
                 yield flow.target(node_id, missed), facts, band
         case Branch():
-            value = as_exit(facts.get(node.fact))
-            yield flow.target(node_id, value if value in node.exits else "else"), facts, band
+            yield flow.target(node_id, node.leaves_by(facts)), facts, band
         case Lookup():
             for outcome in OUTCOMES[node.what]:
                 for after in (band, _higher(band, Band.RAISED)):

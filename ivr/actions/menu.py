@@ -94,6 +94,9 @@ class Menu(Node):
         ]
         return [*again, Move(what, exit, cause, self.prompts, seconds)]
 
+    def vocabulary(self) -> dict[str, tuple[str, ...]]:
+        return self.words
+
     def enter(self, run: Run) -> Step:
         return self._ask(run, self.prompts)
 

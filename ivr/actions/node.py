@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ivr.actions.move import Cause, Label, Move
-from ivr.errors import SessionError
+from ivr.errors import Defect, SessionError
+from ivr.facts import Fact
 from ivr.model import Answered, Heard, Wait
 
 if TYPE_CHECKING:
@@ -55,6 +57,15 @@ class Node(BaseModel):
     @abstractmethod
     def moves(self) -> tuple[Move, ...]:
         """Every way in which a call may go on from here, or end here, whatever the environment does."""
+
+    def vocabulary(self) -> dict[str, tuple[str, ...]]:
+        """What may be said here: choice → words that mean it."""
+        return {}
+
+    def defects(self, facts: Mapping[str, Fact]) -> Iterator[Defect]:
+        """What is wrong with this node alone, given the declared facts; ``where`` counts from the node."""
+        del facts
+        yield from ()
 
     def enter(self, run: Run) -> Step:
         """The caller arrives here."""
