@@ -70,13 +70,21 @@ class Understanding(Protocol):
 MOST_MESSAGES = 2
 """A caller hears at most so many front-end messages before the menu: each costs them seconds before a person."""
 
+MOST_MESSAGES_S = 20.0
+"""And for at most so many seconds in all: with the first words and a menu that stays below the 45 s within which a
+caller who does nothing is offered to a person."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrontEndMessage:
-    """A message as a caller hears it: prompt keys in the order of speaking, and the marker that ends it."""
+    """A message as a caller hears it: prompt keys in the order of speaking, and the marker that ends it.
+
+    ``seconds``: how long it lasts. The keys name one language each; texts and audio are found by them.
+    """
 
     marker: str
     prompts: tuple[str, ...]
+    seconds: float
 
 
 class Messages(Protocol):
@@ -85,7 +93,9 @@ class Messages(Protocol):
     def valid(
         self, *, dialled: str, number: Number, area: str, language: str, at: datetime, service: str = ""
     ) -> tuple[FrontEndMessage, ...]:
-        """What a caller of ordinary priority hears here and now, at most :data:`MOST_MESSAGES`, most urgent first.
+        """What a caller of ordinary priority hears here and now, most urgent first.
+
+        At most :data:`MOST_MESSAGES`, of at most :data:`MOST_MESSAGES_S` together.
 
         ``area``: an area's id (``infra/areas.yaml``) or a postcode; empty if it is not known. ``service``: the one
         that the caller has chosen, empty before they chose. Callers who are only ever raised never hear a message:

@@ -42,8 +42,8 @@ def test_up_and_down_say_where_the_database_stands(postgres: Postgres, type_: Ty
     steps = [("upgrade",), ("upgrade",), ("downgrade", "0001"), ("downgrade", "0001"), ("upgrade",)]
     said = [type_(url, "db", *step).stdout.strip() for step in steps]
     assert said == [
-        "upgraded from nothing to 0003", "already at 0003", "from 0003 back to 0001", "already at 0001",
-        "upgraded from 0001 to 0003",
+        "upgraded from nothing to 0004", "already at 0004", "from 0004 back to 0001", "already at 0001",
+        "upgraded from 0001 to 0004",
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 import alerts.store
 import callrouter.journal
+import callrouter.messages.tables
 import callrouter.publishing.tables
 import callrouter.repeat
 import careplans.store
@@ -25,9 +26,10 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0003"
+HEAD = "0004"
 OWNERS = (
-    callrouter.journal, callrouter.repeat, callrouter.publishing.tables, careplans.store, alerts.store, infra.revisions,
+    callrouter.journal, callrouter.repeat, callrouter.publishing.tables, callrouter.messages.tables, careplans.store,
+    alerts.store, infra.revisions,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

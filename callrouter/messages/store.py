@@ -1,0 +1,152 @@
+"""Messages in SQL: plain functions of a connection, to be used inside one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from callrouter.approvals import Approval, Author
+from callrouter.handover import Role
+from callrouter.messages import content as contents
+from callrouter.messages import tables
+from callrouter.messages.errors import NoSuchMessage
+from callrouter.messages.model import Audio, Message, Review, State, Step
+from infra.sql import insert_once
+
+REVISION = "messages"
+"""What workers follow (:mod:`infra.revisions`)."""
+
+
+def get(connection: Connection, message_id: str) -> Message:
+    """The message. Raises :class:`NoSuchMessage`."""
+    found = connection.execute(sa.select(tables.messages).where(tables.messages.c.id == message_id)).all()
+    if not found:
+        raise NoSuchMessage("there is no such message")
+    return _with_approvals(connection, found)[0]
+
+
+def newest(connection: Connection, limit: int) -> list[Message]:
+    """The messages that were written last, newest first."""
+    chosen = sa.select(tables.messages).order_by(tables.messages.c.written_at.desc(), tables.messages.c.id).limit(limit)
+    return _with_approvals(connection, connection.execute(chosen).all())
+
+
+def going_on(connection: Connection, since: datetime) -> list[Message]:
+    """Every message that was put live and whose own end is after ``since``, stopped ones too."""
+    at = tables.messages.c
+    chosen = sa.select(tables.messages).where(at.state != State.DRAFT, at.expires_at > since).order_by(at.id)
+    return _with_approvals(connection, connection.execute(chosen).all())
+
+
+def unreviewed(connection: Connection, at: datetime) -> list[Message]:
+    """What one person started, nobody has reviewed, nobody has stopped, and would still be heard at ``at``."""
+    c = tables.messages.c
+    waiting = (c.state == State.RELEASED) & c.review_until.is_not(None) & c.reviewed_at.is_(None)
+    chosen = sa.select(tables.messages).where(waiting, c.expires_at > at).order_by(c.id)
+    return _with_approvals(connection, connection.execute(chosen).all())
+
+
+def add(connection: Connection, message: Message, at: datetime) -> None:
+    """A message that nobody has seen before."""
+    connection.execute(sa.insert(tables.messages).values(id=message.id, written_at=at, **_row(message)))
+
+
+def put(connection: Connection, before: Message, after: Message) -> None:
+    """The message as it is now, with approvals that came since."""
+    same = tables.messages.c.id == after.id
+    connection.execute(sa.update(tables.messages).where(same).values(**_row(after)))
+    for each in after.approvals[len(before.approvals) :]:
+        connection.execute(sa.insert(tables.approvals).values(message=after.id, **_approval_row(each)))
+
+
+def note(connection: Connection, step: Step) -> None:
+    """Add a line to the record."""
+    connection.execute(
+        sa.insert(tables.steps).values(
+            at=step.at, message=step.message, step=step.step, by=step.by, role=step.role, note=step.note
+        )
+    )
+
+
+def steps_of(connection: Connection, message_id: str) -> list[Step]:
+    """Who did what with the message, oldest first."""
+    at = tables.steps.c
+    chosen = sa.select(at.at, at.message, at.step, at.by, at.role, at.note).where(at.message == message_id)
+    return [Step(**row._mapping) for row in connection.execute(chosen.order_by(at.id))]
+
+
+def keep_audio(connection: Connection, made: Iterable[Audio]) -> None:
+    """Keep sounds; one that is there already stays as it is."""
+    for each in made:
+        row = {"key": each.key, "wav": each.wav, "sha256": each.sha256, "seconds": each.seconds}
+        connection.execute(insert_once(tables.audio, connection.dialect.name).values(**row))
+
+
+def audio_of(connection: Connection, keys: Iterable[str]) -> dict[str, Audio]:
+    """The sounds that there are, by key."""
+    chosen = sa.select(tables.audio).where(tables.audio.c.key.in_(list(keys)))
+    return {row.key: Audio(**row._mapping) for row in connection.execute(chosen)}
+
+
+def audio_facts(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[str, float]]:
+    """SHA-256 and seconds of the sounds that there are, by key, without the sounds themselves."""
+    at = tables.audio.c
+    chosen = sa.select(at.key, at.sha256, at.seconds).where(at.key.in_(list(keys)))
+    return {row.key: (row.sha256, row.seconds) for row in connection.execute(chosen)}
+
+
+def _row(message: Message) -> dict[str, Any]:
+    review = message.review
+    return {
+        "content": json.dumps(contents.plain(message.content), ensure_ascii=False),
+        "digest": message.digest,
+        "state": message.state.value,
+        "authors": json.dumps([[each.user, each.session] for each in message.authors]),
+        "expires_at": message.content.expires_at,
+        "ends_early_at": message.ends_early_at,
+        "template": message.template,
+        "review_until": review.until if review else None,
+        "reviewed_by": review.by if review else "",
+        "reviewed_at": review.at if review else None,
+    }
+
+
+def _approval_row(approval: Approval) -> dict[str, Any]:
+    return {
+        "by": approval.by,
+        "role": approval.role.value,
+        "session": approval.session,
+        "content": approval.content,
+        "at": approval.at,
+        "expires_at": approval.expires_at,
+    }
+
+
+def _with_approvals(connection: Connection, rows: Sequence[Any]) -> list[Message]:
+    at = tables.approvals.c
+    chosen = sa.select(tables.approvals).where(at.message.in_([row.id for row in rows])).order_by(at.id)
+    given: dict[str, list[Approval]] = {}
+    for row in connection.execute(chosen):
+        one = Approval(row.by, Role(row.role), row.session, row.content, row.at, row.expires_at)
+        given.setdefault(row.message, []).append(one)
+    return [_message(row, tuple(given.get(row.id, ()))) for row in rows]
+
+
+def _message(row: Any, given: tuple[Approval, ...]) -> Message:
+    review = Review(row.review_until, row.reviewed_by, row.reviewed_at) if row.review_until else None
+    return Message(
+        id=row.id,
+        content=contents.read(json.loads(row.content)),
+        digest=row.digest,
+        state=State(row.state),
+        authors=tuple(Author(user, session) for user, session in json.loads(row.authors)),
+        approvals=given,
+        ends_early_at=row.ends_early_at,
+        template=row.template,
+        review=review,
+    )

@@ -1,0 +1,28 @@
+"""Office hours: when a second person is at work."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+LONDON = ZoneInfo("Europe/London")
+OPENS, CLOSES = time(8), time(18)
+"""Core hours of general practice, Monday to Friday 08:00 to 18:00 without bank holidays; a proposal (unverified)."""
+
+_SATURDAY = 5
+
+
+def is_office_hours(at: datetime) -> bool:
+    """Whether ``at`` (with a time zone) is within office hours in England."""
+    local = at.astimezone(LONDON)
+    if local.weekday() >= _SATURDAY or local.date() in _bank_holidays():
+        return False
+    return OPENS <= local.time() < CLOSES
+
+
+@cache
+def _bank_holidays() -> holidays.HolidayBase:
+    return holidays.country_holidays("GB", subdiv="ENG")
