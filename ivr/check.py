@@ -8,10 +8,9 @@ and bounded by the engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ivr.actions.hang_up import HangUp
 from ivr.actions.lookup import OUTCOMES, Lookup
 from ivr.actions.menu import Menu
 from ivr.actions.node import PERSON
@@ -22,7 +21,8 @@ from ivr.engine import CUT_OFF, MISSED_THAT
 from ivr.errors import Defect
 from ivr.flow import ENGINE_NODES, Flow
 from ivr.model import DEFAULT_SERVICE, FIRST_WORDS, MAX_NODES, NOTICE
-from ivr.ways import after_a_service, without_a_choice
+from ivr.proof.lengths import Lengths
+from ivr.proof.prove import prove
 
 RESERVED_CHOICES = Menu.SUPPLIED | {PERSON, "red_flag"}
 RESERVED_FACTS = frozenset({"red_flag"})
@@ -34,27 +34,24 @@ class World:
 
     prompts: frozenset[str] | None = None
     services: frozenset[str] | None = None
+    lengths: Lengths | None = None
 
 
 def check(flow: Flow, world: World | None = None) -> list[Defect]:
-    """Every defect of the flow, in the order of its file; empty for a flow that may be used."""
+    """Every defect of the flow, in the order of its file; empty for a flow that may be used.
+
+    What is wrong with single nodes comes first. Only a flow that is sound in itself is proved.
+    """
+    world = world or World()
+    return defects_of_nodes(flow, world) or list(prove(flow, world.lengths).defects)
+
+
+def defects_of_nodes(flow: Flow, world: World) -> list[Defect]:
+    """What is wrong with the flow's nodes, one by one."""
     rules: tuple[Callable[[Flow, World], Iterable[Defect]], ...] = (
-        _size, _first_words, _exits, _choices, _facts, _reach, _loops, _ends, _ways, _prompts, _services,
+        _size, _first_words, _exits, _choices, _facts, _prompts, _services,
     )  # fmt: skip
-    return [defect for rule in rules for defect in rule(flow, world or World())]
-
-
-def edges(flow: Flow, node_id: str) -> Mapping[str, str]:
-    """Every move from a node: exit → node, those that the engine supplies included."""
-    node = flow.node(node_id)
-    if node is None:
-        return {}
-    names = set(node.exit_names()) | set(node.exits)
-    if isinstance(node, Menu):
-        names |= {PERSON, "red_flag"} if node.words else {PERSON}
-    elif isinstance(node, Say) and node.marker:
-        names |= {PERSON}
-    return {name: flow.target(node_id, name) for name in sorted(names)}
+    return [defect for rule in rules for defect in rule(flow, world)]
 
 
 def _size(flow: Flow, _world: World) -> Iterator[Defect]:
@@ -131,76 +128,6 @@ def _check_set(flow: Flow, node_id: str, node: Set) -> Iterator[Defect]:
             yield Defect(where, "undeclared_fact", f"{name} is not declared under facts")
         elif not flow.facts[name].allows(value):
             yield Defect(where, "wrong_value", f"{name} cannot be {value!r}")
-
-
-def reachable(flow: Flow) -> frozenset[str]:
-    """Every node that a caller can come to."""
-    seen: set[str] = set()
-    ahead = [flow.start]
-    while ahead:
-        node_id = ahead.pop()
-        if node_id not in seen:
-            seen.add(node_id)
-            ahead.extend(edges(flow, node_id).values())
-    return frozenset(seen)
-
-
-def _reach(flow: Flow, _world: World) -> Iterator[Defect]:
-    for node_id in sorted(flow.nodes.keys() - reachable(flow)):
-        yield Defect(("nodes", node_id), "unreachable", "no path from the start leads here")
-
-
-def _loops(flow: Flow, _world: World) -> Iterator[Defect]:
-    done: set[str] = set()
-    for first in flow.nodes:
-        if first in done:
-            continue
-        path: dict[str, Iterator[str]] = {first: iter(edges(flow, first).values())}
-        while path:
-            node_id = next(reversed(path))
-            target = next(path[node_id], None)
-            if target is None:
-                done.add(node_id)
-                del path[node_id]
-            elif target in path:
-                ring = [*path][[*path].index(target) :]
-                text = f"callers can go round for ever: {' → '.join([*ring, target])}"
-                yield Defect(("nodes", target), "loop", text)
-            elif target not in done:
-                path[target] = iter(edges(flow, target).values())
-
-
-def _ends(flow: Flow, _world: World) -> Iterator[Defect]:
-    """Without loops every path ends at a node without exits: a service, or a hang-up that must be earned."""
-    entered_by = _entered_by(flow)
-    for node_id, node in flow.nodes.items():
-        if isinstance(node, HangUp) and not _chosen_twice(flow, node_id, entered_by):
-            text = "a caller may only be hung up on after choosing it by key, asked twice"
-            yield Defect(("nodes", node_id), "ends_without_a_person", text)
-
-
-def _ways(flow: Flow, _world: World) -> Iterator[Defect]:
-    yield from without_a_choice(flow)
-    yield from after_a_service(flow)
-
-
-def _entered_by(flow: Flow) -> dict[str, list[tuple[str, str]]]:
-    found: dict[str, list[tuple[str, str]]] = {}
-    for node_id in flow.nodes:
-        for name, target in edges(flow, node_id).items():
-            found.setdefault(target, []).append((node_id, name))
-    return found
-
-
-def _chosen_twice(flow: Flow, node_id: str, entered_by: Mapping[str, list[tuple[str, str]]]) -> bool:
-    second = entered_by.get(node_id, [])
-    first = [edge for menu_id, _ in second for edge in entered_by.get(menu_id, [])]
-    return bool(first) and all(_by_key_only(flow, *edge) for edge in (*second, *first))
-
-
-def _by_key_only(flow: Flow, node_id: str, exit_name: str) -> bool:
-    node = flow.nodes.get(node_id)
-    return isinstance(node, Menu) and exit_name in node.keys.values() and exit_name not in node.words
 
 
 def _prompts(flow: Flow, world: World) -> Iterator[Defect]:

@@ -96,12 +96,12 @@ class Move:
     - ``ends``: how the call ends by this move.
     - ``heard``: prompts that the caller has heard since they came here or since the last move that stayed. What a
       message service will say later, the check cannot read: call it ``m-…`` and put its longest time in ``seconds``.
-    - ``seconds``: the longest time that the move takes beside the prompts: time-outs, budgets, ringing. A queue's
-      own wait is left out.
+    - ``seconds``: the longest time that the move takes beside the prompts: time-outs, budgets, ringing.
+      ``queued``: the longest of a queue's own wait, which no bound counts.
     - ``limit``: the move is counted over the whole call, never reset, and happens at most so often. A move that
       stays must have one.
     - ``when``: whether the move can happen with these facts (:data:`BAND` among them); None: always. Where that
-      depends on anything but a declared finite fact, it must say yes. ``reads`` names all that it looks at.
+      depends on an opaque fact, it must say yes. ``reads`` names all that it looks at.
     - ``writes``: facts that the move sets; ``raises``: the band to which it lifts the caller.
     - ``label``: how secret what decides this move is, beside the facts in ``reads``.
     - ``door``: why what follows may audibly depend on a plan.
@@ -112,6 +112,7 @@ class Move:
     cause: Cause = Cause.WORLD
     heard: tuple[str, ...] = ()
     seconds: float = 0.0
+    queued: float = 0.0
     limit: int | None = None
     ends: Ending | None = None
     when: Callable[[Mapping[str, FactValue]], bool] | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from ivr.actions.move import BAND, RAISE_ONLY, Move, is_normal, is_raised
+from ivr.actions.move import BAND, RAISE_ONLY, Cause, Move, is_normal, is_raised
 from ivr.actions.node import PERSON, PERSON_KEY, Node, Step, key_0
 from ivr.model import Answered, Band, Chose, Heard, InputKind, Marked, Play, PlaybackWait, StopPlaying
 
@@ -51,7 +51,7 @@ class Say(Node):
         if self.marker is None:
             return (Move("said", "next", heard=heard),)
         reads = frozenset({BAND})
-        told = (Move("the message ends", "next", heard=heard), key_0(*heard))
+        told = (Move("the message ends", "next", Cause.SILENCE, heard), key_0(*heard))
         raised = Move("the caller is raised", "raised", when=is_raised, reads=reads, door=RAISE_ONLY)
         return (raised, *(replace(each, when=is_normal, reads=reads, door=RAISE_ONLY) for each in told))
 

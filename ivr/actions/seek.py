@@ -58,12 +58,12 @@ class Seek(Node):
         who, band = " or ".join(self.services), self.band
         heard += self.hold_prompts
         silent = f"{who} does not answer"
-        waited = f" within {self.hold_s:g} s" if self.hold_s else ""
+        free = f"{who} is not free" + (f" within {self.hold_s:g} s" if self.hold_s else "")
         return (
             Move(f"{who} answers", heard=heard, seconds=self.ring_s, ends=ending, raises=band),
             Move(silent, heard=heard, seconds=self.ring_s, limit=MOST_TRIES - 1, raises=band),
             Move(f"{silent}, the last that we try", "failed", heard=heard, seconds=self.ring_s, raises=band),
-            Move(f"{who} is not free{waited}", "failed", heard=heard, raises=band),
+            Move(free, "failed", heard=heard, queued=self.hold_s, raises=band),
         )
 
     def enter(self, run: Run) -> Step:

@@ -1,0 +1,113 @@
+"""Cost: what a caller goes through, at most, before they are offered to a person.
+
+Counted: prompts at the slowest language and speed, time-outs, look-up budgets, ring times. Not counted: a queue's own
+wait, which no flow can bound, and the time that a caller takes to speak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ivr.actions.move import Cause
+from ivr.actions.node import PERSON
+from ivr.errors import Defect
+from ivr.model import LOOKUP_S
+from ivr.proof.cost import Longest, longest_way
+from ivr.proof.graph import Choose, Edge
+from ivr.proof.model import CHOOSES_NOTHING, DOES_NOTHING, Model, meets
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most that callers of one kind may go through before they are offered to a person."""
+
+    who: str
+    seconds: float
+    prompts: int | None
+    source: str
+
+
+_SOURCE = "docs/proof.md, bounds (proposed; the clinical safety officer signs them)"
+SILENT = Bound("a caller who does nothing", 45.0, 3, _SOURCE)
+KEY_0 = Bound("a caller who presses 0", 3.0 + LOOKUP_S, None, _SOURCE)
+NOT_OPTED = Bound("a caller who chooses nothing", 180.0, 8, _SOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What callers of one kind go through at most: seconds and prompts, each with the way that costs it."""
+
+    bound: Bound
+    seconds: Longest
+    prompts: Longest
+
+
+def prompts_of(edge: Edge) -> float:
+    """How many prompts a move lets the caller hear."""
+    return len(edge.move.heard)
+
+
+def every_move(_edge: Edge) -> bool:
+    """Chooses all."""
+    return True
+
+
+def measure(model: Model, bound: Bound) -> Measured:
+    """The longest way of the callers of ``bound``, in seconds and in prompts."""
+    choose: Choose = meets(DOES_NOTHING if bound is SILENT else CHOOSES_NOTHING)
+    roots = _after_key_0(model) if bound is KEY_0 else model.graph.roots
+    goals = model.offering
+    seconds = longest_way(model.graph, model.seconds, goals, choose, roots)
+    return Measured(bound, seconds, longest_way(model.graph, prompts_of, goals, choose, roots))
+
+
+def before_a_person(model: Model) -> Longest:
+    """The longest time until a caller is offered to a person, whatever they choose."""
+    return longest_way(model.graph, model.seconds, model.offering, every_move, model.graph.roots)
+
+
+def to_the_end(model: Model) -> Longest:
+    """The longest time that a call can take until it ends or a person is talked to."""
+    return longest_way(model.graph, model.seconds, (), every_move, model.graph.roots)
+
+
+def _after_key_0(model: Model) -> list[int]:
+    edges = (edge for state in model.found for edge in model.graph.out[state])
+    pressed = (edge for edge in edges if edge.move.exit == PERSON and edge.move.cause is Cause.KEY)
+    return sorted({edge.target for edge in pressed if edge.target is not None})
+
+
+def silent_callers_are_offered_in_time(model: Model) -> Iterator[Defect]:
+    """Who does nothing is offered to a person within the bound."""
+    return _over(model, SILENT, "cost_of_silence")
+
+
+def key_0_is_answered_in_time(model: Model) -> Iterator[Defect]:
+    """Who presses 0 is offered to a person within the bound."""
+    return _over(model, KEY_0, "cost_of_key_0")
+
+
+def nobody_is_held_unasked(model: Model) -> Iterator[Defect]:
+    """Nobody goes through more than the bound without having chosen anything."""
+    return _over(model, NOT_OPTED, "cost_unasked")
+
+
+def _over(model: Model, bound: Bound, rule: str) -> Iterator[Defect]:
+    measured = measure(model, bound)
+    for longest, most, unit in (
+        (measured.seconds, bound.seconds, "s"),
+        (measured.prompts, bound.prompts, "prompts"),
+    ):
+        if most is not None and longest.cost > most:
+            at_most = "" if longest.exact else "up to "
+            what = f"{bound.who} goes through {at_most}{longest.cost:.0f} {unit} before a person; at most {most:g}"
+            where = ("nodes", _where(model, longest))
+            yield Defect(where, rule, f"{what}: {model.tell(longest.way)}")
+            return
+
+
+def _where(model: Model, longest: Longest) -> str:
+    """The author's last node of the way."""
+    names = [model.name(edge.source) for edge in longest.way]
+    return next((name for name in reversed(names) if name in model.flow.nodes), model.flow.start)
