@@ -52,6 +52,7 @@ from infra.numbers import Number
 from infra.secrets_file import load_or_create_secret
 from infra.sql import Database, connect_database
 from ivr.check import World
+from ivr.proof.lengths import estimate_lengths
 from nlp.errors import LexiconError
 from nlp.lexicon import read_lexicon
 from nlp.service import KeywordUnderstanding
@@ -151,7 +152,7 @@ def build(settings: Settings) -> Service:
     keys = key_ring(settings)
     providers = read_providers(settings.providers_file)
     prompts = load_prompts(settings.prompts_file)
-    flow = load_flow(settings.flow_file, World(frozenset(prompts), providers.services))
+    flow = load_flow(settings.flow_file, World(frozenset(prompts), providers.services, estimate_lengths([prompts])))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = connect_database(settings.database)
     stores = open_stores(settings)

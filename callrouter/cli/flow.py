@@ -14,6 +14,7 @@ from callrouter.providers import read_providers
 from callrouter.settings import load_settings
 from ivr.check import World
 from ivr.flow import Flow
+from ivr.proof.lengths import estimate_lengths
 
 app = typer.Typer(help="Flows: what callers hear and where it leads.", no_args_is_help=True)
 
@@ -21,7 +22,8 @@ app = typer.Typer(help="Flows: what callers hear and where it leads.", no_args_i
 def _world() -> World:
     settings = load_settings()
     services = read_providers(settings.providers_file).services
-    return World(frozenset(load_prompts(settings.prompts_file)), services)
+    prompts = load_prompts(settings.prompts_file)
+    return World(frozenset(prompts), services, estimate_lengths([prompts]))
 
 
 @app.command()

@@ -1,8 +1,8 @@
 """The longest way: how long a call can take, at most, until it comes to certain states.
 
-Exact in a strongly connected component of at most :data:`MOST_NODES` nodes: its counted moves are unrolled. In a larger
-one, or where the unrolling grows beyond :data:`MOST_UNROLLED`, an upper bound, and labelled so: with K counted moves in
-all and a longest way of L without them, a way through the component takes at most (K + 1) · L and the counted moves.
+Exact in a strongly connected component within :class:`Limits`: its counted moves are unrolled. In a larger one an upper
+bound, and labelled so: where counted moves may be made K times in all, and a way without them costs at most L, a way
+through the component costs at most (K + 1) · L and the counted moves.
 """
 
 from __future__ import annotations
@@ -14,8 +14,16 @@ from typing import TypeAlias
 from ivr.proof.cycles import strong_components
 from ivr.proof.graph import Choose, Edge, Graph
 
-MOST_NODES = 64
-MOST_UNROLLED = 20_000
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Up to which size a component is unrolled: its nodes, and its nodes times the ways to count."""
+
+    nodes: int = 64
+    unrolled: int = 20_000
+
+
+LIMITS = Limits()
 
 Weigh = Callable[[Edge], float]
 _Unrolled: TypeAlias = tuple[int, tuple[int, ...]]  # a state, and how often each counted move of its component was made
@@ -30,14 +38,16 @@ class Longest:
     exact: bool
 
 
-def longest_way(graph: Graph, weigh: Weigh, goals: Container[int], choose: Choose, roots: list[int]) -> Longest:
+def longest_way(
+    graph: Graph, weigh: Weigh, goals: Container[int], choose: Choose, roots: list[int], limits: Limits = LIMITS
+) -> Longest:
     """The costliest way from ``roots`` by chosen moves to a goal or an end. Needs a graph without endless cycles."""
-    return _Search(graph, weigh, goals, choose).from_(roots)
+    return _Search(graph, weigh, goals, choose, limits).from_(roots)
 
 
 class _Search:
-    def __init__(self, graph: Graph, weigh: Weigh, goals: Container[int], choose: Choose) -> None:
-        self._graph, self._weigh, self._goals = graph, weigh, goals
+    def __init__(self, graph: Graph, weigh: Weigh, goals: Container[int], choose: Choose, limits: Limits) -> None:
+        self._graph, self._weigh, self._limits = graph, weigh, limits
         self._choose: Choose = lambda edge: edge.source not in goals and choose(edge)
         self._of: dict[int, int] = {}
         self._counted: list[list[Edge]] = []
@@ -59,7 +69,7 @@ class _Search:
         unrolled = len(component)
         for edge in counted:
             unrolled *= (edge.move.limit or 0) + 1
-        if not alone and (len(component) > MOST_NODES or unrolled > MOST_UNROLLED):
+        if not alone and (len(component) > self._limits.nodes or unrolled > self._limits.unrolled):
             self._large[number] = self._at_most(component, counted)
         self._counted.append([] if alone or number in self._large else counted)
 
@@ -160,10 +170,11 @@ class _Search:
         way: list[Edge] = []
         here: _Unrolled | None = first
         exact = True
-        while here is not None and (step := chosen[here]) is not None:
+        while here is not None:
             exact = exact and self._of[here[0]] not in self._large
             for edge in self._staying(here[0]):
                 way += [edge] * (edge.move.limit or 0)
-            way.append(step[0])
-            here = step[1]
+            step = chosen[here]
+            way += [step[0]] if step else []
+            here = step[1] if step else None
         return tuple(way), exact

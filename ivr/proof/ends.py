@@ -28,23 +28,28 @@ def hangs_up_on_choice(model: Model) -> Iterator[Defect]:
     entering = model.graph.entering()
     told: set[str] = set()
     for state in model.found:
-        if Ending.HUNG_UP in model.endings(state) and not _chosen_twice(model, state, entering):
-            if model.name(state) not in told:
-                text = "a caller may only be hung up on after choosing it by key, asked twice"
-                yield Defect(("nodes", model.name(state)), "ends_without_a_person", f"{text}: {_way(model, state)}")
-            told.add(model.name(state))
+        name = model.name(state)
+        if Ending.HUNG_UP not in model.endings(state) or name in told:
+            continue
+        if (way := _unearned(model, state, entering)) is not None:
+            told.add(name)
+            text = "a caller may only be hung up on after choosing it by key, asked twice"
+            yield Defect(("nodes", name), "ends_without_a_person", f"{text}: {model.tell(way, state)}")
 
 
-def _chosen_twice(model: Model, state: int, entering: list[list[Edge]]) -> bool:
-    second = [edge for edge in entering[state] if edge.source in model.found]
-    first = [edge for each in second for edge in entering[each.source] if edge.source in model.found]
-    by_key = all(edge.move.cause is Cause.KEY for edge in (*second, *first))
-    begins = model.graph.roots[0] in {edge.source for edge in second}
-    return bool(first) and by_key and not begins
-
-
-def _way(model: Model, state: int) -> str:
-    return model.tell(model.way_to(state), state)
+def _unearned(model: Model, state: int, entering: list[list[Edge]]) -> tuple[Edge, ...] | None:
+    """A way to the end whose last two moves are not both keys; None if there is none."""
+    begins = model.graph.roots[0]
+    if state == begins:
+        return ()
+    for last in (edge for edge in entering[state] if edge.source in model.found):
+        before = [edge for edge in entering[last.source] if edge.source in model.found]
+        if last.move.cause is not Cause.KEY or last.source == begins:
+            return (*model.way_to(last.source), last)
+        for edge in before:
+            if edge.move.cause is not Cause.KEY:
+                return (*model.way_to(edge.source), edge, last)
+    return None
 
 
 def who_does_nothing_comes_to_a_person(model: Model) -> Iterator[Defect]:

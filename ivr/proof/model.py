@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from typing import TypeAlias
 
 from ivr.actions.move import Cause, Ending
@@ -69,7 +70,12 @@ class Model:
             only = len(self.graph.out[edge.source]) == 1
             steps.append(self.name(edge.source) + ("" if only else f" ({edge.move.what})"))
         last = end if end is not None else way[-1].target if way else None
-        return " → ".join([*steps, *([self.name(last)] if last is not None else [])])
+        steps += [self.name(last)] if last is not None else []
+        return " → ".join(_times(step, len(list(same))) for step, same in groupby(steps))
+
+
+def _times(step: str, count: int) -> str:
+    return step if count == 1 else f"{count} × {step}"
 
 
 def meets(causes: frozenset[Cause]) -> Callable[[Edge], bool]:

@@ -12,7 +12,6 @@ from ivr.model import Answered, Band, HandBack, OfferWait, Play, TalkWait
 FLOW = london()
 HELLO = ("emergency_999", "recording_notice", "main_menu")
 HANDLER = (*HELLO, "hold_111")
-FIRST_FREE = (*HELLO, "hold_clinician_or_111")
 PHARMACY = (*HELLO, "pharmacy_who_should_stay", "pharmacy_advice", "pharmacy_safety_net", "after_pharmacy_advice")
 
 NOBODY_KNOWN = World()
@@ -66,26 +65,18 @@ CALLS = (
          (*HELLO, "red_flag_connecting")),
     Call("says a red flag after the pharmacy advice", "4; heard; say i can't breathe", "clinician", Band.EMERGENCY,
          (*PHARMACY, "red_flag_connecting")),
-    Call("says a red flag when asked for earlier calls", "1; say i can't breathe", "clinician", Band.EMERGENCY,
-         (*HELLO, "ask_repeat", "red_flag_connecting"), PERHAPS_REPEAT),
     Call("has a crisis plan, presses 1", "1", "111", Band.RAISED, HANDLER, CRISIS_PLAN),
     Call("has a crisis plan, presses 2", "2", "mental_health", Band.URGENT, HELLO, CRISIS_PLAN),
     Call("has a crisis plan, presses 3: no diversion", "3", "111", Band.RAISED, HANDLER, CRISIS_PLAN),
     Call("has a crisis plan, presses 4: no message", "4", "111", Band.RAISED, HANDLER, CRISIS_PLAN),
     Call("has another plan, presses 3", "3", "dental", Band.NORMAL, HELLO, OTHER_PLAN),
-    Call("is a repeat caller", "1", "clinician", Band.RAISED, FIRST_FREE, REPEAT),
-    Call("is a repeat caller with toothache", "3", "clinician", Band.RAISED, FIRST_FREE, REPEAT),
+    Call("is a repeat caller", "1", "clinician", Band.RAISED, HANDLER, REPEAT),
+    Call("is a repeat caller with toothache", "3", "clinician", Band.RAISED, HANDLER, REPEAT),
     Call("is a repeat caller in a crisis", "2", "mental_health", Band.URGENT, HELLO, REPEAT),
-    Call("may be a repeat caller, says so", "1; 1", "clinician", Band.RAISED,
-         (*HELLO, "ask_repeat", "hold_clinician_or_111"), PERHAPS_REPEAT),
-    Call("may be a repeat caller, is silent", "1; silence", "clinician", Band.RAISED,
-         (*HELLO, "ask_repeat", "hold_clinician_or_111"), PERHAPS_REPEAT),
-    Call("may be a repeat caller, says no", "1; say no", "111", Band.RAISED,
-         (*HELLO, "ask_repeat", "hold_111"), PERHAPS_REPEAT),
-    Call("may be a repeat caller, says no, has toothache: no diversion", "3; 2", "111", Band.RAISED,
-         (*HELLO, "ask_repeat", "hold_111"), PERHAPS_REPEAT),
-    Call("may be a repeat caller, presses 0", "1; 0", "111", Band.RAISED,
-         (*HELLO, "ask_repeat", "hold_111"), PERHAPS_REPEAT),
+    Call("may be a repeat caller, and is not asked", "1", "clinician", Band.RAISED, HANDLER, PERHAPS_REPEAT),
+    Call("may be a repeat caller, has toothache: no diversion", "3", "clinician", Band.RAISED, HANDLER, PERHAPS_REPEAT),
+    Call("may be a repeat caller, has flu: no message", "4", "clinician", Band.RAISED, HANDLER, PERHAPS_REPEAT),
+    Call("may be a repeat caller, presses 0", "0", "111", Band.NORMAL, HANDLER, PERHAPS_REPEAT),
     Call("stores are down, presses 1", "1", "111", Band.NORMAL, HANDLER, STORES_DOWN),
     Call("stores are down, presses 3", "3", "dental", Band.NORMAL, HELLO, STORES_DOWN),
     Call("stores are down, presses 2", "2", "mental_health", Band.URGENT, HELLO, STORES_DOWN),
