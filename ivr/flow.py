@@ -8,23 +8,39 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ivr.actions.announce import Announce
+from ivr.actions.ask_date import AskDate
+from ivr.actions.ask_number import AskNumber
+from ivr.actions.ask_postcode import AskPostcode
+from ivr.actions.ask_yes_no import AskYesNo
 from ivr.actions.branch import Branch
+from ivr.actions.call_back import CallBack
 from ivr.actions.connect import Connect
+from ivr.actions.disclose import Disclose
 from ivr.actions.fall_back import FallBack
+from ivr.actions.gather import Gather
 from ivr.actions.hang_up import HangUp
 from ivr.actions.lookup import Lookup
 from ivr.actions.menu import Menu
 from ivr.actions.node import PERSON, Node
+from ivr.actions.offer import Offer
+from ivr.actions.play import Play
 from ivr.actions.queue import Queue
+from ivr.actions.record import Record
 from ivr.actions.red_flag import RedFlag
 from ivr.actions.say import Say
 from ivr.actions.set import Set
+from ivr.actions.survey import Survey
 from ivr.errors import Defect, FlowDefect
 from ivr.facts import Fact
 from ivr.model import DEFAULT_NODE, DEFAULT_SERVICE, RED_FLAG_NODE, FactValue
 
 FALL_BACK_NODE = "fall_back"
-AnyNode = Annotated[Say | Menu | Branch | Lookup | Set | Connect | Queue | HangUp, Field(discriminator="action")]
+AnyNode = Annotated[
+    Say | Play | Menu | Gather | AskNumber | AskDate | AskPostcode | AskYesNo | Branch | Lookup | Set | Announce | Offer
+    | Disclose | Queue | Connect | CallBack | Survey | Record | HangUp,
+    Field(discriminator="action"),
+]  # fmt: skip
 
 ENGINE_NODES: dict[str, Node] = {
     DEFAULT_NODE: Queue(
@@ -39,7 +55,9 @@ ENGINE_NODES: dict[str, Node] = {
 }
 """Nodes that every flow has and no author can change."""
 
-Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}(\.[a-z][a-z0-9_]{0,47}){0,4}$")]
+"""The name of a node or fact; with dots for what a subflow brings."""
 
 
 class Flow(BaseModel):
@@ -49,7 +67,7 @@ class Flow(BaseModel):
 
     flow: str = Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")
     title: str
-    language: str = "en"
+    languages: tuple[Language, ...] = Field(default=("en",), min_length=1, max_length=12)
     start: Id
     facts: dict[Id, Fact] = Field(default_factory=dict)
     nodes: dict[Id, AnyNode]
@@ -83,7 +101,7 @@ class Flow(BaseModel):
 
 
 def read_flow(data: Any) -> Flow:
-    """A flow from the plain data of its file; raises :class:`FlowDefect` with every place that is wrong."""
+    """A flow from plain data without subflows; raises :class:`FlowDefect` with every place that is wrong."""
     if not isinstance(data, dict):
         raise FlowDefect([Defect((), "schema", "a flow is a mapping with flow, title, start and nodes")])
     try:

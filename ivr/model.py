@@ -17,6 +17,8 @@ FactValue: TypeAlias = bool | int | str | None
 MAX_NODES = 2000  # in a flow: ten times the largest pathway known; above it a file is not a flow
 MAX_STEPS = 100  # nodes in one sprint: a caller hears nothing while we step, so more is a loop
 MAX_VISITS = 25  # of one node in one call: counted retries stay far below, a loop does not
+LONGEST_PROMPT_S = 60.0  # a prompt still playing after this is a network that lost it
+BETWEEN_KEYS_S = 3.0  # after which what was keyed so far counts; also how soon a lone 0 leads to a person
 LOOKUP_S = 1.0  # longest wait for an answer about the world; the door answers sooner, within its budget
 MAX_SESSION = 64 * 1024  # octets of JSON: it is written at every step of every call
 
@@ -91,7 +93,7 @@ class Gather:
     timeout_s: float
     hints: tuple[str, ...] = ()
     finish_on: str = ""
-    between_s: float = 3.0
+    between_s: float = BETWEEN_KEYS_S
     kind: Literal["gather"] = "gather"
 
 

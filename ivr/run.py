@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ivr.errors import SessionError
@@ -10,7 +11,9 @@ from ivr.model import (
     Band,
     FactValue,
     Happening,
+    Hold,
     Instruction,
+    Play,
     Session,
     Sprint,
     Wait,
@@ -18,6 +21,19 @@ from ivr.model import (
 
 if TYPE_CHECKING:
     from ivr.flow import Flow
+
+LANGUAGE = "language"
+"""The fact that holds the caller's language; a flow of several languages declares it."""
+
+SLOW = "slow_speech"
+"""The fact that has the caller spoken to more slowly."""
+
+
+def voiced(instruction: Instruction, voice: str) -> Instruction:
+    """The same, with each prompt key under its voice: ``pl/main_menu``."""
+    if not voice or not isinstance(instruction, Play | Hold):
+        return instruction
+    return replace(instruction, prompts=tuple(f"{voice}/{key}" for key in instruction.prompts))
 
 
 class Run:
@@ -31,6 +47,7 @@ class Run:
         self.counts: dict[str, int] = dict(session.counts) if session else {}
         self.visits: dict[str, int] = dict(session.visits) if session else {}
         self.band = session.band if session else Band.NORMAL
+        self.record = session.record if session else False
         self.instructions: list[Instruction] = []
         self.happenings: list[Happening] = []
 
@@ -42,8 +59,25 @@ class Run:
             raise SessionError("too_many_visits", node)
 
     def do(self, *instructions: Instruction) -> None:
-        """Have the network perform these, in order."""
-        self.instructions.extend(instructions)
+        """Have the network perform these, in order, in the caller's language and at their speed."""
+        self.instructions.extend(voiced(each, self.voice) for each in instructions)
+
+    @property
+    def language(self) -> str:
+        """The language that the caller chose, else the flow's first."""
+        chosen = self.facts.get(LANGUAGE)
+        return chosen if isinstance(chosen, str) and chosen in self.flow.languages else self.flow.languages[0]
+
+    @property
+    def voice(self) -> str:
+        """How the caller is spoken to: empty for the first language at ordinary speed, else ``pl``, ``en_slow``."""
+        slow = "_slow" if self.facts.get(SLOW) is True else ""
+        return "" if self.language == self.flow.languages[0] and not slow else f"{self.language}{slow}"
+
+    @property
+    def hears_words(self) -> bool:
+        """Whether words are understood, red flags among them: in the flow's first language."""
+        return self.language == self.flow.languages[0]
 
     def tell(self, happening: Happening) -> None:
         """Have the journal record this."""
@@ -68,7 +102,7 @@ class Run:
         """Freeze. The instructions become those of the present wait, for whoever takes the call over."""
         session = Session(
             self.flow.flow, self.flow.version, self.node, self.facts, self.counts, self.visits, wait,
-            tuple(self.instructions), self.band,
+            tuple(self.instructions), self.band, self.record,
         )  # fmt: skip
         return Sprint(session, tuple(self.instructions), tuple(self.happenings))
 

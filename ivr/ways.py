@@ -9,15 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from ivr.actions.announce import Announce
+from ivr.actions.asking import Asking
 from ivr.actions.branch import Branch
+from ivr.actions.call_back import CallBack
 from ivr.actions.connect import Connect
+from ivr.actions.disclose import Disclose
 from ivr.actions.hang_up import HangUp
 from ivr.actions.lookup import OUTCOMES, Lookup
-from ivr.actions.menu import Menu
 from ivr.actions.node import Node
+from ivr.actions.offer import Offer
+from ivr.actions.play import Play
+from ivr.actions.record import Record
 from ivr.actions.say import Say
 from ivr.actions.seek import Seek
 from ivr.actions.set import Set
+from ivr.actions.survey import Survey
 from ivr.errors import Defect
 from ivr.flow import Flow
 from ivr.model import Band, FactValue
@@ -61,7 +68,7 @@ def _next(
 ) -> Iterator[tuple[str, dict[str, FactValue], Band]]:
     node = flow.node(node_id)
     match node:
-        case Menu():
+        case Asking():
             for missed in ("no_input", "no_match"):
                 yield flow.target(node_id, missed), facts, band
         case Branch():
@@ -72,9 +79,12 @@ def _next(
                     yield flow.target(node_id, "next"), {**facts, node.into: outcome}, after
         case Set():
             yield flow.target(node_id, "next"), {**facts, **node.facts}, _higher(band, node.band or band)
-        case Say():
-            leaves = "raised" if node.marker and band is not Band.NORMAL else "next"
-            yield flow.target(node_id, leaves), facts, band
+        case Offer():
+            yield flow.target(node_id, "raised" if band is not Band.NORMAL else "declined"), facts, band
+        case Say() | Play() | Announce() | CallBack() | Survey() | Record():
+            yield flow.target(node_id, "next"), facts, band
+        case Disclose():
+            yield flow.target(node_id, node.enters_by(facts)), facts, band
         case Connect() if node.diverts:
             yield flow.target(node_id, "raised"), facts, band
         case _:
@@ -102,7 +112,7 @@ def _asked_on_the_way(flow: Flow, first: str) -> str | None:
         node = flow.node(node_id)
         if node_id in seen or node is None or isinstance(node, Seek):
             continue
-        if isinstance(node, Menu) or (isinstance(node, Say) and node.marker):
+        if isinstance(node, Asking | Offer | Announce | CallBack | Survey):
             return node_id
         seen.add(node_id)
         ahead.extend(_exits(node))

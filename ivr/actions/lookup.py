@@ -1,55 +1,115 @@
-"""Look-up: ask the door about the world (a plan, an earlier call) and keep the outcome as a fact."""
+"""Look-up: ask the door about the world (a plan, an earlier call, an opening hour) and keep the outcome as a fact."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from ivr.actions.move import Label, Move
+from pydantic import Field, model_validator
+
+from ivr.actions.move import Label, Move, Written
 from ivr.actions.node import Node, Step
-from ivr.errors import SessionError
-from ivr.model import LOOKUP_S, Answered, Band, Heard, LookupWait
+from ivr.errors import Defect, SessionError
+from ivr.facts import Fact
+from ivr.model import LOOKUP_S, Answered, Band, FactValue, Heard, LookupWait
 
 if TYPE_CHECKING:
     from ivr.run import Run
 
+_PLAN = ("none", "candidates", "asserted", "confirmed", "unavailable")
 OUTCOMES: dict[str, tuple[str, ...]] = {
-    "plan": ("none", "candidates", "asserted", "confirmed", "unavailable"),
+    "plan": _PLAN,
     "repeat": ("RC", "PRC", "NRC", "IIQ", "ER"),
-}
-"""What each look-up can answer; ``unavailable`` and ``ER`` also when it was late or failed."""
+    "birth_date": _PLAN,
+    "hours": ("open", "closed", "unknown"),
+    "area": (
+        "north_central", "north_east", "north_west", "south_east", "south_west", "elsewhere", "unknown",
+    ),
+    "service_state": ("free", "busy", "down", "unknown"),
+}  # fmt: skip
+"""What each look-up can answer; ``unavailable``, ``ER`` and ``unknown`` also when it was late or failed."""
 
-LABELS: dict[str, Label] = {"plan": Label.PLAN, "repeat": Label.PLAN}
-"""How secret each answer is."""
+NO_ANSWER = {"plan": "unavailable", "birth_date": "unavailable", "repeat": "ER"}
+"""What stands for no answer, where that is not ``unknown``."""
+
+PATHWAYS = ("none", "frailty", "mental_health", "multiple_sclerosis", "end_of_life", "other")
+OUTPUTS: dict[str, dict[str, tuple[FactValue, ...]]] = {"birth_date": {"pathway": PATHWAYS, "stale": (False, True)}}
+"""What else a look-up says, and the values of it: only of a plan that was asserted, else ``none`` and false."""
+
+LABELS: dict[str, Label] = {"plan": Label.PLAN, "repeat": Label.PLAN, "birth_date": Label.PLAN, "area": Label.CALLER}
+"""How secret each answer is; public where nothing is said."""
+
+MOST_BIRTH_DATES = 2
+"""Tries of a date of birth in one call (docs/safety/rules.md, 3). A third is not looked up, and changes nothing."""
+
+_OF_SERVICE, _GIVEN = frozenset({"hours", "service_state"}), frozenset({"birth_date", "area"})
 
 
 class Lookup(Node):
     """Ask ``what`` and put the outcome into the fact ``into``.
+
+    ``hours`` and ``service_state`` ask about ``service``; ``birth_date`` and ``area`` about what the caller gave in
+    the fact ``given`` (``area`` may do without: then the numbers decide). ``also`` keeps more of the answer: the name
+    of an output → a fact.
 
     An answer that raises (a crisis or end-of-life plan, a repeat caller) lifts the caller's band here, in the
     engine, so that no author can forget it (docs/safety/rules.md, 2).
     """
 
     action: Literal["lookup"]
-    what: Literal["plan", "repeat"]
+    what: Literal["plan", "repeat", "birth_date", "hours", "area", "service_state"]
     into: str
+    service: str | None = None
+    given: str | None = None
+    also: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _asks_about_something(self) -> Lookup:
+        if (self.what in _OF_SERVICE) != (self.service is not None):
+            raise ValueError("service is for hours and service_state, and needed there")
+        if (self.given is not None and self.what not in _GIVEN) or (self.what == "birth_date" and self.given is None):
+            raise ValueError("given is for birth_date, which needs it, and for area")
+        for output in self.also:
+            if output not in OUTPUTS.get(self.what, {}):
+                raise ValueError(f"the {self.what} look-up says nothing of {output}")
+        return self
+
+    def defects(self, facts: Mapping[str, Fact]) -> Iterator[Defect]:
+        if self.given and (self.given not in facts or not facts[self.given].is_opaque):
+            yield Defect(("given",), "undeclared_fact", f"{self.given} must be a declared fact that the caller gives")
+        for output, name in self.also.items():
+            values = OUTPUTS[self.what][output]
+            if name not in facts or set(facts[name].domain()) != {None, *values}:
+                said = ", ".join(str(each).lower() for each in values)
+                yield Defect(("also", output), "undeclared_fact", f"{name} must be a declared fact with values {said}")
 
     def moves(self) -> tuple[Move, ...]:
-        says = f"the {self.what} look-up says"
+        label = LABELS.get(self.what, Label.PUBLIC)
+        raising = (None, Band.RAISED) if label is Label.PLAN else (None,)
         return tuple(
-            Move(
-                f"{says} {outcome}{' and raises' if raises else ''}",
-                "next",
-                seconds=LOOKUP_S,
-                writes={self.into: outcome},
-                raises=raises,
-                label=LABELS[self.what],
-            )
-            for outcome in OUTCOMES[self.what]
-            for raises in (None, Band.RAISED)
-        )
+            Move(f"the {self.what} look-up says {said}{' and raises' if raises else ''}", "next", seconds=LOOKUP_S,
+                 writes=writes, raises=raises, label=label)
+            for said, writes in self._answers()
+            for raises in raising
+        )  # fmt: skip
+
+    def _answers(self) -> Iterator[tuple[str, dict[str, Written]]]:
+        """Every answer in words, and the facts that it sets."""
+        for outcome in OUTCOMES[self.what]:
+            rows: list[tuple[str, dict[str, Written]]] = [(outcome, {self.into: outcome})]
+            for output, name in self.also.items():
+                values = OUTPUTS[self.what][output]
+                said = values if outcome in ("asserted", "confirmed") else values[:1]
+                rows = [(f"{text}, {output} {each}", {**sets, name: each}) for text, sets in rows for each in said]
+            yield from rows
 
     def enter(self, run: Run) -> Step:
-        return LookupWait(run.node, self.what)
+        if self.what == "birth_date":
+            run.counts["birth_dates"] = run.counts.get("birth_dates", 0) + 1
+            if run.counts["birth_dates"] > MOST_BIRTH_DATES:
+                return "next"
+        given = run.facts.get(self.given) if self.given else self.service
+        return LookupWait(run.node, self.what, str(given or ""), language=run.language)
 
     def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
         if not isinstance(heard, Answered):
@@ -57,6 +117,10 @@ class Lookup(Node):
         if heard.outcome not in OUTCOMES[self.what]:
             raise SessionError("unknown_outcome", run.node)
         run.facts[self.into] = heard.outcome
+        for output, name in self.also.items():
+            values = OUTPUTS[self.what][output]
+            said = heard.facts.get(output)
+            run.facts[name] = said if said in values else values[0]
         if heard.raises:
             run.raise_to(Band.RAISED)
         return "next"

@@ -20,6 +20,7 @@ from ivr.model import (
     InputKind,
     LegWait,
     OfferWait,
+    Record,
     TalkWait,
     Unhold,
 )
@@ -86,7 +87,8 @@ class Seek(Node):
 
     def _offered(self, run: Run, heard: Heard) -> Step | None:
         if heard.kind is InputKind.OFFERED and heard.value:
-            run.do(Unhold(), Connect(heard.value, self.ring_s))
+            recording = (Record(),) if run.record else ()
+            run.do(Unhold(), *recording, Connect(heard.value, self.ring_s))
             return LegWait(run.node, heard.value, self.ring_s + LEG_MARGIN_S)
         return "failed" if heard.kind in (InputKind.OFFERED, InputKind.TIMER) else None
 

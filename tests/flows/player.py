@@ -35,6 +35,15 @@ from ivr.model import (
 RED_FLAGS = {"i can't breathe": "breathing", "i want to kill myself": "suicidal"}
 KEYS = frozenset("0123456789*#")
 EVERYBODY = frozenset({"111", "clinician", "mental_health", "dental", "pharmacy"})
+_ORDINARY = {
+    "birth_date": Answered("none"),
+    "hours": Answered("open"),
+    "area": Answered("unknown"),
+    "service_state": Answered("free"),
+    "messages": Answered("none"),
+    "number": Answered("mobile", digits="0123"),
+}
+"""What look-ups answer where a test says nothing else."""
 _TOLD = {
     "silence": Heard(InputKind.SILENCE),
     "heard": Heard(InputKind.PLAYBACK_FINISHED),
@@ -65,12 +74,15 @@ class World:
     plan: Answered = field(default_factory=lambda: Answered("none"))
     repeat: Answered = field(default_factory=lambda: Answered("NRC"))
     free: frozenset[str] = EVERYBODY
+    others: Mapping[str, Answered] = field(default_factory=dict)
 
     def look_up(self, flow: Flow, wait: LookupWait) -> Answered:
         """What the door would answer."""
         if wait.what == "understand":
             return understand(flow, wait)
-        return self.plan if wait.what == "plan" else self.repeat
+        if wait.what in ("plan", "repeat"):
+            return self.plan if wait.what == "plan" else self.repeat
+        return self.others.get(wait.what, _ORDINARY[wait.what])
 
     def offer(self, wait: OfferWait) -> Heard | None:
         """A provider with the name of the service; None: the caller keeps a place."""
@@ -162,7 +174,7 @@ class Player:
 
 def as_input(step: str) -> Heard:
     """A step in words as the engine's input."""
-    if step in KEYS:
+    if set(step) <= KEYS:
         return Heard(InputKind.DIGIT, step)
     if step.startswith("say "):
         return Heard(InputKind.SPEECH_FINAL, step.removeprefix("say "))

@@ -1,0 +1,178 @@
+"""Call-back, survey, record, disclose, look-ups, interpreter: what each does to a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flows.player import Player, World, inline
+
+from ivr.errors import FlowDefect
+from ivr.model import (
+    Answered,
+    Band,
+    CallBackAsked,
+    Connect,
+    Disclosed,
+    End,
+    LookupWait,
+    Needs,
+    OfferWait,
+    Play,
+    Record,
+    Surveyed,
+)
+
+PLAN = ["none", "candidates", "asserted", "confirmed", "unavailable"]
+PATHWAYS = ["none", "frailty", "mental_health", "multiple_sclerosis", "end_of_life", "other"]
+FACTS: dict[str, Any] = {
+    "plan": {"values": PLAN},
+    "pathway": {"values": PATHWAYS},
+    "stale": {"type": "bool"},
+    "born": {"type": "date"},
+    "hours": {"values": ["open", "closed", "unknown"]},
+    "language": {"values": ["en", "pl"]},
+}
+PERSON = {"action": "queue", "services": ["clinician"], "hold_s": 60}
+TEAM = {"action": "connect", "services": ["dental"]}
+
+
+def call(world: World | None = None, **nodes: dict[str, Any]) -> Player:
+    return Player(inline(next(iter(nodes)), FACTS, **nodes, person=PERSON, team=TEAM), world)
+
+
+CALL_BACK = {"action": "call_back", "prompts": ["ring_you"], "exits": {"next": "person"}}
+
+
+def test_call_back_is_asked_for_at_the_number_that_was_confirmed_and_the_caller_keeps_waiting() -> None:
+    player = call(it=CALL_BACK).play("1", "1")
+
+    assert player.happenings.count(CallBackAsked("it", "111")) == 1
+    assert player.heard[-1] == "call_back_promised"
+    assert player.dialled == ("clinician",)
+    assert not player.ended_by_us
+
+
+@pytest.mark.parametrize("steps", [["silence"], ["2"], ["timer"], ["1", "silence"], ["1", "2"]])
+def test_call_back_that_was_not_wanted_or_confirmed_is_none(steps: list[str]) -> None:
+    player = call(it=CALL_BACK).play(*steps)
+
+    assert not any(isinstance(each, CallBackAsked) for each in player.happenings)
+    assert player.dialled == ("clinician",)
+
+
+def test_withheld_number_cannot_be_called_back_and_hears_so() -> None:
+    player = call(World(others={"number": Answered("none")}), it=CALL_BACK).play("1")
+
+    assert player.heard[-1] == "call_back_not_possible"
+    assert player.dialled == ("clinician",)
+
+
+@pytest.mark.parametrize(("key", "answers"), [("4", [4]), ("9", []), ("silence", []), ("*", [])])
+def test_survey_counts_a_key_and_everybody_goes_on(key: str, answers: list[int]) -> None:
+    survey = {"action": "survey", "question": "kind", "prompts": ["how_was_it"], "exits": {"next": "person"}}
+    player = call(it=survey).play(key)
+
+    assert [each.answer for each in player.happenings if isinstance(each, Surveyed)] == answers
+    assert player.dialled == ("clinician",)
+    assert not any(isinstance(each, End) for each in player.instructions)
+
+
+def test_talk_is_recorded_from_its_start_after_a_record_node() -> None:
+    player = call(it={"action": "record", "exits": {"next": "person"}})
+    assert player.instructions[-2] == Record()
+    assert isinstance(player.instructions[-1], Connect)
+
+    assert Record() not in call(it={**TEAM}).instructions
+
+
+DISCLOSE: dict[str, Any] = {
+    "action": "disclose", "level": "asserted", "prompts": ["a_team"], "targets": ["dental"],
+    "reason": "they may be put through sooner", "clinical_owner": "Lead", "exits": {"next": "team", "below": "person"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("level", "plan", "heard"),
+    [("asserted", "asserted", True), ("asserted", "confirmed", True), ("confirmed", "confirmed", True),
+     ("confirmed", "asserted", False), *(("asserted", plan, False) for plan in ("none", "candidates", "unavailable"))],
+)  # fmt: skip
+def test_disclosure_needs_the_level(level: str, plan: str, heard: bool) -> None:
+    look = {"action": "lookup", "what": "plan", "into": "plan", "exits": {"next": "it"}}
+    player = call(World(plan=Answered(plan)), look=look, it={**DISCLOSE, "level": level})
+
+    assert (Play(("a_team",)) in player.instructions) is heard
+    assert (Disclosed("it", plan) in player.happenings) is heard
+    assert player.dialled == (("dental",) if heard else ("clinician",))
+
+
+BIRTH_DATE: dict[str, Any] = {
+    "action": "lookup", "what": "birth_date", "given": "born", "into": "plan",
+    "also": {"pathway": "pathway", "stale": "stale"}, "exits": {"next": "person"},
+}  # fmt: skip
+ASK = {"action": "ask_date", "prompts": ["when_born"], "into": "born", "exits": {"next": "it"}}
+
+
+def test_birth_date_is_asked_about_as_it_was_accepted_and_brings_what_is_known() -> None:
+    found = Answered("asserted", raises=True, facts={"pathway": "end_of_life", "stale": True})
+    player = call(World(others={"birth_date": found}), ask=ASK, it=BIRTH_DATE).play("04041950", "1")
+
+    facts = player.session.facts
+    assert (facts["plan"], facts["pathway"], facts["stale"]) == ("asserted", "end_of_life", True)
+    assert player.session.band is Band.RAISED
+
+
+@pytest.mark.parametrize("said", [{}, {"pathway": "astrology", "stale": "perhaps"}])
+def test_what_the_answer_does_not_say_is_the_least(said: dict[str, Any]) -> None:
+    player = call(World(others={"birth_date": Answered("none", facts=said)}), it=BIRTH_DATE)
+
+    assert (player.session.facts["pathway"], player.session.facts["stale"]) == ("none", False)
+
+
+def test_third_birth_date_of_a_call_is_not_looked_up() -> None:
+    three = {name: {**BIRTH_DATE, "exits": {"next": then}} for name, then in (("a", "b"), ("b", "c"), ("c", "person"))}
+    asked: list[str] = []
+
+    class Watching(World):
+        def look_up(self, flow: Any, wait: LookupWait) -> Answered:
+            asked.append(wait.node)
+            return super().look_up(flow, wait)
+
+    assert call(Watching(), **three).dialled == ("clinician",)
+    assert asked == ["a", "b"]
+
+
+def test_hours_are_asked_of_a_service() -> None:
+    hours = {"action": "lookup", "what": "hours", "service": "dental", "into": "hours", "exits": {"next": "person"}}
+
+    assert call(World(others={"hours": Answered("closed")}), it=hours).session.facts["hours"] == "closed"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"what": "hours", "into": "hours"},
+        {"what": "plan", "into": "plan", "service": "dental"},
+        {"what": "birth_date", "into": "plan"},
+        {"what": "plan", "into": "plan", "given": "born"},
+        {"what": "plan", "into": "plan", "also": {"pathway": "pathway"}},
+    ],
+)
+def test_look_up_that_asks_about_the_wrong_thing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(FlowDefect):
+        call(it={"action": "lookup", **wrong, "exits": {"next": "person"}})
+
+
+def test_interpreter_leads_straight_to_a_person_who_is_told() -> None:
+    player = call(it={"action": "set", "interpreter": "pl"})
+
+    assert Needs("it", "interpreter", "pl") in player.happenings
+    assert player.session.band is Band.RAISED
+    assert player.dialled == ("111",)
+
+
+def test_offer_wait_of_an_interpreter_caller_is_raised() -> None:
+    player = call(World(free=frozenset()), it={"action": "set", "interpreter": "pl"})
+
+    assert isinstance(player.session.wait, OfferWait)
+    assert player.session.wait.band is Band.RAISED
