@@ -17,6 +17,10 @@ import yaml
 MOST_VALUES = 100_000  # in a file, aliases written out: far above any flow, far below what would fill the memory
 
 
+MOST_DEEP = 50  # lists in lists: far above any flow, far below what the reader can hold
+MOST_OCTETS = 4 * 1024 * 1024  # of a file: ten times a flow of the most nodes
+
+
 class YamlFileError(Exception):
     """The file cannot be read as YAML. The text names file, line and cause."""
 
@@ -38,7 +42,18 @@ class YamlFile:
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader without YAML 1.1's yes, no, on and off."""
+    """The safe loader without YAML 1.1's yes, no, on and off, that goes no deeper than :data:`MOST_DEEP`."""
+
+    deep = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.deep += 1
+        if parent is not None and self.deep > MOST_DEEP:
+            raise yaml.MarkedYAMLError(problem=f"nested more than {MOST_DEEP} deep", problem_mark=parent.start_mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.deep -= 1
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -51,6 +66,8 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|fal
 def read_yaml(path: Path) -> YamlFile:
     """Read one document; raises :class:`YamlFileError` for a file that is missing or is not YAML."""
     try:
+        if path.stat().st_size > MOST_OCTETS:
+            raise YamlFileError(f"{path}: larger than {MOST_OCTETS} octets")
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise YamlFileError(f"{path}: not a text file in UTF-8 (octet {error.start})") from error

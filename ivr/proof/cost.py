@@ -42,18 +42,20 @@ def longest_way(
     graph: Graph, weigh: Weigh, goals: Container[int], choose: Choose, roots: list[int], limits: Limits = LIMITS
 ) -> Longest:
     """The costliest way from ``roots`` by chosen moves to a goal or an end. Needs a graph without endless cycles."""
-    return _Search(graph, weigh, goals, choose, limits).from_(roots)
+    return _Search(graph, weigh, goals, choose, roots, limits).longest()
 
 
 class _Search:
-    def __init__(self, graph: Graph, weigh: Weigh, goals: Container[int], choose: Choose, limits: Limits) -> None:
-        self._graph, self._weigh, self._limits = graph, weigh, limits
+    def __init__(
+        self, graph: Graph, weigh: Weigh, goals: Container[int], choose: Choose, roots: list[int], limits: Limits
+    ) -> None:
+        self._graph, self._weigh, self._roots, self._limits = graph, weigh, roots, limits
         self._choose: Choose = lambda edge: edge.source not in goals and choose(edge)
         self._of: dict[int, int] = {}
         self._counted: list[list[Edge]] = []
         self._large: dict[int, float] = {}
         self._members: list[list[int]] = []
-        for component in strong_components(graph, self._choose):
+        for component in strong_components(graph, roots, self._choose):
             self._measure(component)
 
     def _measure(self, component: list[int]) -> None:
@@ -77,9 +79,9 @@ class _Search:
         inside, left = set(component), set(counted)
         longest: dict[int, float] = {}
         acyclic = strong_components(
-            self._graph, lambda edge: self._choose(edge) and edge.target in inside and edge not in left
+            self._graph, component, lambda edge: self._choose(edge) and edge.target in inside and edge not in left
         )
-        for (state,) in (each for each in acyclic if each[0] in inside):
+        for (state,) in acyclic:
             ways = [
                 self._weigh(edge) + longest[edge.target]
                 for edge in self._graph.out[state]
@@ -89,11 +91,11 @@ class _Search:
         times = sum(edge.move.limit or 0 for edge in counted)
         return (times + 1) * max(longest.values()) + sum(self._weigh(e) * (e.move.limit or 0) for e in counted)
 
-    def from_(self, roots: list[int]) -> Longest:
+    def longest(self) -> Longest:
         best = Longest(0.0, (), exact=True)
         value: dict[_Unrolled, float] = {}
         chosen: dict[_Unrolled, tuple[Edge, _Unrolled | None] | None] = {}
-        for root in roots:
+        for root in self._roots:
             first = self._begin(root)
             self._settle(first, value, chosen)
             if value[first] > best.cost:

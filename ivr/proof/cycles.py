@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ivr.proof.graph import Choose, Edge, Graph
 
 
-def strong_components(graph: Graph, choose: Choose = lambda _edge: True) -> list[list[int]]:
-    """Tarjan's algorithm without recursion: the components, each after those that it leads to."""
+def strong_components(graph: Graph, roots: Iterable[int], choose: Choose = lambda _edge: True) -> list[list[int]]:
+    """Tarjan's algorithm without recursion: what ``roots`` lead to, each component after those that it leads to."""
     index: dict[int, int] = {}
     low: dict[int, int] = {}
     stack: list[int] = []
     waiting: set[int] = set()
     found: list[list[int]] = []
-    for root in range(len(graph.names)):
+    for root in roots:
         if root in index:
             continue
         path: list[tuple[int, Iterator[int]]] = []
@@ -72,10 +72,8 @@ def endless_cycle(graph: Graph) -> tuple[Edge, ...] | None:
     def uncounted(edge: Edge) -> bool:
         return edge.move.limit is None
 
-    for component in strong_components(graph, uncounted):
+    for component in strong_components(graph, reached, uncounted):
         inside = set(component)
-        if component[0] not in reached:
-            continue
         for state in component:
             for edge in graph.out[state]:
                 if edge.target in inside and uncounted(edge):

@@ -10,6 +10,9 @@ from ivr.proof.cycles import endless_cycle
 from ivr.proof.graph import Edge
 from ivr.proof.model import CHOOSES_NOTHING, Model, meets
 
+RAISED = "raised"
+"""The exit by which a node that would divert them lets callers in a raised band go."""
+
 _NOT_A_PERSON = frozenset({Ending.SERVICE, Ending.HUNG_UP})
 
 
@@ -97,7 +100,7 @@ def who_is_sent_back_comes_to_a_person(model: Model) -> Iterator[Defect]:
 def _sends_back(model: Model, edge: Edge) -> bool:
     if edge.move.exit is None or edge.move.cause is not Cause.WORLD:
         return False
-    raised = edge.move.door == RAISE_ONLY and model.listens(edge.source)
+    raised = edge.move.door == RAISE_ONLY and edge.move.exit == RAISED
     return raised or bool(model.endings(edge.source) - {Ending.HUNG_UP, Ending.FALL_BACK})
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from ivr.errors import Defect
 from ivr.flow import Flow
-from ivr.proof import bounds, ends, reach
+from ivr.proof import bounds, ends, reach, secrecy
 from ivr.proof.graph import MOST_STATES, TooManyStates, graph_of_nodes, graph_with_facts
 from ivr.proof.lengths import Lengths
 from ivr.proof.model import Model, Rule
 
-ON_NODES: tuple[Rule, ...] = (reach.every_node_is_reached, reach.every_wait_has_a_way_out)
+ON_NODES: tuple[Rule, ...] = (
+    reach.every_node_is_reached,
+    reach.every_wait_has_a_way_out,
+    secrecy.nothing_audible_depends_on_a_plan,
+)
 STRUCTURE: tuple[Rule, ...] = (
     ends.hangs_up_on_choice,
     ends.who_does_nothing_comes_to_a_person,

@@ -10,11 +10,14 @@ import pytest
 from callrouter.flows import FlowFileError, load_flow, load_prompts
 from ivr import engine
 from ivr.check import World
+from ivr.proof.lengths import estimate_lengths
 
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
 IVR = Path(engine.__file__).parent
+TEXTS = load_prompts(IVR / "prompts" / "en.yaml")
 WORLD = World(
-    prompts=frozenset(load_prompts(IVR / "prompts" / "en.yaml")),
+    prompts=frozenset(TEXTS),
+    lengths=estimate_lengths([TEXTS]),
     services=frozenset({"111", "clinician", "mental_health", "dental", "pharmacy"}),
 )
 REFUSED = "# refused:\n"

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ivr.actions.move import Move
+from ivr.actions.move import Ending, Move
 from ivr.proof import cost
 from ivr.proof.cost import longest_way
 from ivr.proof.cycles import endless_cycle, strong_components
+from ivr.proof.dominators import END, immediate_post_dominators
 from ivr.proof.graph import Edge, Graph
 
 STATES = 5
@@ -100,7 +101,7 @@ def test_bound_of_a_large_component_is_never_too_low(graph: Graph) -> None:
 
 @given(graphs())
 def test_components_come_after_those_that_they_lead_to(graph: Graph) -> None:
-    components = strong_components(graph)
+    components = strong_components(graph, range(STATES))
     place = {state: number for number, component in enumerate(components) for state in component}
 
     assert sorted(place) == list(range(STATES))
@@ -109,3 +110,25 @@ def test_components_come_after_those_that_they_lead_to(graph: Graph) -> None:
         assert place[edge.target] <= place[edge.source]
         together = edge.source in graph.reach([edge.target])
         assert (place[edge.target] == place[edge.source]) == together
+
+
+@given(graphs())
+def test_every_way_to_an_end_passes_the_post_dominator(graph: Graph) -> None:
+    for state in range(STATES):  # calls may end anywhere, else most of these graphs would have no end
+        if not any(edge.target != state for edge in graph.out[state]):
+            graph.out[state].append(Edge(state, None, Move("ends", ends=Ending.PERSON)))
+    ending = {state for state in range(STATES) if any(edge.target is None for edge in graph.out[state])}
+    assume(all(ending & set(graph.reach([state])) for state in graph.reach([0])))
+    meeting = immediate_post_dominators(graph)
+
+    assert set(meeting) == set(graph.reach([0]))
+    for state, meets in meeting.items():
+        around = graph.reach([state], lambda edge, meets=meets: edge.target != meets)
+        if meets != END:
+            assert not ending & set(around), "a way to an end that does not pass it"
+        nearer = [each for each in around if each != state and not ending & set(_without(graph, state, each))]
+        assert nearer == [], "another state is passed by every way, too, and earlier"
+
+
+def _without(graph: Graph, state: int, other: int) -> dict[int, Edge | None]:
+    return graph.reach([state], lambda edge: edge.target != other)
