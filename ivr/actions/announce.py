@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from ivr.actions.elsewhere import Elsewhere, unless_raised
-from ivr.actions.move import Label, Move
+from ivr.actions.move import Cause, Label, Move
 from ivr.actions.node import Node, Step, key_0
 from ivr.errors import Defect
 from ivr.facts import Fact
@@ -44,7 +44,7 @@ class Announce(Node, Elsewhere):
             "next",
             (
                 Move("no message is valid here", "next", seconds=LOOKUP_S),
-                Move("messages are heard", "next", heard=heard, seconds=LOOKUP_S + LONGEST_S, label=Label.CALLER),
+                Move("messages are heard", "next", Cause.SILENCE, heard, LOOKUP_S + LONGEST_S, label=Label.CALLER),
                 key_0(*heard, seconds=LOOKUP_S),
             ),
         )

@@ -53,7 +53,7 @@ class Disclose(Node):
         reached = Move(
             f"{self.fact} is {self.level}", "next", heard=self.prompts, when=self._is_reached, reads=reads, door=door
         )
-        below = Move(f"{self.fact} is not {self.level}", "below", when=self._is_below, reads=reads, door=door)
+        below = Move(f"{self.fact} is not {self.level}", "below", when=self._is_below, reads=reads)
         return (reached, below)
 
     def enters_by(self, facts: Mapping[str, FactValue]) -> str:

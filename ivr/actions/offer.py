@@ -83,7 +83,7 @@ class Offer(Node, Elsewhere):
         told = (self.who_should_stay, *self.prompts, self.safety_net)
         yield key_0(*told)
         if not self.ask:
-            yield Move("the message ends", "declined", heard=told)
+            yield Move("the message ends", "declined", Cause.SILENCE, told)
             return
         heard, said_s = (*told, *self.ask), self.timeout_s + LOOKUP_S
         yield Move("silence", "declined", Cause.SILENCE, heard, self.timeout_s, label=Label.CALLER)
