@@ -96,7 +96,8 @@ class Parts:
     seen_by: str = ""
 
 
-Metric = Literal["longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s"]
+Metric = Literal["longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "night_message"]
+"""``night_message`` is no figure: its rule says who is told of front-end messages that one person started at night."""
 
 OWN_METRICS: frozenset[Metric] = frozenset({"dependency_down_s", "journal_lag_s"})
 """What each process sees for itself: two may differ, and neither may clear what the other has found."""

@@ -45,6 +45,8 @@ def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -
                     yield Reading(f"{rule.name}:{name}", _seen(_in_words(name), parts), failing_s, now)
         case "journal_lag_s":
             yield Reading(f"{rule.name}:journal", _seen("Journal", parts), parts.journal_lag_s, now)
+        case "night_message":
+            pass  # told by whoever starts one, not read from figures
 
 
 def _in_words(part: str) -> str:

@@ -43,11 +43,8 @@ APPROVERS = AUTHORS
 STOPPERS = AUTHORS | {Role.CLINICIAN, Role.ADMINISTRATOR}
 """Who stops and shortens: one person, any hour."""
 
-READERS = STOPPERS | {Role.INFORMATION_GOVERNANCE}
+READERS = frozenset(Role) - {Role.HANDLER, Role.AMBULANCE}
 """Who sees messages and who did what with them."""
-
-APPROVAL_LIFE = timedelta(days=7)
-"""An approval is used within a week; later the world has changed. A proposal to be signed (unverified)."""
 
 TEMPLATE_APPROVAL_LIFE = timedelta(days=90)
 """Templates are looked at again every quarter. A proposal to be signed (unverified)."""
@@ -72,20 +69,19 @@ def edit(message: Message, content: Content, digest: str, who: SignedIn, now: da
     return replace(message, content=content, digest=digest, authors=_with(message.authors, author(who)))
 
 
-def approve(message: Message, shown: str, who: SignedIn, now: datetime) -> Message:
-    """Somebody else's yes to what they were ``shown`` (its hash)."""
+def approve(message: Message, shown: str, who: SignedIn, now: datetime, holds: timedelta) -> Message:
+    """Somebody else's yes to what they were ``shown`` (its hash); a template's holds longer than ``holds``."""
     require_role(who, APPROVERS)
     _require_phase(message, now, _CHANGEABLE, "only what is not live yet is approved")
     for each in message.authors:
         require_other(who, each)
     require_same(shown, message.digest)
     _require_time_left(message, now)
-    life = APPROVAL_LIFE
     if message.content.is_template:
         if not is_office_hours(now):
             raise OutsideOfficeHours("templates are approved in office hours, Monday to Friday 08:00 to 18:00")
-        life = TEMPLATE_APPROVAL_LIFE
-    given = Approval(who.user, who.role, who.session, message.digest, now, now + life)
+        holds = TEMPLATE_APPROVAL_LIFE
+    given = Approval(who.user, who.role, who.session, message.digest, now, now + holds)
     return replace(message, approvals=(*message.approvals, given))
 
 

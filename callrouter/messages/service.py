@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -57,6 +57,7 @@ class MessageService:
         voice: Voice,
         reviewers: Reviewers,
         new_id: Callable[[], str],
+        approval_life: timedelta = timedelta(days=14),
         needs_sound: bool = False,
     ) -> None:
         self.known = known
@@ -65,6 +66,7 @@ class MessageService:
         self._voice = voice
         self._reviewers = reviewers
         self._new_id = new_id
+        self._approval_life = approval_life
         self._needs_sound = needs_sound
         self._told: set[tuple[str, str]] = set()
 
@@ -92,7 +94,8 @@ class MessageService:
         if self._needs_sound:
             sheet = await self.sheet(message_id, who)
             require_sound(sheet.message.content, sheet.sound)
-        return await self._move(message_id, "approved", who, lambda m, now: life.approve(m, shown, who, now))
+        holds = self._approval_life
+        return await self._move(message_id, "approved", who, lambda m, now: life.approve(m, shown, who, now, holds))
 
     async def release(self, message_id: str, who: SignedIn) -> Message:
         """Put an approved message live, or schedule it."""
