@@ -12,10 +12,12 @@ from adapters.asterisk.worker import SipWorker
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
 from callrouter.identity import identity_router
+from callrouter.messages.routes import messages_router
 from callrouter.readiness import health_router
 from callrouter.settings import Settings
 from callrouter.sip import sip_workers, watching
 from callrouter.wiring import Service, build, readiness_of, running, session_secret, twilio_tokens
+from console.api import asker
 from console.routes import console_router, mount_static
 from console.session import Sessions
 
@@ -63,6 +65,7 @@ def app_of(service: Service) -> FastAPI:
             open_wallboard=settings.open_wallboard,
         )
     )
+    app.include_router(messages_router(service.messaging.service, asker(sessions), service.clock))
     mount_static(app)
     app.include_router(
         twilio_router(

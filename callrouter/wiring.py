@@ -17,7 +17,7 @@ from adapters.notify.smtp import SmtpNotifier, SmtpSettings
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
 from alerts.errors import RulesError
 from alerts.kpi import LiveFigures
-from alerts.model import OWN_METRICS, Parts
+from alerts.model import OWN_METRICS, Parts, Rule
 from alerts.outage import OutageStore
 from alerts.ports import Notifier
 from alerts.rules import load_rules
@@ -33,6 +33,7 @@ from callrouter.flows import LoadedFlows, load_flow, load_prompts
 from callrouter.journal import Journal, JournalWriter
 from callrouter.leftovers import close_leftovers
 from callrouter.lookups import PORTS, Lookups
+from callrouter.messaging import Layered, Messaging, messaging
 from callrouter.months import keep_months_ahead
 from callrouter.ports import Dispatch, Meaning, PlanFound
 from callrouter.providers import Providers, read_providers
@@ -87,6 +88,7 @@ class Service:
     desk: Desk
     plans: CarePlans
     health: Health
+    messaging: Messaging
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -159,6 +161,8 @@ def build(settings: Settings) -> Service:
     stream = stores.stream
     journal = Journal(database, keys)
     plans = CarePlans(database, keys, clock)
+    rules = _rules(settings, providers)
+    messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=("en",))
     repeats = RepeatCalls(database, keys)
     dispatch = _dispatch(stores, providers, clock, health)
     calls = Calls(
@@ -186,7 +190,7 @@ def build(settings: Settings) -> Service:
         database=database,
         keys=keys,
         providers=providers,
-        prompts=prompts,
+        prompts=Layered(prompts, messages.live.texts),
         calls=calls,
         dispatch=dispatch,
         stores=stores,
@@ -194,10 +198,11 @@ def build(settings: Settings) -> Service:
         writer=writer,
         board=board,
         indexer=EncounterIndexer(stream, journal, repeats, keys),
-        alerts=_alerts(settings, board, providers, database, clock, parts),
+        alerts=_alerts(settings, board, rules, database, clock, parts),
         desk=Desk(journal, calls, plans, names, clock),
         plans=plans,
         health=health,
+        messaging=messages,
     )
 
 
@@ -242,18 +247,21 @@ PARTS = frozenset({"sql", "redis", ASTERISK, *PORTS.values()})
 """The kinds of parts that say their state, as alert rules name them."""
 
 
+def _rules(settings: Settings, providers: Providers) -> tuple[Rule, ...]:
+    try:
+        return load_rules(settings.alert_rules_file, [each.id for each in providers], PARTS)
+    except RulesError as error:
+        raise ConfigurationError(str(error)) from error
+
+
 def _alerts(
     settings: Settings,
     board: Board,
-    providers: Providers,
+    rules: Sequence[Rule],
     database: Database,
     clock: Clock,
     parts: Callable[[], Parts],
 ) -> AlertService:
-    try:
-        rules = load_rules(settings.alert_rules_file, [each.id for each in providers], PARTS)
-    except RulesError as error:
-        raise ConfigurationError(str(error)) from error
     store = OutageStore(AlertStore(database), clock, [each.name for each in rules if each.metric in OWN_METRICS])
     return AlertService(rules, board.figures, _notifiers(settings, clock), store, clock, parts=parts)
 
@@ -322,6 +330,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             await reader.join()
     if service.stores.nudges is None:
         await _close_leftovers(service)  # live state was this process' own, and is gone; else the calls go on
+    await service.messaging.first_look()
     lease = partial(Lease, service.stores.leases, holder=secrets.token_hex(8))
     # alerts need no lease: of two workers one wins in SQL, and an alarm must not hang on the state store
     loops = [
@@ -332,6 +341,8 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(service.alerts.run()),
         asyncio.create_task(keep_months_ahead(service.journal, service.clock)),
         asyncio.create_task(_hear_nudges(service)),
+        asyncio.create_task(service.messaging.live.follower.follow()),
+        asyncio.create_task(repeat("messages", service.messaging.look_after, full=1, lease=lease(name="messages"))),
     ]
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))

@@ -87,7 +87,10 @@ class LiveMessages:
         found.sort(key=lambda each: (each.content.priority, each.content.starts_at, each.id))
         spoken = [prompt for each in found for prompt in each.content.spoken()]
         facts = store.audio_facts(connection, [key for key, _, _ in spoken])
-        self._put_where_asterisk_looks(connection, facts)
+        try:
+            self._put_where_asterisk_looks(connection, facts)
+        except OSError as error:  # Twilio's callers and the off switch must not wait for a folder
+            log.error("message_sound_not_written", error=type(error).__name__)
         seconds = {
             (each.id, language): seconds_of(each.content, language, facts)
             for each in found
