@@ -47,9 +47,27 @@ def test_a_flow_is_played_to_a_person(type_: Type) -> None:
 
 
 def test_a_flow_is_played_for_a_repeat_caller(type_: Type) -> None:
-    result = type_("flow", "play", LONDON, "--repeat", "PRC", stdin="1\n\n")
-    assert "twice before in the last four days" in result.stdout
+    result = type_("flow", "play", LONDON, "--repeat", "PRC", stdin="1\n")
+    assert "[look-up repeat: PRC]" in result.stdout
     assert "[connected to clinician]" in result.stdout
+
+
+def test_the_verdict_on_a_flow_is_one_line_and_v_says_what_it_rests_on(type_: Type) -> None:
+    verdict = type_("flow", "check", LONDON).stdout.splitlines()
+    assert len(verdict) == 1
+    assert "every path ends with a person; longest path " in verdict[0]
+
+    details = type_("flow", "check", "-v", LONDON).stdout.splitlines()
+    assert details[0] == verdict[0]
+    for begins in (
+        "model: ",
+        "prompts: ",
+        "a caller who does nothing: ",
+        "a caller who presses 0: ",
+        "door: ",
+        "assumed: ",
+    ):
+        assert any(line.strip().startswith(begins) for line in details), begins
 
 
 def test_plans_are_imported_and_found_by_number(type_: Type) -> None:

@@ -1,0 +1,26 @@
+"""How long sound files are."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+
+def seconds_of_sounds(folder: Path) -> dict[str, float]:
+    """Seconds of each ``KEY.wav`` (recorded, wins) and ``KEY.wav16`` (spoken ahead) of a folder, by key."""
+    found: dict[str, float] = {}
+    for ending in (".wav16", ".wav"):
+        for file in sorted(folder.glob(f"*{ending}")):
+            if (seconds := _seconds(file)) is not None:
+                found[file.stem] = seconds
+    return found
+
+
+def _seconds(file: Path) -> float | None:
+    """None for a file that is no sound which we can read: its prompt is estimated then."""
+    try:
+        with wave.open(str(file)) as sound:
+            frames, rate = int(sound.getnframes()), int(sound.getframerate())
+            return frames / rate
+    except (wave.Error, EOFError, OSError, ZeroDivisionError):
+        return None
