@@ -70,9 +70,6 @@ class EventStream(Protocol):
     async def acknowledge(self, group: str, positions: Sequence[Position]) -> None:
         """``group`` is done with the entries at these positions. Again changes nothing."""
 
-    async def lag(self, group: str) -> int:
-        """How many entries ``group`` has still to acknowledge."""
-
 
 class MemoryStream:
     """:class:`EventStream` inside one process, for one event loop."""
@@ -130,9 +127,6 @@ class MemoryStream:
         while self._first < oldest:
             self._entries.popleft()
             self._first += 1
-
-    async def lag(self, group: str) -> int:
-        return self._lag(group)
 
     def _lag(self, group: str) -> int:
         place = self._groups[group]

@@ -1,20 +1,30 @@
-"""An entry of the event stream as octets: for Redis, and for the file that keeps it while Redis is away."""
+"""Entries of the event stream as octets: for Redis, and for the file that keeps them while Redis is away."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from infra.bus import Entry
 
 
-def packed(entry: Entry) -> tuple[bytes, bytes, bytes]:
-    """An entry as head, sealed part and wrapped key, empty for none."""
-    head = [entry.call_ref, entry.seq, entry.at.isoformat(), entry.kind, dict(entry.facts)]
-    return json.dumps(head, separators=(",", ":")).encode(), entry.sealed or b"", entry.wrapped_key or b""
+def packed(entries: Sequence[Entry]) -> tuple[bytes, bytes]:
+    """Entries as one value: their heads in JSON, and their sealed parts and keys, one after another."""
+    heads, octets = [], bytearray()
+    for each in entries:
+        sealed, key = each.sealed or b"", each.wrapped_key or b""
+        heads.append([each.call_ref, each.seq, each.at.isoformat(), each.kind, dict(each.facts), len(sealed), len(key)])
+        octets += sealed + key
+    return json.dumps(heads, separators=(",", ":")).encode(), bytes(octets)
 
 
-def unpacked(head: bytes, sealed: bytes, wrapped_key: bytes) -> Entry:
-    """The entry that was :func:`packed` so."""
-    call_ref, seq, at, kind, facts = json.loads(head)
-    return Entry(call_ref, seq, datetime.fromisoformat(at), kind, facts, sealed or None, wrapped_key or None)
+def unpacked(heads: bytes, octets: bytes) -> list[Entry]:
+    """The entries that were :func:`packed` so."""
+    entries, at = [], 0
+    for call_ref, seq, happened, kind, facts, sealed, key in json.loads(heads):
+        middle, end = at + sealed, at + sealed + key
+        own = (octets[at:middle] or None, octets[middle:end] or None)
+        entries.append(Entry(call_ref, seq, datetime.fromisoformat(happened), kind, facts, *own))
+        at = end
+    return entries

@@ -12,7 +12,7 @@ from infra.redis_keys import SHARDS, call_key, calls_prefix, due_key, events_key
 from infra.state import Stored, Version
 
 # KEYS: call, events, due. ARGV: reference, expected epoch and step ('' for a new call), new epoch and step, value,
-# key, milliseconds to keep, milliseconds until due (''), then head, sealed part and key of each event.
+# key, milliseconds to keep, milliseconds until due (''), then the events as `infra.packing` packs them (none: nothing).
 # The very same commit again writes its time anew: a write of its own, whose replica has the first one, too.
 # Else HSET is the first write: the only place where a full memory can refuse the script, before anything is changed.
 _COMMIT = Script("""
@@ -31,9 +31,7 @@ else
   local now = redis.call('TIME')
   redis.call('ZADD', KEYS[3], now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[9], ARGV[1])
 end
-for i = 10, #ARGV, 3 do
-  redis.call('XADD', KEYS[2], '*', 'h', ARGV[i], 's', ARGV[i + 1], 'k', ARGV[i + 2])
-end
+if ARGV[10] then redis.call('XADD', KEYS[2], '*', 'h', ARGV[10], 'o', ARGV[11]) end
 return 1
 """)
 
@@ -88,7 +86,8 @@ class RedisStates:
         due = "" if due_s is None else int(due_s * 1000)
         after = (new.version.epoch, new.version.step, new.value, new.wrapped_key)
         args = [call_ref, *before, *after, int(keep_s * 1000), due]
-        args += [part for entry in entries for part in packed(entry)]
+        if entries:
+            args += packed(entries)
         return bool(await self._link.run_kept(_COMMIT, keys, args))
 
     async def overdue(self, *, late_s: float, limit: int) -> list[str]:

@@ -1,5 +1,8 @@
 """The event stream on Redis Streams: one stream for each shard, one consumer group for each durable reader group.
 
+What one commit appends is one entry of Redis (a *bundle*): each costs the readers far more than what is in it. A bundle
+is acknowledged when all that is in it are.
+
 What one process has fetched and not acknowledged it keeps in hand, and gives again. What a dead process had in hand
 is claimed after :data:`IDLE_S`, by whoever reads next: a process that has just got a dead one's lease (which lasts
 longer than that) goes on where it stopped.
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
@@ -28,12 +32,6 @@ TRIM_EVERY_S = 10.0
 PATIENCE_S = 5.0  # for one command of a reader: it may fetch megabytes, and no caller waits
 
 log = structlog.get_logger()
-
-_APPEND = Script("""
-for i = 1, #ARGV, 3 do
-  redis.call('XADD', KEYS[1], '*', 'h', ARGV[i], 's', ARGV[i + 1], 'k', ARGV[i + 2])
-end
-""")
 
 # KEYS: events. ARGV: milliseconds to keep, milliseconds after which an idle consumer without work has died.
 # Removes what every group has acknowledged and is old enough; '~' leaves a few more, which costs less.
@@ -67,11 +65,34 @@ _ALL = [events_key(shard) for shard in range(SHARDS)]
 
 @dataclass(slots=True)
 class _Reader:
-    """What this process knows of one group: what it has in hand, and, if nobody waits for it, how far it is."""
+    """What this process knows of one group: what it has in hand, and, if nobody waits for it, how far it is.
+
+    ``open``: bundles of which entries are in hand, each with their number.
+    """
 
     in_hand: dict[Position, Entry] = field(default_factory=dict)
+    open: dict[str, int] = field(default_factory=dict)
     cursor: dict[str, str] | None = None  # stream → last id that was fetched; None for a durable group
     recovered_at: float = float("-inf")
+
+    def opened(
+        self, key: str, bundles: Iterable[tuple[bytes, dict[bytes, bytes] | None]]
+    ) -> Iterator[tuple[Position, Entry]]:
+        """What is in these bundles, but for those that are open already."""
+        for bundle_id, fields in bundles:
+            bundle = f"{key} {bundle_id.decode()}"
+            if fields and bundle not in self.open:
+                entries = unpacked(fields[b"h"], fields[b"o"])
+                self.open[bundle] = len(entries)
+                yield from ((f"{bundle} {number}", entry) for number, entry in enumerate(entries))
+
+    def close(self, position: Position) -> None:
+        """This entry is not in hand any more."""
+        del self.in_hand[position]
+        bundle = _bundle(position)
+        self.open[bundle] -= 1
+        if not self.open[bundle]:
+            del self.open[bundle]
 
 
 class RedisStream:
@@ -93,10 +114,10 @@ class RedisStream:
         await self._make(group, "$")
 
     async def append(self, entries: Sequence[Entry]) -> None:
-        by_shard = sorted(entries, key=lambda each: shard_of(each.call_ref))
-        for shard, each in groupby(by_shard, key=lambda each: shard_of(each.call_ref)):
-            args = [part for entry in each for part in packed(entry)]
-            await self._link.run(_APPEND, [events_key(shard)], args, PATIENCE_S)
+        for call_ref, each in groupby(sorted(entries, key=_call), key=_call):
+            heads, octets = packed(list(each))
+            fields = ("h", heads, "o", octets)
+            await self._link.do("XADD", events_key(shard_of(call_ref)), "*", *fields, within_s=PATIENCE_S)
 
     async def read(self, group: str, *, limit: int, wait_s: float) -> list[tuple[Position, Entry]]:
         until = time.monotonic() + wait_s
@@ -112,34 +133,23 @@ class RedisStream:
 
     async def acknowledge(self, group: str, positions: Sequence[Position]) -> None:
         reader = self._readers[group]
+        done = {each for each in positions if each in reader.in_hand}
+        left = Counter(reader.open)
+        left.subtract(_bundle(each) for each in done)
         if reader.cursor is None:
-            places = sorted(position.split(" ") for position in positions)
-            for key, same in groupby(places, key=lambda place: place[0]):
+            over = sorted(each.split(" ") for each, count in left.items() if count == 0)
+            for key, same in groupby(over, key=lambda place: place[0]):
                 await self._link.do("XACK", key, group, *(place[1] for place in same), within_s=PATIENCE_S)
-        for position in positions:
-            reader.in_hand.pop(position, None)
+        for position in done:
+            reader.close(position)
         if time.monotonic() - self._trimmed_at >= TRIM_EVERY_S:
             await self.trim()
-
-    async def lag(self, group: str) -> int:
-        reader = self._readers[group]
-        if reader.cursor is not None:
-            left = [await self._link.do("XRANGE", key, f"({last}", "+") for key, last in reader.cursor.items()]
-            return len(reader.in_hand) + sum(map(len, left))
-        return sum([await self._lag(key, group) for key in _ALL])
 
     async def trim(self) -> None:
         """Remove what every durable group has acknowledged and is older than it must be kept."""
         self._trimmed_at = time.monotonic()
         for key in _ALL:
             await self._link.run(_TRIM, [key], [self._kept_ms, _DEAD_CONSUMER_MS], PATIENCE_S)
-
-    async def _lag(self, key: str, group: str) -> int:
-        for each in await self._link.do("XINFO GROUPS", key, within_s=PATIENCE_S):
-            if each["name"] == group.encode():
-                new = await self._link.do("XRANGE", key, f"({each['last-delivered-id'].decode()}", "+")
-                return int(each["pending"]) + len(new)
-        return 0
 
     async def _make(self, group: str, start: str) -> None:
         for key in _ALL:
@@ -154,7 +164,7 @@ class RedisStream:
         for key, entries in (each for part in found for each in part):
             if reader.cursor is not None and entries:
                 reader.cursor[key] = entries[-1][0].decode()
-            reader.in_hand.update(_placed(key, entries))
+            reader.in_hand.update(reader.opened(key, entries))
 
     async def _fetch_from(
         self, keys: list[str], group: str, reader: _Reader, count: int
@@ -191,18 +201,17 @@ class RedisStream:
                     if "NOGROUP" not in str(error.__cause__):
                         raise
                     break  # the next fetch makes it again
-                lost.update(_placed(key, entries))
+                lost.update(reader.opened(key, entries))
                 if start == b"0-0":
                     break
         if lost:
             log.warning("entries_recovered", group=group, entries=len(lost))
-        reader.in_hand = {
-            **{place: entry for place, entry in lost.items() if place not in reader.in_hand},
-            **reader.in_hand,
-        }
+        reader.in_hand = {**lost, **reader.in_hand}
 
 
-def _placed(key: str, entries: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> Iterator[tuple[Position, Entry]]:
-    for entry_id, fields in entries:
-        if fields:
-            yield f"{key} {entry_id.decode()}", unpacked(fields[b"h"], fields[b"s"], fields[b"k"])
+def _call(entry: Entry) -> str:
+    return entry.call_ref
+
+
+def _bundle(position: Position) -> str:
+    return position.rpartition(" ")[0]

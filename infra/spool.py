@@ -53,7 +53,7 @@ class Spool:
         """Write down one commit. Survives the process at once, the machine a little later."""
         version = [stored.version.epoch, stored.version.step]
         line = [call_ref, version, _text(stored.value), _text(stored.wrapped_key), time.time() + keep_s, due_s]
-        line.append([[_text(part) for part in packed(entry)] for entry in entries])
+        line.append([_text(part) for part in packed(entries)])
         octets = b"\n" + json.dumps(line).encode()  # a line of its own even after one that a full disk has cut off
         try:
             whole = os.write(self._file, octets) == len(octets)
@@ -96,7 +96,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Stored, float, float | None, list[
         try:
             call_ref, version, value, key, forget_at, due_s, entries = json.loads(line)
             stored = Stored(Version(*version), b64decode(value), b64decode(key))
-            told = [unpacked(*(b64decode(part) for part in each)) for each in entries]
+            told = unpacked(*(b64decode(part) for part in entries))
         except (ValueError, TypeError):
             log.error("spool_line_cut_off", octets=len(line))
             continue

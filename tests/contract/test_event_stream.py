@@ -80,10 +80,8 @@ async def test_what_is_acknowledged_out_of_turn_does_not_come_again(stream: Even
     await stream.acknowledge("journal", [second])
 
     assert await waiting(stream) == [1, 3]
-    assert await stream.lag("journal") == 2
     await acknowledge(stream, 2)
     assert await waiting(stream) == []
-    assert await stream.lag("journal") == 0
 
 
 async def test_passing_reader_begins_with_what_is_still_kept(stream: EventStream) -> None:
@@ -114,7 +112,6 @@ async def test_each_group_has_a_place_of_its_own(stream: EventStream) -> None:
 
     assert await waiting(stream) == []
     assert await waiting(stream, "figures") == [1, 2]
-    assert (await stream.lag("journal"), await stream.lag("figures")) == (0, 2)
 
 
 async def test_group_that_was_away_misses_nothing(stream: EventStream) -> None:
@@ -176,11 +173,3 @@ async def test_reader_who_gives_up_leaves_the_stream_as_it_was(stream: EventStre
 
     batch = await stream.read("journal", limit=9, wait_s=LONG_S)
     assert [each.seq for _, each in batch] == [1]
-
-
-async def test_lag_counts_what_is_left(stream: EventStream) -> None:
-    assert await stream.lag("journal") == 0
-    await stream.append([entry(1), entry(2), entry(3)])
-    assert await stream.lag("journal") == 3
-    await acknowledge(stream, 2)
-    assert await stream.lag("journal") == 1
