@@ -235,8 +235,11 @@ class Calls:
     # ------------------------------------------------------------------ load, work out, commit
 
     async def _commit(self, call_ref: str, given: Input, lane: _Lane) -> Reply:
+        # a call that starts is hardly ever known: that it is, its commit finds out, and nobody need ask before
+        is_new = given.kind is InputKind.STARTED and given.arrival is not None
         for _ in range(MOST_COMMITS):
-            record, key = await self._read(call_ref)
+            record, key = (None, None) if is_new else await self._read(call_ref)
+            is_new = False
             if record is None or key is None:
                 if given.kind is not InputKind.STARTED:
                     raise UnknownCall

@@ -39,12 +39,14 @@ class Resuming:
         """The call that this one goes on with: the last that we dropped, unless another one did already."""
         if number.e164 is None:
             return None
-        dropped = None
+        dropped = ""
         for name in self._names(number.e164):
             if (found := await self._states.named(name)) is None:
                 break
             dropped = found
-        if dropped is None or await self._states.name(f"resumed.{dropped}", call_ref, keep_s=WITHIN_S) != call_ref:
+        if dropped in ("", call_ref):  # its own start, told once more
+            return None
+        if await self._states.name(f"resumed.{dropped}", call_ref, keep_s=WITHIN_S) != call_ref:
             return None
         return await self._read(dropped)
 

@@ -191,9 +191,8 @@ class SipWorker:
         try:
             if before is not None:
                 await asyncio.wait({before})  # else a call that is just beginning would be unknown, and begin twice
-            # before the first input, so that we hear of the end wherever it comes
-            there = await self._follow(line)
-            given = await self._first_input(line, facts)
+            # followed before the first input is given, so that we hear of the end wherever it comes
+            there, given = await asyncio.gather(self._follow(line), self._first_input(line, facts))
             if given is None:
                 await self._leave(line)
                 return

@@ -117,8 +117,7 @@ async def test_the_same_input_at_two_workers_gets_the_same_reply(house: House) -
 
 
 async def test_call_that_starts_at_two_workers_is_one_call(house: House) -> None:
-    together = Together(house.states)
-    one, two = house.new_door(states=together), house.new_door(states=together)
+    one, two = house.new_door(), house.new_door()
     house.door = one
     start_one = asyncio.ensure_future(house.start())
     await asyncio.sleep(0)
