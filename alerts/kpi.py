@@ -54,6 +54,9 @@ class LiveFigures:
             raise ValueError(f"no provider may have the id {TOTAL!r}: it names the whole service")
         self._names = dict(providers)
         self._calls: dict[str, _Known] = {}
+        self._open: dict[str, _Known] = {}  # of them, those who may wait or talk now: looked at each second
+        self._failed: dict[str, _Known] = {}  # of them, those in which something of ours failed
+        self._forgot_at: datetime | None = None
         self._settled: dict[str, datetime] = {}
         self._counts: Counter[Mark] = Counter()
 
@@ -80,10 +83,11 @@ class LiveFigures:
         self._forget(now)
         day = now.astimezone(LONDON).date()
         waits = {scope: _Waits() for scope in (TOTAL, *self._names)}
-        for known in self._calls.values():
-            _note_waits(waits, known.call, now)
+        for known in self._open.values():
+            if not _is_past(known.call, now):
+                _note_waits(waits, known.call, now)
         total, *providers = (self._scope(day, scope, waits[scope]) for scope in (TOTAL, *self._names))
-        failed = sum(_failed_recently(known.call, now) for known in self._calls.values())
+        failed = sum(_failed_recently(known.call, now) for known in self._failed.values())
         return Figures(now, replace(total, failed_recently=failed), tuple(providers))
 
     def minutes(self, now: datetime, count: int) -> tuple[MinutePoint, ...]:
@@ -110,6 +114,12 @@ class LiveFigures:
             self._names.setdefault(provider, provider)
         known = self._calls.setdefault(entry.call_ref, _Known(call, events))
         before, known.call, known.marks = known.marks, call, marks(call)
+        if call.ended_at is None:
+            self._open[entry.call_ref] = known
+        else:
+            self._open.pop(entry.call_ref, None)
+        if call.failed_at is not None:
+            self._failed[entry.call_ref] = known
         self._counts.update(known.marks - before)
         self._counts.subtract(before - known.marks)
 
@@ -125,9 +135,15 @@ class LiveFigures:
         )
 
     def _forget(self, now: datetime) -> None:
+        """Once a minute: it looks at every call of the last hour and a half."""
+        if self._forgot_at is not None and abs(now - self._forgot_at) < MINUTE:
+            return
+        self._forgot_at = now
         for ref in [ref for ref, known in self._calls.items() if _is_past(known.call, now)]:
             self._settled[ref] = now + SETTLED_KEPT
             del self._calls[ref]
+            self._open.pop(ref, None)
+            self._failed.pop(ref, None)
         for ref in [ref for ref, until in self._settled.items() if until < now]:
             del self._settled[ref]
         yesterday = now.astimezone(LONDON).date() - timedelta(days=1)
