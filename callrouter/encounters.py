@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 import structlog
 
@@ -16,6 +17,12 @@ from infra.crypto import KeyRing, SealError
 
 COUNTED = frozenset({"answered", "answer_unknown"})
 """End classes of a contact in which a person spoke with the caller, or may have: doubt counts for the caller."""
+
+MOST_OPEN = 50_000
+"""Calls that end at another reader of the group are never told to have ended here; the journal knows them, too."""
+
+_Contact: TypeAlias = tuple[str | None, datetime, str | None]
+"""Of a call: the number (None: nobody answered), its start, and the call that it goes on with."""
 
 log = structlog.get_logger()
 
@@ -67,6 +74,8 @@ class EncounterIndexer:
         match entry.kind:
             case "offered" if call is None:
                 self._open[entry.call_ref] = _Open(entry)
+                if len(self._open) > MOST_OPEN:
+                    del self._open[next(iter(self._open))]
             case "leg_answered" if call is not None:
                 self._open[entry.call_ref] = replace(call, answered=True)
             case "ended":
@@ -85,19 +94,20 @@ class EncounterIndexer:
             return True
         if known is None:
             return False
-        number, started = known
+        number, started, resumes = known
         if number is not None:
             # a call resumed after we cut it off is the same contact (docs/safety/rules.md, 4): kept once, as the first
-            first = call.first.facts.get("resumes") if call else None
-            await self._repeats.keep(first or call_ref, number, started)
+            await self._repeats.keep(resumes or call_ref, number, started)
         return True
 
-    def _from_stream(self, call: _Open) -> tuple[str | None, datetime]:
+    def _from_stream(self, call: _Open) -> _Contact:
         offered = unseal(call.first, self._keys)
-        return (offered.number if isinstance(offered, ev.Offered) else None), call.first.at
+        if not isinstance(offered, ev.Offered):
+            return None, call.first.at, None
+        return offered.number, call.first.at, offered.resumes
 
-    async def _from_journal(self, call_ref: str) -> tuple[str | None, datetime] | None:
+    async def _from_journal(self, call_ref: str) -> _Contact | None:
         view = fold(await self._journal.read(call_ref))
         if view is None or view.offered_at is None or view.ended_at is None:
             return None
-        return (view.number if view.answered_at else None), view.offered_at
+        return (view.number if view.answered_at else None), view.offered_at, view.resumes

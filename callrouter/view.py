@@ -61,6 +61,7 @@ class CallView:
     cli_class: str = ""
     number: str | None = None
     flow: str = ""
+    resumes: str | None = None
     offered_at: datetime | None = None
     queued_at: datetime | None = None
     answered_at: datetime | None = None
@@ -107,7 +108,7 @@ def advance(view: CallView, recorded: ev.Recorded) -> CallView:
         case ev.Offered() as e:
             return replace(
                 view, context=e.context, network=e.network, dialled=e.dialled, cli_class=e.cli_class,
-                number=e.number, flow=e.flow, offered_at=at,
+                number=e.number, flow=e.flow, resumes=e.resumes, offered_at=at,
             )  # fmt: skip
         case ev.NodeEntered(node=node):
             return replace(view, node=node)

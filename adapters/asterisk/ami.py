@@ -16,11 +16,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Literal, Self, cast, get_args
+from typing import Literal, Self, TypeVar, cast, get_args
 
 import structlog
 
@@ -36,6 +36,7 @@ EndedBy = Literal["caller", "provider", "us"]
 Via = Literal["worker", "fallback", "emergency"]
 _EVENTS, _ENDERS, _VIAS = get_args(EndEvent), get_args(EndedBy), get_args(Via)
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -85,17 +86,17 @@ class EndedRow:
             return cls(
                 call_ref=call_ref,
                 event=cast(EndEvent, _one_of(fields, "event", _EVENTS)),
-                at=datetime.fromisoformat(fields["at"]),
-                cause=int(fields["cause"]),
+                at=_field(fields, "at", datetime.fromisoformat),
+                cause=_field(fields, "cause", int),
                 by=cast(EndedBy, _one_of(fields, "by", _ENDERS)),
                 status=fields["status"],
                 stage=fields["stage"],
                 via=cast(Via, _one_of(fields, "via", _VIAS)),
                 target=fields["target"],
                 context=fields["context"],
-                epoch=int(fields["epoch"]),
-                dials=int(fields["dials"]),
-                seconds=int(fields["seconds"]),
+                epoch=_field(fields, "epoch", int),
+                dials=_field(fields, "dials", int),
+                seconds=_field(fields, "seconds", int),
             )
         except KeyError as missing:
             raise ValueError(f"no field {missing}") from None
@@ -220,6 +221,13 @@ class Ami:
 def _read(text: bytes) -> dict[str, str]:
     lines = (line.partition(": ") for line in text.decode(errors="replace").split("\r\n"))
     return {name: value for name, _, value in lines if name}
+
+
+def _field(fields: Mapping[str, str], name: str, read: Callable[[str], T]) -> T:
+    try:
+        return read(fields[name])
+    except ValueError:
+        raise ValueError(f"{name} is not of its form") from None  # Python's own message would show the value
 
 
 def _one_of(fields: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:

@@ -205,14 +205,6 @@ class Ari:
         """End of the hold music."""
         await self.request("DELETE", f"/channels/{_part(channel_id)}/moh")
 
-    async def hold(self, channel_id: str) -> None:
-        """Tell the caller's side that it is on hold."""
-        await self.request("POST", f"/channels/{_part(channel_id)}/hold")
-
-    async def unhold(self, channel_id: str) -> None:
-        """Tell the caller's side that it is off hold."""
-        await self.request("DELETE", f"/channels/{_part(channel_id)}/hold")
-
     async def continue_in_dialplan(self, channel_id: str, context: str, extension: str) -> None:
         """Hand the channel back to the dialplan, there; StasisEnd follows."""
         where = {"context": context, "extension": extension, "priority": "1"}
@@ -221,10 +213,6 @@ class Ari:
     async def subscribe(self, source: str) -> None:
         """Go on hearing of `channel:<id>` after it has left us."""
         await self.request("POST", f"/applications/{_part(self.app)}/subscription", eventSource=source)
-
-    async def unsubscribe(self, source: str) -> None:
-        """The opposite. Raises AriRefused when there was no such subscription."""
-        await self.request("DELETE", f"/applications/{_part(self.app)}/subscription", eventSource=source)
 
     async def renew_lease(self, channel_id: str, epoch: int, seconds: float) -> None:
         """The caller is ours for so long from now, if `epoch` still owns them; else nothing happens.

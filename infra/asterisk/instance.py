@@ -165,11 +165,6 @@ class Asterisk:
         return f"http://127.0.0.1:{self.ports.ari}/ari"
 
     @property
-    def api_docs(self) -> Path:
-        """The folder with the ARI documents of this very version."""
-        return self.installation.data / "rest-api"
-
-    @property
     def pid(self) -> int:
         """Process id of Asterisk itself. Raises AsteriskNotStarted when it is not running."""
         if self._process is None:

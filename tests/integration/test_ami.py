@@ -103,10 +103,11 @@ async def test_the_end_of_a_talk_that_no_worker_saw_outlives_a_restart(
     assert before - timedelta(seconds=1) <= row.at <= datetime.now(UTC)
 
 
-async def test_a_row_that_cannot_be_read_keeps_no_other_from_the_journal(asterisk: Asterisk) -> None:
+@pytest.mark.parametrize("field", ["by=caller", "cause=16"])
+async def test_a_row_that_cannot_be_read_keeps_no_other_from_the_journal(asterisk: Asterisk, field: str) -> None:
     good, bad, context = fresh_context(), fresh_context(), fresh_context()
     put(asterisk, good, ROW.format(context=context))
-    put(asterisk, bad, ROW.format(context=context).replace("by=caller", "by=+447700900123"))
+    put(asterisk, bad, ROW.format(context=context).replace(field, f"{field.partition('=')[0]}=x447700900123"))
     async with connect(asterisk) as ami:
         with structlog.testing.capture_logs() as logged:
             assert [row.call_ref for row in await ami.ended_rows()] == [good]

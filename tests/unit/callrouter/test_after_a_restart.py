@@ -48,21 +48,22 @@ def repeats(database: Database) -> RepeatCalls:
     return RepeatCalls(database, KEYS)
 
 
-def call(call_ref: str, *after: ev.Event) -> list[Entry]:
+def call(call_ref: str, *after: ev.Event, resumes: str | None = None) -> list[Entry]:
     """The entries of a call from NUMBER."""
     offered = ev.Offered(
         network="sip", dialled="111", cli_class="present", flow="f", flow_version="1", context=f"{call_ref:0>32}",
-        number=NUMBER.e164,
+        number=NUMBER.e164, resumes=resumes,
     )  # fmt: skip
     key = KEYS.new_data_key()
     return [seal(each, call_ref, seq, HandClock().now(), key) for seq, each in enumerate((offered, *after), 1)]
 
 
-def answered_call(call_ref: str) -> list[Entry]:
+def answered_call(call_ref: str, resumes: str | None = None) -> list[Entry]:
     return call(
         call_ref,
         ev.LegAnswered(provider="north", evidence="agent"),
         ev.Ended(end_class="answered", reason="normal", by="caller"),
+        resumes=resumes,
     )
 
 
@@ -95,6 +96,20 @@ async def test_a_call_that_began_before_the_reader_waits_for_its_journal(
     assert len(await stream.read(indexer.GROUP, limit=9, wait_s=0)) == 1
     await journal.write(entries)
     assert await indexer.step(0) == 1
+    assert await kept(repeats) == 1
+
+
+async def test_a_call_resumed_after_we_cut_it_off_is_one_encounter_whoever_reads_of_it(
+    journal: Journal, repeats: RepeatCalls
+) -> None:
+    stream = MemoryStream()
+    first, again = answered_call("first"), answered_call("again", resumes="first")
+    await journal.write([*first, *again])
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    await indexer.join()
+    await stream.append([first[-1], again[-1]])  # what came before went to a reader that has died
+    while await indexer.step(0):
+        pass
     assert await kept(repeats) == 1
 
 
