@@ -62,6 +62,7 @@ def app_of(service: Service) -> FastAPI:
             pages=service.desk,
             sessions=sessions,
             clock=service.clock,
+            messages=service.messaging.service,
             open_wallboard=settings.open_wallboard,
         )
     )

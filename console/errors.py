@@ -6,7 +6,8 @@
     ├── SignInNeeded   nobody is signed in, or the session is over
     ├── RoleNeeded     somebody is, in a role that may not see this page
     ├── FormRefused    the form did not come from this session's own page
-    └── NoSuchCall     no call has this context id
+    ├── NoSuchCall     no call has this context id
+    └── NoSuchPage     there is nothing under this address
 """
 
 from __future__ import annotations
@@ -54,4 +55,11 @@ class NoSuchCall(Refused):
     """Answer in the same words whether the id is malformed, unknown or forgotten."""
 
     error_id = "no_such_call"
+    status = 404
+
+
+class NoSuchPage(Refused):
+    """There is nothing under this address."""
+
+    error_id = "no_such_page"
     status = 404

@@ -12,7 +12,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from callrouter.handover import CallPages
+from callrouter.messages.service import MessageService
 from console.calls import add_calls
+from console.messages import add_messages
 from console.ports import LiveBoard
 from console.session import Sessions
 from console.sign_in import add_sign_in
@@ -29,14 +31,17 @@ def console_router(
     pages: CallPages,
     sessions: Sessions,
     clock: Clock,
+    messages: MessageService | None = None,
     open_wallboard: bool = False,
 ) -> APIRouter:
-    """Wallboard, hand-over page and sign-in. ``open_wallboard`` shows the figures to anybody (the demo)."""
+    """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
     web = Web(sessions)
     router = APIRouter(route_class=route_class(web), include_in_schema=False)
     add_wallboard(router, web, figures, is_open=open_wallboard)
     add_calls(router, web, pages, clock)
     add_sign_in(router, web)
+    if messages is not None:
+        add_messages(router, web, messages, clock)
     return router
 
 

@@ -11,7 +11,7 @@ from callrouter.handover import Role, SignedIn
 from console.session import read_name
 from console.web import Web
 
-_OWN_PAGES = re.compile(r"/|/calls/[0-9a-f]{32}")
+_OWN_PAGES = re.compile(r"/|/calls/[0-9a-f]{32}|/(?:messages|flows)(?:/[0-9a-z-]{1,48})?")
 
 
 def add_sign_in(router: APIRouter, web: Web) -> None:

@@ -33,6 +33,8 @@ HEADERS = {
 }
 
 _LONGEST_FIELD = 400  # characters; a form token is about 60, nothing that is typed comes near
+_LONGEST_TEXT = 4000  # of a text that is read out; what is too long must be refused, not cut
+_MOST_FIELDS = 120  # London has 33 boroughs, each a checkbox
 
 
 @cache
@@ -53,6 +55,7 @@ def environment() -> Environment:
         clock_time=words.clock_time,
         day=words.day,
         duration=words.duration,
+        moment=words.moment,
         number=words.number,
         sentence=words.sentence,
     )
@@ -86,11 +89,23 @@ class Web:
         ``session`` is None for the sign-in form only: nobody is signed in yet, so there is nothing to tie a
         token to, and the origin alone is checked.
         """
+        found = await self._sent(request, session, most_fields=20)
+        return {name: values[-1][:_LONGEST_FIELD] for name, values in found.items()}
+
+    async def lists(self, request: Request, session: Session) -> dict[str, list[str]]:
+        """As :meth:`form`, for a form with texts and checkboxes: every value of each field."""
+        return await self._sent(request, session, most_fields=_MOST_FIELDS)
+
+    async def _sent(self, request: Request, session: Session | None, most_fields: int) -> dict[str, list[str]]:
         if not self.sessions.is_own_origin(request.headers):
             raise FormRefused("origin")
-        async with request.form(max_files=0, max_fields=20) as sent:
-            fields = {k: v[:_LONGEST_FIELD] for k, v in sent.items() if not isinstance(v, UploadFile)}
-        if session is not None and not self.sessions.is_own_form(session, fields.get("token", "")):
+        fields: dict[str, list[str]] = {}
+        async with request.form(max_files=0, max_fields=most_fields) as sent:
+            for name, value in sent.multi_items():
+                if not isinstance(value, UploadFile):
+                    fields.setdefault(name, []).append(value[:_LONGEST_TEXT])
+        token = fields.get("token", [""])[-1]
+        if session is not None and not self.sessions.is_own_form(session, token):
             raise FormRefused("token")
         return fields
 
@@ -98,6 +113,7 @@ class Web:
         """The template as a page for whoever asks."""
         session = self.session(request)
         values["who"] = session.who if session else None
+        values["here"] = request.url.path
         values["token"] = self.sessions.form_token(session) if session else ""
         return HTMLResponse(self._env.get_template(template).render(values), status_code=status)
 

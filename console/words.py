@@ -112,6 +112,14 @@ def clock_time(at: datetime | None) -> str:
     return aware.astimezone(LONDON).strftime("%H:%M:%S")
 
 
+def moment(at: datetime | None) -> str:
+    """``Tue 24 March 2026, 14:30`` in London."""
+    if at is None:
+        return UNKNOWN
+    local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(LONDON)
+    return f"{local:%a} {local.day} {local:%B %Y, %H:%M}"
+
+
 def day(on: date | None) -> str:
     """``3 March 2026``."""
     return UNKNOWN if on is None else f"{on.day} {on:%B %Y}"
