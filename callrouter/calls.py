@@ -16,11 +16,12 @@ import structlog
 
 from callrouter import events as ev
 from callrouter.deadlines import Deadlines, watched_s, with_due_time
+from callrouter.elsewhere import go_on_elsewhere
 from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.finding import Finding
 from callrouter.journal import seal
 from callrouter.lookups import Lookups
-from callrouter.model import MOST_REPLIES, WITHOUT_US, CallRecord, Input, InputKind, Reply
+from callrouter.model import WITHOUT_US, CallRecord, Input, InputKind, Reply
 from callrouter.moves import (
     end_class,
     happened,
@@ -29,6 +30,7 @@ from callrouter.moves import (
     leg_events,
     performed,
     record_after,
+    remembering,
     was_dropped,
 )
 from callrouter.ports import Dispatch, Flows, Nudge, Offer, Performer
@@ -253,7 +255,7 @@ class Calls:
                 if given.kind is InputKind.TIMER and given.wait_id != record.wait_id:
                     return record.reply(())  # armed by a process that did not hear how the call went on
                 moved = await self._move(record, given, lane)
-            kept = with_due_time(record, _remember(moved.record, given.key, moved.reply), self._clock.now())
+            kept = with_due_time(record, remembering(moved.record, given.key, moved.reply), self._clock.now())
             if await self._write(record, kept, moved.events, key, given.at):
                 self._deadlines.arm(kept)
                 if moved.leaves:
@@ -291,9 +293,10 @@ class Calls:
         arrival = given.arrival
         if arrival is None:
             raise ValueError("a started input needs its arrival")
-        flow = self._flows.for_dialled(arrival.dialled)
         wait_id, now = f"{given.epoch}.1", min(given.at, self._clock.now())
         dropped = await self._resuming.find(arrival.number, call_ref) if not given.value else None
+        same = self._flows.version(dropped.session.flow, dropped.session.version) if dropped else None
+        flow = same or self._flows.for_dialled(arrival.dialled, call_ref)
         if given.value == WITHOUT_US:
             sprint = engine.without_us(flow)
         else:
@@ -324,18 +327,18 @@ class Calls:
 
     async def _run(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
         await self._finding.tell(record, given)
-        flow = self._flows.version(record.session.flow, record.session.version)
+        flow, heard = self._flows.version(record.session.flow, record.session.version), _heard(given)
+        found: list[ev.Event] = []
         if flow is None:
-            flow = self._flows.for_dialled(record.dialled)
-            sprint = engine.resume_elsewhere(flow, record.session, _heard(given))
+            flow, sprint, found = await go_on_elsewhere(record, given, heard, self._flows, self._lookups, lane.hung_up)
         else:
-            sprint = engine.resume(flow, record.session, _heard(given))
+            sprint = engine.resume(flow, record.session, heard)
         epoch, step = max(given.epoch, record.epoch), record.step + 1
         stays = sprint.session is record.session and given.kind is not InputKind.TAKEN_OVER
         wait_id = record.wait_id if stays else f"{epoch}.{step}"
         edge = given.value or record.edge if given.kind is InputKind.TAKEN_OVER else record.edge
         after = replace(record, epoch=epoch, step=step, edge=edge)
-        events = leg_events(record, given, self._answers)
+        events = [*leg_events(record, given, self._answers), *found]
         return await self._play_out(after, flow, sprint, lane, events, wait_id, given.at)
 
     async def _play_out(
@@ -397,11 +400,3 @@ def _heard(given: Input) -> Heard:
     """The input for the engine, which knows targets and not the services that they were found for."""
     value = given.value.partition(" ")[0] if given.kind is InputKind.OFFERED else given.value
     return Heard(given.kind, value)
-
-
-def _remember(record: CallRecord, key: str, reply: Reply) -> CallRecord:
-    """The record with the reply under its key, the oldest forgotten beyond :data:`MOST_REPLIES`."""
-    replies = {**record.replies, key: reply}
-    while len(replies) > MOST_REPLIES:
-        del replies[next(iter(replies))]
-    return replace(record, replies=replies)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from callrouter import events as ev
-from callrouter.model import NEXT_LIFE, CallRecord, Input, InputKind
+from callrouter.model import MOST_REPLIES, NEXT_LIFE, CallRecord, Input, InputKind, Reply
 from ivr import model as ivr
 
 _WAITS: dict[InputKind, tuple[type[Any], ...]] = {
@@ -200,3 +200,11 @@ def was_dropped(record: CallRecord, by: str) -> bool:
     """Whether we ended it, and neither a talk nor the caller's own choice had come to its end."""
     chosen = any(isinstance(each, ivr.End) for each in record.session.present)
     return by == "us" and not record.talk_over and not chosen
+
+
+def remembering(record: CallRecord, key: str, reply: Reply) -> CallRecord:
+    """The record with the reply under its key, the oldest forgotten beyond :data:`MOST_REPLIES`."""
+    replies = {**record.replies, key: reply}
+    while len(replies) > MOST_REPLIES:
+        del replies[next(iter(replies))]
+    return replace(record, replies=replies)

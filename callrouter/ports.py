@@ -106,11 +106,14 @@ class Messages(Protocol):
 class Flows(Protocol):
     """The flows that callers may meet."""
 
-    def for_dialled(self, dialled: str) -> Flow:
-        """The flow of a dialled number; the default flow for any other."""
+    def for_dialled(self, dialled: str, call_ref: str) -> Flow:
+        """The flow of a new call to this number. Which of two in a staged release, its reference says for ever."""
 
     def version(self, name: str, version: str) -> Flow | None:
-        """The flow that a call in progress began with, if it is still known."""
+        """The flow that a call in progress began with, if it is still known and was not recalled."""
+
+    def is_recalled(self, version: str) -> bool:
+        """Whether callers must not be in this version any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     alert_rules_file: Path = Field(_HERE.parent / "alerts/rules.yaml", description="alert rules and who is told")
     lookup_budget_ms: int = Field(250, ge=10, le=2000, description="longest that one look-up may hold a caller")
 
+    approval_days: int = Field(
+        14, ge=1, le=90, description="how long an approval of a flow holds; for clinical safety to sign"
+    )
+
     smtp_host: str | None = Field(None, description="mail server for alert notices; none: no e-mail is sent")
     smtp_port: int = Field(25, description="port of the mail server")
     smtp_starttls: bool = Field(False, description="encrypt the connection to the mail server")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -89,12 +90,33 @@ def _tells(health: Health, part: str) -> Callable[[bool], None]:
     return told
 
 
-def audio_files(folder: Path, keys: Iterable[str]) -> dict[str, str]:
+def audio_files(folder: Path, keys: Iterable[str]) -> AudioFiles:
     """Where Asterisk finds each prompt; raises :class:`ConfigurationError` naming those that are missing."""
-    missing = [key for key in keys if not list(folder.glob(f"{key}.*"))]
-    if missing:
+    files = AudioFiles(folder.resolve())
+    if missing := [key for key in keys if key not in files]:
         raise ConfigurationError(f"{folder}: no audio for {', '.join(missing)} (make it with `callrouter prompts`)")
-    return {key: f"sound:{folder.resolve() / key}" for key in keys}
+    return files
+
+
+class AudioFiles(Mapping[str, str]):
+    """Prompt key → what Asterisk plays. A recording that comes while the service runs is found, too."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._found: dict[str, str] = {}
+
+    def __getitem__(self, key: str) -> str:
+        if key not in self._found:
+            if not any(self._folder.glob(f"{glob.escape(key)}.*")):
+                raise KeyError(key)
+            self._found[key] = f"sound:{self._folder / key}"
+        return self._found[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({each.stem: None for each in self._folder.glob("*.wav*") if not each.name.startswith(".")})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 @asynccontextmanager

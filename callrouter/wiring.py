@@ -29,7 +29,7 @@ from callrouter.desk import Desk
 from callrouter.dispatch import LocalDispatch
 from callrouter.encounters import EncounterIndexer
 from callrouter.errors import ConfigurationError
-from callrouter.flows import LoadedFlows, load_flow, load_prompts
+from callrouter.flows import load_prompts
 from callrouter.journal import Journal, JournalWriter
 from callrouter.leftovers import close_leftovers
 from callrouter.lookups import PORTS, Lookups
@@ -37,6 +37,9 @@ from callrouter.messaging import Layered, Messaging, messaging
 from callrouter.months import keep_months_ahead
 from callrouter.ports import Dispatch, Meaning, PlanFound
 from callrouter.providers import Providers, read_providers
+from callrouter.publishing.opening import open_publishing
+from callrouter.publishing.published import Texts
+from callrouter.publishing.service import Publishing
 from callrouter.readiness import ASTERISK, Readiness
 from callrouter.repeat import RepeatCalls
 from callrouter.settings import Settings
@@ -52,8 +55,6 @@ from infra.loops import repeat
 from infra.numbers import Number
 from infra.secrets_file import load_or_create_secret
 from infra.sql import Database, connect_database
-from ivr.check import World
-from ivr.proof.lengths import estimate_lengths
 from nlp.errors import LexiconError
 from nlp.lexicon import read_lexicon
 from nlp.service import KeywordUnderstanding
@@ -89,6 +90,7 @@ class Service:
     plans: CarePlans
     health: Health
     messaging: Messaging
+    publishing: Publishing
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -154,9 +156,9 @@ def build(settings: Settings) -> Service:
     keys = key_ring(settings)
     providers = read_providers(settings.providers_file)
     prompts = load_prompts(settings.prompts_file)
-    flow = load_flow(settings.flow_file, World(frozenset(prompts), providers.services, estimate_lengths([prompts])))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = connect_database(settings.database)
+    publishing, flows = open_publishing(settings, database, clock, providers.services)
     stores = open_stores(settings)
     stream = stores.stream
     journal = Journal(database, keys)
@@ -167,7 +169,7 @@ def build(settings: Settings) -> Service:
     dispatch = _dispatch(stores, providers, clock, health)
     calls = Calls(
         states=stores.states,
-        flows=LoadedFlows(flow),
+        flows=flows,
         lookups=_lookups(settings, plans, repeats, clock, health),
         dispatch=dispatch,
         keys=keys,
@@ -190,7 +192,7 @@ def build(settings: Settings) -> Service:
         database=database,
         keys=keys,
         providers=providers,
-        prompts=Layered(prompts, messages.live.texts),
+        prompts=Layered(Texts(flows, flows.language, prompts), messages.live.texts),
         calls=calls,
         dispatch=dispatch,
         stores=stores,
@@ -203,6 +205,7 @@ def build(settings: Settings) -> Service:
         plans=plans,
         health=health,
         messaging=messages,
+        publishing=publishing,
     )
 
 
@@ -331,6 +334,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     if service.stores.nudges is None:
         await _close_leftovers(service)  # live state was this process' own, and is gone; else the calls go on
     await service.messaging.first_look()
+    await service.publishing.begin(replace=not service.settings.is_production, budget_s=LEFTOVERS_S)
     lease = partial(Lease, service.stores.leases, holder=secrets.token_hex(8))
     # alerts need no lease: of two workers one wins in SQL, and an alarm must not hang on the state store
     loops = [
@@ -343,6 +347,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(_hear_nudges(service)),
         asyncio.create_task(service.messaging.live.follower.follow()),
         asyncio.create_task(repeat("messages", service.messaging.look_after, full=1, lease=lease(name="messages"))),
+        asyncio.create_task(service.publishing.follow()),
     ]
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))

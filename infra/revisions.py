@@ -49,7 +49,10 @@ def revision(connection: Connection, name: str) -> int:
 
 
 class Follower(Generic[T]):
-    """Keeps a copy fresh: whenever ``name`` has changed, ``keep`` is given what ``load`` reads from a connection."""
+    """Keeps a copy fresh: whenever ``name`` has changed, ``keep`` is given what ``load`` reads from a connection.
+
+    ``keep`` runs in a thread of its own, since it may take its time: no caller waits for it.
+    """
 
     def __init__(
         self, database: Database, name: str, load: Callable[[Connection], T], keep: Callable[[T], None]
@@ -60,15 +63,18 @@ class Follower(Generic[T]):
         self._keep = keep
         self._seen: int | None = None
         self._fails = False
+        self._one_at_a_time = asyncio.Lock()  # else what was loaded first might be kept last
 
     async def look(self) -> bool:
         """Take over what is new; returns whether anything was. Raises what the database raises."""
-        seen = await self._database.read(partial(revision, name=self._name))
-        if seen == self._seen:
-            return False
-        self._keep(await self._database.read(self._load))
-        self._seen = seen  # read before its content: at worst the same is read once more
-        return True
+        async with self._one_at_a_time:
+            seen = await self._database.read(partial(revision, name=self._name))
+            if seen == self._seen:
+                return False
+            loaded = await self._database.read(self._load)
+            await asyncio.to_thread(self._keep, loaded)
+            self._seen = seen  # read before its content: at worst the same is read once more
+            return True
 
     async def follow(self, beside: Callable[[], Awaitable[None]] | None = None) -> None:
         """Look every :data:`LOOK_EVERY_S`, until cancelled; ``beside`` is awaited after each look that went well."""

@@ -16,12 +16,14 @@ from ivr.model import (
     MAX_SESSION,
     MAX_STEPS,
     NOTICE,
+    RED_FLAG_NODE,
     SESSION,
     Answer,
     Answered,
     Band,
     Entered,
     Failed,
+    Flagged,
     Gather,
     GoneWait,
     HandBack,
@@ -93,18 +95,27 @@ def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:
         return fail(flow, session, error.error_id)
 
 
-def resume_elsewhere(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:
-    """What ``heard`` does to a call that began in a flow which is not known here.
+def resume_elsewhere(flow: Flow, session: Session, heard: Heard | Answered, why: str) -> Sprint:
+    """What ``heard`` does to a call that began in a flow which is not known here, or not to be used any more.
 
     Whoever waits for somebody, is put through, talks or has gone goes on as they are, at the default node of
-    ``flow``; everybody else goes to the default 111 service.
+    ``flow``; everybody else goes to the default 111 service, with the error id ``why``.
     """
     if not isinstance(session.wait, OfferWait | LegWait | TalkWait | GoneWait):
-        return fail(flow, session, "flow_version_unknown")
+        return fail(flow, session, why)
     node = session.node if session.node in ENGINE_NODES else DEFAULT_NODE
     there = replace(session, flow=flow.flow, version=flow.version, node=node)
     sprint = resume(flow, there, heard)
     return replace(sprint, session=session) if sprint.session is there else sprint
+
+
+def flagged(flow: Flow, session: Session, answer: Answered) -> Sprint:
+    """A red flag in the words of a caller whose own flow cannot take it: the engine's own node does."""
+    run = Run(flow, session)
+    category = answer.red_flag or ""
+    run.tell(Flagged(session.node, category, answer.words, answer.lexicon))
+    run.facts["red_flag"] = category
+    return _guarded(run, RED_FLAG_NODE)
 
 
 def _is_timer(heard: Heard | Answered) -> bool:

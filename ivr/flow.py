@@ -71,6 +71,8 @@ class Flow(BaseModel):
     start: Id
     facts: dict[Id, Fact] = Field(default_factory=dict)
     nodes: dict[Id, AnyNode]
+    sounds: str = ""
+    """A hash of the texts and recordings behind the prompts: set by whoever publishes, never by an author."""
 
     @cached_property
     def version(self) -> str:

@@ -1,0 +1,56 @@
+"""Everything that a caller can meet in a version: the flow, the texts of its prompts, and the sound of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from callrouter.approvals import hash_of
+from ivr.flow import Flow, read_flow
+
+Texts = Mapping[str, Mapping[str, str]]
+"""Language → prompt key → text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Immutable. ``flow`` bears a hash of ``texts`` and ``audio`` (key → SHA-256 of the recording), so that its own
+    version, which calls and journal name, changes with them."""
+
+    flow: Flow
+    texts: Texts
+    audio: Mapping[str, str]
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits that change when anything does that a caller can meet."""
+        return self.flow.version
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, from which :func:`read_content` makes the same again."""
+        flow = self.flow.model_dump(mode="json", by_alias=True, exclude={"sounds"})
+        return {"flow": flow, "texts": {k: dict(v) for k, v in self.texts.items()}, "audio": dict(self.audio)}
+
+    def text(self) -> str:
+        """The plain data as JSON, in the order of the file."""
+        return json.dumps(self.plain(), ensure_ascii=False)
+
+    @property
+    def hash(self) -> str:
+        """What an approval is of."""
+        return hash_of(self.plain())
+
+
+def seal(flow: Flow, texts: Texts, audio: Mapping[str, str]) -> Content:
+    """The content of a flow with these texts and recordings; raises :class:`ivr.errors.FlowDefect`."""
+    sounds = hash_of({"texts": texts, "audio": audio})
+    data = flow.model_dump(mode="json", by_alias=True, exclude={"sounds"})
+    return Content(read_flow({**data, "sounds": sounds}), texts, audio)
+
+
+def read_content(text: str) -> Content:
+    """The content that :meth:`Content.text` wrote; raises ValueError or :class:`ivr.errors.FlowDefect`."""
+    data = json.loads(text)
+    return seal(read_flow(data["flow"]), data["texts"], data["audio"])

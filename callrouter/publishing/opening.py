@@ -1,0 +1,32 @@
+"""Publishing as the settings have it: the file that came with the service, and what was published since."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from callrouter.flows import load_flow, load_prompts
+from callrouter.publishing.content import Content, seal
+from callrouter.publishing.published import PublishedFlows
+from callrouter.publishing.service import Publishing
+from callrouter.publishing.soundness import SoundCheck, recordings
+from callrouter.settings import Settings
+from infra.clock import Clock
+from infra.sql import Database
+from ivr.check import World
+from ivr.proof.lengths import estimate_lengths
+
+
+def open_publishing(
+    settings: Settings, database: Database, clock: Clock, services: frozenset[str]
+) -> tuple[Publishing, PublishedFlows]:
+    """The service, and the flows that the door asks; raises :class:`ConfigurationError` for a file with defects."""
+    check = SoundCheck(services, settings.prompts_audio_dir)
+    flows = PublishedFlows(_shipped(settings, services), clock, check, settings.data_dir / "flows.json")
+    life = timedelta(days=settings.approval_days)
+    return Publishing(database, flows, clock, check, approval_life=life), flows
+
+
+def _shipped(settings: Settings, services: frozenset[str]) -> Content:
+    prompts = load_prompts(settings.prompts_file)
+    flow = load_flow(settings.flow_file, World(frozenset(prompts), services, estimate_lengths([prompts])))
+    return seal(flow, {flow.languages[0]: prompts}, recordings(settings.prompts_audio_dir, prompts))

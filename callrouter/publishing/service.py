@@ -1,0 +1,194 @@
+"""Publishing: what pages, the HTTP interface and the command line call. Whoever calls, the same rules hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from callrouter import approvals as ap
+from callrouter.handover import SignedIn
+from callrouter.publishing import store
+from callrouter.publishing.content import Content
+from callrouter.publishing.errors import NotSound, OtherFlow
+from callrouter.publishing.life import SERVICE, Life
+from callrouter.publishing.model import READERS, State, Step, Version
+from callrouter.publishing.published import Check, PublishedFlows
+from infra.clock import Clock
+from infra.revisions import Follower, advance
+from infra.sql import Database
+
+NAME = "flows"
+"""The revision that every worker follows."""
+
+MOST_STEPS = 500
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class Publishing:
+    """The versions of the one flow that this service answers with.
+
+    Every method that changes something raises a :class:`callrouter.approvals.Refused` and changes nothing, or has
+    changed it for the next call here, and within a second everywhere. What the database raises goes up.
+    """
+
+    def __init__(
+        self, database: Database, flows: PublishedFlows, clock: Clock, check: Check, *, approval_life: timedelta
+    ) -> None:
+        self._database = database
+        self._flows = flows
+        self._clock = clock
+        self._check = check
+        self._approval_life = approval_life
+        self._follower = Follower(database, NAME, flows.load, flows.keep)
+
+    # ------------------------------------------------------------------ reading
+
+    async def versions(self, who: SignedIn) -> list[Version]:
+        """Every version, the last written first."""
+        ap.require_role(who, READERS)
+        return await self._database.read(
+            lambda connection: [
+                self._seen(connection, each.version) for each in store.listed(connection, self._flows.name)
+            ]
+        )
+
+    async def version(self, version: str, who: SignedIn) -> Version:
+        """One version; raises UnknownVersion."""
+        ap.require_role(who, READERS)
+        return await self._database.read(lambda connection: self._seen(connection, version))
+
+    async def content(self, version: str, who: SignedIn) -> Content:
+        """What callers meet in a version; raises UnknownVersion."""
+        ap.require_role(who, READERS)
+        return await self._database.read(lambda c: store.content_of(c, store.get(c, version)))
+
+    async def history(self, who: SignedIn, version: str | None = None) -> list[Step]:
+        """Who did what, newest first: with one version, or with all."""
+        ap.require_role(who, READERS)
+        return await self._database.read(lambda connection: store.steps_of(connection, version, MOST_STEPS))
+
+    # ------------------------------------------------------------------ changing
+
+    async def draft(self, content: Content, note: str, who: SignedIn) -> Version:
+        """Put in a new version and check it."""
+        if content.flow.flow != self._flows.name:
+            raise OtherFlow(f"this service answers with {self._flows.name}, not with {content.flow.flow}")
+        await self._write(who, lambda life: life.draft(content, note))
+        return await self.check(content.version, who)
+
+    async def check(self, version: str, who: SignedIn) -> Version:
+        """Check it (again): services, prompts and rules may have changed. Its problems are in the row."""
+        problems = await self._problems(await self.content(version, who))
+        await self._write(who, lambda life: life.checked(version, problems))
+        return await self.version(version, who)
+
+    async def approve(self, version: str, shown: str, who: SignedIn) -> Version:
+        """Agree to the content whose hash is ``shown``: what ``who`` has read, not what is there by now."""
+        await self._write(who, lambda life: life.approve(version, shown, self._approval_life))
+        return await self.version(version, who)
+
+    async def publish(self, version: str, who: SignedIn) -> Version:
+        """Live for the next call."""
+        await self._require_sound(version, who)
+        await self._write(who, lambda life: life.publish(version))
+        return await self.version(version, who)
+
+    async def schedule(self, version: str, when: datetime, who: SignedIn) -> Version:
+        """Live from ``when`` on, by itself."""
+        await self._require_sound(version, who)
+        await self._write(who, lambda life: life.schedule(version, when))
+        return await self.version(version, who)
+
+    async def stage(self, version: str, share: float, who: SignedIn) -> Version:
+        """Live for a share of calls, and compared with the live version."""
+        await self._require_sound(version, who)
+        await self._write(who, lambda life: life.stage(version, share))
+        return await self.version(version, who)
+
+    async def stop(self, version: str, who: SignedIn, note: str = "") -> Version:
+        """End a schedule or a staged release, or give up a draft; alone, at any hour."""
+        await self._write(who, lambda life: life.stop(version, note))
+        return await self.version(version, who)
+
+    async def roll_back(self, who: SignedIn, note: str = "") -> None:
+        """Back to the version before; calls in progress finish. Alone, at any hour."""
+        await self._write(who, lambda life: life.roll_back(note))
+
+    async def recall(self, version: str, who: SignedIn, note: str = "") -> Version:
+        """Unsafe: calls in progress go to 111 at their next wait. Alone, at any hour."""
+        await self._write(who, lambda life: life.recall(version, note))
+        return await self.version(version, who)
+
+    # ------------------------------------------------------------------ by itself
+
+    async def follow(self) -> None:
+        """Keep this worker's copy fresh and make live what is due, until cancelled."""
+        await self._follower.follow(beside=self.settle)
+
+    async def refresh(self) -> None:
+        """Take over now what has changed."""
+        await self._follower.look()
+
+    async def begin(self, *, replace: bool, budget_s: float) -> None:
+        """Bring the versions in force into memory, the shipped flow among them (:meth:`Life.ship`).
+
+        Without the database, those that this machine had last; nobody waits longer than ``budget_s`` for it.
+        """
+        try:
+            async with asyncio.timeout(budget_s):
+                await self.ship(self._flows.shipped, replace=replace)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.error("flows_not_loaded", error=type(error).__name__)  # callers come first
+            self._flows.start_from_file()
+
+    async def ship(self, shipped: Content, *, replace: bool) -> None:
+        """Put in a flow that came with the service, as :meth:`Life.ship` says."""
+        ship = partial(self._ship, shipped=shipped, replace=replace)
+        if done := await self._changing(ship):
+            log.info("flow_shipped", version=shipped.version, became=done)
+        await self.refresh()
+
+    def _ship(self, connection: Connection, *, shipped: Content, replace: bool) -> str:
+        return Life(connection, self._flows.name, SERVICE, self._clock.now()).ship(shipped, replace=replace)
+
+    async def settle(self) -> None:
+        """Write down what a schedule has brought about; callers meet it already."""
+        due = self._flows.snapshot.due_at
+        if due is not None and due <= self._clock.now():
+            await self._changing(lambda c: Life(c, self._flows.name, SERVICE, self._clock.now()).settle())
+            await self.refresh()
+
+    async def _require_sound(self, version: str, who: SignedIn) -> None:
+        if problems := await self._problems(await self.content(version, who)):
+            raise NotSound(problems)
+
+    async def _problems(self, content: Content) -> list[str]:
+        return [*await asyncio.to_thread(self._check, content)]  # calls go on beside a long proof
+
+    def _seen(self, connection: Connection, version: str) -> Version:
+        row = store.get(connection, version)
+        life = Life(connection, self._flows.name, SERVICE, self._clock.now())
+        done = row.state in (State.RECALLED, State.WITHDRAWN, State.LIVE)
+        return Version(
+            row, store.approvals_of(connection, row), () if done else life.touches(row),
+            "" if done else life.needs(row, self._clock.now()),
+        )  # fmt: skip
+
+    async def _write(self, who: SignedIn, work: Callable[[Life], None]) -> None:
+        await self._changing(lambda c: work(Life(c, self._flows.name, who, self._clock.now())))
+        await self.refresh()
+
+    async def _changing(self, work: Callable[[Connection], T]) -> T:
+        def counted(connection: Connection) -> T:
+            advance(connection, NAME)  # first: changes come one after another, and are seen whole
+            return work(connection)
+
+        return await self._database.write(counted)

@@ -1,0 +1,52 @@
+"""Whether callers may meet a version here: the flow's own check, and a recording for each of its prompts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from callrouter.publishing.content import Content
+from ivr.check import World, check
+from ivr.proof.lengths import estimate_lengths
+
+_RECORDED = ("wav", "wav16")
+"""A person's recording comes before a synthetic voice, as everywhere."""
+
+
+def recordings(folder: Path | None, keys: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of the sound of each prompt that has one; nothing where there is no folder (no SIP)."""
+    if folder is None:
+        return {}
+    found = ((key, _file(folder, key)) for key in keys)
+    return {key: hashlib.sha256(file.read_bytes()).hexdigest() for key, file in found if file is not None}
+
+
+def _file(folder: Path, key: str) -> Path | None:
+    candidates = (folder / f"{key}.{ending}" for ending in _RECORDED)
+    return next((each for each in candidates if each.is_file()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SoundCheck:
+    """What must hold for a content on this machine: ``services`` that somebody offers, prompts in ``folder``."""
+
+    services: frozenset[str]
+    folder: Path | None
+
+    def __call__(self, content: Content) -> Sequence[str]:
+        """Every problem as a line; none if callers may meet it. Takes the time of a proof: never on a call's path."""
+        keys = frozenset(content.texts.get(content.flow.languages[0], {}))
+        world = World(keys, self.services, estimate_lengths(content.texts.values()))
+        problems = [str(each) for each in check(content.flow, world)]
+        if self.folder is None:
+            return problems
+        here = recordings(self.folder, keys)
+        played = {key for node in content.flow.nodes.values() for key in node.prompt_keys()}
+        for key in sorted(played):
+            if key not in here:
+                problems.append(f"{key}: nobody has recorded or spoken it here (callrouter prompts)")
+            elif here[key] != content.audio.get(key):
+                problems.append(f"{key}: the recording here is not the one of this version")
+        return problems
