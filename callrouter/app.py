@@ -63,6 +63,7 @@ def app_of(service: Service) -> FastAPI:
             sessions=sessions,
             clock=service.clock,
             messages=service.messaging.service,
+            flows=service.publishing,
             open_wallboard=settings.open_wallboard,
         )
     )

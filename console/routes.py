@@ -13,7 +13,9 @@ from fastapi.staticfiles import StaticFiles
 
 from callrouter.handover import CallPages
 from callrouter.messages.service import MessageService
+from callrouter.publishing.service import Publishing
 from console.calls import add_calls
+from console.flows import add_flows
 from console.messages import add_messages
 from console.ports import LiveBoard
 from console.session import Sessions
@@ -32,6 +34,7 @@ def console_router(
     sessions: Sessions,
     clock: Clock,
     messages: MessageService | None = None,
+    flows: Publishing | None = None,
     open_wallboard: bool = False,
 ) -> APIRouter:
     """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
@@ -42,6 +45,8 @@ def console_router(
     add_sign_in(router, web)
     if messages is not None:
         add_messages(router, web, messages, clock)
+    if flows is not None:
+        add_flows(router, web, flows)
     return router
 
 

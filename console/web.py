@@ -52,6 +52,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     env.filters.update(
+        capital=words.capital,
         clock_time=words.clock_time,
         day=words.day,
         duration=words.duration,

@@ -104,6 +104,12 @@ def sentence(code: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def capital(text: object) -> str:
+    """The text with a capital letter at its beginning; nothing else of it changes."""
+    said = str(text)
+    return said[:1].upper() + said[1:]
+
+
 def clock_time(at: datetime | None) -> str:
     """``09:41:07`` in London; a naive time is taken as UTC."""
     if at is None:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
 
 from callrouter.handover import Role, SignedIn
 from callrouter.messages.model import Phase
 from console.messages import add_messages
-from console.session import Sessions
-from console.web import Web, route_class
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
+from tests.console_browser import HOST, Console
 from tests.message_world import ADA, ANN, BEN, CAZ, HAL, NIGHT, World, content, template, world_on
 
-HOST = "http://console.test"
-SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 TYPED = {
     "title": "Flu & colds", "text_en": "There is flu about.", "areas": ["croydon", "north_west"], "priority": "2",
     "expires_at": "26/3/2026 09:30",
@@ -38,42 +32,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await database.close()
 
 
-class Console:
-    """The pages, and a browser for each person."""
-
-    def __init__(self, world: World) -> None:
-        self._sessions = Sessions(SECRET, clock=world.clock)
-        web = Web(self._sessions)
-        router = APIRouter(route_class=route_class(web))
-        add_messages(router, web, world.service, world.clock)
-        self._app = FastAPI()
-        self._app.include_router(router)
-
-    @asynccontextmanager
-    async def browser(self, who: SignedIn) -> AsyncIterator[Browser]:
-        transport = httpx.ASGITransport(app=self._app)
-        cookies = {self._sessions.cookie_name: self._sessions.sign(who)}
-        async with httpx.AsyncClient(
-            transport=transport, base_url=HOST, headers={"origin": HOST}, cookies=cookies
-        ) as client:
-            yield Browser(client)
-
-
-class Browser:
-    """Opens pages and sends their forms."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self.client = client
-
-    async def send(self, path: str, fields: dict[str, Any] | None = None, *, of: str = "") -> httpx.Response:
-        """Send the form at ``path`` that stands on the page ``of``, with what is hidden in it."""
-        page = await self.client.get(of or path)
-        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
-        return await self.client.post(path, data={**hidden, **(fields or {})}, follow_redirects=True)
+def console_of(world: World) -> Console:
+    return Console(world.clock, lambda router, web: add_messages(router, web, world.service, world.clock))
 
 
 async def test_written_approved_and_stopped_through_the_pages(world: World) -> None:
-    console = Console(world)
+    console = console_of(world)
     async with console.browser(ANN) as ann:
         page = await ann.send("/messages/new", TYPED)
         assert page.status_code == 200
@@ -99,7 +63,7 @@ async def test_written_approved_and_stopped_through_the_pages(world: World) -> N
 
 async def test_the_sound_is_heard_from_the_page(world: World) -> None:
     drafted = await world.service.draft(content(), ANN)
-    async with Console(world).browser(BEN) as ben:
+    async with console_of(world).browser(BEN) as ben:
         page = await ben.client.get(f"/messages/{drafted.id}")
         (address,) = re.findall(r'<audio[^>]* src="([^"]+)"', page.text)
         sound = await ben.client.get(address)
@@ -123,7 +87,7 @@ async def test_the_sound_is_heard_from_the_page(world: World) -> None:
 async def test_what_is_wrong_is_said_at_its_field_and_nothing_typed_is_lost(
     world: World, change: dict[str, Any], field: str, text: str
 ) -> None:
-    async with Console(world).browser(ANN) as ann:
+    async with console_of(world).browser(ANN) as ann:
         page = await ann.send("/messages/new", {**TYPED, **change})
         assert page.status_code == 422
         assert f'href="#{field}"' in page.text
@@ -136,7 +100,7 @@ async def test_what_is_wrong_is_said_at_its_field_and_nothing_typed_is_lost(
 async def test_a_change_voids_the_approval_on_the_page_too(world: World) -> None:
     approved = await world.approved()
     path = f"/messages/{approved.id}"
-    async with Console(world).browser(ANN) as ann:
+    async with console_of(world).browser(ANN) as ann:
         edit = await ann.client.get(f"{path}/edit")
         assert approved.content.wordings["en"].text in edit.text
         page = await ann.send(f"{path}/edit", {**TYPED, "title": "Other"})
@@ -147,7 +111,7 @@ async def test_a_change_voids_the_approval_on_the_page_too(world: World) -> None
 async def test_what_was_changed_meanwhile_is_not_approved(world: World) -> None:
     drafted = await world.service.draft(content(), ANN)
     path = f"/messages/{drafted.id}"
-    async with Console(world).browser(CAZ) as caz:
+    async with console_of(world).browser(CAZ) as caz:
         seen = await caz.client.get(path)
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', seen.text))
         await world.service.edit(drafted.id, content(priority=1), ANN)
@@ -158,7 +122,7 @@ async def test_what_was_changed_meanwhile_is_not_approved(world: World) -> None:
 async def test_the_night_through_the_pages(world: World) -> None:
     made = await world.approved_template()
     world.clock.time = NIGHT
-    console = Console(world)
+    console = console_of(world)
     async with console.browser(ANN) as ann:
         of = f"/messages/{made.id}"
         choices = (await ann.client.get(of)).text
@@ -181,7 +145,7 @@ async def test_the_night_through_the_pages(world: World) -> None:
 @pytest.mark.parametrize("path", ["/messages", "/messages/new", "/messages/m1", "/messages/sound/m-en-0.wav"])
 async def test_those_who_answer_calls_see_no_messages(world: World, who: SignedIn, path: str) -> None:
     await world.released()
-    async with Console(world).browser(who) as browser:
+    async with console_of(world).browser(who) as browser:
         assert (await browser.client.get(path)).status_code == 403
 
 
@@ -189,7 +153,7 @@ async def test_a_reader_sees_and_changes_nothing(world: World) -> None:
     live = await world.released()
     reader = SignedIn("Ida", Role.INFORMATION_GOVERNANCE, "s-ida")
     path = f"/messages/{live.id}"
-    async with Console(world).browser(reader) as ida:
+    async with console_of(world).browser(reader) as ida:
         page = await ida.client.get(path)
         assert "Nothing, in your role or at this stage" in page.text
         assert (await ida.client.get("/messages/new")).status_code == 403
@@ -207,7 +171,7 @@ async def test_a_form_from_elsewhere_changes_nothing(
     world: World, headers: dict[str, str], data: dict[str, str]
 ) -> None:
     live = await world.released()
-    async with Console(world).browser(ANN) as ann:
+    async with console_of(world).browser(ANN) as ann:
         answer = await ann.client.post(f"/messages/{live.id}/stop", data=data, headers=headers)
         assert answer.status_code == 403
     assert await world.markers() == ["norovirus"]
@@ -215,14 +179,14 @@ async def test_a_form_from_elsewhere_changes_nothing(
 
 async def test_an_address_that_leads_nowhere(world: World) -> None:
     live = await world.released()
-    async with Console(world).browser(ANN) as ann:
+    async with console_of(world).browser(ANN) as ann:
         assert (await ann.client.get("/messages/m99")).status_code == 404
         assert (await ann.send(f"/messages/{live.id}/erase", of="/messages")).status_code == 404
         assert (await ann.send("/messages/m99/stop", of="/messages")).status_code == 404
 
 
 async def test_a_message_for_the_night_is_written_with_hours(world: World) -> None:
-    async with Console(world).browser(ANN) as ann:
+    async with console_of(world).browser(ANN) as ann:
         night = {**TYPED, "expires_at": "", "longest_life": "8"}
         page = await ann.send("/messages/new?night=true", night)
         assert (page.status_code, "Template for the night" in page.text) == (200, True)

@@ -1,0 +1,171 @@
+"""The pages of flows: every version, what the check says, what it changes, and what one may do with it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from callrouter.approvals import Refused
+from callrouter.handover import Role, SignedIn
+from callrouter.publishing import model
+from callrouter.publishing.content import Content
+from callrouter.publishing.errors import NothingBefore, OutOfRange, UnknownVersion
+from callrouter.publishing.model import State, Version
+from callrouter.publishing.service import Publishing
+from console.errors import NoSuchPage
+from console.flow_changes import changes
+from console.message_form import Form
+from console.moments import EXAMPLE, read_moment
+from console.session import Session
+from console.web import Web
+from ivr.proof.lengths import estimate_lengths
+from ivr.proof.prove import prove
+from ivr.proof.report import report
+
+SHARES = (1, 5, 10, 25, 50)
+"""Per cent of calls that a staged release may begin with."""
+
+NEEDS = {
+    "approval_missing": "Somebody who did not write it has to approve it.",
+    "clinical_safety_missing": "Somebody from clinical safety has to approve it.",
+    "approval_expired": "It was approved too long ago: it needs approval again.",
+    "content_changed": "It was changed after it was approved: it needs approval again.",
+}
+_AGAIN = (State.RETIRED, State.ROLLED_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the check says of a version: its problems, or one line and what that rests on."""
+
+    problems: tuple[str, ...] = ()
+    line: str = ""
+    details: tuple[str, ...] = ()
+
+
+def add_flows(router: APIRouter, web: Web, publishing: Publishing) -> None:
+    """``/flows`` and what is below it."""
+    pages = _Pages(web, publishing)
+
+    @router.get("/flows", name="flows")
+    async def flows(request: Request) -> Response:
+        session = web.require(request, *model.READERS)
+        versions = await publishing.versions(session.who)
+        return web.page(request, "flows.html", versions=versions, needs=NEEDS)
+
+    @router.get("/flows/{version}", name="flow")
+    async def flow(request: Request, version: str) -> Response:
+        session = web.require(request, *model.READERS)
+        return await pages.one(request, session, version)
+
+    @router.post("/flows/{version}/{step}", name="flow_step")
+    async def do(request: Request, version: str, step: str) -> Response:
+        session = web.require(request, *model.READERS)
+        fields = Form(await web.lists(request, session), is_template=False)
+        try:
+            await pages.step(step, version, session.who, fields)
+        except UnknownVersion as error:
+            raise NoSuchPage from error
+        except Refused as refused:
+            return await pages.one(request, session, version, refused)
+        return RedirectResponse(f"/flows/{version}", status_code=303)
+
+
+class _Pages:
+    """What the addresses above share."""
+
+    def __init__(self, web: Web, publishing: Publishing) -> None:
+        self._web = web
+        self._publishing = publishing
+
+    async def step(self, step: str, version: str, who: SignedIn, fields: Form) -> None:
+        """Do what a button says. Raises ``Refused``, and NoSuchPage for a button that there is not."""
+        service, note = self._publishing, fields.one("note")[:200]
+        match step:
+            case "check":
+                await service.check(version, who)
+            case "approve":
+                await service.approve(version, fields.one("shown"), who)
+            case "publish":
+                await service.publish(version, who)
+            case "schedule":
+                at = read_moment(fields.one("at"))
+                if at is None:
+                    raise OutOfRange(f"enter a day and a time of London, for example {EXAMPLE}")
+                await service.schedule(version, at, who)
+            case "stage":
+                share = fields.one("share")
+                await service.stage(version, int(share) / 100 if share in map(str, SHARES) else 0.0, who)
+            case "stop":
+                await service.stop(version, who, note)
+            case "roll-back":
+                await self._roll_back(version, who, note)
+            case "recall":
+                await service.recall(version, who, note)
+            case _:
+                raise NoSuchPage
+
+    async def _roll_back(self, version: str, who: SignedIn, note: str) -> None:
+        # of two people who press it, the second must not take back the version that the first went back to
+        if (await self._publishing.version(version, who)).row.state is not State.LIVE:
+            raise NothingBefore("this version is not live any more: look at the list")
+        await self._publishing.roll_back(who, note)
+
+    async def one(self, request: Request, session: Session, version: str, refused: Refused | None = None) -> Response:
+        """The page of one version; ``refused``: why what was asked for was not done."""
+        who = session.who
+        try:
+            found = await self._publishing.version(version, who)
+        except UnknownVersion as error:
+            raise NoSuchPage from error
+        content = await self._publishing.content(version, who)
+        values: dict[str, Any] = {
+            "version": found,
+            "row": found.row,
+            "verdict": await asyncio.to_thread(_verdict, found, content),  # calls go on beside a long proof
+            "changes": await self._changes(found, content, who),
+            "steps": list(reversed(await self._publishing.history(who, version))),
+            "may": _may(found, who.role),
+            "needs": NEEDS.get(found.needs, ""),
+            "shares": SHARES,
+            "example": EXAMPLE,
+            "refused": refused,
+        }
+        return self._web.page(request, "flow.html", refused.status if refused else 200, **values)
+
+    async def _changes(self, found: Version, content: Content, who: SignedIn) -> Any:
+        """Against the live version; None for the live one itself."""
+        versions = await self._publishing.versions(who)
+        live = next((each.row.version for each in versions if each.row.state is State.LIVE), None)
+        if live == found.row.version:
+            return None
+        return changes(await self._publishing.content(live, who) if live else None, content)
+
+
+def _verdict(found: Version, content: Content) -> Verdict:
+    if found.row.problems:
+        return Verdict(problems=found.row.problems)
+    if found.row.state is State.DRAFT:
+        return Verdict(problems=("It has not been checked yet.",))
+    proved = report(prove(content.flow, estimate_lengths(content.texts.values())))
+    return Verdict(line=proved.verdict(), details=tuple(proved.details()))
+
+
+def _may(found: Version, role: Role) -> dict[str, bool]:
+    """Which buttons stand on the page; the service judges again."""
+    state, stopper = found.row.state, role in model.STOPPERS
+    ready = not found.needs and role in model.RELEASERS
+    return {
+        "check": state in (State.DRAFT, State.CHECKED, State.APPROVED) and role in model.WRITERS,
+        "approve": state in (State.CHECKED, State.APPROVED, *_AGAIN) and role in model.APPROVERS,
+        "publish": ready and state in (State.APPROVED, State.STAGED, *_AGAIN),
+        "schedule": ready and state is State.APPROVED,
+        "stage": ready and state is State.APPROVED,
+        "stop": stopper and state in (State.DRAFT, State.CHECKED, State.APPROVED, State.SCHEDULED, State.STAGED),
+        "roll_back": stopper and state is State.LIVE,
+        "recall": stopper and state is not State.RECALLED,
+    }

@@ -1,0 +1,144 @@
+"""The pages of flows over HTTP: what the check says, what a version changes, who may do what with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from callrouter.publishing.content import Content
+from callrouter.publishing.published import PublishedFlows
+from callrouter.publishing.service import Publishing
+from console.flows import add_flows
+from infra.migrate import upgrade_database
+from infra.sql import connect_database
+from tests.console_browser import Console
+from tests.hand_clock import HandClock
+from tests.publishing_world import ANN, BOB, DUTY, HANDLER, SAFE, a_worker, approved, content, raised
+
+FIRST = content()
+
+
+@dataclass
+class House:
+    """One worker, and its pages."""
+
+    publishing: Publishing
+    flows: PublishedFlows
+    console: Console
+
+    @property
+    def live(self) -> str:
+        """What a new caller meets."""
+        return self.flows.for_dialled("111", "a-call").version
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    database = connect_database(f"sqlite:///{tmp_path}/flows.db")
+    await upgrade_database(database)
+    clock = HandClock()
+    publishing, flows = a_worker(database, clock, shipped=FIRST)
+    await publishing.ship(FIRST, replace=False)
+    yield House(publishing, flows, Console(clock, lambda router, web: add_flows(router, web, publishing)))
+    await database.close()
+
+
+async def drafted(house: House, new: Content) -> str:
+    await house.publishing.draft(new, "Shorter menu", ANN)
+    return f"/flows/{new.version}"
+
+
+async def test_a_version_is_read_approved_and_published(house: House) -> None:
+    new = content(texts={"hello_short": "Press 1."}, prompts=["hello_short"])
+    path = await drafted(house, new)
+    async with house.console.browser(BOB) as bob:
+        page = (await bob.client.get(path)).text
+        assert "every path ends with a person" in page
+        assert "Prompt hello_short (en)" in page
+        assert "Press 1." in page
+        assert "Put it live" not in page
+        assert "Put it live" in (await bob.send(f"{path}/approve", of=path)).text
+        page = (await bob.send(f"{path}/publish", of=path)).text
+        assert "This is what callers meet now" in page
+        assert "<strong>Published</strong> by Bob, commissioner" in page
+        assert "Shorter menu" in (await bob.client.get("/flows")).text
+    assert house.live == new.version
+
+
+async def test_its_author_and_the_wrong_role_are_refused_with_the_reason(house: House) -> None:
+    path = await drafted(house, raised(1))
+    async with house.console.browser(ANN) as ann:
+        page = await ann.send(f"{path}/approve", of=path)
+        assert (page.status_code, "ask somebody else" in page.text) == (403, True)
+        page = await ann.send(f"{path}/publish", of=path)
+        assert (page.status_code, "Nothing was changed" in page.text) == (409, True)
+    async with house.console.browser(BOB) as bob:
+        page = await bob.send(f"{path}/approve", of=path)
+        assert "Somebody from clinical safety has to approve it" in page.text
+    async with house.console.browser(DUTY) as duty:
+        assert (await duty.send(f"{path}/approve", of=path)).status_code == 403
+    async with house.console.browser(HANDLER) as handler:
+        assert (await handler.client.get("/flows")).status_code == 403
+    assert house.live == FIRST.version
+
+
+async def test_what_was_not_read_is_not_approved(house: House) -> None:
+    path = await drafted(house, content(1))
+    async with house.console.browser(BOB) as bob:
+        page = await bob.send(f"{path}/approve", {"shown": "0" * 64}, of=path)
+        assert (page.status_code, "open it again" in page.text) == (409, True)
+
+
+async def test_staged_stopped_scheduled(house: House) -> None:
+    new = content(1)
+    path = f"/flows/{await approved(house.publishing, new, BOB)}"
+    async with house.console.browser(SAFE) as safe:
+        assert "for 10% of calls" in (await safe.send(f"{path}/stage", {"share": "10"}, of=path)).text
+        assert "Rolled back" in (await safe.send(f"{path}/stop", of=path)).text
+        other = f"/flows/{await approved(house.publishing, content(2), BOB)}"
+        page = await safe.send(f"{other}/schedule", {"at": "soon"}, of=other)
+        assert (page.status_code, "for example 24/3/2026 14:30" in page.text) == (422, True)
+        page = await safe.send(f"{other}/schedule", {"at": "28/3/2026 18:00"}, of=other)
+        assert "for Sat 28 March 2026, 18:00" in page.text
+        page = await safe.send(f"{path}/stage", {"share": "99"}, of=path)
+        assert page.status_code in (409, 422)
+    assert house.live == FIRST.version
+
+
+async def test_one_person_rolls_back_or_recalls(house: House) -> None:
+    new = content(1)
+    await approved(house.publishing, new, BOB)
+    await house.publishing.publish(new.version, SAFE)
+    path = f"/flows/{new.version}"
+    async with house.console.browser(DUTY) as duty:
+        page = (await duty.send(f"{path}/roll-back", {"note": "Callers get lost"}, of=path)).text
+        assert "Callers get lost" in page
+        assert house.live == FIRST.version
+        again = await duty.send(f"{path}/roll-back", of=path)
+        assert (again.status_code, house.live) == (409, FIRST.version)  # the second of two people takes nothing back
+        assert "Recalled" in (await duty.send(f"{path}/recall", {"note": "Unsafe"}, of=path)).text
+    assert house.flows.is_recalled(new.version)
+
+
+async def test_problems_stand_on_the_page(house: House) -> None:
+    path = await drafted(house, content(prompts=["unknown_prompt"]))
+    async with house.console.browser(BOB) as bob:
+        page = (await bob.client.get(path)).text
+        assert "It cannot go live" in page
+        assert "unknown_prompt" in page
+        assert "Approve what I have read" not in page
+
+
+async def test_an_address_that_leads_nowhere(house: House) -> None:
+    async with house.console.browser(BOB) as bob:
+        assert (await bob.client.get("/flows/0123456789ab")).status_code == 404
+        live = f"/flows/{FIRST.version}"
+        assert (await bob.send(f"{live}/erase", of=live)).status_code == 404
+        token = re.findall(r'name="token" value="([^"]*)"', (await bob.client.get(live)).text)[0]
+        recall = await bob.client.post(f"{live}/recall", data={"token": token}, headers={"origin": "http://other.test"})
+        assert recall.status_code == 403
+    assert house.live == FIRST.version
