@@ -1,6 +1,7 @@
 """What the JSON interfaces share: who asks, and refusals with their stable ids.
 
-``{"error_id": …, "text": …}`` with HTTP's status; ``problems`` by field where something written was refused.
+``{"error_id": …, "text": …}`` with HTTP's status; ``problems`` by field, or as lines with file and line,
+where something written was refused.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def refusal(refused: Refused) -> JSONResponse:
     problems = getattr(refused, "problems", None)
     if isinstance(problems, Mapping):
         body["problems"] = dict(problems)
+    elif problems:
+        body["problems"] = list(problems)
     return JSONResponse(body, status_code=refused.status)
 
 

@@ -13,6 +13,7 @@ from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
 from callrouter.identity import identity_router
 from callrouter.messages.routes import messages_router
+from callrouter.publishing.routes import flows_router
 from callrouter.readiness import health_router
 from callrouter.settings import Settings
 from callrouter.sip import sip_workers, watching
@@ -67,6 +68,7 @@ def app_of(service: Service) -> FastAPI:
             open_wallboard=settings.open_wallboard,
         )
     )
+    app.include_router(flows_router(service.publishing, asker(sessions)))
     app.include_router(messages_router(service.messaging.service, asker(sessions), service.clock))
     mount_static(app)
     app.include_router(

@@ -11,6 +11,7 @@ import yaml
 
 from callrouter.handover import Role, SignedIn
 from callrouter.publishing.content import Content, seal
+from callrouter.publishing.drafts import Drafts
 from callrouter.publishing.published import PublishedFlows
 from callrouter.publishing.service import Publishing
 from callrouter.publishing.soundness import SoundCheck
@@ -83,7 +84,8 @@ def a_worker(
     """What one process has of publishing."""
     clock = clock or HandClock()
     flows = PublishedFlows(shipped or content(), clock, CHECK, kept_in)
-    return Publishing(database, flows, clock, CHECK, approval_life=timedelta(days=14)), flows
+    drafts = Drafts(flows, PROVIDERS.services, None)
+    return Publishing(database, flows, clock, CHECK, drafts, approval_life=timedelta(days=14)), flows
 
 
 async def approved(service: Publishing, draft: Content, by: SignedIn = SAFE) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from callrouter.flows import load_flow, load_prompts
 from callrouter.publishing.content import Content, seal
+from callrouter.publishing.drafts import Drafts
 from callrouter.publishing.published import PublishedFlows
 from callrouter.publishing.service import Publishing
 from callrouter.publishing.soundness import SoundCheck, recordings
@@ -23,7 +24,8 @@ def open_publishing(
     check = SoundCheck(services, settings.prompts_audio_dir)
     flows = PublishedFlows(_shipped(settings, services), clock, check, settings.data_dir / "flows.json")
     life = timedelta(days=settings.approval_days)
-    return Publishing(database, flows, clock, check, approval_life=life), flows
+    drafts = Drafts(flows, services, settings.prompts_audio_dir)
+    return Publishing(database, flows, clock, check, drafts, approval_life=life), flows
 
 
 def _shipped(settings: Settings, services: frozenset[str]) -> Content:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -15,11 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from callrouter import approvals as ap
 from callrouter.handover import SignedIn
 from callrouter.publishing import store
-from callrouter.publishing.content import Content
-from callrouter.publishing.errors import NotSound, OtherFlow
+from callrouter.publishing.content import Content, Texts
+from callrouter.publishing.drafts import Drafts
+from callrouter.publishing.errors import NotSound, OtherFlow, StoreAway
 from callrouter.publishing.life import SERVICE, Life
-from callrouter.publishing.model import READERS, State, Step, Version
+from callrouter.publishing.model import READERS, WRITERS, State, Step, Version
 from callrouter.publishing.published import Check, PublishedFlows
+from callrouter.publishing.snapshot import STRAIGHT_TO_111
 from infra.clock import Clock
 from infra.revisions import Follower, advance
 from infra.sql import Database
@@ -36,16 +38,18 @@ class Publishing:
     """The versions of the one flow that this service answers with.
 
     Every method that changes something raises a :class:`callrouter.approvals.Refused` and changes nothing, or has
-    changed it for the next call here, and within a second everywhere. What the database raises goes up.
+    changed it for the next call here, and within a second everywhere. ``StoreAway`` where the database is away.
     """
 
     def __init__(
-        self, database: Database, flows: PublishedFlows, clock: Clock, check: Check, *, approval_life: timedelta
-    ) -> None:
+        self, database: Database, flows: PublishedFlows, clock: Clock, check: Check, drafts: Drafts, *,
+        approval_life: timedelta,
+    ) -> None:  # fmt: skip
         self._database = database
         self._flows = flows
         self._clock = clock
         self._check = check
+        self._drafts = drafts
         self._approval_life = approval_life
         self._follower = Follower(database, NAME, flows.load, flows.keep)
 
@@ -54,7 +58,7 @@ class Publishing:
     async def versions(self, who: SignedIn) -> list[Version]:
         """Every version, the last written first."""
         ap.require_role(who, READERS)
-        return await self._database.read(
+        return await self._read(
             lambda connection: [
                 self._seen(connection, each.version) for each in store.listed(connection, self._flows.name)
             ]
@@ -63,19 +67,33 @@ class Publishing:
     async def version(self, version: str, who: SignedIn) -> Version:
         """One version; raises UnknownVersion."""
         ap.require_role(who, READERS)
-        return await self._database.read(lambda connection: self._seen(connection, version))
+        return await self._read(lambda connection: self._seen(connection, version))
 
     async def content(self, version: str, who: SignedIn) -> Content:
         """What callers meet in a version; raises UnknownVersion."""
         ap.require_role(who, READERS)
-        return await self._database.read(lambda c: store.content_of(c, store.get(c, version)))
+        return await self._read(lambda c: store.content_of(c, store.get(c, version)))
 
     async def history(self, who: SignedIn, version: str | None = None) -> list[Step]:
         """Who did what, newest first: with one version, or with all."""
         ap.require_role(who, READERS)
-        return await self._database.read(lambda connection: store.steps_of(connection, version, MOST_STEPS))
+        return await self._read(lambda connection: store.steps_of(connection, version, MOST_STEPS))
+
+    @property
+    def live_version(self) -> str:
+        """What callers meet now who are not part of a staged release."""
+        live = self._flows.snapshot.live_at(self._clock.now())
+        return live.version if live is not None else STRAIGHT_TO_111.version
 
     # ------------------------------------------------------------------ changing
+
+    async def draft_files(
+        self, files: Mapping[str, str], start: str, texts: Texts, note: str, who: SignedIn
+    ) -> Version:
+        """Put in a new version as text: flow files by name, and new prompts. Raises NotSound, naming file and line."""
+        ap.require_role(who, WRITERS)
+        content = await asyncio.to_thread(self._drafts.read, files, start, texts)
+        return await self.draft(content, note, who)
 
     async def draft(self, content: Content, note: str, who: SignedIn) -> Version:
         """Put in a new version and check it."""
@@ -182,9 +200,18 @@ class Publishing:
             "" if done else life.needs(row, self._clock.now()),
         )  # fmt: skip
 
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return await self._database.read(work)
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreAway("the versions cannot be read now: try again") from error
+
     async def _write(self, who: SignedIn, work: Callable[[Life], None]) -> None:
-        await self._changing(lambda c: work(Life(c, self._flows.name, who, self._clock.now())))
-        await self.refresh()
+        try:
+            await self._changing(lambda c: work(Life(c, self._flows.name, who, self._clock.now())))
+            await self.refresh()
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreAway("the database is away: look what is live, then try again") from error
 
     async def _changing(self, work: Callable[[Connection], T]) -> T:
         def counted(connection: Connection) -> T:

@@ -1,0 +1,174 @@
+"""The JSON interface of flow versions: the whole life by HTTP, and every wrong person refused with a stable id."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from callrouter.handover import Role, SignedIn
+from callrouter.publishing.published import PublishedFlows
+from callrouter.publishing.routes import flows_router
+from callrouter.publishing.service import Publishing
+from console.api import TOKEN_HEADER, asker
+from console.session import Session, Sessions
+from infra.migrate import upgrade_database
+from infra.sql import Database, connect_database
+from tests.hand_clock import HandClock
+from tests.publishing_world import ANN, BOB, DUTY, FLOW, HANDLER, SAFE, a_worker, content
+
+SECRET = "a-secret-of-the-tests-and-of-nothing-else"
+CALMER = FLOW.replace("[hello]", "[hello_calm]").replace("title: A small front", "title: A calmer front")
+TEXTS = {"en": {"hello_calm": "Take your time. Press 1 for the nurse."}}
+
+
+@dataclass
+class People:
+    """A worker, and everybody's own client of it."""
+
+    database: Database
+    clock: HandClock = field(default_factory=HandClock)
+
+    def __post_init__(self) -> None:
+        self.service: Publishing
+        self.flows: PublishedFlows
+        self.service, self.flows = a_worker(self.database, self.clock)
+        self.sessions = Sessions(SECRET, clock=self.clock)
+        self.app = FastAPI()
+        self.app.include_router(flows_router(self.service, asker(self.sessions)))
+        self._own: dict[str, Session] = {}
+
+    def _headers(self, who: SignedIn | None, token: bool, within: SignedIn | None) -> dict[str, str]:
+        if who is None:
+            return {}
+        session = self._own.get(within.user) if within else self._own.get(who.user)
+        cookie = self.sessions.sign(who, within=session)
+        read = self.sessions.read({self.sessions.cookie_name: cookie})
+        assert read is not None
+        self._own[who.user] = read
+        headers = {"cookie": f"{self.sessions.cookie_name}={cookie}"}
+        return {**headers, TOKEN_HEADER: self.sessions.form_token(read)} if token else headers
+
+    async def send(
+        self, who: SignedIn | None, path: str, sent: Any = None, *, method: str = "POST", token: bool = True,
+        within: SignedIn | None = None,
+    ) -> tuple[int, Any]:  # fmt: skip
+        transport = httpx.ASGITransport(app=self.app)
+        async with httpx.AsyncClient(transport=transport) as client:
+            body = {} if method == "GET" else {"json": {} if sent is None else sent}
+            answer = await client.request(
+                method, f"http://console.test/api/flows{path}", headers=self._headers(who, token, within), **body
+            )
+            return answer.status_code, answer.json()
+
+    async def refused(self, who: SignedIn | None, path: str, sent: Any = None, **more: Any) -> tuple[int, str]:
+        status, body = await self.send(who, path, sent, **more)
+        assert set(body) <= {"error_id", "text", "problems"}
+        return status, body["error_id"]
+
+    async def draft(self) -> dict[str, Any]:
+        sent = {"files": {"front.yaml": CALMER}, "start": "front.yaml", "texts": TEXTS, "note": "calmer"}
+        status, body = await self.send(ANN, "/drafts", sent)
+        assert status == 201, body
+        return dict(body)
+
+
+@pytest.fixture
+async def people(tmp_path: Path) -> AsyncIterator[People]:
+    database = connect_database(f"sqlite:///{tmp_path}/flows.db")
+    await upgrade_database(database)
+    made = People(database)
+    await made.service.begin(replace=False, budget_s=20)
+    yield made
+    await database.close()
+
+
+async def test_a_whole_life_by_http(people: People) -> None:
+    made = await people.draft()
+    one = f"/{made['version']}"
+    assert (made["state"], made["needs"], made["touches"]) == ("checked", "approval_missing", [])
+    _, approved = await people.send(BOB, f"{one}/approve", {"hash": made["hash"]})
+    assert (approved["state"], approved["approvals"][0]["by"]) == ("approved", "Bob")
+    _, staged = await people.send(ANN, f"{one}/stage", {"share": 0.1})
+    assert (staged["state"], staged["share"]) == ("staged", 0.1)
+    _, live = await people.send(ANN, f"{one}/publish")
+    assert live["state"] == "live"
+    assert people.flows.for_dialled("111", "call").version == made["version"]
+    assert people.flows.text("en", "hello_calm") == TEXTS["en"]["hello_calm"]
+    _, listed = await people.send(READER, "", method="GET")
+    assert listed["live"] == made["version"]
+    _, back = await people.send(DUTY, "/roll-back", {"note": "too slow"})
+    assert back == {"live": content().version}
+    _, steps = await people.send(ANN, f"{one}/history", method="GET")
+    assert [each["step"] for each in steps] == ["rolled_back", "published", "staged", "approved", "checked", "drafted"]
+    assert steps[0] == {**steps[0], "by": "Dee", "role": "public_health", "note": "too slow"}
+    _, recalled = await people.send(DUTY, f"{one}/recall")
+    assert recalled["state"] == "recalled"
+    assert "s-ann" not in str(listed) + str(steps)
+
+
+READER = SignedIn("Ivy", Role.INFORMATION_GOVERNANCE, "")
+
+
+async def test_the_wrong_person_is_refused_by_http_with_a_clear_id(people: People) -> None:
+    made = await people.draft()
+    one, agree = f"/{made['version']}", {"hash": made["hash"]}
+    assert await people.refused(None, f"{one}/approve", agree) == (401, "sign_in_needed")
+    assert await people.refused(BOB, f"{one}/approve", agree, token=False) == (401, "sign_in_needed")
+    assert await people.refused(ANN, f"{one}/approve", agree) == (403, "own_work")
+    assert await people.refused(SAFE, f"{one}/approve", agree, within=ANN) == (403, "same_session")
+    assert await people.refused(HANDLER, f"{one}/approve", agree) == (403, "role_missing")
+    assert await people.refused(BOB, f"{one}/approve", {"hash": "0" * 64}) == (409, "content_changed")
+    assert await people.refused(ANN, f"{one}/publish") == (409, "wrong_state")
+    assert await people.refused(HANDLER, "", method="GET") == (403, "role_missing")
+    _, body = await people.send(BOB, f"{one}/approve", agree)
+    assert body["needs"] == ""
+    assert await people.refused(DUTY, f"{one}/publish") == (403, "role_missing")
+    assert await people.refused(HANDLER, "/roll-back") == (403, "role_missing")
+    assert await people.refused(HANDLER, f"/{content().version}/recall") == (403, "role_missing")
+    people.clock.move(15 * 86_400)
+    assert await people.refused(ANN, f"{one}/publish") == (409, "approval_expired")
+    assert people.flows.for_dialled("111", "call").version == content().version
+
+
+@pytest.mark.parametrize(
+    ("sent", "problem"),
+    [
+        ({"files": {"a.yaml": "flow: [", }, "start": "a.yaml"}, "a.yaml:"),
+        ({"files": {"a.yaml": FLOW.replace("nurses}", "nowhere}")}, "start": "a.yaml"}, "leads to nowhere"),
+        ({"files": {"a.yaml": FLOW}, "start": "b.yaml"}, "b.yaml: the flow to begin with"),
+        ({"files": {"../a.yaml": FLOW}, "start": "../a.yaml"}, "not a file name"),
+        ({"files": {"a.yaml": FLOW}, "start": "a.yaml", "texts": {"en": {"x": "<speak>hi</speak>"}}}, "without markup"),
+        ({"files": {"a.yaml": FLOW}, "start": "a.yaml", "texts": {"xx": {"x": "hi"}}}, "cannot choose this language"),
+    ],
+)  # fmt: skip
+async def test_a_draft_that_cannot_be_is_refused_with_file_and_line(
+    people: People, sent: dict[str, Any], problem: str
+) -> None:
+    status, body = await people.send(ANN, "/drafts", sent)
+    assert (status, body["error_id"]) == (422, "not_sound")
+    assert any(problem in each for each in body["problems"]), body["problems"]
+    assert not any("/tmp" in each or "callrouter-draft" in each for each in body["problems"])
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [("/drafts", []), ("/drafts", {"files": {}}), ("/VERSION/approve", {}), ("/VERSION/schedule", {"at": "tomorrow"}),
+     ("/VERSION/schedule", {"at": "2030-01-01T08:00"}), ("/VERSION/stage", {"share": "some"})],
+)  # fmt: skip
+async def test_what_cannot_be_read_is_said(people: People, path: str, sent: Any) -> None:
+    made = await people.draft()
+    assert await people.refused(ANN, path.replace("VERSION", made["version"]), sent) == (422, "unreadable")
+
+
+async def test_without_the_database_nothing_is_changed_and_calls_go_on(tmp_path: Path) -> None:
+    people = People(connect_database(f"sqlite:///{tmp_path}/no/flows.db"))
+    await people.service.begin(replace=False, budget_s=20)
+    assert await people.refused(DUTY, "/roll-back") == (503, "store_away")
+    assert await people.refused(ANN, "", method="GET") == (503, "store_away")
+    assert people.flows.for_dialled("111", "call").version == content().version
