@@ -20,10 +20,13 @@ _SCENARIO = Path(up.__file__).with_name("provider.xml")
 """SIPp's own scenario answers in mu-law, which the exchange does not speak."""
 
 
-def speak(settings: Settings, folder: Path) -> int:
-    """Speak every prompt into the folder; returns how many were new. Raises :class:`ConfigurationError`."""
+def speak(settings: Settings, folder: Path, *, slow: bool = False) -> int:
+    """Speak every prompt into the folder, with ``slow`` slowly, too; returns how many were new.
+
+    Raises :class:`ConfigurationError`.
+    """
     try:
-        return speak_prompts(load_prompts(settings.prompts_file), folder)
+        return speak_prompts(load_prompts(settings.prompts_file), folder, slow=slow)
     except VoiceMissing as error:
         raise ConfigurationError(str(error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from infra.yamlfile import YamlFile, YamlFileError, read_yaml
 from ivr.check import World, check
 from ivr.errors import Defect, FlowDefect
 from ivr.flow import Flow, read_flow
+from ivr.subflows import ReadFile, WrittenOut, write_out
+from ivr.voices import in_voice
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 class FlowFileError(ConfigurationError):
@@ -24,25 +29,59 @@ class FlowFileError(ConfigurationError):
 
 
 def load_flow(path: Path, world: World | None = None) -> Flow:
-    """A flow that passed every check; raises :class:`FlowFileError` with every problem found."""
+    """A flow that passed every check, its subflows written out; raises :class:`FlowFileError` with every problem."""
+    files: dict[str, YamlFile] = {}
+    written = WrittenOut(None, {})
     try:
-        file = read_yaml(path)
-        flow = read_flow(file.data)
+        files[""] = read_yaml(path)
+        written = write_out(files[""].data, _reader(path, files))
+        flow = read_flow(written.data)
     except YamlFileError as error:
         raise FlowFileError([str(error)]) from error
     except FlowDefect as error:
-        raise FlowFileError(_name(file, error.defects)) from error
+        raise FlowFileError(_name(files, written, error.defects)) from error
     if defects := check(flow, world):
-        raise FlowFileError(_name(file, defects))
+        raise FlowFileError(_name(files, written, defects))
     return flow
 
 
-def _name(file: YamlFile, defects: Iterable[Defect]) -> list[str]:
-    return [f"{file.locate(each.where)}: {each}" for each in defects]
+def _reader(path: Path, files: dict[str, YamlFile]) -> ReadFile:
+    """Reads a subflow's file, named from that of the file which names it; nothing outside the first one's folder."""
+    top = path.parent.resolve()
+
+    def read(name: str, of: str) -> tuple[str, Any]:
+        file = ((top / of).parent / name).resolve()
+        if not file.is_relative_to(top) or not file.is_file():
+            raise FlowDefect([Defect((), "schema", f"there is no file {name} here")])
+        called = str(file.relative_to(top))
+        files[called] = read_yaml(file)
+        return called, files[called].data
+
+    return read
+
+
+def _name(files: Mapping[str, YamlFile], written: WrittenOut, defects: Iterable[Defect]) -> list[str]:
+    return [_in_its_file(files, each, *written.locate(each.where)) for each in defects]
+
+
+def _in_its_file(files: Mapping[str, YamlFile], defect: Defect, file: str, where: tuple[str, ...]) -> str:
+    return f"{files[file].locate(where)}: {defect}"
 
 
 def load_prompts(path: Path) -> dict[str, str]:
-    """Prompt texts by key; raises :class:`ConfigurationError`."""
+    """Prompt texts by key, those of other languages under their voice (``pl/menu``).
+
+    ``path`` is the file of the first language; files beside it that are named for a language (``pl.yaml``) are the
+    others. Raises :class:`ConfigurationError`.
+    """
+    others = path.parent.glob("*.yaml") if _LANGUAGE.fullmatch(path.stem) else ()
+    texts = _texts(path)
+    for other in sorted(file for file in others if file != path and _LANGUAGE.fullmatch(file.stem)):
+        texts |= {in_voice(other.stem, key): text for key, text in _texts(other).items()}
+    return texts
+
+
+def _texts(path: Path) -> dict[str, str]:
     try:
         data: Any = read_yaml(path).data
     except YamlFileError as error:

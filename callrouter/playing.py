@@ -30,6 +30,7 @@ from ivr.model import (
     Sprint,
     TalkWait,
 )
+from ivr.voices import stand_ins
 from nlp.lexicon import read_lexicon
 from nlp.service import KeywordUnderstanding
 
@@ -69,9 +70,9 @@ def _show(sprint: Sprint, prompts: Mapping[str, str]) -> None:
 def _in_words(instruction: Instruction, prompts: Mapping[str, str]) -> str | None:
     match instruction:
         case Play(prompts=keys):
-            return "\n".join(f"♪ {prompts.get(key, key)}" for key in keys)
+            return "\n".join(f"♪ {_text(key, prompts)}" for key in keys)
         case Hold(prompts=keys):
-            return "\n".join([*(f"♪ {prompts.get(key, key)}" for key in keys), "   [on hold]"])
+            return "\n".join([*(f"♪ {_text(key, prompts)}" for key in keys), "   [on hold]"])
         case Connect(target=target):
             return f"   [calling {target}]"
         case HandBack(reason=reason):
@@ -80,6 +81,10 @@ def _in_words(instruction: Instruction, prompts: Mapping[str, str]) -> str | Non
             return f"   [call ended: {reason}]"
         case _:
             return None
+
+
+def _text(key: str, prompts: Mapping[str, str]) -> str:
+    return next((prompts[each] for each in stand_ins(key) if each in prompts), key)
 
 
 def _next(flow: Flow, sprint: Sprint, answers: Mapping[str, str]) -> Heard | Answered | None:
@@ -108,7 +113,7 @@ def _next(flow: Flow, sprint: Sprint, answers: Mapping[str, str]) -> Heard | Ans
 
 
 def _typed(speech: bool) -> Heard:
-    kinds = "a digit or words" if speech else "a digit"
+    kinds = "keys or words" if speech else "keys"
     typer.echo(f"> ({kinds}, empty for silence, h to hang up) ", nl=False)
     line = sys.stdin.readline()
     text = line.strip()
@@ -116,6 +121,6 @@ def _typed(speech: bool) -> Heard:
         raise HungUp
     if not text:
         return Heard(InputKind.SILENCE)
-    if len(text) == 1 and text in "0123456789*#":
-        return Heard(InputKind.DIGIT, text)
+    if set(text) <= set("0123456789*#"):
+        return Heard(InputKind.DIGIT, text.rstrip("#") or text)
     return Heard(InputKind.SPEECH_FINAL, text)

@@ -24,6 +24,7 @@ from callrouter.wiring import Service, dispatching
 from infra.health import Health
 from infra.lease import Lease
 from infra.loops import repeat
+from ivr.voices import language_of
 
 LOOK_EVERY_S = 2.0
 """An answer or end that no worker saw is known after this, and the three seconds in which a worker may still tell."""
@@ -93,7 +94,8 @@ def _tells(health: Health, part: str) -> Callable[[bool], None]:
 def audio_files(folder: Path, keys: Iterable[str]) -> AudioFiles:
     """Where Asterisk finds each prompt; raises :class:`ConfigurationError` naming those that are missing."""
     files = AudioFiles(folder.resolve())
-    if missing := [key for key in keys if key not in files]:
+    # other voices stand in for one another: without a Polish voice here, Polish callers hear the first language
+    if missing := [key for key in keys if not language_of(key) and key not in files]:
         raise ConfigurationError(f"{folder}: no audio for {', '.join(missing)} (make it with `callrouter prompts`)")
     return files
 

@@ -23,6 +23,8 @@ from ivr.flow import ENGINE_NODES, Flow
 from ivr.model import DEFAULT_SERVICE, FIRST_WORDS, MAX_NODES, NOTICE
 from ivr.proof.lengths import Lengths
 from ivr.proof.prove import prove
+from ivr.run import LANGUAGE, SHORT_MENUS, SLOW
+from ivr.voices import in_voice
 
 RESERVED_CHOICES = Menu.SUPPLIED | {PERSON, "red_flag"}
 RESERVED_FACTS = frozenset({"red_flag"})
@@ -109,6 +111,7 @@ def _facts(flow: Flow, _world: World) -> Iterator[Defect]:
             yield Defect(("facts", name), "reserved_name", "this fact belongs to the engine")
         if not declared.allows(declared.initial):
             yield Defect(("facts", name, "initial"), "wrong_value", f"{name} cannot be {declared.initial!r}")
+    yield from _own_facts(flow)
     for node_id, node in flow.nodes.items():
         if isinstance(node, Set):
             yield from _check_set(flow, node_id, node)
@@ -119,6 +122,16 @@ def _facts(flow: Flow, _world: World) -> Iterator[Defect]:
                 yield Defect(("nodes", node_id, "into"), "undeclared_fact", text)
         for defect in node.defects(flow.facts):
             yield Defect(("nodes", node_id, *defect.where), defect.rule, defect.text)
+
+
+def _own_facts(flow: Flow) -> Iterator[Defect]:
+    """Facts with a name that means something to the engine have the type that it needs."""
+    language = flow.facts.get(LANGUAGE)
+    if language is not None and set(language.values) != set(flow.languages):
+        yield Defect(("facts", LANGUAGE), "wrong_value", f"its values are the languages, {', '.join(flow.languages)}")
+    for name in (SLOW, SHORT_MENUS):
+        if name in flow.facts and flow.facts[name].type != "bool":
+            yield Defect(("facts", name), "wrong_value", f"{name} is of type bool")
 
 
 def _check_set(flow: Flow, node_id: str, node: Set) -> Iterator[Defect]:
@@ -136,10 +149,14 @@ def _prompts(flow: Flow, world: World) -> Iterator[Defect]:
     engine = {key for node in ENGINE_NODES.values() for key in node.prompt_keys()} | {MISSED_THAT, CUT_OFF}
     for key in sorted(engine - world.prompts):
         yield Defect((), "missing_prompt", f"the engine itself needs the prompt {key}")
+    for language in flow.languages[1:]:
+        for key in sorted({in_voice(language, key) for key in engine} - world.prompts):
+            yield Defect(("languages",), "missing_prompt", f"the engine itself needs the prompt {key}")
     for node_id, node in flow.nodes.items():
         for key in node.prompt_keys():
-            if key not in world.prompts:
-                yield Defect(("nodes", node_id), "missing_prompt", f"there is no prompt {key}")
+            for needed in (key, *(in_voice(language, key) for language in flow.languages[1:])):
+                if needed not in world.prompts:
+                    yield Defect(("nodes", node_id), "missing_prompt", f"there is no prompt {needed}")
 
 
 def _services(flow: Flow, world: World) -> Iterator[Defect]:

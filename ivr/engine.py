@@ -38,6 +38,7 @@ from ivr.model import (
     TalkWait,
 )
 from ivr.run import Run
+from ivr.voices import in_voice
 
 MISSED_THAT = "sorry_missed_that"
 """Said before a menu is repeated by a worker that took the call over: a key may have been lost."""
@@ -169,5 +170,12 @@ def _again(session: Session) -> Sprint:
     instructions = session.present
     if any(isinstance(each, Gather) for each in instructions):
         first = 1 if instructions[0] == Answer() else 0
-        instructions = (*instructions[:first], Play((MISSED_THAT,)), *instructions[first:])
+        instructions = (*instructions[:first], Play((_as_before(MISSED_THAT, instructions),)), *instructions[first:])
     return Sprint(session, instructions, ())
+
+
+def _as_before(key: str, instructions: tuple[Instruction, ...]) -> str:
+    """The key in the voice in which the caller was spoken to last."""
+    said = next((key for each in instructions if isinstance(each, Play) for key in each.prompts), "")
+    voice = said.rpartition("/")[0]
+    return in_voice(voice, key) if voice else key

@@ -74,6 +74,11 @@ class Flow(BaseModel):
     sounds: str = ""
     """A hash of the texts and recordings behind the prompts: set by whoever publishes, never by an author."""
 
+    @property
+    def language(self) -> str:
+        """The language in which callers are greeted, and in which words are understood."""
+        return self.languages[0]
+
     @cached_property
     def version(self) -> str:
         """Twelve hex digits that change when anything does."""

@@ -18,6 +18,7 @@ from ivr.model import (
     Sprint,
     Wait,
 )
+from ivr.voices import SLOWLY, in_voice
 
 if TYPE_CHECKING:
     from ivr.flow import Flow
@@ -29,11 +30,15 @@ SLOW = "slow_speech"
 """The fact that has the caller spoken to more slowly."""
 
 
+SHORT_MENUS = "short_menus"
+"""The fact that has menus say ``short_prompts``."""
+
+
 def voiced(instruction: Instruction, voice: str) -> Instruction:
     """The same, with each prompt key under its voice: ``pl/main_menu``."""
     if not voice or not isinstance(instruction, Play | Hold):
         return instruction
-    return replace(instruction, prompts=tuple(f"{voice}/{key}" for key in instruction.prompts))
+    return replace(instruction, prompts=tuple(in_voice(voice, key) for key in instruction.prompts))
 
 
 class Run:
@@ -66,18 +71,18 @@ class Run:
     def language(self) -> str:
         """The language that the caller chose, else the flow's first."""
         chosen = self.facts.get(LANGUAGE)
-        return chosen if isinstance(chosen, str) and chosen in self.flow.languages else self.flow.languages[0]
+        return chosen if isinstance(chosen, str) and chosen in self.flow.languages else self.flow.language
 
     @property
     def voice(self) -> str:
         """How the caller is spoken to: empty for the first language at ordinary speed, else ``pl``, ``en_slow``."""
-        slow = "_slow" if self.facts.get(SLOW) is True else ""
-        return "" if self.language == self.flow.languages[0] and not slow else f"{self.language}{slow}"
+        slow = SLOWLY if self.facts.get(SLOW) is True else ""
+        return "" if self.language == self.flow.language and not slow else f"{self.language}{slow}"
 
     @property
     def hears_words(self) -> bool:
         """Whether words are understood, red flags among them: in the flow's first language."""
-        return self.language == self.flow.languages[0]
+        return self.language == self.flow.language
 
     def tell(self, happening: Happening) -> None:
         """Have the journal record this."""

@@ -18,6 +18,7 @@ from adapters.asterisk.ari import Ari, AriError, AriGone, Channel
 from callrouter.model import Reply
 from ivr import model as ivr
 from ivr.model import InputKind
+from ivr.voices import stand_ins
 
 log = structlog.get_logger()
 
@@ -188,7 +189,7 @@ class Line:
             self._holder.tell(self, InputKind.PLAYBACK_FINISHED, key, reply.wait_id, "")
 
     async def _play(self, playback_id: str, prompts: tuple[str, ...], barge_in: bool) -> None:
-        media = [self._audio[key] for key in prompts if key in self._audio]
+        media = [sound for key in prompts if (sound := self._sound(key)) is not None]
         if not media:
             return
         finished = self._finished[playback_id] = asyncio.Event()
@@ -207,19 +208,30 @@ class Line:
         # not reached when cancelled: what still plays then is stopped by the performance that comes next
         self._playing = None
 
+    def _sound(self, key: str) -> str | None:
+        return next((self._audio[each] for each in stand_ins(key) if each in self._audio), None)
+
     async def _gather(self, reply: Reply, gather: ivr.Gather) -> None:
-        self._pressed.clear()
-        if not self._keys:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(gather.timeout_s):
-                    await self._pressed.wait()
-        if self._keys:
-            digit, key = self._keys.pop(0)
-            self._keys.clear()  # one key answers one menu; what was typed beyond it was meant for this one
-            self._holder.tell(self, InputKind.DIGIT, key, reply.wait_id, digit)
+        await self._await_keys(1, gather.timeout_s)
+        while not _is_whole(self._keys, gather) and await self._await_keys(len(self._keys) + 1, gather.between_s):
+            pass
+        typed, key = _typed(self._keys, gather)
+        self._keys.clear()  # one answer for one question; what was typed beyond it was meant for this one
+        if key:
+            kind = InputKind.DIGIT if typed else InputKind.SILENCE
+            self._holder.tell(self, kind, key, reply.wait_id, typed)
         else:
             key = reply.object_id("silence")
             self._holder.tell(self, InputKind.SILENCE, key, reply.wait_id, "")
+
+    async def _await_keys(self, count: int, seconds: float) -> bool:
+        """Whether so many keys have been pressed, waiting so long for the next one."""
+        self._pressed.clear()
+        if len(self._keys) < count:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._pressed.wait()
+        return len(self._keys) >= count
 
     async def _quiet(self) -> None:
         if self._playing is not None:
@@ -260,6 +272,21 @@ def merged(instructions: Iterable[ivr.Instruction]) -> Iterator[ivr.Instruction]
             yield each
     if waiting is not None:
         yield waiting
+
+
+def _is_whole(keys: list[tuple[str, str]], gather: ivr.Gather) -> bool:
+    """Whether nothing more is waited for: all digits are there, the last key was pressed, or silence was."""
+    return not keys or len(keys) >= gather.digits or any(digit == gather.finish_on for digit, _ in keys)
+
+
+def _typed(keys: list[tuple[str, str]], gather: ivr.Gather) -> tuple[str, str]:
+    """What was typed, without the key that ends it, and the name of its last key press; both empty for silence."""
+    taken: list[tuple[str, str]] = []
+    for digit, key in keys[: gather.digits + bool(gather.finish_on)]:
+        if digit == gather.finish_on or len(taken) == gather.digits:
+            return "".join(each for each, _ in taken), taken[-1][1] if taken else key
+        taken.append((digit, key))
+    return "".join(each for each, _ in taken), taken[-1][1] if taken else ""
 
 
 def _gathers(reply: Reply) -> bool:

@@ -129,7 +129,7 @@ class Phone:
             case HangUp():
                 self._end("caller", "hung_up")
             case Press(keys=keys) if digits:
-                return action, {"Digits": keys[:digits]}
+                return action, {"Digits": keys.partition(verb.get("finishOnKey", "#") or " ")[0][:digits]}
             case Speak(words=words) if "speech" in kinds:
                 return action, {"SpeechResult": words, "Confidence": "0.9"}
         return (action if verb.get("actionOnEmptyResult") == "true" else None), {"Digits": ""}
@@ -231,11 +231,11 @@ def _counts(act: Act, moment: Moment) -> bool:
 
 def _words(verb: ET.Element) -> str:
     """What is heard: a text, or the name of a recording."""
-    text = (verb.text or "").strip()
+    text = "".join(verb.itertext()).strip()
     return text if verb.tag == "Say" else text.rpartition("/")[2].partition(".")[0].replace("_", " ")
 
 
 def _lasts(verb: ET.Element) -> float:
     if verb.tag == "Pause":
         return float(verb.get("length", "1"))
-    return AUDIO_S if verb.tag == "Play" else speaking_s(verb.text or "")
+    return AUDIO_S if verb.tag == "Play" else speaking_s(_words(verb))

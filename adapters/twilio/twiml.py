@@ -22,6 +22,7 @@ from callrouter.model import Reply
 from callrouter.providers import Provider, Providers
 from infra.numbers import Number
 from ivr.model import Connect, End, Gather, HandBack, Hold, Instruction, Play, PlaybackWait, Record
+from ivr.voices import is_slow, language_of, stand_ins
 
 DIAL_BUFFER_S = 5  # Twilio rings this much longer than the timeout of a Dial
 LEAST_RING_S = 5
@@ -29,6 +30,9 @@ HOLD_ROUND_S = 10.0  # an offer waits at most this long for its caller to come r
 PROMPT_EVERY = 3  # rounds: a hold prompt about twice a minute
 LEAST_PAUSE_S = 2
 WORDS_A_SECOND = 2.7
+SLOW_RATE = "80%"
+LOCALES = {"pl": "pl-PL", "cy": "cy-GB", "ro": "ro-RO", "pt": "pt-PT", "es": "es-ES", "it": "it-IT", "fr": "fr-FR"}
+"""Languages in which Twilio speaks by itself, by the code in a prompt's key; one that is not here has recordings."""
 MOST_HINTS = 500  # Twilio's limit; each at most 100 characters
 
 
@@ -106,7 +110,7 @@ def _gather(document: VoiceResponse, reply: Reply, gather: Gather, plays: list[P
     verb = document.gather(
         input="dtmf speech" if gather.speech else "dtmf",
         num_digits=gather.digits,
-        finish_on_key="",  # else # would end the gather and never arrive as a key
+        finish_on_key=gather.finish_on,  # empty: else # would end the gather and never arrive as a key
         timeout=max(1, math.ceil(gather.timeout_s)),
         action_on_empty_result="true",
         action=sheet.url(reply, "gather"),
@@ -177,7 +181,7 @@ def _hold(document: VoiceResponse, reply: Reply, hold: Hold, sheet: Sheet, count
     if sheet.settings.prompts_url and not spoken:
         document.play(_audio(sheet.settings.prompts_url, "hold_music"))
     else:
-        words = sum(len(sheet.prompts.get(key, "").split()) for key in spoken)
+        words = sum(len((_text(key, sheet) or "").split()) for key in spoken)
         document.pause(length=max(LEAST_PAUSE_S, round(HOLD_ROUND_S - words / WORDS_A_SECOND)))
     document.redirect(sheet.url(reply, f"hold?round={count + 1}"), method="POST")
 
@@ -191,9 +195,23 @@ def _say(into: VoiceResponse | GatherVerb, prompts: Sequence[str], sheet: Sheet)
     for key in prompts:
         if sheet.settings.prompts_url:
             into.play(_audio(sheet.settings.prompts_url, key))
-        elif text := sheet.prompts.get(key):
-            into.say(text, voice=sheet.settings.voice, language=sheet.settings.language)
+        elif text := _text(key, sheet):
+            _speak(into, text, key, sheet)
+
+
+def _speak(into: VoiceResponse | GatherVerb, text: str, key: str, sheet: Sheet) -> None:
+    foreign = LOCALES.get(language_of(key))
+    # without a voice named for a language, Twilio takes its own for it
+    voice = {"language": foreign} if foreign else {"voice": sheet.settings.voice, "language": sheet.settings.language}
+    if is_slow(key):
+        into.say(**voice).prosody(text, rate=SLOW_RATE)
+    else:
+        into.say(text, **voice)
+
+
+def _text(key: str, sheet: Sheet) -> str | None:
+    return next((sheet.prompts[each] for each in stand_ins(key) if each in sheet.prompts), None)
 
 
 def _audio(base: str, key: str) -> str:
-    return f"{base.rstrip('/')}/{quote(key, safe='')}.wav"
+    return f"{base.rstrip('/')}/{quote(key)}.wav"

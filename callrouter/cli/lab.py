@@ -30,8 +30,11 @@ def add(app: typer.Typer) -> None:
 
 
 def prompts(folder: Annotated[Path, typer.Argument(help="Where the audio files go, one for each prompt.")]) -> None:
-    """Speak every prompt into an audio file, ahead of any call. Recorded files (KEY.wav) are left alone."""
-    typer.echo(f"{speak(load_settings(), folder)} prompts spoken into {folder}")
+    """Speak every prompt into audio files, in each language that has a voice here, also slowly, ahead of any call.
+
+    Recorded files (KEY.wav) are left alone.
+    """
+    typer.echo(f"{speak(load_settings(), folder, slow=True)} prompts spoken into {folder}")
 
 
 def lab() -> None:

@@ -24,12 +24,17 @@ LONGEST_S = 40.0
 class Announce(Node, Elsewhere):
     """Ask for the messages that are valid for ``service`` and the area that the fact ``area`` names, and play them.
 
-    Callers in a raised band hear none and go on. Key 0 leads to a person at any time.
+    Callers in a raised band hear none and leave by ``raised``, to a person, where key 0 leads at any time.
     """
 
     action: Literal["announce"]
     service: str = ""
     area: str | None = None
+
+    SUPPLIED = frozenset({"raised"})
+
+    def exit_names(self) -> frozenset[str]:
+        return frozenset({"next", "raised"})
 
     def prompt_keys(self) -> tuple[str, ...]:
         return (self.who_should_stay, self.safety_net)
@@ -41,7 +46,7 @@ class Announce(Node, Elsewhere):
     def moves(self) -> tuple[Move, ...]:
         heard = (self.who_should_stay, MESSAGES, self.safety_net)
         return unless_raised(
-            "next",
+            "raised",
             (
                 Move("no message is valid here", "next", seconds=LOOKUP_S),
                 Move("messages are heard", "next", Cause.SILENCE, heard, LOOKUP_S + LONGEST_S, label=Label.CALLER),
@@ -51,7 +56,7 @@ class Announce(Node, Elsewhere):
 
     def enter(self, run: Run) -> Step:
         if run.band is not Band.NORMAL:
-            return "next"
+            return "raised"
         about = str(run.facts.get(self.area) or "") if self.area else ""
         return LookupWait(run.node, "messages", f"{self.service} {about}".strip(), language=run.language)
 

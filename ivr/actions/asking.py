@@ -24,6 +24,7 @@ from ivr.model import (
     Missed,
     Play,
 )
+from ivr.run import SHORT_MENUS
 
 if TYPE_CHECKING:
     from ivr.run import Run
@@ -88,7 +89,7 @@ class Asking(Node):
 
     def ask(self, run: Run, before: Iterable[str] = ()) -> Step:
         """Put the question, after the prompts ``before``."""
-        short = self.short_prompts if run.facts.get("short_menus") is True else ()
+        short = self.short_prompts if run.facts.get(SHORT_MENUS) is True else ()
         return self.wait_for(run, Play((*before, *(short or self.prompts))), self.gather(run))
 
     def wait_for(self, run: Run, play: Play, gather: Gather, stage: str = "", holding: str = "") -> Step:

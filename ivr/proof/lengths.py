@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ivr.voices import plain_key
+
 WORDS_A_SECOND = 2.1  # 125 a minute: the slow speech of a reasonable adjustment
 PAUSE_S = 0.3  # between two prompts
 UNKNOWN_S = 60.0  # a prompt without text: the engine gives it up then
@@ -36,7 +38,8 @@ def estimate_lengths(texts: Iterable[Mapping[str, str]], measured: Mapping[str, 
     seconds: dict[str, float] = {}
     for language in texts:
         for key, text in language.items():
-            seconds[key] = max(seconds.get(key, 0.0), _words(text) / WORDS_A_SECOND)
+            plain = plain_key(key)
+            seconds[plain] = max(seconds.get(plain, 0.0), _words(text) / WORDS_A_SECOND)
     sounds = {key: took for key, took in (measured or {}).items() if key in seconds}
     source = f"estimated at {WORDS_A_SECOND * 60:.0f} words a minute (slow speech), the longest language"
     if sounds:

@@ -57,8 +57,8 @@ def test_message_counts_as_heard_only_at_its_marker_and_no_key_but_0_ends_it() -
 def test_raised_caller_never_hears_what_sends_people_away(node: dict[str, Any], band: str) -> None:
     player = call(node, World(others={"messages": Answered("some", messages=(Message("m", ("m-1",)),))}), band)
 
-    assert player.heard in ((), ("hold_111",))
-    assert player.dialled in (("clinician",), ("111",))
+    assert player.heard == ("hold_111",)
+    assert player.dialled == ("111",)
 
 
 def test_self_care_without_a_question_is_never_an_end() -> None:
