@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 import structlog
 
 from callrouter import events as ev
+from callrouter.announcing import NoMessages, announced
 from callrouter.model import CallRecord
-from callrouter.ports import Meaning, PlanFound, Plans, RepeatFound, Repeats, Understanding
+from callrouter.ports import Meaning, Messages, PlanFound, Plans, RepeatFound, Repeats, Understanding
 from infra.breaker import Breaker
 from infra.clock import Clock
 from infra.health import Health
@@ -56,6 +57,7 @@ class Lookups:
         repeats: Repeats,
         understanding: Understanding,
         clock: Clock,
+        messages: Messages | None = None,
         budget_s: float = BUDGET_S,
         health: Health | None = None,
     ) -> None:
@@ -63,6 +65,7 @@ class Lookups:
         self._repeats = repeats
         self._understanding = understanding
         self._clock = clock
+        self._messages = messages or NoMessages()
         self._budget_s = budget_s
         self._health = health or Health(clock)
         self._breakers = {what: self._breaker(port) for what, port in PORTS.items()}
@@ -81,6 +84,8 @@ class Lookups:
         self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
     ) -> tuple[Answered | None, ev.Event | None]:
         """An answer and its journal event. (None, None): the caller hung up while we looked."""
+        if wait.what == "messages":
+            return announced(self._messages, record, wait, self._clock.now())
         began = self._clock.monotonic()
         found = await self._guarded(record, wait, flow, hung_up)
         if isinstance(found, _Overtaken):

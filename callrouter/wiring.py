@@ -35,7 +35,7 @@ from callrouter.leftovers import close_leftovers
 from callrouter.lookups import PORTS, Lookups
 from callrouter.messaging import Layered, Messaging, messaging
 from callrouter.months import keep_months_ahead
-from callrouter.ports import Dispatch, Meaning, PlanFound
+from callrouter.ports import Dispatch, Meaning, Messages, PlanFound
 from callrouter.providers import Providers, read_providers
 from callrouter.publishing.opening import open_publishing
 from callrouter.publishing.published import Texts
@@ -170,7 +170,7 @@ def build(settings: Settings) -> Service:
     calls = Calls(
         states=stores.states,
         flows=flows,
-        lookups=_lookups(settings, plans, repeats, clock, health),
+        lookups=_lookups(settings, plans, repeats, messages.live, clock, health),
         dispatch=dispatch,
         keys=keys,
         clock=clock,
@@ -231,7 +231,9 @@ async def dispatching(service: Service) -> AsyncIterator[None]:
         await shared.close()
 
 
-def _lookups(settings: Settings, plans: CarePlans, repeats: RepeatCalls, clock: Clock, health: Health) -> Lookups:
+def _lookups(
+    settings: Settings, plans: CarePlans, repeats: RepeatCalls, messages: Messages, clock: Clock, health: Health
+) -> Lookups:
     try:
         understanding = _Understanding(KeywordUnderstanding(read_lexicon()))
     except LexiconError as error:
@@ -241,6 +243,7 @@ def _lookups(settings: Settings, plans: CarePlans, repeats: RepeatCalls, clock: 
         repeats=repeats,
         understanding=understanding,
         clock=clock,
+        messages=messages,
         budget_s=settings.lookup_budget_ms / 1000,
         health=health,
     )
