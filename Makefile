@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 FOR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots up fuzz
+.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -77,6 +77,9 @@ up: setup-dev ## the production shape without containers, on loopback until Ctrl
 fuzz: setup-dev ## every law again and again with new examples until one breaks; FOR=600 seconds
 	@end=$$((SECONDS + $(or $(FOR),600))); \
 	  while [ "$$SECONDS" -lt "$$end" ]; do $(BIN)/python -m pytest -q -m hypothesis; done
+
+fuzz-flows: setup-dev ## ten thousand generated flows, checked and played with all inputs (half an hour); FIRST_FLOW=1
+	@FLOWS=$(or $(FLOWS),10000) $(BIN)/python -m pytest -n0 -q -s tests/flows/test_check_against_player.py
 
 lock: setup-dev ## resolve the dependencies anew into the lock files
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --universal \

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MESSAGES = "m-…"
 """In a report: the words of messages, which no flow knows."""
+MOST_MESSAGES = 2
 LONGEST_S = 40.0
 """Two messages of twenty seconds: the most that a caller meets at one node."""
 
@@ -44,7 +45,7 @@ class Announce(Node, Elsewhere):
             yield Defect(("area",), "undeclared_fact", f"{self.area} is not declared under facts")
 
     def moves(self) -> tuple[Move, ...]:
-        heard = (self.who_should_stay, MESSAGES, self.safety_net)
+        heard = (*(self.who_should_stay, MESSAGES) * MOST_MESSAGES, self.safety_net)
         return unless_raised(
             "raised",
             (

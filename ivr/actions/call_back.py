@@ -53,7 +53,7 @@ class CallBack(Node):
             Move("another key", "next", Cause.NO_MATCH, heard, patience_s, label=own),
             Move("nobody can be called back there", "next", Cause.KEY, (*heard, NOT_POSSIBLE), seconds, label=own),
             Move("the number is confirmed", "next", Cause.KEY, (*asked, PROMISED), seconds, label=own),
-            Move("the number is not confirmed", "next", Cause.SILENCE, asked, seconds, label=own),
+            Move("the number is not confirmed", "next", Cause.SILENCE, asked, seconds, given=True, label=own),
         )
 
     def enter(self, run: Run) -> Step:

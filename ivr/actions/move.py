@@ -98,6 +98,7 @@ class Move:
       message service will say later, the check cannot read: call it ``m-…`` and put its longest time in ``seconds``.
     - ``seconds``: the longest time that the move takes beside the prompts: time-outs, budgets, ringing.
       ``queued``: the longest of a queue's own wait, which no bound counts.
+    - ``given``: the caller had given something at this node before, so they are not one who does nothing.
     - ``limit``: the move is counted over the whole call, never reset, and happens at most so often. A move that
       stays must have one.
     - ``when``: whether the move can happen with these facts (:data:`BAND` among them); None: always. Where that
@@ -113,6 +114,7 @@ class Move:
     heard: tuple[str, ...] = ()
     seconds: float = 0.0
     queued: float = 0.0
+    given: bool = False
     limit: int | None = None
     ends: Ending | None = None
     when: Callable[[Mapping[str, FactValue]], bool] | None = None

@@ -99,8 +99,12 @@ class Offer(Node, Elsewhere):
     def _texting_moves(self, heard: tuple[str, ...]) -> Iterator[Move]:
         asked, seconds = (*heard, *own_number.HEARD), self.timeout_s + LOOKUP_S + own_number.PATIENCE_S
         yield Move("no text can be sent", "declined", Cause.KEY, (*heard, NOT_POSSIBLE), seconds, label=Label.CALLER)
-        yield Move("the number is confirmed", "accepted", Cause.KEY, (*asked, SENT), seconds, label=Label.CALLER)
-        yield Move("the number is not confirmed", "declined", Cause.SILENCE, asked, seconds, label=Label.CALLER)
+        yield Move(
+            "the number is confirmed", "accepted", Cause.KEY, (*asked, SENT), seconds, limit=1, label=Label.CALLER
+        )
+        yield Move(
+            "the number is not confirmed", "declined", Cause.SILENCE, asked, seconds, given=True, label=Label.CALLER
+        )
 
     # ------------------------------------------------------------------ for the engine
 

@@ -76,9 +76,7 @@ class ReadBack(Asking):
             yield Defect(("into",), "undeclared_fact", f"{self.into} must be a declared fact of type {self.TYPE}")
 
     def moves(self) -> tuple[Move, ...]:
-        typed_s = self.timeout_s + BETWEEN_KEYS_S * max(0, self.most_keys - 1)
-        given_s = max(typed_s, self.timeout_s + LOOKUP_S)
-        heard = (*self.prompts, BEFORE, *self.LONGEST_PIECES, AFTER)
+        heard, given_s = self._heard_back, self._given_s
         seconds = given_s + self.timeout_s
         accepted = Move("accepted by key 1", "next", Cause.KEY, heard, seconds, writes={self.into: Any()})
         again = Move("key 2, to give it again", None, Cause.KEY, heard, seconds, limit=MOST_TRIES - 1)
@@ -86,11 +84,27 @@ class ReadBack(Asking):
         answered = self.asked_moves((accepted, again, last), words=self.speech, seconds=given_s)
         return (*answered, *self._missed_after(heard, seconds))
 
+    @property
+    def _heard_back(self) -> tuple[str, ...]:
+        """All that a caller hears until they accept."""
+        return (*self.prompts, BEFORE, *self.LONGEST_PIECES, AFTER)
+
+    @property
+    def _given_s(self) -> float:
+        """The longest time to give an answer."""
+        typed_s = self.timeout_s + BETWEEN_KEYS_S * max(0, self.most_keys - 1)
+        return max(typed_s, self.timeout_s + LOOKUP_S)
+
+    def _help_moves(self, seconds: float) -> Iterator[Move]:
+        """Help may be asked for at the latest when it was read back; then all begins again."""
+        for move in super()._help_moves(seconds):
+            yield replace(move, heard=(*self._heard_back, *self.help_prompts), seconds=self._given_s + self.timeout_s)
+
     def _missed_after(self, heard: tuple[str, ...], seconds: float) -> Iterator[Move]:
         """Silence and other keys while it is read back."""
         for cause, what, exit in ((Cause.SILENCE, "silence", "no_input"), (Cause.NO_MATCH, "another key", "no_match")):
             retry = self.no_input if exit == "no_input" else self.no_match
-            move = Move(f"{what} after the read-back", None, cause, (*heard, *retry.spoken(1)), seconds)
+            move = Move(f"{what} after the read-back", None, cause, (*heard, *retry.spoken(1)), seconds, given=True)
             if retry.limit:
                 yield replace(move, limit=retry.limit)
             yield replace(move, exit=exit)

@@ -79,8 +79,8 @@ def _times(step: str, count: int) -> str:
 
 
 def meets(causes: frozenset[Cause]) -> Callable[[Edge], bool]:
-    """Chooses the moves of these causes."""
-    return lambda edge: edge.move.cause in causes
+    """Chooses the moves of these causes, for callers who did nothing else before."""
+    return lambda edge: edge.move.cause in causes and not edge.move.given
 
 
 Rule: TypeAlias = Callable[[Model], Iterator[Defect]]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from ivr.errors import Defect
 from ivr.flow import Flow
-from ivr.proof import bounds, ends, reach, secrecy
+from ivr.proof import bounds as cost
+from ivr.proof import ends, reach, secrecy
 from ivr.proof.graph import MOST_STATES, TooManyStates, graph_of_nodes, graph_with_facts
 from ivr.proof.lengths import Lengths
 from ivr.proof.model import Model, Rule
@@ -22,11 +24,7 @@ STRUCTURE: tuple[Rule, ...] = (
     ends.who_does_nothing_comes_to_a_person,
     ends.who_is_sent_back_comes_to_a_person,
 )
-COST: tuple[Rule, ...] = (
-    bounds.silent_callers_are_offered_in_time,
-    bounds.key_0_is_answered_in_time,
-    bounds.nobody_is_held_unasked,
-)
+COST = (cost.silent_callers_are_offered_in_time, cost.key_0_is_answered_in_time, cost.nobody_is_held_unasked)
 
 
 @dataclass(frozen=True)
@@ -40,17 +38,19 @@ class Proof:
     states: int | None
 
 
-def prove(flow: Flow, lengths: Lengths | None, most: int = MOST_STATES) -> Proof:
+def prove(flow: Flow, lengths: Lengths | None, bounds: cost.Bounds = cost.BOUNDS, most: int = MOST_STATES) -> Proof:
     """Try every rule. ``lengths`` None: prompts are not known, costs are not looked at.
 
     The flow must be sound in itself: every exit leads to a node, every fact that is looked at is declared.
     """
-    return _Prover(flow, lengths, most).prove()
+    return _Prover(flow, lengths, bounds, most).prove()
 
 
 class _Prover:
-    def __init__(self, flow: Flow, lengths: Lengths | None, most: int) -> None:
-        self._flow, self._lengths, self._most = flow, lengths, most
+    def __init__(self, flow: Flow, lengths: Lengths | None, bounds: cost.Bounds, most: int) -> None:
+        self._flow, self._most = flow, most
+        costs: tuple[Rule, ...] = tuple(partial(rule, bounds=bounds) for rule in COST)
+        self._costs = costs if lengths else ()
         self._nodes = Model(flow, graph_of_nodes(flow), lengths or Lengths())
         self._facts: Model | None = None
 
@@ -64,7 +64,7 @@ class _Prover:
             model = self._with_facts() if endless else self._nodes
             if any(defect.rule == "loop" for defect in defects):
                 return self._proof(defects, None)
-            for rule in COST if self._lengths else ():
+            for rule in self._costs:
                 defects += rule(model) if endless else self._try(rule)
         except TooManyStates:
             text = f"more than {self._most} combinations of places and facts: {self._failing()} cannot be refuted"
@@ -77,7 +77,7 @@ class _Prover:
             yield from rule(self._with_facts())
 
     def _failing(self) -> str:
-        rules = (ends.terminates, *STRUCTURE, *(COST if self._lengths else ()))
+        rules = (ends.terminates, *STRUCTURE, *self._costs)
         return str(next(defect for rule in rules for defect in rule(self._nodes)))
 
     def _with_facts(self) -> Model:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ivr.proof.bounds import KEY_0, NOT_OPTED, SILENT, Measured, before_a_person, measure, to_the_end
+from ivr.proof.bounds import (
+    BOUNDS,
+    Bounds,
+    Measured,
+    before_a_person,
+    callers_of_key_0,
+    callers_who_never_choose,
+    silent_callers,
+    to_the_end,
+)
 from ivr.proof.cost import Longest
 from ivr.proof.graph import TooManyStates, graph_with_facts
 from ivr.proof.model import Model
@@ -84,7 +93,7 @@ class Report:
         return f"{longest.cost:.0f} s" if exact else f"at most {longest.cost:.0f} s"
 
 
-def report(proof: Proof) -> Report:
+def report(proof: Proof, bounds: Bounds = BOUNDS) -> Report:
     """The figures of a flow that passed."""
     model, states = proof.nodes, None
     try:
@@ -92,5 +101,7 @@ def report(proof: Proof) -> Report:
         model, states = Model(proof.flow, graph, proof.nodes.lengths, on_facts=True), len(graph.names)
     except TooManyStates:
         pass  # the figures on nodes alone are no lower
-    bounds = tuple(measure(model, bound) for bound in (SILENT, KEY_0, NOT_OPTED))
-    return Report(proof, model, states, bounds, before_a_person(model), to_the_end(model))
+    kinds = (silent_callers, callers_of_key_0, callers_who_never_choose)
+    return Report(
+        proof, model, states, tuple(kind(model, bounds) for kind in kinds), before_a_person(model), to_the_end(model)
+    )

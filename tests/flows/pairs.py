@@ -1,0 +1,146 @@
+"""Pairs of calls that differ in plans and earlier calls alone: what does the one caller hear that the other does not?
+
+Two sessions of the real engine go side by side. Everything that the caller does, and that services, hours and messages
+say, is the same for both; look-ups of plans and earlier calls answer each of them anything. Up to the first
+``disclose``, and to where a raised band takes something away from one of them, both hear the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from flows.exhaustive import Place, answers, inputs
+from ivr import engine
+from ivr.actions.lookup import LABELS
+from ivr.actions.move import RAISE_ONLY, Label
+from ivr.flow import Flow
+from ivr.model import (
+    Answered,
+    Band,
+    Connect,
+    Disclosed,
+    Entered,
+    GatherWait,
+    GoneWait,
+    Heard,
+    InputKind,
+    Instruction,
+    LegWait,
+    LookupWait,
+    OfferWait,
+    PlaybackWait,
+    Record,
+    Session,
+    Sprint,
+    TalkWait,
+)
+
+DEPTH = 8
+MOST_PAIRS = 2_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One of the two calls: where it is, and what it let its caller hear since the last input of both."""
+
+    session: Session
+    heard: tuple[Instruction, ...]
+    disclosed: bool
+    took_away: bool
+
+    @property
+    def raised(self) -> bool:
+        return self.session.band is not Band.NORMAL
+
+
+def differences(flow: Flow, depth: int = DEPTH, most: int = MOST_PAIRS) -> list[str]:
+    """What two such calls hear differently, in words; empty if nothing."""
+    return _Pairs(flow, depth, most).found
+
+
+class _Pairs:
+    def __init__(self, flow: Flow, depth: int, most: int) -> None:
+        self._flow, self._most = flow, most
+        self._seen: set[object] = set()
+        self.found: list[str] = []
+        first = engine.start(flow)
+        self._both(first, first, {}, depth)
+
+    def _both(self, one: Sprint, other: Sprint, world: Mapping[str, Answered], depth: int) -> None:
+        for first, said in self._settled(one, world):
+            for second, agreed in self._settled(other, said):
+                self._compare(first, second, agreed, depth)
+
+    def _compare(self, one: Run, other: Run, world: Mapping[str, Answered], depth: int) -> None:
+        if one.disclosed or other.disclosed:
+            return
+        if (one.took_away or other.took_away) and one.raised != other.raised:
+            return
+        if one.heard != other.heard or _audible(one.session) != _audible(other.session):
+            self.found.append(f"{one.session.node}: {one.heard} / {other.session.node}: {other.heard}")
+            return
+        key = (Place(one.session).key(), Place(other.session).key(), tuple(sorted(world)), str(world))
+        over = isinstance(one.session.wait, TalkWait | GoneWait) or depth == 0
+        if self.found or over or key in self._seen or len(self._seen) >= self._most:
+            return
+        self._seen.add(key)
+        for given in self._given(one.session):
+            first = engine.resume(self._flow, one.session, given)
+            second = engine.resume(self._flow, other.session, given)
+            self._both(first, second, world, depth - 1)
+
+    def _given(self, session: Session) -> Iterator[Heard | Answered]:
+        if isinstance(session.wait, OfferWait):
+            yield Heard(InputKind.OFFERED, "somebody")
+            yield Heard(InputKind.TIMER)
+        elif isinstance(session.wait, LegWait):
+            yield Heard(InputKind.LEG_FAILED, "busy")
+        else:
+            yield from (given.heard for given in inputs(self._flow, session))
+
+    def _settled(self, sprint: Sprint, world: Mapping[str, Answered]) -> Iterator[tuple[Run, Mapping[str, Answered]]]:
+        """The call after everything that the world says meanwhile, in every way."""
+        ahead = [(self._run(sprint, None), world)]
+        seen: set[object] = set()
+        while ahead:
+            run, said = ahead.pop()
+            wait = run.session.wait
+            if not isinstance(wait, LookupWait) or wait.what == "understand":
+                key = (Place(run.session).key(), run.heard, run.disclosed, run.took_away, str(said))
+                if key not in seen:
+                    seen.add(key)
+                    yield run, said
+                continue
+            secret = LABELS.get(wait.what) is Label.PLAN
+            for answer in [said[wait.what]] if wait.what in said else answers(self._flow, wait):
+                after = self._run(engine.resume(self._flow, run.session, answer), run)
+                ahead.append((after, said if secret else {**said, wait.what: answer}))
+
+    def _run(self, sprint: Sprint, before: Run | None) -> Run:
+        heard = tuple(_heard(each) for each in sprint.instructions if not isinstance(each, Record))
+        passed = [each.node for each in sprint.happenings if isinstance(each, Entered)]
+        return Run(
+            replace(sprint.session, visits={}),
+            (*(before.heard if before else ()), *heard),
+            any(isinstance(each, Disclosed) for each in sprint.happenings) or bool(before and before.disclosed),
+            any(map(self._takes_away, passed)) or bool(before and before.took_away),
+        )
+
+    def _takes_away(self, name: str) -> bool:
+        node = self._flow.node(name)
+        return node is not None and any(move.door == RAISE_ONLY for move in node.moves())
+
+
+def _heard(instruction: Instruction) -> Instruction:
+    """What a caller can tell of an instruction: not who is rung."""
+    return replace(instruction, target="") if isinstance(instruction, Connect) else instruction
+
+
+def _audible(session: Session) -> object:
+    """What a caller can tell of a wait."""
+    wait = session.wait
+    hold = wait.hold_s if isinstance(wait, OfferWait) else None
+    stage = wait.stage if isinstance(wait, GatherWait) else None
+    messages = wait.messages if isinstance(wait, PlaybackWait) else None
+    return wait.kind, hold, stage, messages

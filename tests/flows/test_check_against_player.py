@@ -1,0 +1,128 @@
+"""The check against the engine: what it accepts, no caller can break; what it refuses, some caller breaks.
+
+Flows of up to seven nodes of every action are made, checked, and played with all inputs, look-ups and failures. A few
+hundred in every run of the tests; ``make fuzz-flows`` plays ten thousand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import get_args
+
+import pytest
+
+from flows.exhaustive import ANY, PROMPT_S, SILENT, UNASKED, Explorer
+from flows.generated import flow_of_seed, lengths_of
+from flows.pairs import differences
+from flows.player import london
+from ivr.check import World, defects_of_nodes
+from ivr.flow import AnyNode, Flow
+from ivr.proof.bounds import Bound, Bounds, before_a_person, callers_who_never_choose, silent_callers
+from ivr.proof.prove import Proof, prove
+
+FLOWS = int(os.environ.get("FLOWS", "120"))
+PLACES = int(os.environ.get("FLOW_PLACES", "1500"))
+FIRST = int(os.environ.get("FIRST_FLOW", "1"))
+MOST_FALSE_REFUSALS = 0.02
+
+# looser than those of the service: two prompts are gone with the first words, and seven nodes shall be of all actions
+BOUNDS = Bounds(
+    silent=Bound("silent", 60.0, 7, "test"),
+    key_0=Bound("key 0", 4.0, None, "test"),
+    not_opted=Bound("unasked", 120.0, 16, "test"),
+)
+
+
+@dataclass
+class Tally:
+    """How the flows came out."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, seed: int) -> None:
+        flow = flow_of_seed(seed)
+        assert defects_of_nodes(flow, World()) == []
+        proof = prove(flow, lengths_of(flow, PROMPT_S), BOUNDS)
+        rules = {defect.rule for defect in proof.defects}
+        played = Explorer(flow, most=PLACES)
+        broken = played.breaks | _too_dear(played)
+        if not rules and broken:
+            self.wrong.append(f"seed {seed}: accepted, and broken: {sorted(broken)}")
+        if "loop" not in rules:
+            self._hold_costs(seed, proof, played)
+            self._hold_secrets(seed, flow, rules)
+        self._count(rules, broken, played)
+
+    def _hold_costs(self, seed: int, proof: Proof, played: Explorer) -> None:
+        assert proof.model is not None
+        silent, unasked = silent_callers(proof.model, BOUNDS), callers_who_never_choose(proof.model, BOUNDS)
+        most = {
+            SILENT: (silent.seconds.cost, silent.prompts.cost),
+            UNASKED: (unasked.seconds.cost, unasked.prompts.cost),
+            ANY: (before_a_person(proof.model).cost, float("inf")),
+        }
+        for kind, (seconds, prompts) in most.items():
+            if played.cost[kind][0] > seconds + 1e-6 or played.cost[kind][1] > prompts:
+                self.wrong.append(f"seed {seed}: {kind} callers go through {played.cost[kind]}, not {seconds, prompts}")
+
+    def _hold_secrets(self, seed: int, flow: Flow, rules: set[str]) -> None:
+        heard = differences(flow, most=PLACES // 5)
+        self.counts["pairs"] += 1
+        if heard and "discloses" not in rules:
+            self.wrong.append(f"seed {seed}: accepted, and a plan is heard: {heard[0]}")
+        if not heard and rules == {"discloses"}:
+            self.counts["not heard"] += 1
+
+    def _count(self, rules: set[str], broken: set[str], played: Explorer) -> None:
+        self.counts["accepted" if not rules else "refused"] += 1
+        self.counts["whole" if played.complete else "cut short"] += 1
+        if rules - {"discloses"} and not rules & broken and played.complete:
+            self.counts["not broken"] += 1
+
+    @property
+    def false_refusals(self) -> float:
+        """Share of all flows that were refused, and whose every call, played to its end, breaks no rule named."""
+        return (self.counts["not broken"] + self.counts["not heard"]) / FLOWS
+
+
+def _too_dear(played: Explorer) -> set[str]:
+    dear = {
+        "cost_of_silence": (SILENT, BOUNDS.silent),
+        "cost_unasked": (UNASKED, BOUNDS.not_opted),
+    }
+    return {
+        rule
+        for rule, (kind, bound) in dear.items()
+        if played.cost[kind][0] > bound.seconds or played.cost[kind][1] > (bound.prompts or 0)
+    }
+
+
+@pytest.mark.timeout(36_000 if FLOWS > 1000 else 300)
+def test_what_the_check_accepts_nobody_can_break_and_it_refuses_little_else() -> None:
+    tally = Tally()
+    for seed in range(FIRST, FIRST + FLOWS):
+        tally.add(seed)
+    print(dict(tally.counts), f"false refusals {tally.false_refusals:.2%}")
+
+    assert tally.wrong == []
+    assert tally.counts["accepted"] > FLOWS / 5, "hardly a flow was accepted: the test says little"
+    assert tally.counts["refused"] > FLOWS / 5, "hardly a flow was refused: the test says little"
+    # of few flows the share says little: then one in twenty may be refused for nothing
+    assert tally.false_refusals < (MOST_FALSE_REFUSALS if FLOWS >= 1000 else 0.05)
+
+
+def test_london_is_heard_alike_by_who_has_a_plan_and_who_has_none() -> None:
+    assert differences(london(), depth=6) == []
+
+
+def test_generated_flows_have_every_action() -> None:
+    made = {node.model_dump()["action"] for seed in range(300) for node in flow_of_seed(seed).nodes.values()}
+
+    assert made == _every_action()
+
+
+def _every_action() -> set[str]:
+    return {get_args(each.model_fields["action"].annotation)[0] for each in get_args(get_args(AnyNode)[0])}
