@@ -40,6 +40,7 @@ from callrouter.providers import Providers, read_providers
 from callrouter.publishing.opening import open_publishing
 from callrouter.publishing.published import Texts
 from callrouter.publishing.service import Publishing
+from callrouter.publishing.staged import StagedWatch
 from callrouter.readiness import ASTERISK, Readiness
 from callrouter.repeat import RepeatCalls
 from callrouter.settings import Settings
@@ -91,6 +92,7 @@ class Service:
     health: Health
     messaging: Messaging
     publishing: Publishing
+    staged: StagedWatch
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -206,6 +208,7 @@ def build(settings: Settings) -> Service:
         health=health,
         messaging=messages,
         publishing=publishing,
+        staged=StagedWatch(stream, journal, database, publishing, clock),
     )
 
 
@@ -330,8 +333,8 @@ async def _hear_nudges(service: Service) -> None:
 async def running(service: Service) -> AsyncIterator[None]:
     """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
     service.health.expect("sql")
-    writer, board, indexer = service.writer, service.board, service.indexer
-    for reader in (writer, indexer):
+    writer, board, indexer, staged = service.writer, service.board, service.indexer, service.staged
+    for reader in (writer, indexer, staged):
         with suppress(StateUnavailable):  # callers come first: it joins when the store is there
             await reader.join()
     if service.stores.nudges is None:
@@ -351,6 +354,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(service.messaging.live.follower.follow()),
         asyncio.create_task(repeat("messages", service.messaging.look_after, full=1, lease=lease(name="messages"))),
         asyncio.create_task(service.publishing.follow()),
+        asyncio.create_task(repeat("staged", staged.step, full=staged.BATCH, lease=lease(name="staged"))),
     ]
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))

@@ -181,6 +181,12 @@ class Life:
         self._did(row.version, "live_by_schedule")
         return True
 
+    def tell_once(self, version: str, step: str, since: datetime, note: str) -> None:
+        """Record something that is shown by many calls, the first time since then."""
+        told = store.steps_of(self.connection, version, limit=50)
+        if not any(each.step == step and each.at >= since for each in told):
+            self._did(version, step, note)
+
     def needs(self, row: Row, at: datetime) -> str:
         """The error id of what stands against its being live ``at`` that time; empty if nothing does."""
         try:

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from callrouter.api import ApiRoute, Asker, Unreadable, body_of
+from callrouter.publishing.figures import StageFigures
 from callrouter.publishing.model import Step, Version
 from callrouter.publishing.service import Publishing
 
@@ -25,8 +26,13 @@ def flows_router(service: Publishing, asker: Asker) -> APIRouter:
 def _add_reading(router: APIRouter, service: Publishing, asker: Asker) -> None:
     @router.get("")
     async def listed(request: Request) -> dict[str, Any]:
-        found = await service.versions(asker(request))
-        return {"live": service.live_version, "versions": [shown(each) for each in found]}
+        who = asker(request)
+        found, staged = await service.versions(who), await service.staged(who)
+        return {
+            "live": service.live_version,
+            "staged": _staged(staged) if staged else None,
+            "versions": [shown(each) for each in found],
+        }
 
     @router.get("/history")
     async def everything(request: Request) -> list[dict[str, Any]]:
@@ -107,6 +113,15 @@ def shown(version: Version) -> dict[str, Any]:
             {"by": each.by, "role": each.role, "at": each.at.isoformat(), "expires_at": each.expires_at.isoformat()}
             for each in version.approvals
         ],
+    }  # fmt: skip
+
+
+def _staged(figures: StageFigures) -> dict[str, Any]:
+    return {
+        "version": figures.stage.new, "against": figures.stage.old, "since": figures.stage.since.isoformat(),
+        "new": {"good": figures.new_good, "calls": figures.new_all},
+        "old": {"good": figures.old_good, "calls": figures.old_all},
+        "pairs": figures.standing.pairs, "verdict": figures.standing.verdict,
     }  # fmt: skip
 
 

@@ -18,10 +18,11 @@ from callrouter.publishing import store
 from callrouter.publishing.content import Content, Texts
 from callrouter.publishing.drafts import Drafts
 from callrouter.publishing.errors import NotSound, OtherFlow, StoreAway
+from callrouter.publishing.figures import StageFigures, figures_of, stage_of
 from callrouter.publishing.life import SERVICE, Life
 from callrouter.publishing.model import READERS, WRITERS, State, Step, Version
 from callrouter.publishing.published import Check, PublishedFlows
-from callrouter.publishing.snapshot import STRAIGHT_TO_111
+from callrouter.publishing.snapshot import STRAIGHT_TO_111, Snapshot
 from infra.clock import Clock
 from infra.revisions import Follower, advance
 from infra.sql import Database
@@ -79,11 +80,22 @@ class Publishing:
         ap.require_role(who, READERS)
         return await self._read(lambda connection: store.steps_of(connection, version, MOST_STEPS))
 
+    async def staged(self, who: SignedIn) -> StageFigures | None:
+        """What the calls of the staged release say so far; None where nothing is staged."""
+        ap.require_role(who, READERS)
+        stage = stage_of(self._flows.snapshot)
+        return None if stage is None else await self._read(partial(figures_of, stage=stage))
+
     @property
     def live_version(self) -> str:
         """What callers meet now who are not part of a staged release."""
         live = self._flows.snapshot.live_at(self._clock.now())
         return live.version if live is not None else STRAIGHT_TO_111.version
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What this worker serves now."""
+        return self._flows.snapshot
 
     # ------------------------------------------------------------------ changing
 
@@ -176,6 +188,12 @@ class Publishing:
 
     def _ship(self, connection: Connection, *, shipped: Content, replace: bool) -> str:
         return Life(connection, self._flows.name, SERVICE, self._clock.now()).ship(shipped, replace=replace)
+
+    async def tell_not_worse(self, version: str, since: datetime, note: str) -> None:
+        """Record, once, what the calls of a staged release have shown. To release it to all is for people."""
+        await self._changing(
+            lambda c: Life(c, self._flows.name, SERVICE, self._clock.now()).tell_once(version, "not_worse", since, note)
+        )
 
     async def settle(self) -> None:
         """Write down what a schedule has brought about; callers meet it already."""

@@ -96,12 +96,17 @@ async def test_a_whole_life_by_http(people: People) -> None:
     assert (approved["state"], approved["approvals"][0]["by"]) == ("approved", "Bob")
     _, staged = await people.send(ANN, f"{one}/stage", {"share": 0.1})
     assert (staged["state"], staged["share"]) == ("staged", 0.1)
+    _, listed = await people.send(READER, "", method="GET")
+    assert listed["staged"] == {
+        **listed["staged"], "version": made["version"], "against": content().version,
+        "new": {"good": 0, "calls": 0}, "verdict": "going_on",
+    }  # fmt: skip
     _, live = await people.send(ANN, f"{one}/publish")
     assert live["state"] == "live"
     assert people.flows.for_dialled("111", "call").version == made["version"]
     assert people.flows.text("en", "hello_calm") == TEXTS["en"]["hello_calm"]
     _, listed = await people.send(READER, "", method="GET")
-    assert listed["live"] == made["version"]
+    assert (listed["live"], listed["staged"]) == (made["version"], None)
     _, back = await people.send(DUTY, "/roll-back", {"note": "too slow"})
     assert back == {"live": content().version}
     _, steps = await people.send(ANN, f"{one}/history", method="GET")
