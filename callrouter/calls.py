@@ -15,13 +15,14 @@ from datetime import datetime
 import structlog
 
 from callrouter import events as ev
+from callrouter.beginning import first_sprint
 from callrouter.deadlines import Deadlines, watched_s, with_due_time
 from callrouter.elsewhere import go_on_elsewhere
 from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.finding import Finding
 from callrouter.journal import seal
 from callrouter.lookups import Lookups
-from callrouter.model import WITHOUT_US, CallRecord, Input, InputKind, Reply
+from callrouter.model import CallRecord, Input, InputKind, Reply
 from callrouter.moves import (
     end_class,
     happened,
@@ -37,6 +38,7 @@ from callrouter.ports import Dispatch, Flows, Nudge, Offer, Performer
 from callrouter.pushing import Pushing
 from callrouter.records import Records
 from callrouter.resuming import Resuming
+from callrouter.texts import NoTexts, Texting, Texts
 from infra.bus import Entry
 from infra.clock import Clock
 from infra.crypto import DataKey, KeyRing
@@ -99,6 +101,7 @@ class Calls:
         new_id: Callable[[], str],
         answers: Mapping[str, str] | None = None,
         nudge: Nudge | None = None,
+        texts: Texts | None = None,
     ) -> None:
         self._states = states
         self._flows = flows
@@ -113,6 +116,7 @@ class Calls:
         self._lanes: dict[str, _Lane] = {}
         self._pushing = Pushing(self.present, self.give_up, nudge)
         self._deadlines = Deadlines(clock, self.deliver)
+        self._texting = Texting(texts or NoTexts())
         self._resuming = Resuming(states, keys, self.record)
 
     def perform_with(self, network: str, performer: Performer) -> None:
@@ -261,6 +265,7 @@ class Calls:
                 if moved.leaves:
                     await self._dispatch.leave(call_ref)
                 await self._resuming.remember(record, kept)
+                self._texting.send(kept, moved.events)
                 return moved.reply
         raise StaleEpoch
 
@@ -297,10 +302,7 @@ class Calls:
         dropped = await self._resuming.find(arrival.number, call_ref) if not given.value else None
         same = self._flows.version(dropped.session.flow, dropped.session.version) if dropped else None
         flow = same or self._flows.for_dialled(arrival.dialled, call_ref)
-        if given.value == WITHOUT_US:
-            sprint = engine.without_us(flow)
-        else:
-            sprint = engine.start(flow) if dropped is None else engine.come_back(flow, dropped.session)
+        sprint = first_sprint(flow, given, dropped)
         record = CallRecord(
             call_ref=call_ref, context=self._new_id(), network=arrival.network, edge=arrival.edge,
             number=arrival.number, dialled=arrival.dialled, offered_at=now,

@@ -59,6 +59,10 @@ class LocalDispatch:
         self._lines.leave(call_ref)
         self._offer_lines()
 
+    def state(self, service: str) -> str:
+        """See :meth:`callrouter.lines.Lines.state`."""
+        return self._lines.state(service)
+
     async def reachable(self, provider: str, edge: str, up: bool | None) -> None:
         self._lines.reachable(provider, edge, up)
         self._offer_lines_in(STATEMENT_S)

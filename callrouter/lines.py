@@ -183,6 +183,15 @@ class Lines:
         failing = self._failing.get(provider.id)
         return failing.cause if failing is not None and failing.until > self._clock.monotonic() else None
 
+    def state(self, service: str) -> str:
+        """Of a service, now: ``free``, ``busy`` (soon free again), ``down``; ``unknown`` if nobody offers it."""
+        offering = self._providers.of_service(service)
+        if not offering:
+            return "unknown"
+        if any(self._free(each) for each in offering):
+            return "free"
+        return "busy" if any(self._lives(each) for each in offering) else "down"
+
     def _lives(self, provider: Provider) -> bool:
         """Whether waiting for the provider makes sense: one that was busy or slow to answer soon takes calls."""
         return not self._is_down(provider) and self._cooling_for(provider) in (None, *TAKES_CALLS_AGAIN)

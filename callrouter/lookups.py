@@ -8,8 +8,10 @@ has been late or failing three times in a row is not asked for a while: its call
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 import structlog
@@ -17,13 +19,15 @@ import structlog
 from callrouter import events as ev
 from callrouter.announcing import NoMessages, announced
 from callrouter.model import CallRecord
+from callrouter.nearby import Nearby
 from callrouter.ports import Meaning, Messages, PlanFound, Plans, RepeatFound, Repeats, Understanding
 from infra.breaker import Breaker
 from infra.clock import Clock
 from infra.health import Health
 from infra.numbers import Number, NumberClass
+from ivr.actions.lookup import NO_ANSWER
 from ivr.flow import Flow
-from ivr.model import Answered, LookupWait
+from ivr.model import Answered, FactValue, LookupWait
 
 BUDGET_S = 0.250
 """Longest that one look-up may hold its caller."""
@@ -60,6 +64,7 @@ class Lookups:
         messages: Messages | None = None,
         budget_s: float = BUDGET_S,
         health: Health | None = None,
+        nearby: Nearby | None = None,
     ) -> None:
         self._plans = plans
         self._repeats = repeats
@@ -68,7 +73,9 @@ class Lookups:
         self._messages = messages or NoMessages()
         self._budget_s = budget_s
         self._health = health or Health(clock)
+        self._nearby = nearby or Nearby(clock)
         self._breakers = {what: self._breaker(port) for what, port in PORTS.items()}
+        self._breakers["birth_date"] = self._breakers["plan"]  # the same store
 
     def _breaker(self, port: str) -> Breaker:
         def told(is_open: bool) -> None:
@@ -87,7 +94,12 @@ class Lookups:
         if wait.what == "messages":
             return announced(self._messages, record, wait, self._clock.now())
         began = self._clock.monotonic()
+        if (here := self._nearby.answer(record, wait)) is not None:
+            return here, ev.LookedUp(what=wait.what, gap="", took_ms=0.0, outcome=here.outcome, reason="here")
         found = await self._guarded(record, wait, flow, hung_up)
+        if wait.what == "birth_date":
+            # right, wrong and unknown take the same time (docs/safety/rules.md, 3)
+            await self._until(began + self._budget_s, hung_up)
         if isinstance(found, _Overtaken):
             return None, None
         took_ms = round((self._clock.monotonic() - began) * 1000, 1)
@@ -96,7 +108,7 @@ class Lookups:
     async def _guarded(
         self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
     ) -> PlanFound | RepeatFound | Meaning | _Gap | _Overtaken:
-        if (known := _without_asking(record.number, wait.what)) is not None:
+        if (known := _without_asking(record.number, wait)) is not None:
             return known
         breaker = self._breakers[wait.what]
         if not breaker.allows():
@@ -112,10 +124,19 @@ class Lookups:
         match wait.what:
             case "plan":
                 return await self._plans.find(record.number)
+            case "birth_date":
+                return await self._plans.check_birth_date(
+                    record.number, date.fromisoformat(wait.about), record.call_ref
+                )
             case "repeat":
                 return await self._repeats.find(record.number, record.offered_at)
             case _:
                 return await self._understanding.understand(wait.about, flow.vocabulary(wait.node))
+
+    async def _until(self, instant: float, hung_up: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, instant - self._clock.monotonic())):
+                await hung_up.wait()
 
     async def _within(self, asked: Coroutine[Any, Any, T], hung_up: asyncio.Event, what: str) -> T | _Gap | _Overtaken:
         task = asyncio.ensure_future(asked)
@@ -135,12 +156,15 @@ class Lookups:
             gone.cancel()
 
 
-def _without_asking(number: Number, what: str) -> PlanFound | RepeatFound | None:
+def _without_asking(number: Number, wait: LookupWait) -> PlanFound | RepeatFound | None:
     """What is known of a number that may not be looked up; it says nothing about the ports."""
+    what = wait.what
+    if what == "birth_date" and not wait.about:
+        return PlanFound("none", "not_given")
     if number.kind is NumberClass.PRESENT:
         return None
     reason = f"number_{number.kind}"
-    if what == "plan":
+    if what in ("plan", "birth_date"):
         return PlanFound("none", reason)
     return RepeatFound("IIQ", reason) if what == "repeat" else None
 
@@ -162,7 +186,8 @@ def _as_answer(
     match found:
         case PlanFound():
             detail = {"candidates": list(found.candidates), "people": found.people} if found.candidates else None
-            answer = Answered(found.outcome, raises=found.raises)
+            facts: dict[str, FactValue] = {"pathway": found.pathway, "stale": found.stale}
+            answer = Answered(found.outcome, raises=found.raises, facts=facts)
             reason = found.reason
         case RepeatFound():
             detail = {"earlier": [at.isoformat() for at in found.earlier]} if found.earlier else None
@@ -179,7 +204,7 @@ def _as_answer(
             )
             reason = "words"
         case _Gap(reason=reason):
-            answer = Answered({"plan": "unavailable", "repeat": "ER"}.get(wait.what, "no_match"))
+            answer = Answered(NO_ANSWER.get(wait.what, "no_match"))
     gap = found.reason if isinstance(found, _Gap) else ""
     event = ev.LookedUp(what=wait.what, gap=gap, took_ms=took_ms, outcome=answer.outcome, reason=reason, detail=detail)
     return answer, event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from callrouter.model import Input, Reply
@@ -17,7 +17,8 @@ from ivr.model import Band
 class PlanFound:
     """What a look-up of plans brought: opaque ids of ``candidates``, and of how many different ``people``.
 
-    ``raises``: one of them is a crisis or end-of-life plan.
+    ``raises``: one of them is a crisis or end-of-life plan. Only of an asserted plan: its ``pathway`` (one of
+    :data:`ivr.actions.lookup.PATHWAYS`), and whether its review is overdue (``stale``).
     """
 
     outcome: str
@@ -25,6 +26,8 @@ class PlanFound:
     raises: bool = False
     candidates: tuple[str, ...] = ()
     people: int = 0
+    pathway: str = "none"
+    stale: bool = False
 
 
 class Plans(Protocol):
@@ -32,6 +35,12 @@ class Plans(Protocol):
 
     async def find(self, number: Number) -> PlanFound:
         """Candidates on this line; ``unavailable`` when the store fails, never ``none``."""
+
+    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
+        """``asserted`` if exactly one person with a plan on this line was born then; else what :meth:`find` says.
+
+        Every try is recorded; beyond five wrong ones a day for a number, a right one says no more than a wrong one.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,10 @@ class SharedDispatch:
         self._taken_over.discard(call_ref)
         await self._change(call_ref, partial(self._shared.leave, call_ref))
 
+    def state(self, service: str) -> str:
+        """Unknown without asking: the lines are shared. Alone, see :meth:`callrouter.lines.Lines.state`."""
+        return self._own.state(service) if self.alone else "unknown"
+
     async def reachable(self, provider: str, edge: str, up: bool | None) -> None:
         self._own.reachable(provider, edge, up)
         if await self._ask(partial(self._shared.reachable, provider, edge, up)) is None:

@@ -35,6 +35,16 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return _plan_in_words(outcome, int((detail or {}).get("people", 0)))
         case ev.LookedUp(what="repeat", outcome=outcome):
             return _REPEAT.get(outcome)
+        case ev.LookedUp(what="birth_date", outcome=outcome):
+            return "Keyed a date of birth: it fits a plan" if outcome == "asserted" else "Keyed a date of birth"
+        case ev.TextRequested(text=text):
+            return f"Asked for the text “{text.replace('_', ' ')}”"
+        case ev.CallBackRequested():
+            return "Asked to be called back, and keeps the place in the queue"
+        case ev.NeedStated(need="interpreter", language=language):
+            return f"Needs an interpreter ({language})"
+        case ev.NeedStated():
+            return "Calls by text relay"
         case ev.Queued(band=band):
             return f"Waiting for a person, {band} priority"
         case ev.LegStarted(provider=provider):

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 import structlog
@@ -30,11 +31,14 @@ from callrouter.dispatch import LocalDispatch
 from callrouter.encounters import EncounterIndexer
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
+from callrouter.hours import read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.leftovers import close_leftovers
 from callrouter.lookups import PORTS, Lookups
 from callrouter.messaging import Layered, Messaging, messaging
 from callrouter.months import keep_months_ahead
+from callrouter.nearby import Nearby
+from callrouter.pathways import as_found
 from callrouter.ports import Dispatch, Meaning, Messages, PlanFound
 from callrouter.providers import Providers, read_providers
 from callrouter.publishing.opening import open_publishing
@@ -47,6 +51,7 @@ from callrouter.settings import Settings
 from callrouter.shared_dispatch import SharedDispatch
 from callrouter.stores import Stores, open_stores
 from careplans.service import CarePlans
+from infra.areas import london
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
 from infra.errors import StateUnavailable
@@ -127,14 +132,10 @@ class _Plans:
         self._plans = plans
 
     async def find(self, number: Number) -> PlanFound:
-        match = await self._plans.match_number(number)
-        return PlanFound(
-            match.outcome,
-            match.reason,
-            raises=any(each.raises for each in match.candidates),
-            candidates=tuple(each.plan_id for each in match.candidates),
-            people=match.people,
-        )
+        return as_found(await self._plans.match_number(number))
+
+    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
+        return as_found(await self._plans.assert_birth_date(number, born, call_ref))
 
 
 class _Understanding:
@@ -169,10 +170,11 @@ def build(settings: Settings) -> Service:
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=("en",))
     repeats = RepeatCalls(database, keys)
     dispatch = _dispatch(stores, providers, clock, health)
+    nearby = Nearby(clock, hours=read_hours(settings.hours_file), areas=london(), free_state=dispatch.state)
     calls = Calls(
         states=stores.states,
         flows=flows,
-        lookups=_lookups(settings, plans, repeats, messages.live, clock, health),
+        lookups=_lookups(settings, plans, repeats, messages.live, clock, health, nearby),
         dispatch=dispatch,
         keys=keys,
         clock=clock,
@@ -235,7 +237,13 @@ async def dispatching(service: Service) -> AsyncIterator[None]:
 
 
 def _lookups(
-    settings: Settings, plans: CarePlans, repeats: RepeatCalls, messages: Messages, clock: Clock, health: Health
+    settings: Settings,
+    plans: CarePlans,
+    repeats: RepeatCalls,
+    messages: Messages,
+    clock: Clock,
+    health: Health,
+    nearby: Nearby,
 ) -> Lookups:
     try:
         understanding = _Understanding(KeywordUnderstanding(read_lexicon()))
@@ -249,6 +257,7 @@ def _lookups(
         messages=messages,
         budget_s=settings.lookup_budget_ms / 1000,
         health=health,
+        nearby=nearby,
     )
 
 

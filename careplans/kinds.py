@@ -18,6 +18,9 @@ class PlanKind(StrEnum):
     TREATMENT_ESCALATION = "treatment_escalation_plan"
     PERSONALISED_CARE = "personalised_care_and_support_plan"
     SPECIAL_PATIENT_NOTE = "special_patient_note"
+    FRAILTY = "frailty_care_plan"
+    MULTIPLE_SCLEROSIS = "multiple_sclerosis_care_plan"
+    HIGH_SERVICE_USE = "high_service_use_plan"
 
     @property
     def raises(self) -> bool:
@@ -39,7 +42,7 @@ SNOMED = {
     "2181441000000107": PlanKind.PERSONALISED_CARE,
 }
 """SNOMED CT UK edition; the codes that the National Record Locator takes for plan pointers. A special patient
-note has no code there."""
+note and the local kinds (frailty, multiple sclerosis, high service use) have no code there."""
 
 _OTHER_NAMES = {
     "mental health crisis plan": PlanKind.CRISIS,

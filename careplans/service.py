@@ -47,6 +47,8 @@ from infra.sql import Database
 MAY_CHECK = frozenset({"handler", "clinician"})
 """Roles that speak with the caller and so may check a birth date (docs/safety/rules.md, 3 and 6)."""
 CLINICIAN = "clinician"
+DAILY_TRIES = 5
+"""Birth dates that callers from one number may get wrong within a day (docs/safety/rules.md, 3)."""
 TRIES = 5
 """Birth dates that one viewer may get wrong in one call: a misheard digit or two, no search."""
 
@@ -117,6 +119,29 @@ class CarePlans:
         if not await self._try_recorded(viewer, self._entries(viewer, what, shown)):
             raise TooManyTries("no more birth dates in this call")
         return tuple(self._opened(plan, viewer) for plan in right)
+
+    async def assert_birth_date(self, number: Number, born: date, call_ref: str) -> Match:
+        """``asserted``, with the plans of the one person on this line born on that day; else as :meth:`match_number`.
+
+        For what a caller keyed: it opens nothing and names nobody. Each try is recorded. After :data:`DAILY_TRIES`
+        wrong ones from a number within a day, a right one is taken for wrong (docs/safety/rules.md, 3). A try that
+        cannot be recorded asserts nothing. Never raises: whatever fails is ``unavailable``.
+        """
+        match = await self.match_number(number)
+        if not match.candidates:
+            return match
+        line = Viewer(user=f"line {number.e164}", role="caller", call_ref=call_ref)
+        try:
+            stored = await self._read([each.plan_id for each in match.candidates])
+            right = self._born_on(stored, born)
+            entries = self._entries(line, What.CHECKED_RIGHT if right else What.CHECKED_WRONG, right or stored)
+            allowed = await self._write(partial(views.append_within, entries=entries, most_wrong=DAILY_TRIES))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller goes on to a person
+            _log.error("birth_date_check_failed", error=type(error).__name__)
+            return Match(MatchLevel.UNAVAILABLE, "store_failed")
+        if not (right and allowed):
+            return match
+        return Match(MatchLevel.ASSERTED, "birth_date", tuple(self._candidate(plan.found) for plan in right), people=1)
 
     async def open_checked(self, candidate: str, viewer: Viewer) -> OpenedPlan:
         """The plan, for a clinician who says "I have checked" whom they speak with; recorded.

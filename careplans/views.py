@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
 from sqlalchemy import Connection, distinct, func, insert, select
 
-from careplans.tables import plan_views
+from careplans.tables import lock_for_writing, plan_views
 
 _log = structlog.get_logger(__name__)
 
@@ -45,6 +45,22 @@ class ViewEntry:
 def append(connection: Connection, entries: Sequence[ViewEntry]) -> None:
     """Add ``entries`` in the transaction of ``connection``."""
     connection.execute(insert(plan_views), [asdict(entry) for entry in entries])
+
+
+A_DAY = timedelta(days=1)
+
+
+def append_within(connection: Connection, entries: Sequence[ViewEntry], most_wrong: int) -> bool:
+    """Add the ``entries`` of one try; False if its viewer has been wrong ``most_wrong`` times within a day before."""
+    lock_for_writing(connection, plan_views)
+    wrong = select(func.count(distinct(plan_views.c.attempt))).where(
+        plan_views.c.viewer == entries[0].viewer,
+        plan_views.c.what == What.CHECKED_WRONG,
+        plan_views.c.at > entries[0].at - A_DAY,
+    )
+    left = int(connection.execute(wrong).scalar_one()) < most_wrong
+    append(connection, entries)
+    return left
 
 
 def wrong_tries(connection: Connection, viewer: str, call_ref: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ivr.actions.lookup import Lookup
 from ivr.errors import SessionError
 from ivr.flow import ENGINE_NODES, FALL_BACK_NODE, Flow
 from ivr.model import (
@@ -31,6 +32,7 @@ from ivr.model import (
     InputKind,
     Instruction,
     LegWait,
+    Needs,
     OfferWait,
     Play,
     Session,
@@ -62,17 +64,35 @@ def without_us(flow: Flow) -> Sprint:
     return run.sprint(GoneWait(run.node))
 
 
+def straight_to_a_person(flow: Flow, need: str) -> Sprint:
+    """The first sprint of a caller whom no menu could serve: the first words, then a person, raised."""
+    run = Run(flow, facts=flow.first_facts())
+    run.raise_to(Band.RAISED)
+    run.tell(Needs(flow.start, need))
+    run.do(Answer(), Play((FIRST_WORDS, NOTICE), barge_in=False))
+    return _guarded(run, DEFAULT_NODE)
+
+
 def come_back(flow: Flow, session: Session) -> Sprint:
     """The first sprint of a caller whom we cut off at ``session``: on at that place, ahead of others, not asked again.
 
-    In another version of the flow that place may be gone: then to the default 111 service.
+    In another version of the flow that place may be gone: then to the default 111 service. Who rings back may be
+    somebody else of the household: a plan that was asserted is not, any more, and its callers go there, too.
     """
-    run = Run(flow, session)
+    asserted = _asserted(flow, session)
+    run = Run(flow, replace(session, facts={**session.facts, **dict.fromkeys(asserted)}))
     run.visits.clear()
     run.raise_to(Band.RAISED)
     run.do(Answer(), Play((FIRST_WORDS, NOTICE, CUT_OFF), barge_in=False))
     same = (flow.flow, flow.version) == (session.flow, session.version) and session.node != FALL_BACK_NODE
-    return _guarded(run, session.node if same else DEFAULT_NODE)
+    return _guarded(run, session.node if same and not asserted else DEFAULT_NODE)
+
+
+def _asserted(flow: Flow, session: Session) -> tuple[str, ...]:
+    """The facts that say what a date of birth has opened, if it has opened anything in this call."""
+    looks = [each for each in flow.nodes.values() if isinstance(each, Lookup) and each.what == "birth_date"]
+    opened = any(session.facts.get(each.into) in ("asserted", "confirmed") for each in looks)
+    return tuple(name for each in looks for name in (each.into, *each.also.values())) if opened else ()
 
 
 def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:

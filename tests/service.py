@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import select
@@ -44,6 +44,9 @@ class FakePlans:
 
     async def find(self, number: Number) -> PlanFound:
         self.asked.append(number)
+        return self.found
+
+    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
         return self.found
 
 

@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -89,6 +89,9 @@ class _Plans:
     facts: Facts
 
     async def find(self, number: Number) -> PlanFound:
+        return await self.facts.plan(number)
+
+    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
         return await self.facts.plan(number)
 
 

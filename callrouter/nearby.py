@@ -1,0 +1,64 @@
+"""Look-ups that are answered from this process' memory: hours, area, the state of a service, the own number.
+
+They never wait, so they have no budget; what is not known is ``unknown``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from callrouter.hours import OpeningHours
+from callrouter.model import CallRecord
+from infra.areas import Areas
+from infra.clock import Clock
+from ivr.actions.lookup import OUTCOMES
+from ivr.model import Answered, LookupWait
+
+LAST_DIGITS = 4  # of the caller's number, read back for them to confirm
+
+_ICBS = frozenset(OUTCOMES["area"])
+
+
+class Nearby:
+    """``free_state`` says of a service ``free``, ``busy``, ``down`` or ``unknown``."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        hours: OpeningHours | None = None,
+        areas: Areas | None = None,
+        free_state: Callable[[str], str] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._hours = hours or OpeningHours({})
+        self._areas = areas
+        self._free_state = free_state
+
+    def answer(self, record: CallRecord, wait: LookupWait) -> Answered | None:
+        """The answer; None for a look-up that somebody else must be asked."""
+        match wait.what:
+            case "hours":
+                return Answered(self._hours.state(wait.about, self._clock.now()))
+            case "service_state":
+                return Answered(self._free_state(wait.about) if self._free_state else "unknown")
+            case "area":
+                return Answered(self._area(record, wait.about))
+            case "number":
+                return _own_number(record)
+            case _:
+                return None
+
+    def _area(self, record: CallRecord, postcode: str) -> str:
+        if self._areas is None:
+            return "unknown"
+        where = self._areas.of_postcode(postcode) if postcode else self._areas.of_number(record.number.e164)
+        found = sorted(where & _ICBS)
+        return found[0] if len(found) == 1 else "unknown"
+
+
+def _own_number(record: CallRecord) -> Answered:
+    e164 = record.number.e164
+    if e164 is None:
+        return Answered("none")
+    return Answered("mobile" if record.number.is_mobile else "other", digits=e164[-LAST_DIGITS:])

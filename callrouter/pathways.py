@@ -1,0 +1,37 @@
+"""Which pathway a plan belongs to, and what a look-up of plans says to a flow."""
+
+from __future__ import annotations
+
+from callrouter.ports import PlanFound
+from careplans.kinds import PlanKind
+from careplans.model import Candidate, Match, MatchLevel
+
+PATHWAYS: dict[str, frozenset[PlanKind]] = {
+    "end_of_life": frozenset({PlanKind.END_OF_LIFE, PlanKind.END_OF_LIFE_COORDINATION}),
+    "mental_health": frozenset({PlanKind.CRISIS, PlanKind.HIGH_SERVICE_USE}),
+    "frailty": frozenset({PlanKind.FRAILTY}),
+    "multiple_sclerosis": frozenset({PlanKind.MULTIPLE_SCLEROSIS}),
+}
+"""Pathways by urgency: of somebody with several plans the first decides. Any other kind is ``other``."""
+
+
+def as_found(match: Match) -> PlanFound:
+    """The match as a flow hears of it: the pathway only of a plan that was asserted."""
+    pathway, stale = _pathway(match.candidates) if match.outcome is MatchLevel.ASSERTED else ("none", False)
+    return PlanFound(
+        match.outcome,
+        match.reason,
+        raises=any(each.raises for each in match.candidates),
+        candidates=tuple(each.plan_id for each in match.candidates),
+        people=match.people,
+        pathway=pathway,
+        stale=stale,
+    )
+
+
+def _pathway(plans: tuple[Candidate, ...]) -> tuple[str, bool]:
+    """The pathway, and whether no plan of it is within its review date."""
+    for name, kinds in PATHWAYS.items():
+        if fitting := [each for each in plans if each.kind in kinds]:
+            return name, all(each.stale for each in fitting)
+    return "other", all(each.stale for each in plans)
