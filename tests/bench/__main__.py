@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,16 +134,16 @@ def _reaction(rounds: Sequence[Results]) -> list[Verdict]:
     ]
 
 
-def _sip(rounds: Sequence[Results]) -> list[Verdict]:
+def _sip(rounds: Sequence[Results], when: str = "") -> list[Verdict]:
     def each(variant: str, figure: str) -> list[float]:
         return [one[variant][figure] for one in rounds]
 
     cpu, sound = "cpu_ms_a_call", "sound_p50_ms"
     return [
-        at_most("SIP call, journal in memory, against dialplan alone",
+        at_most(f"SIP call{when}, journal in memory, against dialplan alone",
                 each("memory", cpu), each("dialplan", cpu), "ms CPU", 2.5),
-        at_most("SIP call, full job, against FastAGI", each("full", cpu), each("fastagi", cpu), "ms CPU", 1.5),
-        later_by("SIP first prompt, full job, against dialplan alone",
+        at_most(f"SIP call{when}, full job, against FastAGI", each("full", cpu), each("fastagi", cpu), "ms CPU", 1.5),
+        later_by(f"SIP first prompt{when}, full job, against dialplan alone",
                  each("full", sound), each("dialplan", sound), 10),
     ]  # fmt: skip
 
@@ -169,6 +170,9 @@ PARTS: dict[str, Part] = {
     ),
     "reaction": Part(reaction.measure, reaction.FULL, reaction.QUICK, servers.missing, _reaction),
     "sip": Part(sip.measure, sip.FULL, sip.QUICK, _telephones, _sip, telephony=True),
+    "sip-busy": Part(
+        sip.measure, sip.BUSY, sip.QUICK, _telephones, partial(_sip, when=" at 32 calls a second"), telephony=True
+    ),
     "capacity": Part(capacity.measure, capacity.FULL, capacity.QUICK, _telephones, _capacity, telephony=True),
     "live-calls": Part(
         live_calls.measure,

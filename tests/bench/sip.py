@@ -44,6 +44,8 @@ class Size:
 
 
 FULL = Size(calls=100, rate=8, rounds=4, first_prompts=25)
+BUSY = Size(calls=320, rate=32, rounds=4, first_prompts=5)
+"""Half of what one worker carries: threads that have work do not wake for each piece of it."""
 QUICK = Size(calls=10, rate=8, rounds=1, first_prompts=3)
 
 
