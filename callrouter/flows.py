@@ -15,6 +15,7 @@ from ivr.flow import Flow, read_flow
 from ivr.subflows import ReadFile, WrittenOut, write_out
 from ivr.voices import in_voice
 
+_MARKUP = re.compile(r"[<>&]")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
@@ -83,11 +84,17 @@ def load_prompts(path: Path) -> dict[str, str]:
 
 def _texts(path: Path) -> dict[str, str]:
     try:
-        data: Any = read_yaml(path).data
+        file = read_yaml(path)
     except YamlFileError as error:
         raise ConfigurationError(str(error)) from error
+    data: Any = file.data
     if not isinstance(data, dict) or not all(isinstance(text, str) for text in data.values()):
         raise ConfigurationError(f"{path}: must map prompt keys to texts")
+    # an engine that speaks would read markup as orders: from a text that somebody typed, none is taken
+    marked = [key for key, text in data.items() if _MARKUP.search(text)]
+    if marked:
+        lines = (f"{file.locate((str(key),))}: {key}: a prompt is plain text, without markup" for key in marked)
+        raise ConfigurationError("\n".join(lines))
     return {str(key): str(text) for key, text in data.items()}
 
 

@@ -15,6 +15,7 @@ from ivr.check import World
 from ivr.proof.lengths import estimate_lengths
 from ivr.proof.prove import prove
 from ivr.proof.report import report
+from ivr.voices import by_language
 
 
 def world_in_force() -> World:
@@ -22,7 +23,7 @@ def world_in_force() -> World:
     settings = load_settings()
     prompts = load_prompts(settings.prompts_file)
     folder = settings.prompts_audio_dir
-    lengths = estimate_lengths([prompts], seconds_of_sounds(folder) if folder else None)
+    lengths = estimate_lengths(by_language(prompts), seconds_of_sounds(folder) if folder else None)
     return World(frozenset(prompts), read_providers(settings.providers_file).services, lengths)
 
 

@@ -15,6 +15,7 @@ from infra.clock import Clock
 from infra.sql import Database
 from ivr.check import World
 from ivr.proof.lengths import estimate_lengths
+from ivr.voices import by_language
 
 
 def open_publishing(
@@ -30,5 +31,5 @@ def open_publishing(
 
 def _shipped(settings: Settings, services: frozenset[str]) -> Content:
     prompts = load_prompts(settings.prompts_file)
-    flow = load_flow(settings.flow_file, World(frozenset(prompts), services, estimate_lengths([prompts])))
+    flow = load_flow(settings.flow_file, World(frozenset(prompts), services, estimate_lengths(by_language(prompts))))
     return seal(flow, {flow.languages[0]: prompts}, recordings(settings.prompts_audio_dir, prompts))

@@ -21,14 +21,15 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Labels:
-    """``facts``: the highest label that a fact may have anywhere; ``pc``: that of each state of the graph on nodes."""
+    """``facts``: the label of each fact, and the band, where a call enters a state; ``pc``: of the state itself."""
 
-    facts: dict[str, Label] = field(default_factory=dict)
+    facts: dict[int, dict[str, Label]] = field(default_factory=dict)
     pc: dict[int, Label] = field(default_factory=dict)
 
-    def of(self, names: Iterable[str]) -> Label:
-        """The join of these facts' labels."""
-        return max((self.facts.get(name, Label.PUBLIC) for name in names), default=Label.PUBLIC)
+    def of(self, state: int, names: Iterable[str]) -> Label:
+        """The join of these facts' labels in a state."""
+        known = self.facts.get(state, {})
+        return max((known.get(name, Label.PUBLIC) for name in names), default=Label.PUBLIC)
 
 
 def discloses(move: Move) -> bool:
@@ -36,10 +37,11 @@ def discloses(move: Move) -> bool:
     return move.door is not None and move.door != RAISE_ONLY
 
 
-def decides(labels: Labels, move: Move) -> Label:
+def decides(labels: Labels, edge: Edge) -> Label:
     """The label of what decides whether a move is made. What a raised band takes away is a door of the engine."""
+    move = edge.move
     reads = move.reads - {BAND} if move.door == RAISE_ONLY else move.reads
-    return max(move.label, labels.of(reads))
+    return max(move.label, labels.of(edge.source, reads))
 
 
 def branches_on(labels: Labels, edges: list[Edge]) -> Label:
@@ -47,7 +49,20 @@ def branches_on(labels: Labels, edges: list[Edge]) -> Label:
     ways = [edge for edge in edges if edge.target != edge.source and not discloses(edge.move)]
     if len({edge.target for edge in ways}) < 2:
         return Label.PUBLIC
-    return max(decides(labels, edge.move) for edge in ways)
+    return max(decides(labels, edge) for edge in ways)
+
+
+def written(labels: Labels, edge: Edge) -> dict[str, Label]:
+    """The label of everything that a move writes."""
+    move = edge.move
+    above = max(labels.pc.get(edge.source, Label.PUBLIC), move.label, labels.of(edge.source, move.reads))
+    found = {
+        name: max(above, labels.of(edge.source, [how.of])) if isinstance(how, Copy) else above
+        for name, how in move.writes.items()
+    }
+    if move.raises is not None:
+        found[BAND] = max(above, labels.of(edge.source, [BAND]))
+    return found
 
 
 def label(model: Model) -> Labels:
@@ -66,7 +81,7 @@ def label(model: Model) -> Labels:
                 for inside in regions[state]:
                     changed |= _raise(labels.pc, inside, branch)
             for edge in model.graph.out[state]:
-                changed |= _write(labels, edge)
+                changed |= _hand_on(labels, edge)
     return labels
 
 
@@ -79,16 +94,13 @@ def _between(model: Model, state: int, end: int) -> frozenset[int]:
     return frozenset(found) - {end}
 
 
-def _write(labels: Labels, edge: Edge) -> bool:
-    move = edge.move
-    above = max(labels.pc.get(edge.source, Label.PUBLIC), move.label, labels.of(move.reads))
-    changed = False
-    for name, how in move.writes.items():
-        source = labels.facts.get(how.of, Label.PUBLIC) if isinstance(how, Copy) else Label.PUBLIC
-        changed |= _raise(labels.facts, name, max(above, source))
-    if move.raises is not None:
-        changed |= _raise(labels.facts, BAND, above)
-    return changed
+def _hand_on(labels: Labels, edge: Edge) -> bool:
+    """What is known of facts behind a move, joined with what other moves bring there."""
+    if edge.target is None:
+        return False
+    after = {**labels.facts.get(edge.source, {}), **written(labels, edge)}
+    there = labels.facts.setdefault(edge.target, {})
+    return sum(_raise(there, name, to) for name, to in after.items()) > 0
 
 
 def _raise(labels: dict[T, Label], key: T, to: Label) -> bool:

@@ -18,6 +18,7 @@ ON_NODES: tuple[Rule, ...] = (
     reach.every_node_is_reached,
     reach.every_wait_has_a_way_out,
     secrecy.nothing_audible_depends_on_a_plan,
+    secrecy.speech_depends_on_no_plan,
 )
 STRUCTURE: tuple[Rule, ...] = (
     ends.hangs_up_on_choice,

@@ -16,8 +16,12 @@ from ivr.actions.move import Cause, Door, Label, Move
 from ivr.errors import Defect
 from ivr.proof.cycles import strong_components
 from ivr.proof.graph import Edge
-from ivr.proof.labels import Labels, branches_on, discloses, label
+from ivr.proof.labels import Labels, branches_on, discloses, label, written
 from ivr.proof.model import Model
+from ivr.run import LANGUAGE, SHORT_MENUS, SLOW
+
+AUDIBLE = frozenset({LANGUAGE, SLOW, SHORT_MENUS})
+"""Facts that the engine itself looks at, whenever it says something."""
 
 BEHIND_A_DOOR = 0
 """The class of what is heard behind a ``disclose`` node: it may be anything."""
@@ -40,8 +44,19 @@ def nothing_audible_depends_on_a_plan(model: Model) -> Iterator[Defect]:
             yield _defect(model, labels, state, *list(ways.values())[:2])
 
 
+def speech_depends_on_no_plan(model: Model) -> Iterator[Defect]:
+    """The facts that change how everything is said come from the caller, never from a record."""
+    labels = label(model)
+    for state in model.found:
+        for edge in model.graph.out[state]:
+            for name, of in written(labels, edge).items():
+                if name in AUDIBLE and of is Label.PLAN:
+                    text = f"{name} changes what is heard, and a plan or earlier calls decide it here"
+                    yield Defect(("nodes", model.name(state)), "discloses", text)
+
+
 def _defect(model: Model, labels: Labels, state: int, one: Edge, other: Edge) -> Defect:
-    reads = sorted(name for name in one.move.reads | other.move.reads if labels.of([name]) is Label.PLAN)
+    reads = sorted(name for name in one.move.reads | other.move.reads if labels.of(state, [name]) is Label.PLAN)
     about = " and ".join(reads) or "the answer"
     ways = " and ".join(f"{edge.move.what} → {model.name(_target(edge))}" for edge in (one, other))
     text = f"what is heard depends on {about}, which a plan or earlier calls decide: {ways} are not heard alike"

@@ -141,3 +141,11 @@ def test_a_setting_that_is_not_usable_is_named(type_: Type, settings: dict[str, 
     assert result.returncode == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_markup_in_a_prompt_is_refused_with_its_line(type_: Type, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.yaml"
+    prompts.write_text('hello: "Hello."\nslow: "<break time=\'1s\'/> Hello."\n')
+    result = type_("flow", "check", LONDON, CALLROUTER_PROMPTS_FILE=str(prompts))
+    assert result.returncode == 2
+    assert f"{prompts}:2: slow: a prompt is plain text, without markup" in result.stderr
