@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -24,6 +25,19 @@ PUBLIC_URL = "https://calls.example"
 TOKEN = "a-bench-auth-token"
 KEYS = base64.b64encode(bytes(range(64))).decode()
 """One key ring for all: so the same CallSid becomes the same call everywhere, and documents can be compared."""
+
+
+def rival_packages() -> Path:
+    """The folder with the rivals' own packages, installed when their lock is new; it is not kept with the source."""
+    rivals = ROOT / "tests" / "bench" / "rivals"
+    lock, folder = rivals / "packages.lock", rivals / "packages"
+    stamp = folder / ".lock"
+    if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
+        shutil.rmtree(folder, ignore_errors=True)
+        uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--require-hashes", "--no-deps"]
+        subprocess.run([*uv, "--target", folder, "-r", lock], check=True)
+        stamp.write_bytes(lock.read_bytes())
+    return folder
 
 
 class MeasuredService(RunningService):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +17,13 @@ from typing import Any
 
 from tests.bench.figures import median
 from tests.bench.rivals.flask_app import menu_texts
-from tests.bench.running import KEYS, PUBLIC_URL, TOKEN, MeasuredService, PostgresRows, Rival
+from tests.bench.running import KEYS, PUBLIC_URL, TOKEN, MeasuredService, PostgresRows, Rival, rival_packages
 from tests.bench.servers import Servers, servers
 from tests.bench.webhooks import WARM_UP, medians, round_of, sound_round, without_documents
 from tests.running import free_port
 
 RIVALS = Path(__file__).parent / "rivals"
 EXPRESS = RIVALS / "express"
-PACKAGES = RIVALS / "packages"
 CONNECTIONS = 8
 """Enough to keep every program busy. With many more than it can serve, a program on a machine that is busy otherwise
 waits so long for its own turn that it takes Redis for lost."""
@@ -95,9 +93,7 @@ def _install_rivals() -> None:
     npm = str(shutil.which("npm"))
     if not (EXPRESS / "node_modules").exists():
         subprocess.run([npm, "ci", "--ignore-scripts"], cwd=EXPRESS, check=True, capture_output=True)
-    if not PACKAGES.exists():
-        uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--require-hashes", "--no-deps"]
-        subprocess.run([*uv, "--target", PACKAGES, "-r", RIVALS / "packages.lock"], check=True)
+    rival_packages()
 
 
 def _try_settings(folder: Path, size: Size, servers: Servers) -> dict[str, list[dict[str, Any]]]:
@@ -133,7 +129,7 @@ def _flask(place: Path, database: str, servers: Servers, how: Sequence[str]) -> 
     command = ["gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--keep-alive", "60",
                "--no-control-socket", *how, "tests.bench.rivals.flask_app:create_app()"]  # fmt: skip
     address = database.replace("postgresql://", "postgresql+psycopg://")
-    environment = _environment(address, servers) | {"PYTHONPATH": str(PACKAGES)}
+    environment = _environment(address, servers) | {"PYTHONPATH": str(rival_packages())}
     return Rival(command, port, place / "log", environment)
 
 
