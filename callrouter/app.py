@@ -68,7 +68,7 @@ def app_of(service: Service) -> FastAPI:
             open_wallboard=settings.open_wallboard,
         )
     )
-    app.include_router(flows_router(service.publishing, asker(sessions)))
+    app.include_router(flows_router(service.publishing, service.replay, asker(sessions)))
     app.include_router(messages_router(service.messaging.service, asker(sessions), service.clock))
     mount_static(app)
     app.include_router(

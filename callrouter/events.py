@@ -127,6 +127,7 @@ class LookedUp:
     """A look-up ended. ``gap`` says why there is no answer: timed_out, failed, or skipped (others just
     had none, so nobody was asked); empty if there is one.
 
+    ``raises``: whether it lifted the caller's band.
     ``detail`` is what it found: ``candidates`` (opaque plan ids) and ``people``, or ``earlier`` (times).
     """
 
@@ -136,6 +137,7 @@ class LookedUp:
     took_ms: float
     outcome: str = personal("")
     reason: str = personal("")
+    raises: bool | None = personal()
     detail: dict[str, Any] | None = personal()
 
 

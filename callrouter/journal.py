@@ -156,6 +156,12 @@ class Journal:
         query = select(calls.c.call_ref).order_by(calls.c.offered_at.desc()).limit(limit)
         return [row.call_ref for row in await self._all(query)]
 
+    async def offered_between(self, start: datetime, end: datetime, limit: int) -> list[str]:
+        """References of the calls offered from ``start`` until before ``end``, at most the newest ``limit``."""
+        within = (calls.c.offered_at >= start) & (calls.c.offered_at < end)
+        query = select(calls.c.call_ref).where(within).order_by(calls.c.offered_at.desc()).limit(limit)
+        return [row.call_ref for row in await self._all(query)]
+
     async def call_of_context(self, context: str) -> str | None:
         """The call that was handed over under this context id."""
         query = select(calls.c.call_ref).where(calls.c.context == context)

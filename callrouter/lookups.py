@@ -206,5 +206,8 @@ def _as_answer(
         case _Gap(reason=reason):
             answer = Answered(NO_ANSWER.get(wait.what, "no_match"))
     gap = found.reason if isinstance(found, _Gap) else ""
-    event = ev.LookedUp(what=wait.what, gap=gap, took_ms=took_ms, outcome=answer.outcome, reason=reason, detail=detail)
+    raises = None if wait.what == "understand" else answer.raises
+    event = ev.LookedUp(
+        what=wait.what, gap=gap, took_ms=took_ms, outcome=answer.outcome, reason=reason, raises=raises, detail=detail
+    )
     return answer, event

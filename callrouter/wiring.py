@@ -47,6 +47,7 @@ from callrouter.publishing.service import Publishing
 from callrouter.publishing.staged import StagedWatch
 from callrouter.readiness import ASTERISK, Readiness
 from callrouter.repeat import RepeatCalls
+from callrouter.replay.service import Replay
 from callrouter.settings import Settings
 from callrouter.shared_dispatch import SharedDispatch
 from callrouter.stores import Stores, open_stores
@@ -98,6 +99,7 @@ class Service:
     messaging: Messaging
     publishing: Publishing
     staged: StagedWatch
+    replay: Replay
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -211,6 +213,7 @@ def build(settings: Settings) -> Service:
         messaging=messages,
         publishing=publishing,
         staged=StagedWatch(stream, journal, database, publishing, clock),
+        replay=Replay(journal, publishing),
     )
 
 

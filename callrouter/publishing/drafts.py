@@ -19,7 +19,7 @@ from ivr.proof.lengths import estimate_lengths
 MOST_FILES = 50
 MOST_OCTETS = 1_000_000  # of all files: ten times the largest pathway known
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}\.yaml")
-_PROMPT_KEY = re.compile(r"[a-z][a-z0-9_]{0,60}")
+_PROMPT_KEY = re.compile(r"(?:[a-z]{2,3}/)?[a-z][a-z0-9_]{0,60}")  # with its language, if not the first
 _LONGEST_TEXT = 2000
 
 

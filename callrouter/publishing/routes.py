@@ -4,22 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter, Request
 
 from callrouter.api import ApiRoute, Asker, Unreadable, body_of
+from callrouter.handover import SignedIn
 from callrouter.publishing.figures import StageFigures
 from callrouter.publishing.model import Step, Version
 from callrouter.publishing.service import Publishing
 
 
-def flows_router(service: Publishing, asker: Asker) -> APIRouter:
-    """List, read, draft, check, approve, publish, schedule, stage, stop, roll back, recall (docs/publishing.md)."""
+class Replaying(Protocol):
+    """What replays recorded calls (``callrouter.replay.service.Replay``)."""
+
+    async def run(self, version: str, start: datetime, end: datetime, who: SignedIn) -> Report:
+        """Every call of that time through a version."""
+
+
+class Report(Protocol):
+    """What a replay found."""
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+
+
+def flows_router(service: Publishing, replay: Replaying, asker: Asker) -> APIRouter:
+    """List, read, draft, check, approve, publish, schedule, stage, stop, roll back, recall, replay.
+
+    docs/publishing.md says what each takes.
+    """
     router = APIRouter(prefix="/api/flows", route_class=ApiRoute, include_in_schema=False)
     _add_reading(router, service, asker)
     _add_writing(router, service, asker)
     _add_release(router, service, asker)
+
+    @router.get("/{version}/replay")
+    async def replayed(request: Request, version: str) -> dict[str, Any]:
+        who = asker(request)
+        start, end = (_read(_instant, request.query_params.get(name), name) for name in ("from", "to"))
+        return (await replay.run(version, start, end, who)).plain()
+
     return router
 
 

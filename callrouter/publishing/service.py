@@ -87,6 +87,11 @@ class Publishing:
         return None if stage is None else await self._read(partial(figures_of, stage=stage))
 
     @property
+    def language(self) -> str:
+        """The language under which the prompts' texts are kept."""
+        return self._flows.language
+
+    @property
     def live_version(self) -> str:
         """What callers meet now who are not part of a staged release."""
         live = self._flows.snapshot.live_at(self._clock.now())

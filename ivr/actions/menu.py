@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
@@ -9,6 +10,8 @@ from pydantic import Field, field_validator
 from ivr.actions.asking import Asking
 from ivr.actions.move import Cause, Move
 from ivr.actions.node import Step
+from ivr.errors import Defect
+from ivr.facts import Fact
 from ivr.model import LOOKUP_S, Answered, Chose
 
 if TYPE_CHECKING:
@@ -16,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class Menu(Asking):
-    """Ask. ``keys`` maps a key to a choice, ``words`` a choice to words that mean it; exits are choices."""
+    """Ask. ``keys`` maps a key to a choice, ``words`` a choice to words that mean it; exits are choices.
+
+    ``intents`` says what a choice means where its name does not, so that replay finds it in another version.
+    """
 
     action: Literal["menu"]
     keys: dict[str, str] = Field(min_length=1)
     words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    intents: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("keys")
     @classmethod
@@ -37,6 +44,11 @@ class Menu(Asking):
 
     def exit_names(self) -> frozenset[str]:
         return self.choices | self.SUPPLIED
+
+    def defects(self, facts: Mapping[str, Fact]) -> Iterator[Defect]:
+        del facts
+        for choice in sorted(self.intents.keys() - self.choices):
+            yield Defect(("intents", choice), "unknown_choice", f"no key and no words make the choice {choice}")
 
     def vocabulary(self) -> dict[str, tuple[str, ...]]:
         return self.words

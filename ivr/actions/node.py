@@ -44,6 +44,8 @@ class Node(BaseModel):
     """Exits of this action that the engine leads to the default 111 service where the author gives none."""
 
     note: str = ""
+    intent: str = Field(default="", max_length=60)
+    """What the step is about, for replay: a step of another version with the same intent asks the same. Else its id."""
     exits: dict[str, str] = Field(default_factory=dict)
 
     def exit_names(self) -> frozenset[str]:

@@ -141,6 +141,7 @@ def _events() -> st.SearchStrategy[ev.Event]:
         "str": st.text(max_size=9),
         "str | None": st.none() | st.text(max_size=9),
         "int": st.integers(0, 99),
+        "bool | None": st.none() | st.booleans(),
         "float": st.floats(0, 9e5),
         "tuple[str, ...]": st.lists(st.text(max_size=5), max_size=3).map(tuple),
         "Any": st.none() | st.lists(st.text(max_size=5), max_size=3),

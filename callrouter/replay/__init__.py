@@ -1,0 +1,1 @@
+"""Recorded calls played through another version of the flow: who would have gone elsewhere."""
