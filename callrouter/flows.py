@@ -32,18 +32,27 @@ class FlowFileError(ConfigurationError):
 def load_flow(path: Path, world: World | None = None) -> Flow:
     """A flow that passed every check, its subflows written out; raises :class:`FlowFileError` with every problem."""
     files: dict[str, YamlFile] = {}
+    written, flow = _read(path, files)
+    if defects := check(flow, world):
+        raise FlowFileError(_name(files, written, defects))
+    return flow
+
+
+def unchecked_flow(path: Path) -> Flow:
+    """A flow as its file says it, for what is no caller: a test, a bench. Raises :class:`FlowFileError`."""
+    return _read(path, {})[1]
+
+
+def _read(path: Path, files: dict[str, YamlFile]) -> tuple[WrittenOut, Flow]:
     written = WrittenOut(None, {})
     try:
         files[""] = read_yaml(path)
         written = write_out(files[""].data, _reader(path, files))
-        flow = read_flow(written.data)
+        return written, read_flow(written.data)
     except YamlFileError as error:
         raise FlowFileError([str(error)]) from error
     except FlowDefect as error:
         raise FlowFileError(_name(files, written, error.defects)) from error
-    if defects := check(flow, world):
-        raise FlowFileError(_name(files, written, defects))
-    return flow
 
 
 def _reader(path: Path, files: dict[str, YamlFile]) -> ReadFile:
@@ -51,7 +60,7 @@ def _reader(path: Path, files: dict[str, YamlFile]) -> ReadFile:
     top = path.parent.resolve()
 
     def read(name: str, of: str) -> tuple[str, Any]:
-        file = ((top / of).parent / name).resolve()
+        file = ((top / of).parent if of else top).joinpath(name).resolve()
         if not file.is_relative_to(top) or not file.is_file():
             raise FlowDefect([Defect((), "schema", f"there is no file {name} here")])
         called = str(file.relative_to(top))

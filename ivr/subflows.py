@@ -90,7 +90,8 @@ def _inner(
     try:
         called, data = read(name, file)
     except FlowDefect as error:
-        raise FlowDefect([Defect((*where, "file"), "schema", str(error))]) from error
+        text = "; ".join(each.text for each in error.defects)
+        raise FlowDefect([Defect((*where, "file"), "schema", text)]) from error
     if called in above or called == file:
         raise FlowDefect([Defect((*where, "file"), "loop", f"{name} holds itself")])
     if len(above) >= DEEPEST:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from callrouter.flows import FlowFileError, load_flow, load_prompts
+from flows.player import EVERYBODY
 from ivr import engine
 from ivr.check import World
 from ivr.proof.lengths import estimate_lengths
@@ -18,7 +19,7 @@ TEXTS = load_prompts(IVR / "prompts" / "en.yaml")
 WORLD = World(
     prompts=frozenset(TEXTS),
     lengths=estimate_lengths([TEXTS]),
-    services=frozenset({"111", "clinician", "mental_health", "dental", "pharmacy"}),
+    services=EVERYBODY,
 )
 REFUSED = "# refused:\n"
 
