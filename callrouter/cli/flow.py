@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from callrouter.cli.flow_proof import check, world_in_force
+from callrouter.cli.flow_proof import check, diff, export, world_in_force
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_flow, load_prompts
 from callrouter.playing import play_flow
@@ -18,6 +18,8 @@ app = typer.Typer(help="Flows: what callers hear and where it leads.", no_args_i
 
 
 app.command()(check)
+app.command()(diff)
+app.command()(export)
 
 
 @app.command()

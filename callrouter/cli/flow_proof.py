@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +14,13 @@ from callrouter.providers import read_providers
 from callrouter.settings import load_settings
 from infra.sounds import seconds_of_sounds
 from ivr.check import World
-from ivr.proof.lengths import estimate_lengths
+from ivr.export.markdown import as_markdown
+from ivr.export.mermaid import as_mermaid
+from ivr.proof.diff import as_data, as_table, differences
+from ivr.proof.lengths import Lengths, estimate_lengths
 from ivr.proof.prove import prove
 from ivr.proof.report import report
-from ivr.voices import by_language
+from ivr.voices import by_language, language_of, plain_key
 
 
 def world_in_force() -> World:
@@ -49,3 +54,42 @@ def check(
         for line in found.details() if verbose else ():
             typer.echo(f"  {line}")
     raise typer.Exit(0 if sound else 1)
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(help="The flow that callers meet now.")],
+    after: Annotated[Path, typer.Argument(help="The flow that they would meet.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print data instead of a table.")] = False,
+) -> None:
+    """Where callers went, and where they would go: only what differs, by area, hours, plan, repeat outcome and key."""
+    world = world_in_force()
+    rows = differences(load_flow(before, world), load_flow(after, world), world.lengths or Lengths())
+    if as_json:
+        typer.echo(json.dumps(as_data(rows), indent=2))
+    elif rows:
+        typer.echo("\n".join(as_table(rows)))
+    else:
+        typer.echo("nothing differs: every caller goes where they went, in the same time")
+
+
+class Form(StrEnum):
+    """What a flow can be written out as."""
+
+    MERMAID = "mermaid"
+    MARKDOWN = "markdown"
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="A flow file (.yaml).")],
+    form: Annotated[Form, typer.Option("--as", help="A diagram, or a document to sign.")] = Form.MARKDOWN,
+) -> None:
+    """Write a flow that passed the check out: as a diagram, or as everything that a caller can meet, to be signed."""
+    world = world_in_force()
+    flow = load_flow(file, world)
+    if form is Form.MERMAID:
+        typer.echo(as_mermaid(flow), nl=False)
+        return
+    texts: dict[str, dict[str, str]] = {language: {} for language in flow.languages}
+    for key, text in load_prompts(load_settings().prompts_file).items():
+        texts.get(language_of(key) or flow.languages[0], {})[plain_key(key)] = text
+    typer.echo(as_markdown(report(prove(flow, world.lengths)), texts), nl=False)

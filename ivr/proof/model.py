@@ -69,6 +69,9 @@ class Model:
         for edge in way:
             only = len(self.graph.out[edge.source]) == 1
             steps.append(self.name(edge.source) + ("" if only else f" ({edge.move.what})"))
+        first = way[0].source if way else end
+        if steps and first in self.graph.roots[1:]:
+            steps[0] = f"(cut off, rings back) {steps[0]}"
         last = end if end is not None else way[-1].target if way else None
         steps += [self.name(last)] if last is not None else []
         return " → ".join(_times(step, len(list(same))) for step, same in groupby(steps))

@@ -1,0 +1,68 @@
+"""The difference of two flows: only callers who come out elsewhere, or at another time."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+from callrouter.flows import load_prompts
+from flows.player import london
+from ivr import engine
+from ivr.actions.menu import Menu
+from ivr.actions.say import Say
+from ivr.flow import Flow
+from ivr.proof.diff import ANY, Row, as_data, as_table, differences
+from ivr.proof.lengths import estimate_lengths
+
+LENGTHS = estimate_lengths([load_prompts(Path(engine.__file__).parent / "prompts" / "en.yaml")])
+LONDON = london()
+SIZES = {"area": 1, "hours": 1, "plan": 5, "kind": 2, "repeat": 5, "key": 13}
+
+
+def changed(name: str, **fields: object) -> Flow:
+    """London, with one node changed."""
+    node = LONDON.nodes[name].model_copy(update=fields)
+    return LONDON.model_copy(update={"nodes": {**LONDON.nodes, name: node}})
+
+
+def cases(row: Row) -> int:
+    return prod(SIZES[name] if values == (ANY,) else len(values) for name, values in row.case.items())
+
+
+def test_flow_differs_in_nothing_from_itself() -> None:
+    assert differences(LONDON, LONDON, LENGTHS) == []
+
+
+def test_key_that_moved_is_told_for_all_callers_whom_it_takes_elsewhere() -> None:
+    menu = LONDON.nodes["main_menu"]
+    assert isinstance(menu, Menu)
+    keys = {("8" if key == "3" else key): choice for key, choice in menu.keys.items()}
+    rows = differences(LONDON, changed("main_menu", keys=keys), LENGTHS)
+
+    assert {row.case["key"] for row in rows} == {("3",), ("8",)}
+    assert sum(map(cases, rows)) == 2 * 5 * 2 * 5
+    to_dental = [row for row in rows if row.after.services == ("dental",)]
+    assert {(row.case["key"], row.after.band) for row in to_dental} == {(("8",), "normal")}, "raised callers never"
+
+
+def test_longer_prompt_is_told_in_seconds_for_everybody_who_hears_it() -> None:
+    said = LONDON.nodes["recording_notice"]
+    assert isinstance(said, Say)
+    rows = differences(LONDON, changed("recording_notice", prompts=(*said.prompts, *said.prompts)), LENGTHS)
+
+    assert sum(map(cases, rows)) == prod(SIZES.values())
+    longer = LENGTHS.of(said.prompts)
+    for row in rows:
+        assert row.after.services == row.before.services
+        assert abs(row.after.seconds - row.before.seconds - longer) < 0.11
+
+
+def test_rows_as_table_and_as_data_say_the_same() -> None:
+    rows = differences(LONDON, changed("main_menu", timeout_s=9.0), LENGTHS)
+    table = list(as_table(rows))
+
+    assert table[0].split() == ["area", "hours", "plan", "kind", "repeat", "key", "before", "after"]
+    assert len(table) == len(rows) + 1 == len(as_data(rows)) + 1
+    assert as_data(rows)[0]["before"] == {
+        "services": list(rows[0].before.services), "band": rows[0].before.band, "seconds": rows[0].before.seconds,
+    }  # fmt: skip
