@@ -213,9 +213,9 @@ class Line:
 
     async def _gather(self, reply: Reply, gather: ivr.Gather) -> None:
         await self._await_keys(1, gather.timeout_s)
-        while not _is_whole(self._keys, gather) and await self._await_keys(len(self._keys) + 1, gather.between_s):
+        while not is_whole(self._keys, gather) and await self._await_keys(len(self._keys) + 1, gather.between_s):
             pass
-        typed, key = _typed(self._keys, gather)
+        typed, key = typed_keys(self._keys, gather)
         self._keys.clear()  # one answer for one question; what was typed beyond it was meant for this one
         if key:
             kind = InputKind.DIGIT if typed else InputKind.SILENCE
@@ -274,12 +274,12 @@ def merged(instructions: Iterable[ivr.Instruction]) -> Iterator[ivr.Instruction]
         yield waiting
 
 
-def _is_whole(keys: list[tuple[str, str]], gather: ivr.Gather) -> bool:
+def is_whole(keys: list[tuple[str, str]], gather: ivr.Gather) -> bool:
     """Whether nothing more is waited for: all digits are there, the last key was pressed, or silence was."""
     return not keys or len(keys) >= gather.digits or any(digit == gather.finish_on for digit, _ in keys)
 
 
-def _typed(keys: list[tuple[str, str]], gather: ivr.Gather) -> tuple[str, str]:
+def typed_keys(keys: list[tuple[str, str]], gather: ivr.Gather) -> tuple[str, str]:
     """What was typed, without the key that ends it, and the name of its last key press; both empty for silence."""
     taken: list[tuple[str, str]] = []
     for digit, key in keys[: gather.digits + bool(gather.finish_on)]:

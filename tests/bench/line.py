@@ -175,11 +175,15 @@ def short_prompts(folder: Path) -> Path:
     return folder.resolve()
 
 
+TEAMS = ("frailty", "crisis", "ms_nurse", "palliative")
+"""Services behind the pathways of people with a care plan."""
+
+
 def providers_file(folder: Path) -> Path:
     """One provider for every service, as many lines as are needed."""
     file = folder / "providers.yaml"
     row = {"id": PROVIDER, "name": PROVIDER, "tel": "+442079460101", "answers": "agent",
-           "services": ["111", "dental", "mental_health", "clinician", "pharmacy"]}  # fmt: skip
+           "services": ["111", "dental", "mental_health", "clinician", "pharmacy", *TEAMS]}  # fmt: skip
     file.write_text(yaml.safe_dump({"providers": [row]}))
     return file
 

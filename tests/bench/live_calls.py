@@ -21,7 +21,7 @@ import yaml
 from infra.asterisk.instance import find_installation
 from infra.crypto import KeyRing
 from tests.bench.figures import percentiles
-from tests.bench.line import HOUR_MS, PATIENCE_MS, PROVIDER, STAYING, House, ManyCallers, house
+from tests.bench.line import HOUR_MS, PATIENCE_MS, PROVIDER, STAYING, TEAMS, House, ManyCallers, house
 from tests.bench.machine import Busy, running_ns
 from tests.bench.numbers import fictional_numbers
 from tests.bench.running import KEYS, PUBLIC_URL, TOKEN, MeasuredService, PostgresRows, Rows, wait_for
@@ -113,7 +113,7 @@ def _service(line: House, folder: Path) -> Iterator[MeasuredService]:
         {"id": STAYING, "name": STAYING, "tel": "+442079460102", "answers": "agent", "lines": 1,
          "services": ["111", "clinician"]},
         {"id": PROVIDER, "name": PROVIDER, "tel": "+442079460101", "answers": "agent",
-         "services": ["dental", "mental_health", "pharmacy"]},
+         "services": ["dental", "mental_health", "pharmacy", *TEAMS]},
     ]  # fmt: skip
     line.providers.write_text(yaml.safe_dump({"providers": rows}))
     settings = line.asterisk.settings

@@ -104,6 +104,7 @@ def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             for name, service in services.items()
         ]
         rows[0]["lines"] = 1
+        rows[3]["services"] += ["frailty", "crisis", "ms_nurse", "palliative"]
         file.write_text(yaml.safe_dump({"providers": rows}))
         service = stack.enter_context(
             RunningService(

@@ -33,6 +33,7 @@ providers:
   - {id: minds, name: Mental health line, services: [mental_health], tel: "+442079460120", answers: agent}
   - {id: teeth, name: London dental line, services: [dental], tel: "+442079460130", answers: agent}
   - {id: chemists, name: London pharmacists, services: [pharmacy], tel: "+442079460140", answers: agent}
+  - {id: teams, name: Plan teams, services: [frailty, crisis, ms_nurse, palliative], tel: "+442079460150"}
 """
 WAITS_TOO_LONG = """
 link: http://127.0.0.1/

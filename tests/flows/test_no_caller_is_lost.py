@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.player import EVERYBODY, RED_FLAGS, Player, World, london
-from ivr.actions.lookup import OUTCOMES
+from ivr.actions.lookup import OUTCOMES, PATHWAYS
 from ivr.model import (
     DEFAULT_SERVICE,
     Answered,
@@ -19,6 +19,7 @@ from ivr.model import (
     Heard,
     InputKind,
     LegWait,
+    Message,
     OfferWait,
     Play,
     PlaybackWait,
@@ -34,9 +35,19 @@ def _finds(what: str) -> st.SearchStrategy[Answered]:
     return st.builds(Answered, outcomes, raises=st.booleans())
 
 
-worlds = st.builds(World, _finds("plan"), _finds("repeat"), st.frozensets(st.sampled_from(sorted(EVERYBODY))))
+_facts = st.fixed_dictionaries({"pathway": st.sampled_from(PATHWAYS), "stale": st.booleans()})
+_messages = st.lists(st.builds(Message, st.just("heat"), st.just(("m-heat",))), max_size=2).map(tuple)
+_others = st.fixed_dictionaries(
+    {
+        "birth_date": st.builds(Answered, st.sampled_from(OUTCOMES["birth_date"]), st.booleans(), facts=_facts),
+        "hours": _finds("hours"),
+        "messages": st.builds(Answered, st.just("some"), messages=_messages),
+    }
+)
+worlds = st.builds(World, _finds("plan"), _finds("repeat"), st.frozensets(st.sampled_from(sorted(EVERYBODY))), _others)
 inputs = st.one_of(
     st.builds(Heard, st.just(InputKind.DIGIT), st.sampled_from("0123456789*#")),
+    st.builds(Heard, st.just(InputKind.DIGIT), st.sampled_from(["04041950", "31022000", "123", "5", "1"])),
     st.builds(Heard, st.just(InputKind.SPEECH_FINAL), st.sampled_from(SAID)),
     st.builds(Heard, st.sampled_from(InputKind), st.sampled_from(("", "busy", "agent", "dental"))),
 )

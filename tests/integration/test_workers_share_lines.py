@@ -16,7 +16,7 @@ from tests.redis_server import RedisMissing, RedisServer
 HOUSE = """providers:
   - {id: first-111, name: First, services: ["111"], tel: "+442079460101", lines: 1}
 """
-EVERYTHING = ("clinician", "mental_health", "dental", "pharmacy")
+EVERYTHING = ("clinician", "mental_health", "dental", "pharmacy", "frailty", "crisis", "ms_nurse", "palliative")
 
 
 async def test_line_that_one_service_took_is_taken_for_the_other(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from callrouter.lookups import Lookups
 from callrouter.model import Arrival, Input, InputKind, Reply
 from callrouter.ports import Dispatch, Flows, Meaning, Offer, PlanFound, RepeatFound
 from callrouter.providers import Provider, Providers
+from callrouter.texts import Texts
 from infra.bus import MemoryStream
 from infra.crypto import KeyRing
 from infra.health import Health
@@ -136,7 +137,7 @@ class House:
 
     def new_door(
         self, *, states: CallStates | None = None, flow: Flow | None = None, dispatch: Dispatch | None = None,
-        flows: Flows | None = None, budget_s: float = SOON_S, health: Health | None = None,
+        flows: Flows | None = None, budget_s: float = SOON_S, health: Health | None = None, texts: Texts | None = None,
     ) -> Calls:  # fmt: skip
         """Another worker on the same stores."""
         lookups = Lookups(
@@ -146,7 +147,7 @@ class House:
         door = Calls(
             states=states or self.states, flows=flows or LoadedFlows(flow or self.flow), lookups=lookups,
             dispatch=dispatch or self.dispatch, keys=self.keys, clock=self.clock, new_id=lambda: next(self._ids),
-            answers={each.id: each.answers for each in self.providers},
+            answers={each.id: each.answers for each in self.providers}, texts=texts,
         )  # fmt: skip
         door.perform_with("test", self)
         self._doors.append(door)
@@ -178,10 +179,11 @@ class House:
     # ------------------------------------------------------------------ what happens to a call
 
     async def start(
-        self, call_ref: str = "call", number: str = NUMBER, key: str = "start", epoch: int = 1, edge: str = ""
-    ) -> Reply:
+        self, call_ref: str = "call", number: str = NUMBER, key: str = "start", epoch: int = 1, edge: str = "",
+        dialled: str = "111",
+    ) -> Reply:  # fmt: skip
         """A caller rings."""
-        arrival = Arrival("test", "111", read_number(number), edge)
+        arrival = Arrival("test", dialled, read_number(number), edge)
         return await self.door.handle(
             call_ref, Input(key, InputKind.STARTED, self.clock.now(), epoch=epoch, arrival=arrival)
         )

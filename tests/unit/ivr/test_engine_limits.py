@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from flows.player import Player, World, inline
+from flows.player import Player, World, inline, london
 
 from ivr import engine
-from ivr.model import MAX_SESSION, MAX_STEPS, SESSION, Failed, HandBack, Heard, InputKind, OfferWait
+from ivr.model import MAX_SESSION, MAX_STEPS, SESSION, Answered, Failed, HandBack, Heard, InputKind, OfferWait
 
 SAY = {"action": "say", "prompts": ["again"]}
 
@@ -106,3 +106,15 @@ def test_failed_session_may_still_visit_the_default_service_often() -> None:
     player.play("timer")
 
     assert player.instructions[-1] == HandBack("default_service_unreachable")
+
+
+def test_asserted_plan_is_not_carried_over_to_who_rings_back() -> None:
+    flow = london()
+    asserted = Answered("asserted", facts={"pathway": "frailty", "stale": False})
+    player = Player(flow, World(others={"birth_date": asserted})).play("5", "04041950", "1")
+    assert player.session.facts["plan"] == "asserted"
+    back = engine.come_back(flow, player.session)
+
+    assert back.session.node == "default_111"
+    assert (back.session.facts["plan"], back.session.facts["pathway"]) == (None, None)
+    assert "team_choice" not in repr(back.instructions)
