@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -70,6 +71,7 @@ def messaging(
         voice=Flite(),
         reviewers=NightNotices(AlertStore(database), rules),
         new_id=lambda: secrets.token_hex(4),
+        approval_life=timedelta(days=settings.approval_days),
         needs_sound=settings.ari_url is not None,
     )
     return Messaging(service, LiveMessages(database, clock, areas, Path(folder)))

@@ -132,11 +132,18 @@ class World:
         return [each.marker for each in heard]
 
 
-def world_on(database: Database, folder: Path, **options: Any) -> World:
-    """A world on a database that has its tables."""
-    clock, voice, reviewers = HandClock(TUESDAY), Beeper(), Listeners()
+def world_on(database: Database, folder: Path, *, clock: HandClock | None = None, **options: Any) -> World:
+    """A world on a database that has its tables, or will have them."""
+    clock, voice, reviewers = clock or HandClock(TUESDAY), Beeper(), Listeners()
     ids = (f"m{number}" for number in itertools.count(1))
     service = MessageService(
-        database, clock, known=KNOWN, voice=voice, reviewers=reviewers, new_id=lambda: next(ids), **options
+        database,
+        clock,
+        known=KNOWN,
+        voice=voice,
+        reviewers=reviewers,
+        new_id=lambda: next(ids),
+        approval_life=timedelta(days=14),
+        **options,
     )
     return World(database, clock, voice, reviewers, service, LiveMessages(database, clock, london(), folder / "sound"))

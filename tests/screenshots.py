@@ -9,13 +9,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.running import ROOT, RunningService
 
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 from dialling import TerminalCall
-from e2e_browser import DESKTOP, QUIET
+from e2e_browser import DESKTOP, QUIET, running
+from message_house import House
+
+from callrouter.handover import Role, SignedIn
+from tests.message_world import NIGHT
 
 IMAGES = ROOT / "docs/images"
 NUMBER = "+441632960120"  # the demo's stale plan
@@ -42,6 +46,7 @@ def main() -> int:
             _shoot_call_page(page, service)
             callers.terminate()
             callers.wait(20)
+        _shoot_messages_and_flows(browser, Path(folder) / "house")
         browser.close()
     return 0
 
@@ -62,6 +67,32 @@ def _shoot_call_page(page: Page, service: RunningService) -> None:
         page.get_by_role("button", name="Check and open").click()
         page.screenshot(path=IMAGES / "call-open.png", full_page=True)
         call.hang_up()
+
+
+def _shoot_messages_and_flows(browser: Browser, folder: Path) -> None:
+    folder.mkdir()
+    house = House(folder)
+    with running(house.app) as url:
+        page = _signed_in(browser, house, url, "Dee", Role.PUBLIC_HEALTH)
+        house.clock.time = NIGHT
+        page.goto(f"{url}/messages")
+        page.get_by_role("link", name="Norovirus in Croydon").click()
+        page.get_by_label("Bromley", exact=True).check()
+        page.get_by_label("4 hours").check()
+        page.get_by_role("button", name="Start it now").click()
+        page.screenshot(path=IMAGES / "message-night.png", full_page=True)
+        page.goto(f"{url}/messages")
+        page.screenshot(path=IMAGES / "messages.png", full_page=True)
+        page = _signed_in(browser, house, url, "Cleo", Role.CLINICAL_SAFETY)
+        page.goto(f"{url}/flows/{house.new.version}")
+        page.screenshot(path=IMAGES / "flow.png", full_page=True)
+
+
+def _signed_in(browser: Browser, house: House, url: str, name: str, role: Role) -> Page:
+    page = browser.new_page(viewport=DESKTOP)
+    cookie = house.sessions.sign(SignedIn(name, role))
+    page.context.add_cookies([{"name": house.sessions.cookie_name, "value": cookie, "url": url}])
+    return page
 
 
 def _context_of(service: RunningService) -> str:

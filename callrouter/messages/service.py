@@ -57,7 +57,7 @@ class MessageService:
         voice: Voice,
         reviewers: Reviewers,
         new_id: Callable[[], str],
-        approval_life: timedelta = timedelta(days=14),
+        approval_life: timedelta,
         needs_sound: bool = False,
     ) -> None:
         self.known = known

@@ -1,0 +1,69 @@
+"""The pages of messages and flows in a process whose clock a test moves, with the loop that looks after the night."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+
+from console.flows import add_flows
+from console.messages import add_messages
+from console.routes import mount_static
+from console.session import Sessions
+from console.sign_in import add_sign_in
+from console.web import Web, route_class
+from infra.migrate import upgrade_database
+from infra.sql import connect_database
+from tests.hand_clock import HandClock
+from tests.message_world import ANN, BEN, CAZ, TUESDAY, World, template, world_on
+from tests.publishing_world import ANN as FLOW_AUTHOR
+from tests.publishing_world import a_worker, content
+
+SECRET = "a-secret-of-the-tests-and-of-nothing-else"
+LOOK_S = 0.1
+
+
+class House:
+    """``app`` for a server; ``clock`` for the test; ``/heard`` says what a caller in Bromley would hear."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = HandClock(TUESDAY)
+        self.sessions = Sessions(SECRET, clock=self.clock, development_sign_in=True)
+        self._database = connect_database(f"sqlite:///{folder}/house.db")
+        self.world: World = world_on(self._database, folder, clock=self.clock)
+        self.shipped, self.new = content(), content(1, texts={"hello_short": "Press 1."}, prompts=["hello_short"])
+        self.publishing, self.flows = a_worker(self._database, self.clock, shipped=self.shipped)
+        self.app = FastAPI(lifespan=self._lifespan)
+        web = Web(self.sessions)
+        router = APIRouter(route_class=route_class(web))
+        add_sign_in(router, web)
+        add_messages(router, web, self.world.service, self.clock)
+        add_flows(router, web, self.publishing)
+        self.app.include_router(router)
+        self.app.add_api_route("/heard", self._heard)
+        mount_static(self.app)
+
+    async def _heard(self) -> list[str]:
+        return await self.world.markers(area="bromley")
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        await upgrade_database(self._database)
+        made = await self.world.service.draft(template(), ANN)
+        for each in (BEN, CAZ):
+            await self.world.service.approve(made.id, made.digest, each)
+        await self.publishing.ship(self.shipped, replace=False)
+        await self.publishing.draft(self.new, "Shorter menu", FLOW_AUTHOR)
+        loop = asyncio.create_task(self._look_after())
+        yield
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await self._database.close()
+
+    async def _look_after(self) -> None:
+        while True:
+            await self.world.service.look_after()
+            await asyncio.sleep(LOOK_S)
