@@ -167,5 +167,5 @@ def _may(found: Version, role: Role) -> dict[str, bool]:
         "stage": ready and state is State.APPROVED,
         "stop": stopper and state in (State.DRAFT, State.CHECKED, State.APPROVED, State.SCHEDULED, State.STAGED),
         "roll_back": stopper and state is State.LIVE,
-        "recall": stopper and state is not State.RECALLED,
+        "recall": stopper and state in model.MET and state is not State.RECALLED,
     }

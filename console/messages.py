@@ -151,7 +151,7 @@ class _Pages:
         review = message.review if message.review and message.review.is_open and phase is Phase.LIVE else None
         may = {
             "edit": open_ and role in life.AUTHORS,
-            "approve": open_ and role in life.APPROVERS,
+            "approve": open_ and role in life.APPROVERS and (is_office_hours(now) or not message.content.is_template),
             "release": phase is Phase.APPROVED and role in life.AUTHORS and not message.content.is_template,
             "start": phase is Phase.APPROVED and role in life.AUTHORS and message.content.is_template,
             "review": review is not None and role in life.APPROVERS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ class House:
         self.world: World = world_on(self._database, folder, clock=self.clock)
         self.shipped, self.new = content(), content(1, texts={"hello_short": "Press 1."}, prompts=["hello_short"])
         self.publishing, self.flows = a_worker(self._database, self.clock, shipped=self.shipped)
+        self.stopped_itself = threading.Event()
         self.app = FastAPI(lifespan=self._lifespan)
         web = Web(self.sessions)
         router = APIRouter(route_class=route_class(web))
@@ -66,4 +68,6 @@ class House:
     async def _look_after(self) -> None:
         while True:
             await self.world.service.look_after()
+            if any(each.kind == "stopped_itself" for each in self.world.reviewers.heard):
+                self.stopped_itself.set()
             await asyncio.sleep(LOOK_S)

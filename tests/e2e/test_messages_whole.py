@@ -43,6 +43,7 @@ def call(service: RunningService) -> str:
     return heard
 
 
+@pytest.mark.timeout(300)  # four calls by processes of their own, on whatever machine
 def test_a_whole_life(service: RunningService, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers) -> None:
     assert WORDS not in call(service)
     ann = open_tab(f"{service.url}/messages")

@@ -51,6 +51,7 @@ def test_a_night_message_stops_itself_after_two_hours(
         expect(page.locator(".nhsuk-error-summary")).to_contain_text("ask somebody else")
         house.clock.move(2 * 3600)
         assert page.request.get(f"{url}/heard").json() == []
+        assert house.stopped_itself.wait(30)
         page.goto(address)
         expect(page.locator(".timeline")).to_contain_text("Stopped itself by the service")
         assert [each.kind for each in house.world.reviewers.heard] == ["needs_review", "stopped_itself"]
@@ -96,6 +97,7 @@ def test_the_keyboard_alone_is_enough_to_stop_a_message(serve: Serve, open_tab: 
         page = open_as(open_tab, house, url, "/messages", "Dee", Role.PUBLIC_HEALTH)
         page.get_by_role("link", name="Norovirus in Croydon").focus()
         page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Start it now")).to_be_visible()
         _tab_to(page, "areas-2")
         page.keyboard.press("Space")
         _tab_to(page, "hours")
