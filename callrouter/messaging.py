@@ -21,8 +21,8 @@ from callrouter.night_notices import NightNotices
 from callrouter.settings import Settings
 from infra.areas import london
 from infra.clock import Clock
-from infra.flite import Flite
 from infra.sql import Database
+from infra.voices import speak
 
 FIRST_LOOK_S = 5.0
 """Longest that the start of a process waits for the messages; without, callers hear none until they are there."""
@@ -68,7 +68,7 @@ def messaging(
         database,
         clock,
         known=Known(languages, services, areas),
-        voice=Flite(),
+        voice=speak,
         reviewers=NightNotices(AlertStore(database), rules),
         new_id=lambda: secrets.token_hex(4),
         approval_life=timedelta(days=settings.approval_days),

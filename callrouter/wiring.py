@@ -169,7 +169,7 @@ def build(settings: Settings) -> Service:
     journal = Journal(database, keys)
     plans = CarePlans(database, keys, clock)
     rules = _rules(settings, providers)
-    messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=("en",))
+    messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
     repeats = RepeatCalls(database, keys)
     dispatch = _dispatch(stores, providers, clock, health)
     nearby = Nearby(clock, hours=read_hours(settings.hours_file), areas=london(), free_state=dispatch.state)

@@ -74,7 +74,7 @@ class Beeper:
     def __init__(self) -> None:
         self.spoken: list[str] = []
 
-    def speak(self, language: str, text: str) -> bytes | None:
+    def __call__(self, text: str, language: str) -> bytes | None:
         if language != "en":
             return None
         self.spoken.append(text)

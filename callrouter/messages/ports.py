@@ -10,9 +10,11 @@ from typing import Literal, Protocol
 class Voice(Protocol):
     """Speaks prompts ahead of time; never while a caller waits."""
 
-    def speak(self, language: str, text: str) -> bytes | None:
-        """A WAV file, 16 kHz, 16 bit, mono; None where there is no voice for the language. Takes its time: call it
-        on a thread of its own."""
+    def __call__(self, text: str, language: str) -> bytes | None:
+        """A WAV file, 16 kHz, 16 bit, mono; None where there is no voice for the language.
+
+        Takes its time: call it on a thread of its own.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ async def make_sound(database: Database, voice: Voice, content: Content) -> Soun
     made = [
         audio(key, wav)
         for key, language, text in content.spoken()
-        if key not in known and (wav := await asyncio.to_thread(voice.speak, language, text)) is not None
+        if key not in known and (wav := await asyncio.to_thread(voice, text, language)) is not None
     ]
     if made:
         await database.write(lambda connection: store.keep_audio(connection, made))

@@ -41,6 +41,7 @@ class PublishedFlows:
 
     def __init__(self, shipped: Content, clock: Clock, check: Check, kept_in: Path | None = None) -> None:
         self.name = shipped.flow.flow
+        self.languages = shipped.flow.languages
         self.language = shipped.flow.languages[0]
         self._clock = clock
         self._check = check
