@@ -56,16 +56,22 @@ class Run:
 
 def differences(flow: Flow, depth: int = DEPTH, most: int = MOST_PAIRS) -> list[str]:
     """What two such calls hear differently, in words; empty if nothing."""
-    return _Pairs(flow, depth, most).found
+    return Pairs(flow, depth, most).found
 
 
-class _Pairs:
-    def __init__(self, flow: Flow, depth: int, most: int) -> None:
-        self._flow, self._most = flow, most
+class Pairs:
+    """All pairs of calls of a flow. ``ways_in``: what both callers do first.
+
+    ``found``: what is heard differently; ``disclosed``: pairs that came to a ``disclose``; ``compared``: places.
+    """
+
+    def __init__(self, flow: Flow, depth: int = DEPTH, most: int = MOST_PAIRS, ways_in: tuple[Heard, ...] = ()) -> None:
+        self._flow, self._most, self._ways_in, self._depth = flow, most, ways_in, depth + len(ways_in)
         self._seen: set[object] = set()
         self.found: list[str] = []
+        self.disclosed = self.compared = 0
         first = engine.start(flow)
-        self._both(first, first, {}, depth)
+        self._both(first, first, {}, self._depth)
 
     def _both(self, one: Sprint, other: Sprint, world: Mapping[str, Answered], depth: int) -> None:
         for first, said in self._settled(one, world):
@@ -74,6 +80,7 @@ class _Pairs:
 
     def _compare(self, one: Run, other: Run, world: Mapping[str, Answered], depth: int) -> None:
         if one.disclosed or other.disclosed:
+            self.disclosed += 1
             return
         if (one.took_away or other.took_away) and one.raised != other.raised:
             return
@@ -85,7 +92,9 @@ class _Pairs:
         if self.found or over or key in self._seen or len(self._seen) >= self._most:
             return
         self._seen.add(key)
-        for given in self._given(one.session):
+        self.compared += 1
+        given_first = self._ways_in[self._depth - depth : self._depth - depth + 1]
+        for given in given_first or self._given(one.session):
             first = engine.resume(self._flow, one.session, given)
             second = engine.resume(self._flow, other.session, given)
             self._both(first, second, world, depth - 1)

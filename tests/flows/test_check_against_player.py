@@ -15,10 +15,11 @@ import pytest
 
 from flows.exhaustive import ANY, PROMPT_S, SILENT, UNASKED, Explorer
 from flows.generated import flow_of_seed, lengths_of
-from flows.pairs import differences
+from flows.pairs import Pairs, differences
 from flows.player import london
 from ivr.check import World, defects_of_nodes
 from ivr.flow import AnyNode, Flow
+from ivr.model import Heard, InputKind
 from ivr.proof.bounds import Bound, Bounds, before_a_person, callers_who_never_choose, silent_callers
 from ivr.proof.prove import Proof, prove
 
@@ -114,8 +115,27 @@ def test_what_the_check_accepts_nobody_can_break_and_it_refuses_little_else() ->
     assert tally.false_refusals < (MOST_FALSE_REFUSALS if FLOWS >= 1000 else 0.05)
 
 
-def test_london_is_heard_alike_by_who_has_a_plan_and_who_has_none() -> None:
-    assert differences(london(), depth=6) == []
+def pressed(*keys: str) -> tuple[Heard, ...]:
+    return tuple(Heard(InputKind.DIGIT, key) for key in keys)
+
+
+WAYS_IN = {
+    "from the start": (),
+    "medical": pressed("1"),
+    "flu": pressed("4"),
+    "care plan": pressed("5"),
+    "care plan, with a date of birth that is right for some": pressed("5", "27121980", "1"),
+    "Polish": pressed("6"),
+}
+
+
+@pytest.mark.parametrize("way_in", WAYS_IN.values(), ids=WAYS_IN.keys())
+def test_london_is_heard_alike_by_who_has_a_plan_and_who_has_none(way_in: tuple[Heard, ...]) -> None:
+    pairs = Pairs(london(), depth=1, most=1_000, ways_in=way_in)
+
+    assert pairs.found == []
+    assert pairs.compared > len(way_in)
+    assert (pairs.disclosed > 0) == (len(way_in) == 3), "a plan is disclosed behind a date of birth, and nowhere else"
 
 
 def test_generated_flows_have_every_action() -> None:
