@@ -7,7 +7,18 @@ from pathlib import Path
 
 
 def seconds_of_sounds(folder: Path) -> dict[str, float]:
-    """Seconds of each ``KEY.wav`` (recorded, wins) and ``KEY.wav16`` (spoken ahead) of a folder, by key."""
+    """Seconds of each ``KEY.wav`` (recorded, wins) and ``KEY.wav16`` (spoken ahead), by key.
+
+    Folders in ``folder`` hold the same keys in other voices (languages, slow speech): the longest voice counts.
+    """
+    found: dict[str, float] = {}
+    for voice in (folder, *sorted(each for each in folder.glob("*") if each.is_dir())):
+        for key, seconds in _of_one_voice(voice).items():
+            found[key] = max(seconds, found.get(key, 0.0))
+    return found
+
+
+def _of_one_voice(folder: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     for ending in (".wav16", ".wav"):
         for file in sorted(folder.glob(f"*{ending}")):
