@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import TypeAlias
 
 import structlog
 
@@ -31,13 +34,23 @@ SETTLED_KEPT = timedelta(hours=48)
 """A forgotten call's reference is kept until its day is no longer shown, so that a repeat changes nothing."""
 
 
+_Events: TypeAlias = dict[int, tuple[datetime, ev.Event]]
+
+
 @dataclass(slots=True)
 class _Known:
-    """A call as far as it is known: its events by ``seq``, what they say, and what it adds to the figures."""
+    """A call as far as it is known: its events by ``seq``, what they say, and what it adds to the figures.
+
+    Of a call that has ended the events are only for entries that come late; packed they take a tenth of the room.
+    """
 
     call: Call
-    events: dict[int, tuple[datetime, ev.Event]]
+    events: _Events | bytes
     marks: frozenset[Mark] = field(default_factory=frozenset)
+
+    def opened(self) -> _Events:
+        """The events, to be read and added to."""
+        return _unpacked(self.events) if isinstance(self.events, bytes) else self.events
 
 
 class LiveFigures:
@@ -59,6 +72,7 @@ class LiveFigures:
         self._forgot_at: datetime | None = None
         self._settled: dict[str, datetime] = {}
         self._counts: Counter[Mark] = Counter()
+        self._marks: dict[frozenset[Mark], frozenset[Mark]] = {}  # most calls of a day have the same
 
     def apply(self, entry: Entry) -> None:
         """Count one entry of the event stream; one that is known or moves no figure changes nothing.
@@ -69,14 +83,15 @@ class LiveFigures:
         if entry.kind not in READ or entry.call_ref in self._settled:
             return
         known = self._calls.get(entry.call_ref)
-        if known is not None and entry.seq in known.events:
+        events = known.opened() if known is not None else {}
+        if entry.seq in events:
             return
         try:
             event = ev.join(entry.kind, entry.facts)
         except TypeError:
             log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=entry.kind)
             return
-        self._add(entry, event, known.events if known else {})
+        self._add(entry, event, events)
 
     def figures(self, now: datetime) -> Figures:
         """The figures at ``now`` (UTC): counters of its Europe/London day, and everyone who waits."""
@@ -107,16 +122,19 @@ class LiveFigures:
             MinutePoint(start + n * MINUTE, offered[n], answered[n], longest.get(n, 0.0)) for n in range(count)
         )
 
-    def _add(self, entry: Entry, event: ev.Event, events: dict[int, tuple[datetime, ev.Event]]) -> None:
+    def _add(self, entry: Entry, event: ev.Event, events: _Events) -> None:
         events[entry.seq] = (entry.at, event)
         call = read_call(events)
         for provider in call.providers:
             self._names.setdefault(provider, provider)
         known = self._calls.setdefault(entry.call_ref, _Known(call, events))
-        before, known.call, known.marks = known.marks, call, marks(call)
+        found = marks(call)
+        before, known.call, known.marks = known.marks, call, self._marks.setdefault(found, found)
         if call.ended_at is None:
+            known.events = events
             self._open[entry.call_ref] = known
         else:
+            known.events = _packed(events)
             self._open.pop(entry.call_ref, None)
         if call.failed_at is not None:
             self._failed[entry.call_ref] = known
@@ -149,6 +167,18 @@ class LiveFigures:
         yesterday = now.astimezone(LONDON).date() - timedelta(days=1)
         for mark in [mark for mark, count in self._counts.items() if mark[0] < yesterday or not count]:
             del self._counts[mark]
+        for old in [found for found in self._marks if all(mark[0] < yesterday for mark in found)]:
+            del self._marks[old]
+
+
+def _packed(events: _Events) -> bytes:
+    rows = [(seq, at.isoformat(), event.kind, ev.split(event)[0]) for seq, (at, event) in events.items()]
+    return zlib.compress(json.dumps(rows).encode(), level=1)
+
+
+def _unpacked(packed: bytes) -> _Events:
+    rows = json.loads(zlib.decompress(packed))
+    return {seq: (datetime.fromisoformat(at), ev.join(kind, facts)) for seq, at, kind, facts in rows}
 
 
 _COUNTED = ("offered", "answered_within_60", "in_progress", *ev.END_CLASSES)
