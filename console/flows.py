@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -22,6 +22,7 @@ from console.message_form import Form
 from console.moments import EXAMPLE, read_moment
 from console.session import Session
 from console.web import Web
+from ivr.proof.diff import DIMENSIONS, Row, differences
 from ivr.proof.lengths import estimate_lengths
 from ivr.proof.prove import prove
 from ivr.proof.report import report
@@ -35,6 +36,9 @@ NEEDS = {
     "approval_expired": "It was approved too long ago: it needs approval again.",
     "content_changed": "It was changed after it was approved: it needs approval again.",
 }
+MOST_KEPT = 50
+K = TypeVar("K")
+V = TypeVar("V")
 _AGAIN = (State.RETIRED, State.ROLLED_BACK)
 
 
@@ -62,6 +66,11 @@ def add_flows(router: APIRouter, web: Web, publishing: Publishing) -> None:
         session = web.require(request, *model.READERS)
         return await pages.one(request, session, version)
 
+    @router.get("/flows/{version}/callers", name="flow_callers")
+    async def callers(request: Request, version: str) -> Response:
+        session = web.require(request, *model.READERS)
+        return await pages.callers(request, session, version)
+
     @router.post("/flows/{version}/{step}", name="flow_step")
     async def do(request: Request, version: str, step: str) -> Response:
         session = web.require(request, *model.READERS)
@@ -81,6 +90,9 @@ class _Pages:
     def __init__(self, web: Web, publishing: Publishing) -> None:
         self._web = web
         self._publishing = publishing
+        # versions never change, and a proof or a comparison costs seconds: each is worked out once
+        self._verdicts: dict[str, Verdict] = {}
+        self._compared: dict[tuple[str, str], list[Row]] = {}
 
     async def step(self, step: str, version: str, who: SignedIn, fields: Form) -> None:
         """Do what a button says. Raises ``Refused``, and NoSuchPage for a button that there is not."""
@@ -118,16 +130,16 @@ class _Pages:
     async def one(self, request: Request, session: Session, version: str, refused: Refused | None = None) -> Response:
         """The page of one version; ``refused``: why what was asked for was not done."""
         who = session.who
-        try:
-            found = await self._publishing.version(version, who)
-        except UnknownVersion as error:
-            raise NoSuchPage from error
+        found = await self._found(version, who)
         content = await self._publishing.content(version, who)
+        live = await self._live(found, who)
         values: dict[str, Any] = {
             "version": found,
             "row": found.row,
-            "verdict": await asyncio.to_thread(_verdict, found, content),  # calls go on beside a long proof
-            "changes": await self._changes(found, content, who),
+            "verdict": await self._verdict(found, content),
+            "is_live": found.row.state is State.LIVE,
+            "changes": changes(live, content),
+            "comparable": live is not None and not found.row.problems,
             "steps": list(reversed(await self._publishing.history(who, version))),
             "may": _may(found, who.role),
             "needs": NEEDS.get(found.needs, ""),
@@ -137,22 +149,59 @@ class _Pages:
         }
         return self._web.page(request, "flow.html", refused.status if refused else 200, **values)
 
-    async def _changes(self, found: Version, content: Content, who: SignedIn) -> Any:
-        """Against the live version; None for the live one itself."""
+    async def callers(self, request: Request, session: Session, version: str) -> Response:
+        """Where callers would go who now go elsewhere, or sooner or later, against the live version."""
+        who = session.who
+        found = await self._found(version, who)
+        live = await self._live(found, who)
+        if live is None or found.row.problems:
+            raise NoSuchPage
+        kept = (live.version, version)
+        if kept not in self._compared:
+            new = await self._publishing.content(version, who)
+            rows = await asyncio.to_thread(_differences, live, new)  # calls go on beside it
+            _keep(self._compared, kept, rows)
+        return self._web.page(
+            request, "flow_callers.html", row=found.row, rows=self._compared[kept], dimensions=DIMENSIONS
+        )
+
+    async def _found(self, version: str, who: SignedIn) -> Version:
+        try:
+            return await self._publishing.version(version, who)
+        except UnknownVersion as error:
+            raise NoSuchPage from error
+
+    async def _live(self, found: Version, who: SignedIn) -> Content | None:
+        """The live version's content; None for the live version itself, and where there is none."""
         versions = await self._publishing.versions(who)
         live = next((each.row.version for each in versions if each.row.state is State.LIVE), None)
-        if live == found.row.version:
-            return None
-        return changes(await self._publishing.content(live, who) if live else None, content)
+        return await self._publishing.content(live, who) if live and live != found.row.version else None
+
+    async def _verdict(self, found: Version, content: Content) -> Verdict:
+        if found.row.problems:
+            return Verdict(problems=found.row.problems)
+        if found.row.state is State.DRAFT:
+            return Verdict(problems=("It has not been checked yet.",))
+        if content.version not in self._verdicts:
+            _keep(self._verdicts, content.version, await asyncio.to_thread(_proved, content))
+        return self._verdicts[content.version]
 
 
-def _verdict(found: Version, content: Content) -> Verdict:
-    if found.row.problems:
-        return Verdict(problems=found.row.problems)
-    if found.row.state is State.DRAFT:
-        return Verdict(problems=("It has not been checked yet.",))
+def _proved(content: Content) -> Verdict:
     proved = report(prove(content.flow, estimate_lengths(content.texts.values())))
     return Verdict(line=proved.verdict(), details=tuple(proved.details()))
+
+
+def _differences(live: Content, new: Content) -> list[Row]:
+    lengths = (estimate_lengths(each.texts.values()) for each in (live, new))
+    return differences(live.flow, new.flow, *lengths)
+
+
+def _keep(kept: dict[K, V], key: K, value: V) -> None:
+    """The newest few; a page that is asked for again later is worked out again."""
+    while len(kept) >= MOST_KEPT:
+        del kept[next(iter(kept))]
+    kept[key] = value
 
 
 def _may(found: Version, role: Role) -> dict[str, bool]:

@@ -64,7 +64,13 @@ def offer(**changes: Any) -> Content:
 def template(**changes: Any) -> Content:
     """What may be started at night, in two boards, for eight hours."""
     places = Places(areas=("south_east", "croydon"))
-    usual = {"places": places, "starts_at": None, "expires_at": None, "longest_life": timedelta(hours=8)}
+    usual = {
+        "title": "Norovirus",
+        "places": places,
+        "starts_at": None,
+        "expires_at": None,
+        "longest_life": timedelta(hours=8),
+    }
     return content(**{**usual, **changes})
 
 

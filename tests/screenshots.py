@@ -73,10 +73,10 @@ def _shoot_messages_and_flows(browser: Browser, folder: Path) -> None:
     folder.mkdir()
     house = House(folder)
     with running(house.app) as url:
-        page = _signed_in(browser, house, url, "Dee", Role.PUBLIC_HEALTH)
         house.clock.time = NIGHT
+        page = _signed_in(browser, house, url, "Dee", Role.PUBLIC_HEALTH)
         page.goto(f"{url}/messages")
-        page.get_by_role("link", name="Norovirus in Croydon").click()
+        page.get_by_role("link", name="Norovirus").click()
         page.get_by_label("Bromley", exact=True).check()
         page.get_by_label("4 hours").check()
         page.get_by_role("button", name="Start it now").click()

@@ -35,7 +35,7 @@ def test_a_night_message_stops_itself_after_two_hours(
     with serve(house.app) as url:
         house.clock.time = NIGHT
         page = open_as(open_tab, house, url, "/messages", "Dee", Role.PUBLIC_HEALTH)
-        page.get_by_role("link", name="Norovirus in Croydon").click()
+        page.get_by_role("link", name="Norovirus").click()
         expect(page.get_by_label("Camden", exact=True)).to_have_count(0)
         shoot(page, "message-template")
         assert find_barriers(page) == []
@@ -78,6 +78,9 @@ def test_a_flow_is_approved_published_and_recalled(
         expect(page.get_by_text("every path ends with a person")).to_be_visible()
         expect(page.get_by_text("Press 1.", exact=True)).to_be_visible()
         look(page, "flow")
+        page.get_by_role("link", name="See which callers would go elsewhere").click()
+        look(page, "flow-callers")
+        page.get_by_role("link", name="Back to the version").click()
         page.get_by_role("button", name="Approve what I have read").click()
         page.get_by_role("button", name="Put it live for all callers").click()
         expect(page.get_by_text("This is what callers meet now.")).to_be_visible()
@@ -95,7 +98,7 @@ def test_the_keyboard_alone_is_enough_to_stop_a_message(serve: Serve, open_tab: 
     with serve(house.app) as url:
         house.clock.time = NIGHT
         page = open_as(open_tab, house, url, "/messages", "Dee", Role.PUBLIC_HEALTH)
-        page.get_by_role("link", name="Norovirus in Croydon").focus()
+        page.get_by_role("link", name="Norovirus").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="Start it now")).to_be_visible()
         _tab_to(page, "areas-3")  # Bromley

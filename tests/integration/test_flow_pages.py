@@ -69,6 +69,21 @@ async def test_a_version_is_read_approved_and_published(house: House) -> None:
     assert house.live == new.version
 
 
+async def test_which_callers_would_go_elsewhere(house: House) -> None:
+    path = await drafted(
+        house, content(texts={"hello_long": "Press 1 for the nurse, please. " * 3}, prompts=["hello_long"])
+    )
+    same = await approved(house.publishing, content(1), BOB)
+    async with house.console.browser(BOB) as bob:
+        assert f'href="{path}/callers"' in (await bob.client.get(path)).text
+        page = (await bob.client.get(f"{path}/callers")).text
+        assert re.search(r"[1-9] differences?", page)
+        assert "silence" in page
+        assert "Nobody would." in (await bob.client.get(f"/flows/{same}/callers")).text
+        assert (await bob.client.get(f"/flows/{FIRST.version}/callers")).status_code == 404
+        assert (await bob.client.get("/flows/0123456789ab/callers")).status_code == 404
+
+
 async def test_its_author_and_the_wrong_role_are_refused_with_the_reason(house: House) -> None:
     path = await drafted(house, raised(1))
     async with house.console.browser(ANN) as ann:
