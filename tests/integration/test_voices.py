@@ -1,0 +1,69 @@
+"""Prompts spoken ahead of time: by flite, slowly too, only when the words changed, never over a recording."""
+
+from __future__ import annotations
+
+import shutil
+import wave
+from array import array
+from pathlib import Path
+
+import pytest
+
+from infra.voices import RATE, EspeakNg, at_16_khz, speak_prompts, voice_for
+
+pytestmark = pytest.mark.skipif(shutil.which("flite") is None, reason="NO FLITE: as root, apt-get install flite")
+
+
+def seconds(file: Path) -> float:
+    with wave.open(str(file), "rb") as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (RATE, 1, 2)
+        return sound.getnframes() / RATE
+
+
+def test_prompts_are_spoken_once_and_again_when_their_words_change(tmp_path: Path) -> None:
+    texts = {"menu": "Press one or stay on the line.", "chime": ""}
+
+    assert speak_prompts(texts, tmp_path) == 1
+    assert speak_prompts(texts, tmp_path) == 0
+    assert speak_prompts({"menu": "Press two."}, tmp_path) == 1
+    assert not (tmp_path / "chime.wav16").exists(), "a sound without words is recorded, never spoken"
+
+
+def test_slow_speech_takes_longer(tmp_path: Path) -> None:
+    assert speak_prompts({"menu": "Please stay on the line."}, tmp_path, slow=True) == 2
+
+    assert seconds(tmp_path / "en_slow/menu.wav16") > 1.1 * seconds(tmp_path / "menu.wav16")
+
+
+def test_recording_of_a_person_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "menu.wav").write_bytes(b"a person")
+
+    assert speak_prompts({"menu": "Press one."}, tmp_path) == 0
+    assert not (tmp_path / "menu.wav16").exists()
+
+
+def test_other_language_is_spoken_where_there_is_a_voice_for_it(tmp_path: Path) -> None:
+    made = speak_prompts({"menu": "Press one.", "pl/menu": "Proszę nacisnąć jeden."}, tmp_path)
+
+    assert made == (1 if voice_for("pl") is None else 2)
+
+
+def test_espeak_is_told_language_and_speed(tmp_path: Path) -> None:
+    command = EspeakNg("espeak-ng", "pl").command("Tak.", tmp_path / "x", slow=True)
+
+    assert command == ["espeak-ng", "-v", "pl", "-s", "120", "-w", str(tmp_path / "x"), "Tak."]
+
+
+def test_sound_of_another_rate_is_brought_to_that_of_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "tone.wav16"
+    with wave.open(str(file), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(22_050)
+        sound.writeframes(array("h", range(22_050)).tobytes())
+    at_16_khz(file)
+
+    assert seconds(file) == pytest.approx(1.0, abs=0.001)
+    with wave.open(str(file), "rb") as sound:
+        samples = array("h", sound.readframes(RATE))
+    assert samples[8_000] == pytest.approx(22_050 * 8_000 / RATE, abs=1)
