@@ -34,6 +34,9 @@ from ivr.voices import stand_ins
 from nlp.lexicon import read_lexicon
 from nlp.service import KeywordUnderstanding
 
+_ORDINARY = {"hours": "open", "area": "unknown", "service_state": "free", "messages": "none", "number": "mobile"}
+"""What look-ups answer for which there is no option."""
+
 
 class HungUp(Exception):
     """The person at the keyboard ended the call."""
@@ -101,9 +104,14 @@ def _next(flow: Flow, sprint: Sprint, answers: Mapping[str, str]) -> Heard | Ans
             if flag is None:
                 return Answered("understood", choice=understood.choice)
             return Answered("red_flag", red_flag=flag.category, words=flag.phrase, lexicon=flag.lexicon)
+        case LookupWait(what="birth_date"):
+            checked = answers["plan"] in ("asserted", "confirmed")
+            typer.echo(f"   [look-up birth_date: {answers['plan']}]")
+            return Answered(answers["plan"], facts={"pathway": "frailty", "stale": False} if checked else {})
         case LookupWait(what=what):
-            typer.echo(f"   [look-up {what}: {answers[what]}]")
-            return Answered(answers[what], raises=answers[what] in ("RC", "PRC"))
+            answer = answers.get(what) or _ORDINARY[what]
+            typer.echo(f"   [look-up {what}: {answer}]")
+            return Answered(answer, raises=answer in ("RC", "PRC"), digits="0123" if what == "number" else "")
         case OfferWait(services=services):
             return Heard(InputKind.OFFERED, services[0])
         case LegWait(target=target):

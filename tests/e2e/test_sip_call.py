@@ -159,7 +159,7 @@ def test_a_caller_presses_1_and_talks_to_111_until_they_hang_up(house: House) ->
     assert invite.header("User-to-User") == f"{context};encoding=hex"
     assert NUMBER in (invite.header("From") or "")
     assert only(events, "choice_made")["choice"] == "medical"
-    assert [each["what"] for each in events if each["kind"] == "looked_up"] == ["plan", "repeat"]
+    assert [each["what"] for each in events if each["kind"] == "looked_up"] == ["plan", "repeat", "messages"]
     assert only(events, "leg_answered")["provider"] == "one-eleven"
     assert only(events, "talk_ended")["by"] == "caller"
     assert only(events, "ended")["end_class"] == "answered"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -29,8 +30,9 @@ def type_(tmp_path: Path) -> Type:
 
 
 def test_the_shipped_flow_passes_and_a_broken_one_is_refused_by_line(type_: Type, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.yaml"
-    broken.write_text((ROOT / LONDON).read_text().replace("flu: reason_flu", "flu: reason_flux"))
+    broken = tmp_path / "flows" / "london-111.yaml"
+    shutil.copytree((ROOT / LONDON).parent, broken.parent)
+    broken.write_text(broken.read_text().replace("flu: reason_flu", "flu: reason_flux"))
     line = next(n for n, text in enumerate(broken.read_text().splitlines(), 1) if "reason_flux" in text)
     result = type_("flow", "check", LONDON, str(broken))
     assert result.returncode == 1
@@ -44,6 +46,13 @@ def test_a_flow_is_played_to_a_person(type_: Type) -> None:
     assert result.returncode == 0
     assert "dial 999 now" in result.stdout
     assert "[connected to dental]" in result.stdout
+
+
+def test_a_flow_is_played_along_a_care_plan(type_: Type) -> None:
+    result = type_("flow", "play", LONDON, "--plan", "asserted", stdin="5\n04041950#\n1\n1\n")
+    assert result.returncode == 0
+    assert "There is a team who can take your call now." in result.stdout
+    assert "[connected to frailty]" in result.stdout
 
 
 def test_a_flow_is_played_for_a_repeat_caller(type_: Type) -> None:
