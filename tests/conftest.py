@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket
 
 from tests.postgres import Postgres, PostgresMissing
+
+# the machine is shared: an example that waited for a core has broken no law
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 TESTS = Path(__file__).parent
 WITHOUT_NETWORK = ("unit", "flows")
