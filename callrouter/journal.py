@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import (
     JSON,
     Column,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 
 from callrouter.events import Event, Recorded, join, split
 from infra.bus import Entry, EventStream
-from infra.crypto import DataKey, KeyRing
+from infra.crypto import DataKey, KeyRing, SealError
 from infra.partitions import MONTHS_AHEAD, make_months, months_from
 from infra.sql import Database, UtcDateTime, insert_once
 
@@ -72,6 +73,12 @@ def _context(call_ref: str, seq: int) -> bytes:
     return f"journal:{call_ref}:{seq}".encode()
 
 
+log = structlog.get_logger()
+
+LONGEST_APART = timedelta(days=1)
+"""Between two tellings of one event: no call lasts longer. It keeps the look to one or two months' partitions."""
+
+
 class Journal:
     """Reading and writing the journal's tables."""
 
@@ -84,9 +91,14 @@ class Journal:
         self._insert_calls = insert_once(calls, database.dialect)
 
     async def write(self, entries: Sequence[Entry]) -> None:
-        """Append entries in one transaction. An entry that is already there is left as it is."""
+        """Append entries in one transaction. An entry that is already there is left as it is.
+
+        It is there if its call and number are: two processes that moved one call while the state store was away may
+        tell of the same step at two times. There is one writer at a time; it looks before it writes.
+        """
         if not entries:
             return
+        entries = list({(e.call_ref, e.seq): e for e in reversed(entries)}.values())[::-1]  # of two, the first
         rows = [
             {
                 "call_ref": e.call_ref,
@@ -110,11 +122,25 @@ class Journal:
         ]
 
         def append(connection: Connection) -> None:
-            connection.execute(self._insert_entries, rows)
+            known = self._known(connection, entries)
+            new = [row for row in rows if (row["call_ref"], row["seq"]) not in known]
+            if new:
+                connection.execute(self._insert_entries, new)
             if first:
                 connection.execute(self._insert_calls, first)
 
         await self._database.write(append)
+
+    def _known(self, connection: Connection, entries: Sequence[Entry]) -> set[tuple[str, int]]:
+        """Which of these are there at whatever time; where the time is no part of the key, the key itself tells."""
+        if self._database.dialect != "postgresql":
+            return set()
+        times = [entry.at for entry in entries]
+        there = select(journal.c.call_ref, journal.c.seq).where(
+            journal.c.call_ref.in_({entry.call_ref for entry in entries}),
+            journal.c.at.between(min(times) - LONGEST_APART, max(times) + LONGEST_APART),
+        )
+        return {(row.call_ref, row.seq) for row in connection.execute(there)}
 
     async def read(self, call_ref: str) -> list[Recorded]:
         """All events of a call in order, personal fields opened if the call's key still exists."""
@@ -181,7 +207,12 @@ class Journal:
 def _open(row: Row[Any], key: DataKey | None) -> bytes | None:
     if key is None or row.sealed is None:
         return None
-    return key.open(row.sealed, _context(row.call_ref, row.seq))
+    try:
+        return key.open(row.sealed, _context(row.call_ref, row.seq))
+    except SealError:
+        # sealed by a process that began the same call while the state store was away: its key was not kept
+        log.error("entry_sealed_otherwise", call_ref=row.call_ref, seq=row.seq)
+        return None
 
 
 class JournalWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -65,6 +66,36 @@ async def test_an_entry_that_comes_again_changes_nothing(journal: Journal, keys:
     await journal.write(entries)
     await journal.write([*entries, *entries])
     assert len(await journal.read("one")) == 2
+
+
+async def test_of_one_event_told_at_two_times_the_first_stands(journal: Journal, keys: KeyRing) -> None:
+    key = keys.new_data_key()
+    end = ended("one", key)
+    await journal.write([offered("one", key), end])
+    await journal.write([replace(end, at=end.at + timedelta(seconds=3))])
+    await journal.write([replace(end, at=end.at - timedelta(seconds=3)), replace(offered("two", key), at=NOON)])
+    assert [(each.seq, each.at) for each in await journal.read("one")] == [(1, NOON), (2, NOON)]
+    assert len(await journal.read("two")) == 1
+
+
+async def test_of_one_event_told_twice_in_one_batch_the_first_stands(journal: Journal, keys: KeyRing) -> None:
+    key = keys.new_data_key()
+    end = ended("one", key)
+    await journal.write([offered("one", key), end, replace(end, at=end.at + timedelta(seconds=3))])
+    assert [(each.seq, each.at) for each in await journal.read("one")] == [(1, NOON), (2, NOON)]
+
+
+async def test_an_entry_sealed_with_a_key_that_is_not_kept_is_read_without_its_personal_part(
+    journal: Journal, keys: KeyRing
+) -> None:
+    """Two processes began one call while the state store was away: the key of the one that told it first is kept."""
+    key, other = keys.new_data_key(), keys.new_data_key()
+    taken = ev.InputTaken(wait_id="1.1", input="digit", value="2")
+    await journal.write([offered("one", key), seal(taken, "one", 2, NOON, other)])
+    first, second = [each.event for each in await journal.read("one")]
+    assert isinstance(first, ev.Offered)
+    assert first.number == NUMBER.e164
+    assert second == replace(taken, value=None)
 
 
 async def test_a_call_is_found_by_its_context_and_among_the_newest(journal: Journal, keys: KeyRing) -> None:

@@ -1,7 +1,7 @@
 """The journal by month on PostgreSQL; SQLite keeps it in one table.
 
-The key of a partitioned table must hold what it is partitioned by. "(call_ref, seq) once" stays true all the same: an
-entry is stamped once, before it enters the stream, and comes again with the same ``at`` for the same (call_ref, seq).
+The key of a partitioned table must hold what it is partitioned by. That (call_ref, seq) comes once is seen to by the
+journal's one writer, which looks before it writes (`callrouter.journal.Journal.write`).
 """
 
 from __future__ import annotations
