@@ -37,6 +37,8 @@ class World:
     prompts: frozenset[str] | None = None
     services: frozenset[str] | None = None
     lengths: Lengths | None = None
+    carried_out: frozenset[str] = frozenset()
+    """What callers may be promised, since something keeps it: ``call_back``, ``text``. Not given: nothing."""
 
 
 def check(flow: Flow, world: World | None = None) -> list[Defect]:
@@ -51,7 +53,7 @@ def check(flow: Flow, world: World | None = None) -> list[Defect]:
 def defects_of_nodes(flow: Flow, world: World) -> list[Defect]:
     """What is wrong with the flow's nodes, one by one."""
     rules: tuple[Callable[[Flow, World], Iterable[Defect]], ...] = (
-        _size, _first_words, _exits, _choices, _facts, _prompts, _services,
+        _size, _first_words, _exits, _choices, _facts, _prompts, _services, _promises,
     )  # fmt: skip
     return [defect for rule in rules for defect in rule(flow, world)]
 
@@ -169,6 +171,14 @@ def _services(flow: Flow, world: World) -> Iterator[Defect]:
             if service not in world.services:
                 text = f"no provider offers the service {service}"
                 yield Defect(("nodes", node_id, "services"), "unknown_service", text)
+
+
+def _promises(flow: Flow, world: World) -> Iterator[Defect]:
+    """Who was promised a call-back hangs up, and waits for it."""
+    for node_id, node in flow.nodes.items():
+        for promised in sorted(node.promises() - world.carried_out):
+            text = f"callers would be promised a {promised.replace('_', '-')}, and nothing here carries it out"
+            yield Defect(("nodes", node_id), "not_carried_out", text)
 
 
 def _action(node: object) -> str:

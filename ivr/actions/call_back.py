@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from ivr.actions import own_number
+from ivr.actions.elsewhere import unless_raised
 from ivr.actions.move import Cause, Label, Move
 from ivr.actions.node import PERSON, PERSON_KEY, Node, Step, key_0
 from ivr.model import (
@@ -14,6 +15,7 @@ from ivr.model import (
     LONGEST_PROMPT_S,
     LOOKUP_S,
     Answered,
+    Band,
     CallBackAsked,
     Chose,
     Gather,
@@ -31,19 +33,31 @@ NOT_POSSIBLE, PROMISED = "call_back_not_possible", "call_back_promised"
 
 
 class CallBack(Node):
-    """``prompts`` ask; key 1 accepts, then key 1 confirms the number. Everybody goes on by ``next``, to the queue."""
+    """``prompts`` ask; key 1 accepts, then key 1 confirms the number. Everybody goes on by ``next``, to the queue.
+
+    Callers in a raised band hear nothing and leave by ``raised``, to a person: they are not to hang up.
+    """
 
     action: Literal["call_back"]
     prompts: tuple[str, ...] = Field(min_length=1)
     service: str = DEFAULT_SERVICE
     timeout_s: float = Field(default=4.0, ge=2.0, le=15.0)
 
-    SUPPLIED = frozenset({"next"})
+    SUPPLIED = frozenset({"next", "raised"})
+
+    def exit_names(self) -> frozenset[str]:
+        return self.SUPPLIED
+
+    def promises(self) -> frozenset[str]:
+        return frozenset({"call_back"})
 
     def prompt_keys(self) -> tuple[str, ...]:
         return (*self.prompts, *own_number.PROMPTS, NOT_POSSIBLE, PROMISED)
 
     def moves(self) -> tuple[Move, ...]:
+        return unless_raised("raised", self._moves())
+
+    def _moves(self) -> tuple[Move, ...]:
         heard, patience_s = self.prompts, self.timeout_s
         asked, seconds = (*heard, *own_number.HEARD), patience_s + LOOKUP_S + own_number.PATIENCE_S
         own = Label.CALLER
@@ -57,6 +71,8 @@ class CallBack(Node):
         )
 
     def enter(self, run: Run) -> Step:
+        if run.band is not Band.NORMAL:
+            return "raised"
         run.do(Play(self.prompts), Gather(1, False, self.timeout_s))
         return GatherWait(run.node, LONGEST_PROMPT_S + self.timeout_s)
 

@@ -60,6 +60,10 @@ class Node(BaseModel):
     def moves(self) -> tuple[Move, ...]:
         """Every way in which a call may go on from here, or end here, whatever the environment does."""
 
+    def promises(self) -> frozenset[str]:
+        """What callers are told here that the service will do for them later: ``call_back``, ``text``."""
+        return frozenset()
+
     def vocabulary(self) -> dict[str, tuple[str, ...]]:
         """What may be said here: choice → words that mean it."""
         return {}

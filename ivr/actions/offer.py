@@ -73,6 +73,9 @@ class Offer(Node, Elsewhere):
         texting = (*own_number.PROMPTS, NOT_POSSIBLE, SENT) if self.kind == "text" else ()
         return (self.who_should_stay, *self.prompts, self.safety_net, *self.ask, *texting)
 
+    def promises(self) -> frozenset[str]:
+        return frozenset({"text"}) if self.kind == "text" else frozenset()
+
     def vocabulary(self) -> dict[str, tuple[str, ...]]:
         return {"accepted": self.words} if self.words else {}
 

@@ -68,6 +68,14 @@ def test_withheld_number_cannot_be_called_back_and_hears_so() -> None:
     assert player.dialled == ("clinician",)
 
 
+def test_raised_caller_is_not_told_that_they_may_hang_up_and_be_called_back() -> None:
+    look = {"action": "lookup", "what": "plan", "into": "plan", "exits": {"next": "it"}}
+    player = call(World(plan=Answered("candidates", raises=True)), look=look, it=CALL_BACK)
+
+    assert player.heard == ("hold_111",)
+    assert player.dialled == ("111",)
+
+
 @pytest.mark.parametrize(("key", "answers"), [("4", [4]), ("9", []), ("silence", []), ("*", [])])
 def test_survey_counts_a_key_and_everybody_goes_on(key: str, answers: list[int]) -> None:
     survey = {"action": "survey", "question": "kind", "prompts": ["how_was_it"], "exits": {"next": "person"}}
