@@ -26,6 +26,7 @@ from callrouter.model import CallRecord, Input, InputKind, Reply
 from callrouter.moves import (
     end_class,
     happened,
+    heard_as,
     is_for_this_wait,
     is_stale,
     leg_events,
@@ -329,7 +330,7 @@ class Calls:
 
     async def _run(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
         await self._finding.tell(record, given)
-        flow, heard = self._flows.version(record.session.flow, record.session.version), _heard(given)
+        flow, heard = self._flows.version(record.session.flow, record.session.version), heard_as(given)
         found: list[ev.Event] = []
         if flow is None:
             flow, sprint, found = await go_on_elsewhere(record, given, heard, self._flows, self._lookups, lane.hung_up)
@@ -396,9 +397,3 @@ class Calls:
         after = replace(after, ended=ended, dropped=was_dropped(record, by), talk_over=True, session=gone,
                         wait_id=f"{after.epoch}.{after.step}")  # fmt: skip
         return _Moved(after, tuple(events), after.reply(()), leaves=True)
-
-
-def _heard(given: Input) -> Heard:
-    """The input for the engine, which knows targets and not the services that they were found for."""
-    value = given.value.partition(" ")[0] if given.kind is InputKind.OFFERED else given.value
-    return Heard(given.kind, value)

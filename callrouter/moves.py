@@ -208,3 +208,9 @@ def remembering(record: CallRecord, key: str, reply: Reply) -> CallRecord:
     while len(replies) > MOST_REPLIES:
         del replies[next(iter(replies))]
     return replace(record, replies=replies)
+
+
+def heard_as(given: Input) -> ivr.Heard:
+    """The input for the engine, which knows targets and not the services that they were found for."""
+    value = given.value.partition(" ")[0] if given.kind is InputKind.OFFERED else given.value
+    return ivr.Heard(given.kind, value)
