@@ -50,14 +50,15 @@ def add(app: typer.Typer) -> None:
 
 
 def draft(
-    file: Annotated[Path, typer.Argument(help="The flow file; its subflows beside it.")],
+    file: Annotated[Path, typer.Argument(help="The flow file; its subflows in the same folder, or below.")],
     prompts: Annotated[Path | None, typer.Option(help="New prompts: a file of texts by key.")] = None,
     note: Note = "",
     name: Name = "",
     role: InRole = Role.COMMISSIONER,
 ) -> None:
     """Put in a new version. Prints what it touches, and what it still needs."""
-    files = {each.name: each.read_text(encoding="utf-8") for each in file.parent.glob("*.yaml")}
+    top = file.parent
+    files = {str(each.relative_to(top)): each.read_text(encoding="utf-8") for each in top.rglob("*.yaml")}
 
     async def work(service: Publishing, who: SignedIn) -> Version:
         texts = {service.language: load_prompts(prompts)} if prompts else {}

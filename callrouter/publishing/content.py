@@ -9,6 +9,8 @@ from typing import Any
 
 from callrouter.approvals import hash_of
 from ivr.flow import Flow, read_flow
+from ivr.proof.lengths import Lengths, estimate_lengths
+from ivr.voices import by_language
 
 Texts = Mapping[str, Mapping[str, str]]
 """Language → prompt key → text."""
@@ -36,6 +38,11 @@ class Content:
     def text(self) -> str:
         """The plain data as JSON, in the order of the file."""
         return json.dumps(self.plain(), ensure_ascii=False)
+
+    @property
+    def lengths(self) -> Lengths:
+        """How long each prompt takes, the longest language of each."""
+        return estimate_lengths(mapping for texts in self.texts.values() for mapping in by_language(texts))
 
     @property
     def hash(self) -> str:

@@ -15,10 +15,11 @@ from callrouter.publishing.published import PublishedFlows
 from callrouter.publishing.soundness import recordings
 from ivr.check import World
 from ivr.proof.lengths import estimate_lengths
+from ivr.voices import by_language
 
 MOST_FILES = 50
 MOST_OCTETS = 1_000_000  # of all files: ten times the largest pathway known
-_FILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}\.yaml")
+_FILE_NAME = re.compile(r"(?:[a-z0-9][a-z0-9_-]{0,60}/){0,2}[a-z0-9][a-z0-9_-]{0,60}\.yaml")
 _PROMPT_KEY = re.compile(r"(?:[a-z]{2,3}/)?[a-z][a-z0-9_]{0,60}")  # with its language, if not the first
 _LONGEST_TEXT = 2000
 
@@ -32,17 +33,19 @@ class Drafts:
     folder: Path | None
 
     def read(self, files: Mapping[str, str], start: str, texts: Texts) -> Content:
-        """The content of the flow in the file ``start``; the others are its subflows.
+        """The content of the flow in the file ``start``; the others are its subflows, named as it names them.
 
         Raises :class:`NotSound`, whose problems name file and line.
         """
         self._require_sizes(files, start, texts)
         spoken = self._texts(texts)
         first = next(iter(spoken.values()))
-        world = World(frozenset(first), self.services, estimate_lengths(spoken.values()))
+        world = World(frozenset(first), self.services, estimate_lengths(by_language(first)))
         with tempfile.TemporaryDirectory(prefix="callrouter-draft-") as folder:
             for name, text in files.items():
-                (Path(folder) / name).write_text(text, encoding="utf-8")
+                file = Path(folder) / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
             try:
                 flow = load_flow(Path(folder) / start, world)
             except FlowFileError as error:

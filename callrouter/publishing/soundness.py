@@ -9,7 +9,6 @@ from pathlib import Path
 
 from callrouter.publishing.content import Content
 from ivr.check import World, check
-from ivr.proof.lengths import estimate_lengths
 
 _RECORDED = ("wav", "wav16")
 """A person's recording comes before a synthetic voice, as everywhere."""
@@ -38,7 +37,7 @@ class SoundCheck:
     def __call__(self, content: Content) -> Sequence[str]:
         """Every problem as a line; none if callers may meet it. Takes the time of a proof: never on a call's path."""
         keys = frozenset(content.texts.get(content.flow.languages[0], {}))
-        world = World(keys, self.services, estimate_lengths(content.texts.values()))
+        world = World(keys, self.services, content.lengths)
         problems = [str(each) for each in check(content.flow, world)]
         if self.folder is None:
             return problems

@@ -16,7 +16,6 @@ from callrouter.replay.player import Player, Undetermined
 from callrouter.replay.report import Compared, Report, report
 from callrouter.replay.tape import record, version_of
 from infra.crypto import SealError
-from ivr.proof.lengths import estimate_lengths
 
 MOST_CALLS = 20_000
 """Of one replay: some minutes of work. The newest are taken, and the report says that it was cut."""
@@ -66,8 +65,8 @@ class Pair:
 
     def __init__(self, was: Content, draft: Content) -> None:
         self._was = was.flow
-        self._then = Player(was.flow, was.flow, estimate_lengths(was.texts.values()))
-        self._now = Player(draft.flow, was.flow, estimate_lengths(draft.texts.values()))
+        self._then = Player(was.flow, was.flow, was.lengths)
+        self._now = Player(draft.flow, was.flow, draft.lengths)
 
     def compare(self, recorded: Sequence[Recorded]) -> Compared:
         """One recorded call in both."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from callrouter import events as ev
+from ivr.actions.announce import Announce
 from ivr.actions.lookup import Lookup
 from ivr.actions.menu import Menu
 from ivr.flow import Flow
@@ -95,7 +96,7 @@ def _means(answers: deque[Answer], meaning: str, choice: str = "", category: str
 def about(flow: Flow | None, node_id: str, what: str) -> tuple[str, str]:
     """What a look-up asks: about which service, where it is about one. Where it stands says nothing."""
     node = flow.node(node_id) if flow is not None else None
-    return (what, node.service or "") if isinstance(node, Lookup) else (what, "")
+    return (what, node.service or "") if isinstance(node, Lookup | Announce) else (what, "")
 
 
 def intent(flow: Flow, node_id: str) -> str:

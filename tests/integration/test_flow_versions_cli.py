@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,8 @@ def typed(*arguments: str) -> str:
 
 
 def changed(tmp_path: Path) -> Path:
+    shutil.copytree(LONDON.parent, tmp_path / "flows")
     file = tmp_path / "flows" / LONDON.name
-    file.parent.mkdir()
     file.write_text(LONDON.read_text().replace("timeout_s: 4", "timeout_s: 3"))
     return file
 
