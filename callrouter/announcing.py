@@ -12,6 +12,10 @@ from infra.numbers import Number
 from ivr.model import Answered, LookupWait, Message
 
 
+NOWHERE = ("elsewhere", "unknown")
+"""What the area look-up says where it finds none of ours."""
+
+
 class NoMessages:
     """:class:`callrouter.ports.Messages` where there are none."""
 
@@ -43,7 +47,7 @@ def announced(messages: Messages, record: CallRecord, wait: LookupWait, at: date
 
 def asked_about(about: str) -> tuple[str, str]:
     """Service and area of what a wait is about: ``dental SE1 7EH``, ``dental``, ``SE1 7EH``, ``south_east``."""
-    if district_of(about) or about in london():
+    if district_of(about) or about in london() or about in NOWHERE:
         return "", about
     service, _, area = about.partition(" ")
     return service, area

@@ -17,6 +17,8 @@ from callrouter.announcing import asked_about
         ("se17eh", "", "se17eh"),
         ("M1 1AE", "", "M1 1AE"),
         ("south_east", "", "south_east"),
+        ("unknown", "", "unknown"),
+        ("elsewhere", "", "elsewhere"),
         ("dental SE1 7EH", "dental", "SE1 7EH"),
         ("mental_health south_east", "mental_health", "south_east"),
     ],
