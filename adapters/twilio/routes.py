@@ -1,7 +1,7 @@
 """The webhooks' addresses. Nothing unsigned gets further than here; nothing of ours reaches Twilio as an error.
 
 ``POST /twilio/voice``                              a new call
-``POST /twilio/voice/{call_ref}/{wait_id}/{what}``  gather, finished, hold, dial: the call goes on
+``POST /twilio/voice/{call_ref}/{wait_id}/{what}``  gather, message, finished, hold, dial: the call goes on
 ``POST /twilio/voice/{call_ref}/{wait_id}/leg``     how the provider's leg gets on
 ``POST /twilio/status``                             the call is over
 ``POST /twilio/recording``                          a recording exists
@@ -86,6 +86,8 @@ async def _go_on(webhooks: Webhooks, step: Step, form: Form, request: Request) -
     match step.what:
         case "gather":
             return await webhooks.gathered(step, form)
+        case "message":
+            return await webhooks.heard(step, form)
         case "finished":
             return await webhooks.played(step, form)
         case "hold":

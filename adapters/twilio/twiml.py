@@ -29,6 +29,7 @@ LEAST_RING_S = 5
 HOLD_ROUND_S = 10.0  # an offer waits at most this long for its caller to come round
 PROMPT_EVERY = 3  # rounds: a hold prompt about twice a minute
 LEAST_PAUSE_S = 2
+LEAST_TIMEOUT_S = 1
 WORDS_A_SECOND = 2.7
 SLOW_RATE = "80%"
 LOCALES = {"pl": "pl-PL", "cy": "cy-GB", "ro": "ro-RO", "pt": "pt-PT", "es": "es-ES", "it": "it-IT", "fr": "fr-FR"}
@@ -70,10 +71,11 @@ def twiml(reply: Reply, sheet: Sheet) -> str:
         case End():
             _play(document, plays, sheet)
             document.hangup()
+        case _ if plays and isinstance(reply.wait, PlaybackWait):
+            _message(document, reply, plays, sheet)
         case _ if plays:
-            what = "finished" if isinstance(reply.wait, PlaybackWait) else "hold"
             _play(document, plays, sheet)
-            document.redirect(sheet.url(reply, what), method="POST")
+            document.redirect(sheet.url(reply, "hold"), method="POST")
         case _:
             dial_default(document, sheet.settings.fallback, sheet.settings.language)
     return str(document)
@@ -111,7 +113,7 @@ def _gather(document: VoiceResponse, reply: Reply, gather: Gather, plays: list[P
         input="dtmf speech" if gather.speech else "dtmf",
         num_digits=gather.digits,
         finish_on_key=gather.finish_on,  # empty: else # would end the gather and never arrive as a key
-        timeout=max(1, math.ceil(gather.timeout_s)),
+        timeout=max(LEAST_TIMEOUT_S, math.ceil(gather.timeout_s)),
         action_on_empty_result="true",
         action=sheet.url(reply, "gather"),
         method="POST",
@@ -119,6 +121,22 @@ def _gather(document: VoiceResponse, reply: Reply, gather: Gather, plays: list[P
     )
     _play(verb, plays[heard:], sheet)
     document.redirect(sheet.url(reply, "gather"), method="POST")
+
+
+def _message(document: VoiceResponse, reply: Reply, plays: list[Play], sheet: Sheet) -> None:
+    """The message, which comes last, inside a gather: Twilio hears key 0 nowhere else. What comes before it stays so."""
+    _play(document, plays[:-1], sheet)
+    verb = document.gather(
+        input="dtmf",
+        num_digits=1,
+        finish_on_key="",
+        timeout=LEAST_TIMEOUT_S,
+        action_on_empty_result="true",
+        action=sheet.url(reply, "message"),
+        method="POST",
+    )
+    _play(verb, plays[-1:], sheet)
+    document.redirect(sheet.url(reply, "finished"), method="POST")
 
 
 def _dial(document: VoiceResponse, reply: Reply, connect: Connect, sheet: Sheet) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from adapters.twilio.forms import arrival, caller, dialled, is_over, keys_pressed, seconds, words_said
@@ -87,6 +87,13 @@ class Webhooks:
         if is_over(form):
             return await self._document(await self._hung_up(step.call_ref), form)
         return await self._document(await self._tell(step, InputKind.PLAYBACK_FINISHED), form)
+
+    async def heard(self, step: Step, form: Form) -> str:
+        """A message was heard to its end, or a key was pressed in it: 0 leads to a person, others play it again."""
+        keys = keys_pressed(form)
+        if not keys or is_over(form):
+            return await self.played(replace(step, what="finished"), form)
+        return await self._document(await self._tell(replace(step, what=f"key-{keys}"), InputKind.DIGIT, keys), form)
 
     async def held(self, step: Step, form: Form, count: int) -> str:
         """The hold came round: the next round, unless the call has moved meanwhile."""

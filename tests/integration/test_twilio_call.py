@@ -157,17 +157,52 @@ async def test_pharmacy_message_is_heard_to_its_end_before_the_marker(world: Wor
     await call.press("4")
     assert PROMPTS["pharmacy_safety_net"] in call.heard
     assert "message_heard" not in await world.kinds(call)
-    await call.go_on()
+    await call.stay_silent()
     assert "message_heard" in await world.kinds(call)
     await call.press("1")
     assert call.dialled == PHARMACY
+
+
+async def test_key_0_during_a_message_leads_to_a_person(world: World) -> None:
+    call = world.call()
+    await call.start()
+    await call.press("4")
+    assert PROMPTS["pharmacy_safety_net"] in call.heard
+    await call.press("0")
+    assert call.dialled in HANDLERS
+    assert "message_heard" not in await world.kinds(call)
+
+
+@pytest.mark.parametrize("key", ["1", "9", "#", "*"])
+async def test_another_key_during_a_message_plays_it_again_and_is_no_answer_to_what_comes(
+    world: World, key: str
+) -> None:
+    call = world.call()
+    await call.start()
+    await call.press("4")
+    message = call.text
+    await call.press(key)
+    await call.press(key)
+    assert [verb.text for verb in call.step] == [verb.text for verb in check(message).iter("Say")]
+    assert "message_heard" not in await world.kinds(call)
+    await call.stay_silent()
+    assert PROMPTS["after_pharmacy_advice"].strip() in call.heard
+    assert (await world.kinds(call)).count("message_heard") == 1
+
+
+async def test_a_document_of_the_release_before_still_tells_that_a_message_was_heard(world: World) -> None:
+    call = world.call()
+    await call.start()
+    await call.press("4")
+    await call.ask(call.step.attrib["action"].replace("/message", "/finished"))
+    assert "message_heard" in await world.kinds(call)
 
 
 async def test_a_caller_who_hangs_up_after_the_message_is_deflected(world: World) -> None:
     call = world.call()
     await call.start()
     await call.press("4")
-    await call.go_on()
+    await call.stay_silent()
     await call.status()
     assert (await world.only(call, "ended")).end_class == "deflected"
 

@@ -88,9 +88,13 @@ def test_a_prompt_that_comes_before_one_that_must_be_heard_keeps_its_place() -> 
     assert gather.get("speechTimeout") is None
 
 
-def test_a_message_is_followed_by_a_redirect_that_says_it_was_heard() -> None:
-    say, redirect = verbs(twiml(a_reply(PlaybackWait("advice", 60), Play(("second",))), a_sheet()))
-    assert (say.tag, redirect.text) == ("Say", f"{HERE}/finished{OVER}")
+def test_a_message_takes_one_key_and_says_when_it_was_heard_what_comes_before_it_takes_none() -> None:
+    reply = a_reply(PlaybackWait("advice", 60), Play(("first",), barge_in=False), Play(("second",), barge_in=False))
+    say, gather, redirect = verbs(twiml(reply, a_sheet()))
+    assert (say.text, [each.text for each in gather]) == (PROMPTS["first"], ["Second."])
+    assert (gather.get("numDigits"), gather.get("finishOnKey"), gather.get("timeout")) == ("1", "", "1")
+    assert (gather.get("actionOnEmptyResult"), gather.get("action")) == ("true", f"{HERE}/message{OVER}")
+    assert redirect.text == f"{HERE}/finished{OVER}"
 
 
 def test_over_the_telephone_network_nothing_personal_travels() -> None:
