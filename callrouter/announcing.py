@@ -11,7 +11,6 @@ from infra.areas import district_of, london
 from infra.numbers import Number
 from ivr.model import Answered, LookupWait, Message
 
-
 NOWHERE = ("elsewhere", "unknown")
 """What the area look-up says where it finds none of ours."""
 
