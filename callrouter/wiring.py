@@ -346,7 +346,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
     service.health.expect("sql")
     writer, board, indexer, staged = service.writer, service.board, service.indexer, service.staged
-    for reader in (writer, indexer, staged):
+    for reader in (writer, indexer):
         with suppress(StateUnavailable):  # callers come first: it joins when the store is there
             await reader.join()
     if service.stores.nudges is None:

@@ -57,6 +57,9 @@ class EventStream(Protocol):
         durable group may have acknowledged already), and is not waited for longer than :data:`KEPT_S`.
         """
 
+    async def leave(self, group: str) -> None:
+        """Forget a group that is not durable: nothing is kept for it any more. Again changes nothing."""
+
     async def append(self, entries: Sequence[Entry]) -> None:
         """Add entries in order. Those of one call are added all or none."""
 
@@ -86,6 +89,9 @@ class MemoryStream:
             self._groups.setdefault(group, _Place(start))
         else:
             self._groups[group] = _Place(start)
+
+    async def leave(self, group: str) -> None:
+        self._groups.pop(group, None)
 
     @property
     def _end(self) -> int:

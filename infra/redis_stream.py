@@ -113,6 +113,9 @@ class RedisStream:
         self._readers.setdefault(group, _Reader())
         await self._make(group, "$")
 
+    async def leave(self, group: str) -> None:
+        self._readers.pop(group, None)
+
     async def append(self, entries: Sequence[Entry]) -> None:
         for call_ref, each in groupby(sorted(entries, key=_call), key=_call):
             heads, octets = packed(list(each))

@@ -124,7 +124,7 @@ def _gather(document: VoiceResponse, reply: Reply, gather: Gather, plays: list[P
 
 
 def _message(document: VoiceResponse, reply: Reply, plays: list[Play], sheet: Sheet) -> None:
-    """The message, which comes last, inside a gather: Twilio hears key 0 nowhere else. What comes before it stays so."""
+    """The message, which comes last, inside a gather: Twilio hears key 0 nowhere else. The rest stays before it."""
     _play(document, plays[:-1], sheet)
     verb = document.gather(
         input="dtmf",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from functools import partial
 
@@ -26,7 +27,10 @@ log = structlog.get_logger()
 
 
 class StagedWatch:
-    """Reads the event stream as the group ``staged``. One process at a time does it, under a lease."""
+    """Reads the event stream as the group ``staged``, while something is staged. One process at a time, under a lease.
+
+    It begins with what the stream still has, and with what the journal has of the release: no call is missed.
+    """
 
     GROUP = "staged"
     BATCH = 500
@@ -43,21 +47,20 @@ class StagedWatch:
         self._calls: dict[str, Course] = {}
         self._stepped_at = float("-inf")
 
-    async def join(self) -> None:
-        """Become a reader."""
-        await self._stream.join(self.GROUP)
-
     async def step(self, wait_s: float) -> int:
         """Take in what is new, at most one batch, and act on it; returns how many entries were read."""
-        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
         stage = stage_of(self._publishing.snapshot)
         if stage is None:
+            if self._stage is not None:
+                await self._stream.leave(self.GROUP)
             self._stage, self._calls = None, {}
-        else:
-            await self._follow(stage)
-            for _, entry in batch:
-                self._hear(stage, entry)
-            await self._act(stage, is_now=len(batch) < self.BATCH)
+            await asyncio.sleep(wait_s)
+            return 0
+        await self._follow(stage)
+        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
+        for _, entry in batch:
+            self._hear(stage, entry)
+        await self._act(stage, is_now=len(batch) < self.BATCH)
         if batch:
             await self._stream.acknowledge(self.GROUP, [position for position, _ in batch])
         self._stepped_at = self._clock.monotonic()
@@ -67,6 +70,7 @@ class StagedWatch:
         """Know the calls that began before this process watched."""
         if stage == self._stage and self._clock.monotonic() - self._stepped_at <= AWAY_S:
             return
+        await self._stream.join(self.GROUP, durable=False)
         self._stage, self._calls = stage, {}
         async for entry in self._journal.entries_since(stage.since):
             self._hear(stage, entry)

@@ -105,6 +105,18 @@ async def test_passing_reader_that_joins_again_reads_again(stream: EventStream) 
     assert await waiting(stream, "wallboard") == [1, 2]
 
 
+async def test_passing_reader_that_leaves_keeps_nothing_from_going(stream: EventStream) -> None:
+    await stream.join("wallboard", durable=False)
+    await stream.leave("wallboard")
+    await stream.leave("wallboard")
+    await stream.append([entry(1), entry(2)])
+    await acknowledge(stream, 2)
+    await stream.append([entry(3)])
+    assert await waiting(stream) == [3]
+    await stream.join("wallboard", durable=False)
+    assert 3 in await waiting(stream, "wallboard")
+
+
 async def test_each_group_has_a_place_of_its_own(stream: EventStream) -> None:
     await stream.join("figures")
     await stream.append([entry(1), entry(2)])

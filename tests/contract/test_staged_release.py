@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from callrouter.journal import Journal
 from callrouter.publishing.figures import StageFigures
 from callrouter.publishing.model import State
 from callrouter.publishing.staged import StagedWatch
+from callrouter.publishing.tables import outcomes
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
 from infra.sql import Database
@@ -44,7 +46,7 @@ class Release:
         await self.service.ship(content(), replace=False)
         await approved(self.service, content(1))
         await self.service.stage(self.new, 0.5, ANN)
-        await self.watch.join()
+        await self.watch.step(0)
 
     def entries(self, call_ref: str, version: str, told: Sequence[Told]) -> list[Entry]:
         start = self.clock.now()
@@ -126,6 +128,7 @@ async def test_a_call_is_counted_once_however_often_it_is_told_and_by_whoever_wa
 async def test_a_call_that_another_process_saw_begin_is_known_from_the_journal(release: Release) -> None:
     entries = release.entries("new-1", release.new, ANSWERED)
     await release.journal.write(entries[:3])
+    release.watch = release.new_watch()
     await release.stream.append(entries[3:])
     await release.look(60)
     assert (await release.figures()).new_good == 1
@@ -198,4 +201,5 @@ async def test_without_a_staged_release_nothing_is_kept(release: Release) -> Non
     await release.service.stop(release.new, ANN)
     await release.call("new-1", release.new, ANSWERED)
     await release.look(60)
-    assert await release.stream.read("staged", limit=9, wait_s=0) == []
+    kept = await release.database.read(lambda connection: connection.execute(select(outcomes)).all())
+    assert kept == []
