@@ -73,6 +73,8 @@ class Flow(BaseModel):
     nodes: dict[Id, AnyNode]
     sounds: str = ""
     """A hash of the texts and recordings behind the prompts: set by whoever publishes, never by an author."""
+    known_as: str = Field(default="", exclude=True)
+    """The version under which it is kept, if it is kept: a later release must not give it another name."""
 
     @property
     def language(self) -> str:
@@ -81,8 +83,8 @@ class Flow(BaseModel):
 
     @cached_property
     def version(self) -> str:
-        """Twelve hex digits that change when anything does."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        """Twelve hex digits that change when anything does, not when a release adds a field that is left out here."""
+        return self.known_as or hashlib.sha256(self.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:12]
 
     def node(self, node_id: str) -> Node | None:
         """One of the engine's nodes, which no author can replace, or an author's."""

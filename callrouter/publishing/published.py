@@ -86,14 +86,20 @@ class PublishedFlows:
         if self._kept_in is not None:
             _write(self._kept_in, [self._whole(each) for each in loaded])
 
-    def start_from_file(self) -> None:
-        """Begin with what this machine loaded last, if that can be used; the store knows better, once it answers."""
+    def start_from_file(self) -> bool:
+        """Begin with what this machine loaded last; the store knows better, once it answers. Whether there was any."""
         if self._kept_in is None or not self._kept_in.exists():
-            return
+            return False
         try:
             self.snapshot = self._from(_read(self._kept_in))
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("kept_flows_unreadable", error=type(error).__name__)
+            return False
+        return True
+
+    def start_without(self) -> None:
+        """Begin with no version: nobody can say yet whether the shipped one was ever approved."""
+        self.snapshot = replace(self.snapshot, live=None)
 
     def _from(self, loaded: Sequence[Stored]) -> Snapshot:
         usable = {each.row.version: content for each in loaded if (content := self._usable(each)) is not None}
@@ -106,13 +112,15 @@ class PublishedFlows:
         version = stored.row.version
         if stored.row.state is State.RECALLED:
             return None
-        if (known := self._sound.get(version)) is not None:
+        if (known := self._known(stored.row)) is not None:
             return known
         try:
             content = store.verified(stored)
             problems = self._check(content)
         except ContentChanged as error:
             content, problems = None, [str(error)]
+        except Exception as error:  # noqa: BLE001 - one version that the check cannot take is one version
+            content, problems = None, [f"the check failed: {type(error).__name__}"]
         if problems or content is None:
             log.error("flow_version_refused", version=version, problems=len(problems), first=problems[0])
             return None
@@ -120,12 +128,16 @@ class PublishedFlows:
         return content
 
     def _text(self, connection: Connection, row: Row) -> str:
-        is_known = row.version in self._sound or row.state is State.RECALLED
+        is_known = self._known(row) is not None or row.state is State.RECALLED
         return "" if is_known else store.text_of(connection, row.version)
 
     def _whole(self, stored: Stored) -> Stored:
-        known = self._sound.get(stored.row.version)
+        known = self._known(stored.row)
         return replace(stored, content=known.text()) if known is not None else stored
+
+    def _known(self, row: Row) -> Content | None:
+        known = self._sound.get(row.version)
+        return known if known is not None and known.hash == row.content_hash else None
 
 
 def _live_from(row: Row) -> datetime:

@@ -175,14 +175,17 @@ class Publishing:
     async def begin(self, *, replace: bool, budget_s: float) -> None:
         """Bring the versions in force into memory, the shipped flow among them (:meth:`Life.ship`).
 
-        Without the database, those that this machine had last; nobody waits longer than ``budget_s`` for it.
+        Without the database, those that this machine had last, else none: callers go straight to 111. With ``replace``
+        (development) the shipped flow then. Nobody waits longer than ``budget_s`` for it.
         """
+        # before the store is asked: what it says later, even after the budget, must be what stays
+        if not await asyncio.to_thread(self._flows.start_from_file) and not replace:
+            self._flows.start_without()
         try:
             async with asyncio.timeout(budget_s):
                 await self.ship(self._flows.shipped, replace=replace)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.error("flows_not_loaded", error=type(error).__name__)  # callers come first
-            self._flows.start_from_file()
 
     async def ship(self, shipped: Content, *, replace: bool) -> None:
         """Put in a flow that came with the service, as :meth:`Life.ship` says."""

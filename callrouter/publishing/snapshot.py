@@ -73,14 +73,14 @@ def part_of(call_ref: str, version: str) -> float:
 def snapshot_of(rows: Iterable[Row], contents: Mapping[str, Content], before: Snapshot) -> Snapshot:
     """The copy of these versions, as far as ``contents`` has them.
 
-    A live version that cannot be used leaves the one ``before``, unless that was recalled: the last good one stays.
+    A live version that cannot be used leaves the last good one: what this worker had ``before``, if callers were ever
+    to meet that, else what was live before; none (straight to 111) where nobody approved anything that can be used.
     """
     rows = list(rows)
     by_state: dict[State, Row] = {row.state: row for row in rows if row.version in contents}
     recalled = frozenset(row.version for row in rows if row.state is State.RECALLED)
     live, staged, due = (by_state.get(each) for each in (State.LIVE, State.STAGED, State.SCHEDULED))
-    wanted = any(row.state is State.LIVE for row in rows)
-    kept = before.live if wanted and before.live is not None and before.live.version not in recalled else None
+    kept = _last_good(rows, contents, before.live) if any(row.state is State.LIVE for row in rows) else None
     met = (State.RETIRED, State.ROLLED_BACK)
     return Snapshot(
         live=contents[live.version] if live else kept,
@@ -92,3 +92,14 @@ def snapshot_of(rows: Iterable[Row], contents: Mapping[str, Content], before: Sn
         others={row.version: contents[row.version] for row in rows if row.state in met and row.version in contents},
         recalled=recalled,
     )
+
+
+def _last_good(rows: Iterable[Row], contents: Mapping[str, Content], before: Content | None) -> Content | None:
+    states = {row.version: row.state for row in rows}
+    state = states.get(before.version) if before is not None else None
+    if state in (State.LIVE, State.RETIRED):
+        return before
+    retired = [row for row in rows if row.state is State.RETIRED and row.live_from and row.version in contents]
+    if retired:
+        return contents[max(retired, key=lambda row: (row.live_from, row.version)).version]
+    return before if state is State.ROLLED_BACK else None

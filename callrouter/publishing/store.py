@@ -12,7 +12,7 @@ from sqlalchemy import Row as SqlRow
 
 from callrouter.approvals import Approval, Author, ContentChanged
 from callrouter.handover import Role, SignedIn
-from callrouter.publishing.content import Content, read_content
+from callrouter.publishing.content import Content, read_content, written_hash
 from callrouter.publishing.errors import UnknownVersion
 from callrouter.publishing.model import Row, State, Step
 from callrouter.publishing.tables import approvals, steps, versions
@@ -81,14 +81,19 @@ def content_of(connection: Connection, row: Row) -> Content:
 
 
 def verified(stored: Stored) -> Content:
-    """The content, if it is what its hash and its version say; raises :class:`ContentChanged`."""
+    """The content, if it is what its hash says; raises :class:`ContentChanged`.
+
+    The hash is of the text as it was written, and the version is the name that it was given then: a release whose
+    flows have more fields reads what an older one wrote, under the same version and with the same approvals.
+    """
     try:
-        content = read_content(stored.content)
+        if written_hash(stored.content) != stored.row.content_hash:
+            raise ContentChanged("its content is not what was written")
+        return read_content(stored.content, stored.row.version)
+    except ContentChanged:
+        raise
     except Exception as error:
         raise ContentChanged("its content cannot be read any more") from error
-    if content.hash != stored.row.content_hash or content.version != stored.row.version:
-        raise ContentChanged("its content is not what was written")
-    return content
 
 
 def insert(connection: Connection, content: Content, note: str, who: SignedIn, at: datetime) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from callrouter.approvals import hash_of
 from callrouter.flows import load_flow
-from callrouter.publishing.content import read_content, seal
+from callrouter.publishing.content import Content, read_content, seal
+from callrouter.publishing.model import State
 from callrouter.publishing.published import Texts
 from callrouter.publishing.snapshot import STRAIGHT_TO_111
 from callrouter.publishing.soundness import SoundCheck, recordings
+from callrouter.publishing.tables import steps, versions
 from infra.migrate import upgrade_database
 from infra.sql import Database, connect_database
 from tests.hand_clock import HandClock
-from tests.publishing_world import ANN, CHECK, SAFE, TEXTS, a_worker, approved, content
+from tests.publishing_world import ANN, CHECK, DUTY, SAFE, TEXTS, a_worker, approved, content
 from tests.service import LONDON, PROMPTS, PROVIDERS
 
 SHIPPED = content()
@@ -66,6 +71,69 @@ async def test_live_version_that_is_not_sound_here_leaves_the_last_good_one(data
     assert here.for_dialled("111", "c").version == STRAIGHT_TO_111.version
 
 
+async def test_what_an_older_release_published_is_still_met_read_and_taken_back(
+    database: Database, tmp_path: Path
+) -> None:
+    """An older release knew fewer fields, and made its names and hashes of what it knew."""
+    old = await as_older_release(database, content(1), "0000000000aa", State.RETIRED)
+    live = await as_older_release(database, content(2), "0000000000bb", State.LIVE)
+    for file in (tmp_path / "flows.json", tmp_path / "flows.json"):  # the second time from what was kept, too
+        service, flows = a_worker(database, shipped=content(3), kept_in=file)
+        await service.begin(replace=False, budget_s=20)
+        assert flows.for_dialled("111", "c").version == live
+        assert flows.version("london-111", old) is not None  # calls in progress go on
+    assert {each.row.version for each in await service.versions(SAFE)} == {old, live, content(3).version}
+    assert await approved(service, content(4))  # compared with what is live
+    nowhere, kept = a_worker(connect_database(f"sqlite:///{tmp_path}/no/folder.db"), kept_in=file)
+    await nowhere.begin(replace=False, budget_s=20)
+    assert kept.for_dialled("111", "c").version == live
+    again = await service.approve(old, (await service.version(old, ANN)).row.content_hash, SAFE)
+    assert again.needs == ""
+    await service.roll_back(DUTY)
+    assert flows.for_dialled("111", "c").version == old
+
+
+def test_a_field_that_a_flow_leaves_out_does_not_change_its_version() -> None:
+    assert content(intent="").version == content().version
+    assert content(intent="language").version != content().version
+
+
+async def test_a_shipped_flow_that_nobody_approved_is_never_what_is_left(database: Database) -> None:
+    old, live = content(1), content(2)
+    writer, _ = a_worker(database)
+    await writer.ship(old, replace=False)
+    await writer.publish(await approved(writer, live), ANN)
+    there, here = a_worker(database, shipped=content(3))  # a new release: its own file is a draft
+    here._check = lambda each: ["no line for it here"] if each.version == live.version else []
+    await there.begin(replace=False, budget_s=20)
+    assert here.for_dialled("111", "c").version == old.version  # the last that people let callers meet
+    there, here = a_worker(database, shipped=content(3))
+    here._check = lambda _: ["no line for it here"]
+    await there.begin(replace=False, budget_s=20)
+    assert here.for_dialled("111", "c").version == STRAIGHT_TO_111.version
+
+
+async def as_older_release(database: Database, made: Content, version: str, state: State) -> str:
+    plain = made.plain()
+    for node in plain["flow"]["nodes"].values():
+        for field in ("intent", "intents"):
+            node.pop(field, None)
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=state is State.LIVE)
+    row = {
+        "version": version, "flow": made.flow.flow, "content_hash": hash_of(plain), "content": json.dumps(plain),
+        "note": "", "author": "Ann", "author_session": "", "written_at": at, "live_from": at, "state": state,
+        "problems": [],
+    }  # fmt: skip
+    step = {"at": at, "version": version, "step": "published", "by": "Ann", "role": "commissioner", "note": ""}
+
+    def write(connection: Connection) -> None:
+        connection.execute(versions.insert().values(row))
+        connection.execute(steps.insert().values(step))
+
+    await database.write(write)
+    return version
+
+
 async def test_content_that_is_not_what_its_hash_says_is_never_served(database: Database) -> None:
     writer, _ = a_worker(database)
     await writer.ship(SHIPPED, replace=False)
@@ -98,9 +166,13 @@ async def test_a_worker_that_starts_without_the_store_has_what_its_machine_had_l
     await starting.begin(replace=False, budget_s=20)
     assert flows.for_dialled("111", "c").version == version
     assert flows.version("london-111", SHIPPED.version) is not None
-    file.write_text("[{}]")
+    file.write_text("[{}]")  # nobody can say whether the shipped flow was ever approved
     starting, flows = a_worker(nowhere, kept_in=file)
     await starting.begin(replace=False, budget_s=20)
+    assert flows.for_dialled("111", "c").version == STRAIGHT_TO_111.version
+    assert flows.text("en", "emergency_999") == TEXTS["emergency_999"]
+    starting, flows = a_worker(nowhere)
+    await starting.begin(replace=True, budget_s=20)  # development
     assert flows.for_dialled("111", "c").version == SHIPPED.version
 
 
