@@ -11,7 +11,8 @@ docs/safety/rules.md, 5. An approval is of a hash of everything that a caller ca
     ├── ContentChanged    what was read is not what would be approved or published: read it again
     ├── ApprovalMissing   nobody else has approved it yet
     ├── ApprovalExpired   it was approved too long ago: have it approved again
-    └── SafetyMissing     it needs an approval of somebody with the role clinical safety
+    ├── SafetyMissing     it needs an approval of somebody with the role clinical safety
+    └── StoreAway         the database is away: whether it was done, the list tells when it is back
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from callrouter.handover import Role, SignedIn
 
 
 class Refused(CallRouterError):
-    """Nothing was changed. The text says what to do instead."""
+    """Nothing was changed (but see :class:`StoreAway`). The text says what to do instead."""
 
     error_id: ClassVar[str] = "refused"
     status: ClassVar[int] = 409
@@ -77,6 +78,13 @@ class SafetyMissing(Refused):
     """It touches clinical safety, and nobody with that role has approved it."""
 
     error_id = "clinical_safety_missing"
+
+
+class StoreAway(Refused):
+    """The database is away. Calls go on; nobody can say whether a change was kept: look before trying again."""
+
+    error_id = "store_away"
+    status = 503
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from callrouter.approvals import Refused
+from callrouter.approvals import Refused, StoreAway
 from callrouter.handover import Role, SignedIn
 from callrouter.publishing import model
 from callrouter.publishing.content import Content
@@ -79,6 +79,8 @@ def add_flows(router: APIRouter, web: Web, publishing: Publishing) -> None:
             await pages.step(step, version, session.who, fields)
         except UnknownVersion as error:
             raise NoSuchPage from error
+        except StoreAway:
+            raise  # no page of what it was about can be shown, nor is it known that nothing was changed
         except Refused as refused:
             return await pages.one(request, session, version, refused)
         return RedirectResponse(f"/flows/{version}", status_code=303)

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from callrouter.approvals import Refused
+from callrouter.approvals import Refused, StoreAway
 from callrouter.messages import life
 from callrouter.messages.content import seconds_of
 from callrouter.messages.errors import ContentRefused, NoSuchMessage
@@ -91,6 +91,8 @@ def add_messages(router: APIRouter, web: Web, service: MessageService, clock: Cl
             done = await pages.step(step, message_id, session, fields)
         except NoSuchMessage as error:
             raise NoSuchPage from error
+        except StoreAway:
+            raise  # no page of what it was about can be shown, nor is it known that nothing was changed
         except Refused as refused:
             return pages.sheet(request, session, await pages.read(message_id, session), refused)
         return RedirectResponse(f"/messages/{done.id}", status_code=303)

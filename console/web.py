@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, FileSystemLoader, PackageLoader
 from starlette.datastructures import UploadFile
 
+from callrouter import approvals
 from callrouter.handover import Role
 from console import words
 from console.errors import FormRefused, Refused, RoleNeeded, SignInNeeded
@@ -130,7 +131,7 @@ class Web:
 
 
 def route_class(web: Web) -> type[APIRoute]:
-    """Routes of this router turn ``Refused`` into its page, and every response carries the safe headers."""
+    """Routes of this router turn what is refused into a page, and every response carries the safe headers."""
 
     class ConsoleRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -141,6 +142,8 @@ def route_class(web: Web) -> type[APIRoute]:
                     response = await inner(request)
                 except Refused as refused:
                     response = web.refusal(request, refused)
+                except approvals.Refused as refused:  # of a service, and no page of its own shows it
+                    response = web.page(request, "refused.html", refused.status, refused=refused)
                 response.headers.update(HEADERS)
                 return response
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from callrouter.approvals import require_role
+from callrouter.approvals import StoreAway, require_role
 from callrouter.handover import SignedIn
 from callrouter.messages import life, store
 from callrouter.messages.content import Known, digest_of, read, require_fit
@@ -30,6 +31,7 @@ NEWEST = 200
 THE_SERVICE = "the service"
 
 log = structlog.get_logger()
+T = TypeVar("T")
 Rule = Callable[[Message, datetime], Message]
 
 
@@ -44,6 +46,8 @@ class Sheet:
 
 class MessageService:
     """Writes, approves, releases, stops. Every method may raise a ``Refused``; then nothing was changed.
+
+    But of ``StoreAway`` nobody can say: look at the list when the database is back.
 
     ``needs_sound``: there are SIP callers, so that words without a sound cannot be approved.
     """
@@ -77,7 +81,7 @@ class MessageService:
         message = Message(
             id=self._new_id(), content=written, digest=digest, state=State.DRAFT, authors=(life.author(who),)
         )
-        return await self._database.write(partial(self._add, message=message, step="drafted", who=who))
+        return await self._write(partial(self._add, message=message, step="drafted", who=who))
 
     async def edit(self, message_id: str, content: Content | dict[str, Any], who: SignedIn) -> Message:
         """Change what is not live yet; approvals of what it was before count no longer."""
@@ -121,7 +125,7 @@ class MessageService:
             started = life.start(template, self._new_id(), areas, until, who, now, self.known.areas)
             return self._add(connection, started, "started_at_night", who)
 
-        message = await self._database.write(work)
+        message = await self._write(work)
         await self._tell_guarded(message)
         return message
 
@@ -132,11 +136,11 @@ class MessageService:
     async def look_after(self) -> None:
         """Stop what nobody reviewed in time, and see that reviewers were told; to be called every few seconds."""
         since = self._clock.now()
-        for message in await self._database.read(lambda connection: store.unreviewed(connection, since)):
+        for message in await self._read(lambda connection: store.unreviewed(connection, since)):
             if life.lapse(message, self._clock.now()) is None:
                 await self._tell_guarded(message)
                 continue
-            stopped = await self._database.write(partial(self._lapse, message_id=message.id))
+            stopped = await self._write(partial(self._lapse, message_id=message.id))
             if stopped is not None:
                 log.info("message_stopped_itself", message=stopped.id)
             await self._tell_guarded(stopped or message, "stopped_itself")
@@ -144,7 +148,7 @@ class MessageService:
     async def newest(self, who: SignedIn) -> list[Message]:
         """What was written last, newest first."""
         require_role(who, life.READERS)
-        return await self._database.read(lambda connection: store.newest(connection, NEWEST))
+        return await self._read(lambda connection: store.newest(connection, NEWEST))
 
     async def sheet(self, message_id: str, who: SignedIn) -> Sheet:
         """One message with its record."""
@@ -155,20 +159,29 @@ class MessageService:
             keys = [key for key, _, _ in message.content.spoken()]
             return Sheet(message, tuple(store.steps_of(connection, message_id)), store.audio_facts(connection, keys))
 
-        return await self._database.read(work)
+        return await self._read(work)
 
     async def sound(self, key: str, who: SignedIn) -> Audio | None:
         """A prompt's sound, to be heard before it is approved; None if there is none."""
         require_role(who, life.READERS)
-        found = await self._database.read(lambda connection: store.audio_of(connection, [key]))
+        found = await self._read(lambda connection: store.audio_of(connection, [key]))
         return found.get(key)
 
     async def _prepare(self, content: Content | dict[str, Any]) -> tuple[Content, str]:
         written = content if isinstance(content, Content) else read(content)
         require_fit(written, self.known, self._clock.now())
-        facts = await make_sound(self._database, self._voice, written)
+        with _store_away():
+            facts = await make_sound(self._database, self._voice, written)
         require_short(written, facts)
         return written, digest_of(written, {key: sha256 for key, (sha256, _) in facts.items()})
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        with _store_away():
+            return await self._database.read(work)
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        with _store_away():
+            return await self._database.write(work)
 
     async def _move(self, message_id: str, step: str, who: SignedIn, rule: Rule, note: str = "") -> Message:
         def work(connection: Connection) -> Message:
@@ -179,7 +192,7 @@ class MessageService:
             store.note(connection, Step(now, message_id, step, who.user, who.role.value, note))
             return after
 
-        return await self._database.write(work)
+        return await self._write(work)
 
     def _add(self, connection: Connection, message: Message, step: str, who: SignedIn) -> Message:
         advance(connection, store.REVISION)
@@ -217,3 +230,11 @@ class MessageService:
             log.error("reviewer_not_told", message=message.id, error=type(error).__name__)
         else:
             self._told.add((message.id, kind))
+
+
+@contextmanager
+def _store_away() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        raise StoreAway("the database is away: look which messages are live, then try again") from error

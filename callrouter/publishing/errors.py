@@ -11,8 +11,7 @@
     ├── TextReused        a prompt that callers know would say something else: give the new text a key of its own
     ├── OtherFlow         this service answers with a flow of another name
     ├── NothingBefore     there is no good version to go back to
-    ├── OutOfRange        a time or a share that cannot be
-    └── StoreAway         the database is away
+    └── OutOfRange        a time or a share that cannot be
 """
 
 from __future__ import annotations
@@ -83,10 +82,3 @@ class OutOfRange(Refused):
 
     error_id = "out_of_range"
     status = 422
-
-
-class StoreAway(Refused):
-    """The database is away. Calls go on; nobody can say whether a change was kept: look before trying again."""
-
-    error_id = "store_away"
-    status = 503

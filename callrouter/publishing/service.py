@@ -17,7 +17,7 @@ from callrouter.handover import SignedIn
 from callrouter.publishing import store
 from callrouter.publishing.content import Content, Texts
 from callrouter.publishing.drafts import Drafts
-from callrouter.publishing.errors import NotSound, OtherFlow, StoreAway
+from callrouter.publishing.errors import NotSound, OtherFlow
 from callrouter.publishing.figures import StageFigures, figures_of, stage_of
 from callrouter.publishing.life import SERVICE, Life
 from callrouter.publishing.model import READERS, WRITERS, State, Step, Version
@@ -230,14 +230,17 @@ class Publishing:
         try:
             return await self._database.read(work)
         except (SQLAlchemyError, OSError) as error:
-            raise StoreAway("the versions cannot be read now: try again") from error
+            raise ap.StoreAway("the versions cannot be read now: try again") from error
 
     async def _write(self, who: SignedIn, work: Callable[[Life], None]) -> None:
         try:
             await self._changing(lambda c: work(Life(c, self._flows.name, who, self._clock.now())))
-            await self.refresh()
         except (SQLAlchemyError, OSError) as error:
-            raise StoreAway("the database is away: look what is live, then try again") from error
+            raise ap.StoreAway("the database is away: look what is live, then try again") from error
+        try:
+            await self.refresh()
+        except (SQLAlchemyError, OSError) as error:  # it is done: this worker takes it over at its next look
+            log.warning("flows_not_refreshed", error=type(error).__name__)
 
     async def _changing(self, work: Callable[[Connection], T]) -> T:
         def counted(connection: Connection) -> T:

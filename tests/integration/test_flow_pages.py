@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text as sql
 
 from callrouter.publishing.content import Content
 from callrouter.publishing.published import PublishedFlows
 from callrouter.publishing.service import Publishing
 from console.flows import add_flows
 from infra.migrate import upgrade_database
-from infra.sql import connect_database
+from infra.sql import Database, connect_database
 from tests.console_browser import Console
 from tests.hand_clock import HandClock
 from tests.publishing_world import ANN, BOB, DUTY, HANDLER, SAFE, a_worker, approved, content, raised
@@ -29,6 +30,7 @@ class House:
     publishing: Publishing
     flows: PublishedFlows
     console: Console
+    database: Database
 
     @property
     def live(self) -> str:
@@ -43,7 +45,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     clock = HandClock()
     publishing, flows = a_worker(database, clock, shipped=FIRST)
     await publishing.ship(FIRST, replace=False)
-    yield House(publishing, flows, Console(clock, lambda router, web: add_flows(router, web, publishing)))
+    yield House(publishing, flows, Console(clock, lambda router, web: add_flows(router, web, publishing)), database)
     await database.close()
 
 
@@ -157,3 +159,16 @@ async def test_an_address_that_leads_nowhere(house: House) -> None:
         recall = await bob.client.post(f"{live}/recall", data={"token": token}, headers={"origin": "http://other.test"})
         assert recall.status_code == 403
     assert house.live == FIRST.version
+
+
+async def test_without_the_database_a_recall_says_what_to_do_and_claims_nothing(house: House) -> None:
+    path = await drafted(house, content(texts={"hello_short": "Press 1."}, prompts=["hello_short"]))
+    away = sql("ALTER TABLE flow_versions RENAME TO away")
+    async with house.console.browser(SAFE) as safe:
+        token = re.findall(r'name="token" value="([^"]*)"', (await safe.client.get(path)).text)[0]
+        await house.database.write(lambda connection: connection.execute(away))
+        recall = await safe.client.post(f"{path}/recall", data={"token": token})
+        for page in (await safe.client.get("/flows"), recall):
+            assert page.status_code == 503
+            assert "The service cannot reach its database" in page.text
+            assert "Nothing was changed" not in page.text

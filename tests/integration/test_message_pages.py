@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 
 from callrouter.handover import Role, SignedIn
 from callrouter.messages.model import Phase
@@ -194,3 +195,18 @@ async def test_a_message_for_the_night_is_written_with_hours(world: World) -> No
         assert (page.status_code, 'href="#longest_life"' in page.text) == (422, True)
     (made,) = await world.service.newest(ANN)
     assert made.content.longest_life == timedelta(hours=8) == template().longest_life
+
+
+async def test_without_the_database_each_page_says_what_to_do_and_claims_nothing(world: World) -> None:
+    live = await world.released()
+    async with console_of(world).browser(ANN) as ann:
+        await world.database.write(lambda connection: connection.execute(sql("ALTER TABLE messages RENAME TO away")))
+        pages = [await ann.client.get(path) for path in ("/messages", f"/messages/{live.id}")]
+        pages.append(await ann.send(f"/messages/{live.id}/stop", of="/messages/new"))
+        for page in pages:
+            assert page.status_code == 503
+            assert "The service cannot reach its database" in page.text
+            assert "nobody can say yet whether it was kept" in page.text
+            assert "Nothing was changed" not in page.text
+        kept = await ann.send("/messages/new", TYPED)
+        assert (kept.status_code, "There is flu about." in kept.text) == (422, True)
