@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.model import Rule
 from alerts.store import AlertStore
@@ -42,7 +41,7 @@ class Messaging:
         try:
             async with asyncio.timeout(FIRST_LOOK_S):
                 await self.live.follower.look()
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - a process that does not start serves nobody
             log.error("messages_not_loaded", error=type(error).__name__)  # callers come first
 
     async def look_after(self, wait_s: float) -> int:

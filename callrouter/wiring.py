@@ -264,7 +264,7 @@ def _lookups(
     )
 
 
-PARTS = frozenset({"sql", "redis", ASTERISK, *PORTS.values()})
+PARTS = frozenset({"sql", "redis", "copy", ASTERISK, *PORTS.values()})
 """The kinds of parts that say their state, as alert rules name them."""
 
 
@@ -363,9 +363,9 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(service.alerts.run()),
         asyncio.create_task(keep_months_ahead(service.journal, service.clock)),
         asyncio.create_task(_hear_nudges(service)),
-        asyncio.create_task(service.messaging.live.follower.follow()),
+        asyncio.create_task(service.messaging.live.follower.follow(service.health)),
         asyncio.create_task(repeat("messages", service.messaging.look_after, full=1, lease=lease(name="messages"))),
-        asyncio.create_task(service.publishing.follow()),
+        asyncio.create_task(service.publishing.follow(service.health)),
         asyncio.create_task(repeat("staged", staged.step, full=staged.BATCH, lease=lease(name="staged"))),
     ]
     if service.stores.nudges is not None:

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from infra.health import Health
 from infra.sql import Database
 
 LOOK_EVERY_S = 0.5
@@ -51,7 +52,8 @@ def revision(connection: Connection, name: str) -> int:
 class Follower(Generic[T]):
     """Keeps a copy fresh: whenever ``name`` has changed, ``keep`` is given what ``load`` reads from a connection.
 
-    ``keep`` runs in a thread of its own, since it may take its time: no caller waits for it.
+    ``keep`` runs in a thread of its own, since it may take its time: no caller waits for it. It is never left behind:
+    the next look begins when it has ended, so that what was loaded first is never kept last.
     """
 
     def __init__(
@@ -63,31 +65,55 @@ class Follower(Generic[T]):
         self._keep = keep
         self._seen: int | None = None
         self._fails = False
-        self._one_at_a_time = asyncio.Lock()  # else what was loaded first might be kept last
+        self._one_at_a_time = asyncio.Lock()
+        self._looks: set[asyncio.Task[bool]] = set()
 
     async def look(self) -> bool:
-        """Take over what is new; returns whether anything was. Raises what the database raises."""
+        """Take over what is new; returns whether anything was. Raises what the database raises, TimeoutError.
+
+        Whoever stops waiting does not stop the look: a thread cannot be cancelled.
+        """
+        look = asyncio.create_task(self._look())
+        self._looks.add(look)
+        look.add_done_callback(self._over)
+        return await asyncio.shield(look)
+
+    async def _look(self) -> bool:
         async with self._one_at_a_time:
-            seen = await self._database.read(partial(revision, name=self._name))
-            if seen == self._seen:
-                return False
-            loaded = await self._database.read(self._load)
+            async with asyncio.timeout(BUDGET_S):
+                seen = await self._database.read(partial(revision, name=self._name))
+                if seen == self._seen:
+                    return False
+                loaded = await self._database.read(self._load)
             await asyncio.to_thread(self._keep, loaded)
             self._seen = seen  # read before its content: at worst the same is read once more
             return True
 
-    async def follow(self, beside: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Look every :data:`LOOK_EVERY_S`, until cancelled; ``beside`` is awaited after each look that went well."""
+    def _over(self, look: asyncio.Task[bool]) -> None:
+        self._looks.discard(look)
+        if not look.cancelled():
+            look.exception()  # told to whoever waits; nobody may wait any more
+
+    async def follow(self, health: Health, beside: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Look every :data:`LOOK_EVERY_S`, until cancelled; ``beside`` is awaited after each look that went well.
+
+        No error ends it. What is not the database's (which says so itself) makes the part ``copy:NAME`` a failed one.
+        """
+        part = f"copy:{self._name}"
         while True:
             try:
-                async with asyncio.timeout(BUDGET_S):
-                    await self.look()
-                    if beside is not None:
+                await self.look()
+                if beside is not None:
+                    async with asyncio.timeout(BUDGET_S):
                         await beside()
-            except (SQLAlchemyError, OSError, TimeoutError, LookupError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever one change does, the next may be an "off"
                 if not self._fails:  # once: the copy stays as it was, and callers notice nothing
                     log.warning("copy_not_refreshed", name=self._name, error=type(error).__name__)
                 self._fails = True
+                if not isinstance(error, SQLAlchemyError | OSError | TimeoutError):
+                    health.failed(part, type(error).__name__)
             else:
                 self._fails = False
+                if part in health.failing_s():
+                    health.ok(part)
             await asyncio.sleep(LOOK_EVERY_S)

@@ -36,7 +36,7 @@ async def _watch() -> None:
     ended = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
-    settling = asyncio.gather(service.stores.run(), service.publishing.follow())
+    settling = asyncio.gather(service.stores.run(), service.publishing.follow(service.health))
     try:
         async with watching(service):
             typer.echo(f"watching {', '.join(each.name for each in edges(settings)) or 'overdue calls'}")

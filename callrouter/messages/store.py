@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.approvals import Approval, Author
 from callrouter.handover import Role
@@ -18,6 +20,7 @@ from callrouter.messages.errors import NoSuchMessage
 from callrouter.messages.model import Audio, Message, Review, State, Step
 from infra.sql import insert_once
 
+log = structlog.get_logger()
 REVISION = "messages"
 """What workers follow (:mod:`infra.revisions`)."""
 
@@ -37,10 +40,21 @@ def newest(connection: Connection, limit: int) -> list[Message]:
 
 
 def going_on(connection: Connection, since: datetime) -> list[Message]:
-    """Every message that was put live and whose own end is after ``since``, stopped ones too."""
+    """Every message that was put live and whose own end is after ``since``, stopped ones too.
+
+    One that cannot be read here (a newer release wrote it) is logged and left out: the others' ends must be known.
+    """
     at = tables.messages.c
     chosen = sa.select(tables.messages).where(at.state != State.DRAFT, at.expires_at > since).order_by(at.id)
-    return _with_approvals(connection, connection.execute(chosen).all())
+    found: list[Message] = []
+    for row in connection.execute(chosen).all():
+        try:
+            found += _with_approvals(connection, [row])
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is in that row, the next one may be an "off"
+            log.error("message_unreadable", message=row.id, error=type(error).__name__)
+    return found
 
 
 def unreviewed(connection: Connection, at: datetime) -> list[Message]:

@@ -24,6 +24,7 @@ from callrouter.publishing.model import READERS, WRITERS, State, Step, Version
 from callrouter.publishing.published import Check, PublishedFlows
 from callrouter.publishing.snapshot import STRAIGHT_TO_111, Snapshot
 from infra.clock import Clock
+from infra.health import Health
 from infra.revisions import Follower, advance
 from infra.sql import Database
 
@@ -164,9 +165,9 @@ class Publishing:
 
     # ------------------------------------------------------------------ by itself
 
-    async def follow(self) -> None:
+    async def follow(self, health: Health) -> None:
         """Keep this worker's copy fresh and make live what is due, until cancelled."""
-        await self._follower.follow(beside=self.settle)
+        await self._follower.follow(health, beside=self.settle)
 
     async def refresh(self) -> None:
         """Take over now what has changed."""
@@ -184,7 +185,7 @@ class Publishing:
         try:
             async with asyncio.timeout(budget_s):
                 await self.ship(self._flows.shipped, replace=replace)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - a process that does not start serves nobody
             log.error("flows_not_loaded", error=type(error).__name__)  # callers come first
 
     async def ship(self, shipped: Content, *, replace: bool) -> None:

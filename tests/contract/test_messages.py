@@ -63,6 +63,18 @@ async def test_a_message_from_draft_to_stop(world: World) -> None:
     assert sheet.message.phase(TUESDAY) is Phase.STOPPED
 
 
+async def test_a_message_that_this_release_cannot_read_does_not_keep_another_on(world: World) -> None:
+    for marker in ("norovirus", "heat"):
+        drafted = await world.service.draft(content(marker=marker), ANN)
+        await world.service.approve(drafted.id, drafted.digest, CAZ)
+        await world.service.release(drafted.id, ANN)
+    assert set(await world.markers()) == {"norovirus", "heat"}
+    newer = text("UPDATE messages SET content = '{\"words of a newer release\": 1}' WHERE id <> :id")
+    await world.database.write(lambda connection: connection.execute(newer.bindparams(id=drafted.id)))
+    await world.service.stop(drafted.id, ADA)
+    assert await world.markers() == []
+
+
 async def test_it_starts_and_ends_by_itself(world: World) -> None:
     await world.released(content(starts_at=TUESDAY + timedelta(hours=1), expires_at=TUESDAY + timedelta(hours=3)))
     assert await world.markers() == []

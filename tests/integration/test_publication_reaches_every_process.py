@@ -20,12 +20,13 @@ NOISE_S = 4.0
 FOLLOWER = """
 import asyncio, sys, time
 from infra.clock import SystemClock
+from infra.health import Health
 from infra.sql import connect_database
 from tests.publishing_world import a_worker
 
 async def main():
     service, flows = a_worker(connect_database(sys.argv[1]), SystemClock())
-    following = asyncio.create_task(service.follow())
+    following = asyncio.create_task(service.follow(Health(SystemClock())))
     met = ""
     while True:
         now = flows.for_dialled("111", "call").version

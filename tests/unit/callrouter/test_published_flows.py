@@ -18,6 +18,7 @@ from callrouter.publishing.published import Texts
 from callrouter.publishing.snapshot import STRAIGHT_TO_111
 from callrouter.publishing.soundness import SoundCheck, recordings
 from callrouter.publishing.tables import steps, versions
+from infra.health import Health
 from infra.migrate import upgrade_database
 from infra.sql import Database, connect_database
 from tests.hand_clock import HandClock
@@ -180,7 +181,7 @@ async def test_the_follower_outlives_a_store_that_is_away(tmp_path: Path) -> Non
     folder = tmp_path / "later"
     database = connect_database(f"sqlite:///{folder}/versions.db")
     service, flows = a_worker(database)
-    following = asyncio.create_task(service.follow())
+    following = asyncio.create_task(service.follow(Health(HandClock())))
     await asyncio.sleep(0)  # it looks, and finds no folder
     assert flows.for_dialled("111", "c").version == SHIPPED.version
     folder.mkdir()
