@@ -21,6 +21,7 @@ from ivr.model import (
     LOOKUP_S,
     Answered,
     Band,
+    CallBackAsked,
     Chose,
     End,
     Entered,
@@ -40,6 +41,7 @@ from ivr.model import (
     Session,
     Sprint,
     Surveyed,
+    TextAsked,
 )
 
 DEPTH = 14
@@ -51,6 +53,7 @@ SAID = ("the twenty seventh of december nineteen eighty", "one two three", "n w 
 ONE_KEY, MANY_KEYS = ("0", "1", "2", "3", "9", "*"), ("0", "27121980", "1234", "9")
 SILENT, UNASKED, ANY = "silent", "unasked", "any"
 CLASSES = (SILENT, UNASKED, ANY)
+CHOSEN = {Chose, Flagged, Surveyed, TextAsked, CallBackAsked}
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ class Explorer:
         kinds = tuple(map(type, sprint.happenings))
         missed = [each.what for each in sprint.happenings if isinstance(each, Missed)]
         gave = isinstance(sprint.session.wait, LookupWait | GatherWait) and sprint.session.node == place.session.node
-        if Chose in kinds or Flagged in kinds or Surveyed in kinds or missed == ["help"] or (gave and not missed):
+        if set(kinds) & CHOSEN or missed == ["help"] or (gave and not missed):
             # words are understood, or not, by the look-up that follows: both kinds of callers may say them
             return CLASSES[1:] if isinstance(sprint.session.wait, LookupWait) and not kinds else (ANY,)
         return CLASSES[1:]
