@@ -112,7 +112,7 @@ def test_what_the_check_accepts_nobody_can_break_and_it_refuses_little_else() ->
 
     assert tally.wrong == []
     assert tally.counts["accepted"] > FLOWS / 5, "hardly a flow was accepted: the test says little"
-    assert tally.counts["refused"] > FLOWS / 5, "hardly a flow was refused: the test says little"
+    assert tally.counts["refused"] > FLOWS / 20, "hardly a flow was refused: the test says little"
     # of few flows the share says little: then one in twenty may be refused for nothing
     assert tally.false_refusals < (MOST_FALSE_REFUSALS if FLOWS >= 1000 else 0.05)
 
