@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,16 @@ def is_office_hours(at: datetime) -> bool:
     if local.weekday() >= _SATURDAY or local.date() in _bank_holidays():
         return False
     return OPENS <= local.time() < CLOSES
+
+
+def last_closed(at: datetime) -> datetime:
+    """When office hours ended last: the evening at which the night, weekend or holiday that ``at`` is in began."""
+    day = at.astimezone(LONDON).date()
+    while True:
+        closed = datetime.combine(day, CLOSES, LONDON)
+        if closed <= at and is_office_hours(closed - timedelta(minutes=1)):
+            return closed
+        day -= timedelta(days=1)
 
 
 @cache

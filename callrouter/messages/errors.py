@@ -10,6 +10,7 @@
     ├── OutsideOfficeHours   templates are approved in office hours only
     ├── NotAtNight           in office hours a second person is there: draft it and have it approved
     ├── NotInTemplate        the template allows neither this area nor this expiry
+    ├── StartedBefore        who started it and had no review starts it no second time that night: ask somebody else
     ├── AudioMissing         there is no sound of these words, so that SIP callers would hear nothing
     └── NobodyToTell         no second reviewer is named whom the service could tell
 """
@@ -68,6 +69,13 @@ class NotInTemplate(Refused):
 
     error_id = "not_in_template"
     status = 422
+
+
+class StartedBefore(Refused):
+    """Whoever started it tonight, and had no review, does not start it again: somebody else may."""
+
+    error_id = "started_before"
+    status = 403
 
 
 class AudioMissing(Refused):

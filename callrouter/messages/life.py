@@ -27,12 +27,13 @@ from callrouter.messages.errors import (
     NotAtNight,
     NotInTemplate,
     OutsideOfficeHours,
+    StartedBefore,
     TooLate,
     WrongPhase,
 )
 from callrouter.messages.model import REVIEW_WITHIN, Content, Message, Phase, Places, Review, State
 from infra.areas import Areas
-from infra.office import is_office_hours
+from infra.office import is_office_hours, last_closed
 
 AUTHORS = frozenset({Role.COMMISSIONER, Role.PUBLIC_HEALTH, Role.CLINICAL_SAFETY})
 """Who writes messages, puts approved ones live, and starts a template at night."""
@@ -151,6 +152,21 @@ def start(
     )
 
 
+def require_once(earlier: Iterable[Message], who: SignedIn, now: datetime) -> None:
+    """Raise unless ``who`` may start a template of which ``earlier`` were started: once in a night without a review.
+
+    Else one person could keep it live all night, two hours at a time. One that is on is not heard twice.
+    """
+    since = last_closed(now)
+    for each in earlier:
+        if each.phase(now) in _GOING_ON:
+            raise WrongPhase("it is on already: stop that one first, or have it reviewed")
+        unreviewed = each.review is not None and each.review.is_open
+        if unreviewed and each.content.starts_at is not None and each.content.starts_at >= since:
+            for author_ in each.authors:
+                _require_another(who, author_)
+
+
 def review(message: Message, who: SignedIn, now: datetime) -> Message:
     """A second person has looked at what was started at night, and lets it go on."""
     require_role(who, APPROVERS)
@@ -190,6 +206,14 @@ def _require_approvals(message: Message, at: datetime) -> None:
     people = {" ".join(each.by.casefold().split()) for each in others if each in message.standing_approvals(at)}
     if message.content.is_template and len(people) < APPROVERS_OF_TEMPLATE:
         raise ApprovalMissing("a template needs the approval of two people who did not write it")
+
+
+def _require_another(who: SignedIn, starter: Author) -> None:
+    try:
+        require_other(who, starter)
+    except Refused as error:
+        text = "you started it before tonight, and nobody has reviewed it: somebody else has to start it again"
+        raise StartedBefore(text) from error
 
 
 def _is_anothers(authors: Iterable[Author], approval: Approval) -> bool:

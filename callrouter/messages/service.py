@@ -22,6 +22,7 @@ from callrouter.messages.model import Audio, Content, Message, State, Step
 from callrouter.messages.ports import Reviewers, ReviewNotice, Voice
 from callrouter.messages.sound import SoundFacts, make_sound, require_short, require_sound
 from infra.clock import Clock
+from infra.office import last_closed
 from infra.revisions import advance
 from infra.sql import Database
 
@@ -121,8 +122,10 @@ class MessageService:
         now = self._clock.now()
 
         def work(connection: Connection) -> Message:
+            advance(connection, store.REVISION)  # first: of two people who start it at once, one sees the other's
             template = store.get(connection, template_id)
             started = life.start(template, self._new_id(), areas, until, who, now, self.known.areas)
+            life.require_once(store.started_from(connection, template_id, last_closed(now)), who, now)
             return self._add(connection, started, "started_at_night", who)
 
         message = await self._write(work)

@@ -58,10 +58,21 @@ def going_on(connection: Connection, since: datetime) -> list[Message]:
 
 
 def unreviewed(connection: Connection, at: datetime) -> list[Message]:
-    """What one person started, nobody has reviewed, nobody has stopped, and would still be heard at ``at``."""
+    """What one person started, nobody has reviewed or stopped, and is either not over at ``at`` or ends unreviewed.
+
+    The latter stays here however long ago that was, until it is written down that it has stopped itself.
+    """
     c = tables.messages.c
     waiting = (c.state == State.RELEASED) & c.review_until.is_not(None) & c.reviewed_at.is_(None)
-    chosen = sa.select(tables.messages).where(waiting, c.expires_at > at).order_by(c.id)
+    lapses = (c.expires_at >= c.review_until) & (c.ends_early_at.is_(None) | (c.ends_early_at >= c.review_until))
+    chosen = sa.select(tables.messages).where(waiting, (c.expires_at > at) | lapses).order_by(c.id)
+    return _with_approvals(connection, connection.execute(chosen).all())
+
+
+def started_from(connection: Connection, template: str, since: datetime) -> list[Message]:
+    """What was started from the template and, by its own end, could still be heard after ``since``."""
+    c = tables.messages.c
+    chosen = sa.select(tables.messages).where(c.template == template, c.expires_at > since).order_by(c.id)
     return _with_approvals(connection, connection.execute(chosen).all())
 
 

@@ -12,7 +12,7 @@ import pytest
 from callrouter.approvals import Refused
 from callrouter.handover import Role, SignedIn
 from callrouter.messages.errors import ContentRefused
-from callrouter.messages.model import Places, Wording
+from callrouter.messages.model import Message, Places, Wording
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
 from tests.message_world import (
@@ -212,3 +212,56 @@ async def test_free_text_needs_two_at_night_too(world: World) -> None:
     world.clock.time = NIGHT
     drafted = await world.service.draft(content(starts_at=NIGHT, expires_at=NIGHT + timedelta(hours=1)), ANN)
     assert await refused(world.service.release(drafted.id, ANN)) == "approval_missing"
+
+
+async def test_one_person_does_not_keep_a_message_on_all_night(world: World) -> None:
+    made = await world.approved_template()
+    world.clock.time = NIGHT
+
+    def start(who: SignedIn) -> Awaitable[Message]:
+        return world.service.start(made.id, ("bromley",), world.clock.now() + timedelta(hours=3), who)
+
+    first = await start(ANN)
+    assert await refused(start(DEV)) == "wrong_phase"  # callers would hear the same words twice
+    world.clock.move(2 * 3600)
+    assert await refused(start(ANN)) == "started_before"  # it has ended, whether or not anybody has looked after it
+    await world.service.look_after()
+    assert await refused(start(ANN)) == "started_before"
+    second = await start(DEV)
+    await world.service.stop(second.id, DEV)
+    assert await refused(start(DEV)) == "started_before"  # nor by stopping it just before its time
+    assert await refused(start(ANN)) == "started_before"
+    assert first.id != second.id
+    world.clock.move(DAY.total_seconds())
+    await start(ANN)
+
+
+async def test_who_was_reviewed_may_start_it_again(world: World) -> None:
+    made = await world.approved_template()
+    world.clock.time = NIGHT
+    started = await world.service.start(made.id, ("bromley",), NIGHT + timedelta(hours=1), ANN)
+    await world.service.review(started.id, DEV)
+    world.clock.move(3600)
+    await world.service.start(made.id, ("bromley",), NIGHT + timedelta(hours=2), ANN)
+
+
+async def test_a_message_that_lapsed_while_every_worker_was_down_is_still_written_down_and_told(world: World) -> None:
+    made = await world.approved_template()
+    world.clock.time = NIGHT
+    started = await world.service.start(made.id, ("bromley",), NIGHT + timedelta(hours=3), ANN)
+    world.clock.move(10 * 3600)
+    await world.service.look_after()
+    await world.service.look_after()
+    assert [each.kind for each in world.reviewers.heard] == ["needs_review", "stopped_itself"]
+    steps = (await world.service.sheet(started.id, ANN)).steps
+    assert [each.step for each in steps] == ["started_at_night", "stopped_itself"]
+
+
+async def test_one_that_was_to_end_before_its_review_is_not_told_of_again(world: World) -> None:
+    made = await world.approved_template()
+    world.clock.time = NIGHT
+    started = await world.service.start(made.id, ("bromley",), NIGHT + timedelta(hours=3), ANN)
+    await world.service.shorten(started.id, NIGHT + timedelta(hours=1), ANN)
+    world.clock.move(10 * 3600)
+    await world.service.look_after()
+    assert [each.kind for each in world.reviewers.heard] == ["needs_review"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from infra.office import is_office_hours
+from infra.office import is_office_hours, last_closed
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,19 @@ from infra.office import is_office_hours
 )
 def test_office_hours(at: datetime, open_: bool) -> None:
     assert is_office_hours(at) is open_
+
+
+@pytest.mark.parametrize(
+    ("at", "closed"),
+    [
+        (datetime(2026, 3, 24, 23, tzinfo=UTC), datetime(2026, 3, 24, 18, tzinfo=UTC)),
+        (datetime(2026, 3, 25, 7, tzinfo=UTC), datetime(2026, 3, 24, 18, tzinfo=UTC)),
+        (
+            datetime(2026, 3, 30, 5, tzinfo=UTC),
+            datetime(2026, 3, 27, 18, tzinfo=UTC),
+        ),  # a weekend
+        (datetime(2026, 4, 7, 6, tzinfo=UTC), datetime(2026, 4, 2, 17, tzinfo=UTC)),  # Easter
+    ],
+)
+def test_the_evening_at_which_a_night_began(at: datetime, closed: datetime) -> None:
+    assert last_closed(at) == closed
