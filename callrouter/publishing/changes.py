@@ -6,7 +6,7 @@ a step that leads to a guarded one, or no longer does, counts as one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from callrouter.publishing.content import Content
@@ -14,6 +14,12 @@ from ivr.flow import ENGINE_NODES
 from ivr.model import FIRST_WORDS, NOTICE
 
 GUARDED_ACTIONS = {"announce": "announce", "offer": "offer", "disclose": "disclose"}
+RAISING = ("plan", "repeat", "birth_date")
+"""Look-ups of which an answer lifts the caller's band: whoever does not come past one waits, and hears, like others."""
+
+_FELT = {"queue", "connect", "call_back", "hang_up", *GUARDED_ACTIONS}
+"""Actions that treat a raised caller otherwise, or end the flow."""
+
 _Node = Mapping[str, Any]
 
 
@@ -39,6 +45,8 @@ def touched(old: Content | None, new: Content) -> tuple[str, ...]:
             if node != other["nodes"].get(node_id) or reworded & set(_strings(node)):
                 found.update(_guards(flow, node))
     found.update(_ears(before["flow"], after["flow"]))
+    if any(_without(what, before["flow"]) != _without(what, after["flow"]) for what in RAISING):
+        found.add("priority")
     return tuple(sorted(found))
 
 
@@ -58,9 +66,32 @@ def kinds(node: _Node) -> frozenset[str]:
 
 def _guards(flow: Mapping[str, Any], node: _Node) -> Iterator[str]:
     yield from kinds(node)
+    if _asks(RAISING, node):
+        yield "priority"
     for target in _strings(node):  # exits, and whatever else names a step
         if target in flow["nodes"]:
             yield from kinds(flow["nodes"][target])
+
+
+def _without(what: str, flow: Mapping[str, Any]) -> frozenset[str]:
+    """The steps in which priority is felt that callers come to without this look-up, over any number of steps.
+
+    None where the flow never asks: then nobody comes past it.
+    """
+    nodes: Mapping[str, _Node] = flow["nodes"]
+    if not any(_asks((what,), node) for node in nodes.values()):
+        return frozenset()
+    reached, ahead = set[str](), [flow["start"]]
+    while ahead:
+        node_id = ahead.pop()
+        if node_id in nodes and node_id not in reached and not _asks((what,), nodes[node_id]):
+            reached.add(node_id)
+            ahead += nodes[node_id].get("exits", {}).values()
+    return frozenset(each for each in reached if nodes[each]["action"] in _FELT)
+
+
+def _asks(what: Collection[str], node: _Node) -> bool:
+    return bool(node["action"] == "lookup" and node["what"] in what)
 
 
 def _ears(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
