@@ -166,7 +166,6 @@ class _Pages:
             "sheet": sheet,
             "spoken": self._spoken(sheet),
             "approvals": message.standing_approvals(now),
-            "needs_safety": life.needs_clinical_safety(message.content),
             "review": review,
             "allowed": self._allowed(message),
             "hours": [each for each in HOURS if message.content.longest_life

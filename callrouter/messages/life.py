@@ -39,7 +39,7 @@ AUTHORS = frozenset({Role.COMMISSIONER, Role.PUBLIC_HEALTH, Role.CLINICAL_SAFETY
 """Who writes messages, puts approved ones live, and starts a template at night."""
 
 APPROVERS = AUTHORS
-"""Who approves what somebody else wrote; an offer or self-care needs clinical safety among them."""
+"""Who approves what somebody else wrote. Clinical safety is among them, whatever the author says that it is about."""
 
 STOPPERS = AUTHORS | {Role.CLINICIAN, Role.ADMINISTRATOR}
 """Who stops and shortens: one person, any hour."""
@@ -189,11 +189,6 @@ def lapse(message: Message, now: datetime) -> Message | None:
     return replace(message, state=State.STOPPED)
 
 
-def needs_clinical_safety(content: Content) -> bool:
-    """Whether somebody with the role clinical safety must be among those who approve: for offers and self-care."""
-    return content.offer is not None
-
-
 def _require_approvals(message: Message, at: datetime) -> None:
     others = [each for each in message.approvals if _is_anothers(message.authors, each)]
     require_enough(
@@ -201,7 +196,7 @@ def _require_approvals(message: Message, at: datetime) -> None:
         author=message.authors[0],
         content=message.digest,
         at=at,
-        clinical_safety=needs_clinical_safety(message.content),
+        clinical_safety=True,
     )
     people = {" ".join(each.by.casefold().split()) for each in others if each in message.standing_approvals(at)}
     if message.content.is_template and len(people) < APPROVERS_OF_TEMPLATE:

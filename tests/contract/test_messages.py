@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.approvals import Refused
-from callrouter.messages.model import Phase
+from callrouter.messages.model import Content, Phase
 from infra.sql import Database
 from tests.message_world import (
     ADA,
@@ -84,8 +84,9 @@ async def test_it_starts_and_ends_by_itself(world: World) -> None:
     assert await world.markers() == []
 
 
-async def test_an_offer_needs_clinical_safety(world: World) -> None:
-    drafted = await world.service.draft(offer(), ANN)
+@pytest.mark.parametrize("written", [offer(), content(marker="pharmacy")], ids=["an offer", "it only informs"])
+async def test_every_message_needs_clinical_safety_whatever_its_author_calls_it(world: World, written: Content) -> None:
+    drafted = await world.service.draft(written, ANN)
     await world.service.approve(drafted.id, drafted.digest, BEN)
     assert await refused(world.service.release(drafted.id, ANN)) == "clinical_safety_missing"
     await world.service.approve(drafted.id, drafted.digest, CAZ)
