@@ -142,7 +142,7 @@ def require_enough(
     ``clinical_safety``: one of those who approved must have that role. Never trusts that an approval was rightly
     taken: an author's own, or one of another content, counts for nothing.
     """
-    others = [each for each in approvals if _is_anothers(each, author)]
+    others = [each for each in approvals if is_anothers(each, author)]
     matching = [each for each in others if each.content == content]
     if others and not matching:
         raise ContentChanged("it was changed after it was approved: have it approved again")
@@ -155,7 +155,8 @@ def require_enough(
         raise ApprovalMissing("somebody other than its author has to approve it first")
 
 
-def _is_anothers(approval: Approval, author: Author) -> bool:
+def is_anothers(approval: Approval, author: Author) -> bool:
+    """Whether somebody else than ``author`` agreed, and in another session."""
     same_session = bool(approval.session) and approval.session == author.session
     return _name(approval.by) != _name(author.user) and not same_session
 

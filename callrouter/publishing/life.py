@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from callrouter import approvals as ap
+from callrouter.approvals import Author
 from callrouter.handover import Role, SignedIn
 from callrouter.publishing import store
 from callrouter.publishing.changes import touched
@@ -62,6 +63,7 @@ class Life:
 
     def checked(self, version: str, problems: Sequence[str]) -> None:
         """Keep the verdict of the check. A version with problems is a draft, whatever it was approved for."""
+        ap.require_role(self.who, WRITERS)
         row = self._require(version, "checked", State.DRAFT, State.CHECKED, State.APPROVED)
         state = State.DRAFT if problems else State.CHECKED if row.state is State.DRAFT else row.state
         store.change(self.connection, version, state, problems=[*problems])
@@ -71,7 +73,8 @@ class Life:
         """Agree to the content with the hash ``shown``, for as long as ``life``."""
         ap.require_role(self.who, APPROVERS)
         row = self._require(version, "approved", State.CHECKED, State.APPROVED, *_AGAIN)
-        ap.require_other(self.who, row.author)
+        for author in (row.author, *store.authors_of(self.connection, version)):
+            ap.require_other(self.who, author)
         ap.require_same(shown, store.content_of(self.connection, row).hash)
         agreed = ap.Approval(self.who.user, self.who.role, self.who.session, shown, self.at, self.at + life)
         store.add_approval(self.connection, version, agreed)
@@ -84,6 +87,7 @@ class Life:
         ap.require_role(self.who, RELEASERS)
         row = self._require(version, "published", State.APPROVED, State.STAGED, *_AGAIN)
         self._require_ready(row, self.at)
+        self._require_releasable(row)
         self._replace_live(State.RETIRED, row)
         self._did(version, "published")
 
@@ -94,6 +98,7 @@ class Life:
         if when <= self.at:
             raise OutOfRange("that time is over: publish it, or give a later time")
         self._require_ready(row, when)
+        self._require_releasable(row)
         self._require_alone(State.SCHEDULED)
         store.change(self.connection, version, State.SCHEDULED, live_from=when)
         self._did(version, "scheduled", f"for {when.isoformat(timespec='seconds')}")
@@ -105,6 +110,7 @@ class Life:
         if not SMALLEST_SHARE <= share <= LARGEST_SHARE:
             raise OutOfRange(f"a share is between {SMALLEST_SHARE:g} and {LARGEST_SHARE:g} of the calls")
         self._require_ready(row, self.at)
+        self._require_releasable(row)
         self._require_alone(State.STAGED)
         if store.only(self.connection, self.flow, State.LIVE) is None:
             raise NothingBefore("there is no live version to compare it with")
@@ -216,24 +222,31 @@ class Life:
             content=store.content_of(self.connection, row).hash, at=at, clinical_safety=bool(self.touches(row)),
         )  # fmt: skip
 
+    def _require_releasable(self, row: Row) -> None:
+        """Two people in all, and words that no caller knows otherwise: what callers meet may have changed since."""
+        is_nobodys = row.author.user == SERVICE.user or row.state in _AGAIN  # nobody has written it for this release
+        myself = Author(self.who.user, self.who.session)
+        agreed = (each for each in store.approvals_of(self.connection, row) if self.at < each.expires_at)
+        if is_nobodys and not any(ap.is_anothers(each, myself) for each in agreed):
+            raise ap.OwnWork("only you have approved it, and nobody wrote it now: somebody else has to release it")
+        self._require_new_texts(store.content_of(self.connection, row))
+
     def _require_alone(self, state: State) -> None:
         if (other := store.only(self.connection, self.flow, state)) is not None:
             raise WrongState(f"version {other.version} is {state} already: stop it first")
 
     def _require_new_texts(self, content: Content) -> None:
         """A prompt key means the same to every caller at one time, in whichever version they are."""
-        for met in store.texts_met(self.connection, self.flow, but=content.version):
-            theirs = [("", met.audio), *met.texts.items()]
-            ours = {"": content.audio, **content.texts}
-            again = {
-                key
-                for language, texts in theirs
-                for key, text in texts.items()
-                if ours.get(language, {}).get(key, text) != text
-            }
-            if again:
-                names = ", ".join(sorted(again))
-                raise TextReused(f"callers know {names} with other words: give the new text a key of its own")
+        ours = {place[:2]: place[2] for place in _spoken({"": content.audio, **content.texts})}
+        now, before = store.sounds_met(self.connection, self.flow, but=content.version)
+        heard = {place for sounds in now for place in _spoken(sounds)}
+        # what callers hear now already changes nothing for those who are in an older version
+        same = {place[:2] for place in heard if ours.get(place[:2]) == place[2]}
+        older = {place for sounds in before for place in _spoken(sounds) if place[:2] not in same}
+        again = {place[1] for place in heard | older if ours.get(place[:2], place[2]) != place[2]}
+        if again:
+            names = ", ".join(sorted(again))
+            raise TextReused(f"callers know {names} with other words: give the new text a key of its own")
 
     def _replace_live(self, leaves_as: State, new: Row | None) -> None:
         """Make ``new`` the live version, nobody else; what was scheduled or staged against the old one ends."""
@@ -253,3 +266,7 @@ class Life:
 
     def _did(self, version: str, step: str, note: str = "") -> None:
         store.add_step(self.connection, version, step, self.who, self.at, note)
+
+
+def _spoken(sounds: store.Sounds) -> set[tuple[str, str, str]]:
+    return {(language, key, text) for language, texts in sounds.items() for key, text in texts.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,9 @@ from callrouter.publishing.content import Content, read_content, written_hash
 from callrouter.publishing.errors import UnknownVersion
 from callrouter.publishing.model import Row, State, Step
 from callrouter.publishing.tables import approvals, steps, versions
+
+Sounds = Mapping[str, Mapping[str, str]]
+"""Language → prompt key → text; under the empty language the hash of each recording."""
 
 _WITHOUT_CONTENT = [column for column in versions.c if column.name != "content"]
 
@@ -146,11 +150,28 @@ def approvals_of(connection: Connection, row: Row) -> tuple[Approval, ...]:
     )
 
 
-def texts_met(connection: Connection, flow: str, but: str) -> Iterable[Content]:
-    """The contents that callers may be meeting now: live, staged, or due."""
-    for row in listed(connection, flow, (State.LIVE, State.STAGED, State.SCHEDULED)):
-        if row.version != but:
-            yield content_of(connection, row)
+def sounds_met(connection: Connection, flow: str, but: str) -> tuple[list[Sounds], list[Sounds]]:
+    """What callers may be hearing: of versions that are live, staged or due, and of older ones that calls finish in.
+
+    Read from the text as it was written, so that no old version stands in the way of a new one.
+    """
+    now = listed(connection, flow, (State.LIVE, State.STAGED, State.SCHEDULED))
+    old = [row for row in listed(connection, flow, (State.RETIRED, State.ROLLED_BACK)) if row.live_from is not None]
+    return (
+        [_sounds_of(connection, row) for row in now if row.version != but],
+        [_sounds_of(connection, row) for row in old if row.version != but],
+    )
+
+
+def authors_of(connection: Connection, version: str) -> list[Author]:
+    """Everybody who ever put this content in."""
+    query = select(steps.c.by).where(steps.c.version == version, steps.c.step == "drafted").distinct()
+    return [Author(by) for by in connection.scalars(query)]
+
+
+def _sounds_of(connection: Connection, row: Row) -> Sounds:
+    plain = json.loads(text_of(connection, row.version))
+    return {"": plain["audio"], **plain["texts"]}
 
 
 def _row(found: SqlRow[Any]) -> Row:

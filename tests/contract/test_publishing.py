@@ -246,6 +246,51 @@ async def test_a_known_prompt_never_says_something_else(house: House) -> None:
     assert house.flows.text("en", "hello_2") == "Press 1 for a nurse."
 
 
+async def test_a_prompt_is_judged_again_when_a_version_is_released(house: House) -> None:
+    """Two drafts bring one new key; once callers meet the one, the other may not say it otherwise."""
+    service = house.service
+    one = await approved(service, content(1, {"new_key": "words of one"}, short_prompts=["new_key"]))
+    two = await approved(service, content(2, {"new_key": "words of two"}, short_prompts=["new_key"]))
+    await service.publish(one, ANN)
+    later = house.clock.now() + timedelta(days=5)
+    assert await house.refused(service.schedule(two, later, ANN)) == "text_reused"
+    assert await house.refused(service.stage(two, 0.1, ANN)) == "text_reused"
+    assert await house.refused(service.publish(two, ANN)) == "text_reused"
+    await service.roll_back(DUTY)  # calls in progress still finish in it
+    assert await house.refused(service.publish(two, ANN)) == "text_reused"
+    assert house.flows.text("en", "new_key") == "words of one"
+
+
+async def test_what_nobody_wrote_takes_two_people_all_the_same(house: House) -> None:
+    service, shipped = house.service, raised(4)
+    await service.ship(shipped, replace=False)
+    await service.check(shipped.version, SAFE)
+    await service.approve(shipped.version, shipped.hash, SAFE)
+    assert await house.refused(service.publish(shipped.version, SAFE)) == "own_work"
+    assert await house.refused(service.stage(shipped.version, 0.1, SAFE)) == "own_work"
+    assert await house.refused(service.schedule(shipped.version, house.clock.now() + timedelta(1), SAFE)) == "own_work"
+    await service.publish(shipped.version, ANN)
+    assert house.met() == shipped.version
+    house.clock.move(60)
+    await service.approve(SHIPPED.version, SHIPPED.hash, SAFE)  # and what was live before, brought back
+    assert await house.refused(service.publish(SHIPPED.version, SAFE)) == "own_work"
+
+
+async def test_who_wrote_it_once_never_approves_it(house: House) -> None:
+    draft = content(1)
+    await house.service.draft(draft, "", ANN)
+    await house.service.stop(draft.version, ANN)
+    await house.service.draft(draft, "the very same", BOB)
+    assert await house.refused(house.service.approve(draft.version, draft.hash, ANN)) == "own_work"
+
+
+async def test_only_who_may_write_has_a_version_checked(house: House) -> None:
+    version = await approved(house.service, content(1))
+    clinician = SignedIn("Cli", Role.CLINICIAN, "s-cli")
+    assert await house.refused(house.service.check(version, clinician)) == "role_missing"
+    assert await house.state(version) is State.APPROVED
+
+
 async def test_the_same_content_is_one_version(house: House) -> None:
     await house.service.draft(content(1), "", ANN)
     assert await house.refused(house.service.draft(content(1), "", BOB)) == "already_there"
