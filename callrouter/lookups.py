@@ -52,7 +52,7 @@ class _Overtaken:
 
 
 class Lookups:
-    """The three things that a flow may ask. ``health`` hears of a port that is given up, and when it is back."""
+    """Everything that a flow may ask. ``health`` hears of a port that is given up, and when it is back."""
 
     def __init__(
         self,

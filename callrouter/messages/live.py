@@ -56,10 +56,11 @@ class LiveMessages:
     ) -> tuple[FrontEndMessage, ...]:
         """See :meth:`callrouter.ports.Messages.valid`."""
         where = self._areas.around(area) | self._areas.of_postcode(area) | self._areas.of_number(number.e164)
+        copy = self._copy  # another thread may put a newer one in its place meanwhile
         chosen: list[FrontEndMessage] = []
         left = MOST_MESSAGES_S
-        for each in self._copy.messages:
-            heard = self._heard(each, language)
+        for each in copy.messages:
+            heard = _heard(copy, each, language)
             if heard is None or heard.seconds > left or not each.is_live(at):
                 continue
             if service not in (each.content.services or ("",)):
@@ -74,13 +75,6 @@ class LiveMessages:
     def sound_of(self, key: str) -> str | None:
         """The file of a prompt for Asterisk, without its ending; None where there is none."""
         return str(self._folder / key) if (self._folder / f"{key}.wav16").exists() else None
-
-    def _heard(self, message: Message, language: str) -> FrontEndMessage | None:
-        wording = message.content.wordings.get(language)
-        if wording is None:
-            return None
-        keys = tuple(prompt_key(language, part) for part in wording.parts())
-        return FrontEndMessage(message.content.marker, keys, self._copy.seconds[message.id, language])
 
     def _load(self, connection: Connection) -> Copy:
         found = store.going_on(connection, self._clock.now() - STILL_SPOKEN)
@@ -127,6 +121,14 @@ class _Texts(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._live._copy.texts)
+
+
+def _heard(copy: Copy, message: Message, language: str) -> FrontEndMessage | None:
+    wording = message.content.wordings.get(language)
+    if wording is None:
+        return None
+    keys = tuple(prompt_key(language, part) for part in wording.parts())
+    return FrontEndMessage(message.content.marker, keys, copy.seconds[message.id, language])
 
 
 def _is_meant(places: Places, where: frozenset[str], number: Number, dialled: str) -> bool:

@@ -54,7 +54,7 @@ class Standing:
 def paired(outcomes: Iterable[tuple[bool, bool]]) -> Iterator[tuple[bool, bool]]:
     """(new, old) outcomes of neighbours in time, from (is new, succeeded) in the order in which they were known.
 
-    Of the more frequent side the latest is taken: both of a pair meet the same hour of the same day.
+    Of the old version the latest call is taken, of the new one the oldest that waits: a pair meets about the same hour.
     """
     old: bool | None = None
     new: deque[bool] = deque()
