@@ -44,6 +44,7 @@ class StagedWatch:
         self._publishing = publishing
         self._clock = clock
         self._stage: Stage | None = None
+        self._told: Stage | None = None
         self._calls: dict[str, Course] = {}
         self._stepped_at = float("-inf")
 
@@ -124,8 +125,9 @@ class StagedWatch:
         if standing.verdict is Verdict.WORSE:
             why = f"worse than {stage.old}: {standing.old_better} to {standing.new_better} in {standing.pairs} pairs"
             await self._stop(stage, why, is_unsafe=False)
-        elif standing.verdict is Verdict.NOT_WORSE:
+        elif standing.verdict is Verdict.NOT_WORSE and stage != self._told:  # each telling is a change for all workers
             await self._publishing.tell_not_worse(stage.new, stage.since, f"after {standing.pairs} pairs of calls")
+            self._told = stage
 
     async def _stop(self, stage: Stage, why: str, *, is_unsafe: bool) -> None:
         log.error("staged_release_stopped", version=stage.new, why=why)
