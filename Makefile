@@ -76,7 +76,7 @@ up: setup-dev ## the production shape without containers, on loopback until Ctrl
 
 fuzz: setup-dev ## every law again and again with new examples until one breaks; FOR=600 seconds
 	@end=$$((SECONDS + $(or $(FOR),600))); \
-	  while [ "$$SECONDS" -lt "$$end" ]; do $(BIN)/python -m pytest -q -m hypothesis; done
+	  while [ "$$SECONDS" -lt "$$end" ]; do CALLROUTER_EXAMPLES=fuzz $(BIN)/python -m pytest -q -m hypothesis; done
 
 fuzz-flows: setup-dev ## ten thousand generated flows, checked and played with all inputs (half an hour); FIRST_FLOW=1
 	@FLOWS=$(or $(FLOWS),10000) $(BIN)/python -m pytest -n0 -q -s tests/flows/test_check_against_player.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from pytest_socket import disable_socket, enable_socket
 from tests.postgres import Postgres, PostgresMissing
 
 # the machine is shared: an example that waited for a core has broken no law
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+settings.register_profile("house", deadline=None, max_examples=40)
+settings.register_profile("fuzz", deadline=None, max_examples=200)
+settings.load_profile(os.environ.get("CALLROUTER_EXAMPLES", "house"))
 
 TESTS = Path(__file__).parent
 WITHOUT_NETWORK = ("unit", "flows")
