@@ -179,8 +179,9 @@ async def callers_get_on(house: House, *, plan: str = "unavailable", repeat: str
     for _ in range(3):
         call_ref, _ = await house.call()
         await house.end(call_ref)
-        # messages are answered from memory, and go on
-        assert await house.outcomes(call_ref) == {"plan": plan, "repeat": repeat, "messages": "0"}
+        outcomes = await house.outcomes(call_ref)
+        assert outcomes.pop("messages", "0") == "0"  # from memory; a caller who is raised is not asked about them
+        assert outcomes == {"plan": plan, "repeat": repeat}
     await soon(house.events_wait)
 
 
