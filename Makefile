@@ -46,7 +46,7 @@ test: setup-dev ## run every test; installs SIPp, Asterisk (cached) and Chromium
 
 faults: setup-dev ## break every part under real calls: the long form, 1,000 calls (writes bench/faults.json)
 	@bash infra/setup/test_tools.sh
-	@$(BIN)/python -m pytest -n0 -m faults -rP --timeout 3600 tests/protocol tests/faults
+	@$(BIN)/python -m pytest -n0 -m faults -rP --timeout 3600 tests/protocol tests/faults tests/e2e/test_three_ways.py
 
 soak: setup-dev ## twenty minutes of calls at half the sustainable rate; writes bench/soak.json
 	@bash infra/setup/test_tools.sh
