@@ -194,22 +194,27 @@ class RedisStream:
         """Take what others, or this process without noticing, have had in hand for too long; it comes first."""
         reader.recovered_at = time.monotonic()
         lost: dict[Position, Entry] = {}
-        for key in _ALL:
-            start = b"0-0"
-            while True:
-                claim = ("XAUTOCLAIM", key, group, self._name, int(self._idle_s * 1000), start, "COUNT", 1000)
-                try:
-                    start, entries, _ = await self._link.do(*claim, within_s=PATIENCE_S)
-                except StateUnavailable as error:
-                    if "NOGROUP" not in str(error.__cause__):
-                        raise
-                    break  # the next fetch makes it again
-                lost.update(reader.opened(key, entries))
-                if start == b"0-0":
-                    break
+        try:
+            for key in _ALL:
+                await self._claim(key, group, reader, lost)
+        finally:  # what was claimed before the connection broke is in our hand, and is given to nobody else
+            reader.in_hand = {**lost, **reader.in_hand}
         if lost:
             log.warning("entries_recovered", group=group, entries=len(lost))
-        reader.in_hand = {**lost, **reader.in_hand}
+
+    async def _claim(self, key: str, group: str, reader: _Reader, lost: dict[Position, Entry]) -> None:
+        start = b"0-0"
+        while True:
+            claim = ("XAUTOCLAIM", key, group, self._name, int(self._idle_s * 1000), start, "COUNT", 1000)
+            try:
+                start, entries, _ = await self._link.do(*claim, within_s=PATIENCE_S)
+            except StateUnavailable as error:
+                if "NOGROUP" not in str(error.__cause__):
+                    raise
+                return  # the next fetch makes it again
+            lost.update(reader.opened(key, entries))
+            if start == b"0-0":
+                return
 
 
 def _call(entry: Entry) -> str:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -96,6 +97,41 @@ async def test_what_a_dead_reader_had_in_hand_comes_first_to_the_next(link: Redi
     await heir.append([entry(3)])
 
     assert [each.seq for _, each in await heir.read("journal", limit=9, wait_s=0)] == [1, 2, 3]
+
+
+class BreaksOnce(RedisLink):
+    """A connection that breaks in the midst of looking for what the dead had in hand."""
+
+    claims = 0
+
+    async def do(self, *command: Any, within_s: float | None = None) -> Any:
+        self.claims += command[0] == "XAUTOCLAIM"
+        if self.claims == SHARDS:
+            self.claims += 1
+            raise StateUnavailable("broken")
+        return await super().do(*command, within_s=within_s)
+
+
+async def test_what_a_reader_had_found_of_the_dead_when_its_connection_broke_is_not_lost(
+    link: RedisLink, server: RedisServer
+) -> None:
+    dead = RedisStream(link, idle_s=0.1)
+    await dead.join("journal")
+    calls = {f"call-{n}" for n in range(40)}
+    for call in calls:
+        await dead.append([entry(1, call)])
+    await dead.read("journal", limit=99, wait_s=0)
+    await asyncio.sleep(0.2)  # the lease of the dead
+    breaks = BreaksOnce(RedisAddress.parse(server.url), budget_s=PATIENT_S)
+    heir = RedisStream(breaks, idle_s=0.1)
+    await heir.join("journal")
+    with pytest.raises(StateUnavailable):
+        await heir.read("journal", limit=99, wait_s=0)
+    await asyncio.sleep(0.2)  # until it looks again
+    found = await heir.read("journal", limit=99, wait_s=0)
+    await breaks.close()
+
+    assert {each.call_ref for _, each in found} == calls
 
 
 async def test_what_a_reader_is_slow_with_comes_again_without_what_it_has_done(link: RedisLink) -> None:
