@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from careplans.kinds import PlanKind
+from infra.nhs_number import is_nhs_number as is_nhs_number
 from infra.numbers import Number, NumberClass
 
 LONDON = ZoneInfo("Europe/London")
@@ -185,12 +186,3 @@ def london_date(now: datetime) -> date:
 def is_stale(review_by: date | None, today: date) -> bool:
     """Whether the review date has passed. A stale plan is still shown and still raises priority."""
     return review_by is not None and review_by < today
-
-
-def is_nhs_number(digits: str) -> bool:
-    """Ten digits whose last is right by modulus 11, not all the same (NHS Data Dictionary, NHS NUMBER)."""
-    if len(digits) != 10 or not (digits.isascii() and digits.isdigit()) or len(set(digits)) == 1:
-        return False
-    total = sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False))
-    check = 11 - total % 11
-    return check != 10 and int(digits[9]) == check % 11
