@@ -39,7 +39,14 @@ class Settings(BaseSettings):
         None,
         description="live calls shared by several workers: redis://host:port, redis+sentinel://… or redis+cluster://…",
     )
-    keys: SecretStr | None = Field(None, description="base64 of 64 octets: master key, then index key")
+    keys: SecretStr | None = Field(
+        None,
+        description="master key and index key, base64 of 64 octets; more pairs, apart by white space, still open and "
+        "are still asked while keys are changed",
+    )
+    keys_file: Path | None = Field(
+        None, description="a file with the same, a pair in a line; read when KEYS is not set"
+    )
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8111, description="TCP port to listen on")
@@ -125,7 +132,7 @@ class Settings(BaseSettings):
             wrong += [
                 f"{key}: must be set in production"
                 for key, value in (
-                    ("KEYS", self.keys),
+                    ("KEYS", self.keys or self.keys_file),
                     ("SESSION_SECRET", self.session_secret),
                     ("TWILIO_AUTH_TOKENS", self.twilio_auth_tokens),
                     ("FALLBACK_NUMBER", self.fallback_number),

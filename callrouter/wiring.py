@@ -57,6 +57,7 @@ from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
 from infra.errors import StateUnavailable
 from infra.health import Health, watch
+from infra.keys import EnvironmentKeys, KeyFile, KeyProvider
 from infra.lease import Lease
 from infra.loops import repeat
 from infra.numbers import Number
@@ -104,12 +105,19 @@ class Service:
 
 def key_ring(settings: Settings) -> KeyRing:
     """The keys of the settings, or a development set-up's own."""
-    if settings.keys is None:
-        return KeyRing.load_or_create(settings.data_dir / "keys")
+    name, provider = _key_provider(settings)
     try:
-        return KeyRing.from_base64(settings.keys.get_secret_value())
+        return provider.read()
     except ValueError as error:
-        raise ConfigurationError("CALLROUTER_KEYS: must be base64 of 64 octets") from error
+        raise ConfigurationError(f"{name}: {error}") from error
+
+
+def _key_provider(settings: Settings) -> tuple[str, KeyProvider]:
+    if settings.keys is not None:
+        return "CALLROUTER_KEYS", EnvironmentKeys(settings.keys.get_secret_value())
+    if settings.keys_file is not None:
+        return "CALLROUTER_KEYS_FILE", KeyFile(settings.keys_file)
+    return "the key file in the data folder", KeyFile(settings.data_dir / "keys", create=True)
 
 
 def session_secret(settings: Settings) -> str:

@@ -21,6 +21,18 @@ class PersonKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class RowKeys:
+    """Every keyed hash of a stored plan, all under the index key whose id is ``index_key``."""
+
+    index_key: str
+    identity: str
+    nhs_key: str | None
+    name_key: str
+    surname_key: str | None
+    content_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """The secret half of a stored plan."""
 
@@ -43,28 +55,68 @@ class Sealer:
     def __init__(self, keyring: KeyRing) -> None:
         self._keyring = keyring
 
-    def identity(self, plan: Plan) -> str:
-        """The hash under which this plan, in whatever version, is stored."""
-        return self._keyring.index("plan-identity", json.dumps([plan.source, plan.plan_id]))
+    @property
+    def index_key(self) -> str:
+        """The id of the index key that is written."""
+        return self._keyring.index_keys[0]
+
+    @property
+    def master_key(self) -> str:
+        """The id of the master key that wraps."""
+        return self._keyring.masters[0]
+
+    @property
+    def rotates(self) -> bool:
+        """Whether rows may stand under more than one index key."""
+        return len(self._keyring.index_keys) > 1
+
+    def identities(self, source: str, plan_id: str) -> tuple[str, ...]:
+        """The hashes under which this plan, in whatever version, may be stored; the one that is written first."""
+        return self._keyring.index_all("plan-identity", json.dumps([source, plan_id]))
 
     def number_hash(self, e164: str) -> str:
-        """The hash under which a telephone number is looked up."""
+        """The hash under which a telephone number is written."""
         return self._keyring.index("plan-number", e164)
+
+    def number_hashes(self, e164: str) -> tuple[str, ...]:
+        """The hashes under which a telephone number is looked up."""
+        return self._keyring.index_all("plan-number", e164)
+
+    def nhs_hashes(self, number: str) -> tuple[str, ...]:
+        """The hashes under which a valid NHS number is looked up."""
+        return self._keyring.index_all("plan-nhs-number", number)
+
+    def surname_hashes(self, family_name: str, born: date) -> tuple[str, ...]:
+        """The hashes under which a family name with a date of birth is looked up; none if it has no letter."""
+        value = _surname(family_name, born)
+        return self._keyring.index_all("plan-surname", value) if value else ()
 
     def viewer_key(self, user: str) -> str:
         """The hash that stands for a user in the record of views."""
         return self._keyring.index("plan-viewer", user)
 
-    def person_keys(self, person: Person) -> PersonKeys:
-        """The hashes by which two plans of one person are recognised without opening them.
+    def person_keys(self, person: Person) -> tuple[PersonKeys, ...]:
+        """The hashes by which two plans of one person are recognised without opening them; those written first.
 
         An NHS number with a wrong check digit gives none: it is kept, and never matched on (docs/domain.md).
         """
-        number = person.nhs_number
-        names = [_plain(person.given_name), _plain(person.family_name), person.birth_date.isoformat()]
-        return PersonKeys(
-            self._keyring.index("plan-nhs-number", number) if number and is_nhs_number(number) else None,
-            self._keyring.index("plan-person", json.dumps(names)),
+        names = self._keyring.index_all("plan-person", _names(person))
+        number = _valid_number(person)
+        numbers = self.nhs_hashes(number) if number else (None,) * len(names)
+        return tuple(PersonKeys(nhs, name) for nhs, name in zip(numbers, names, strict=True))
+
+    def row_keys(self, source: str, plan_id: str, person: Person, content: Content, review_by: date | None) -> RowKeys:
+        """The hashes to write with a plan."""
+        index = self._keyring.index
+        number, surname = _valid_number(person), _surname(person.family_name, person.birth_date)
+        said = [content.handler_line, content.detail, review_by and review_by.isoformat()]
+        return RowKeys(
+            index_key=self.index_key,
+            identity=index("plan-identity", json.dumps([source, plan_id])),
+            nhs_key=index("plan-nhs-number", number) if number else None,
+            name_key=index("plan-person", _names(person)),
+            surname_key=index("plan-surname", surname) if surname else None,
+            content_key=index("plan-content", json.dumps(said)),
         )
 
     def seal(self, row_id: str, plan: Plan) -> Sealed:
@@ -85,6 +137,23 @@ class Sealer:
             key.seal(json.dumps(who).encode(), _context(row_id, "person")),
             key.seal(json.dumps(what).encode(), _context(row_id, "content")),
         )
+
+    def seal_reference(self, row_id: str, plan_id: str) -> Sealed:
+        """The source's own id of a plan that never came, for its tombstone: it must be found under a new index key."""
+        key = self._keyring.new_data_key()
+        who = json.dumps({"plan_id": plan_id}).encode()
+        return Sealed(key.wrapped, key.seal(who, _context(row_id, "person")), b"")
+
+    def open_reference(self, row_id: str, sealed: Sealed) -> str:
+        """The source's own id of the plan; raises :class:`PlanUnreadable`."""
+        return str(json.loads(self._open(row_id, sealed, "person"))["plan_id"])
+
+    def rewrap(self, wrapped_key: bytes) -> bytes:
+        """The key of a record, wrapped by the first master key; raises :class:`PlanUnreadable`."""
+        try:
+            return self._keyring.rewrap(wrapped_key)
+        except SealError as error:
+            raise PlanUnreadable("a stored plan does not open with this key ring") from error
 
     def open_person(self, row_id: str, sealed: Sealed) -> Person:
         """Whom the plan is about; raises :class:`PlanUnreadable`."""
@@ -114,7 +183,41 @@ def _context(row_id: str, column: str) -> bytes:
     return f"{row_id}/{column}".encode()
 
 
-def _plain(name: str) -> str:
-    """Letters only, without case or accents: sources spell one name in several ways."""
+def _valid_number(person: Person) -> str | None:
+    number = person.nhs_number
+    return number if number and is_nhs_number(number) else None
+
+
+def _names(person: Person) -> str:
+    return json.dumps([plain(person.given_name), plain(person.family_name), person.birth_date.isoformat()])
+
+
+def _surname(family_name: str, born: date) -> str | None:
+    name = plain(family_name)
+    return json.dumps([name, born.isoformat()]) if name else None
+
+
+_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
+"""Latin letters that Unicode does not take apart, as people without them on a keyboard write them."""
+
+
+def plain(name: str) -> str:
+    """Letters and digits only, without case or accents, of any script: sources spell one name in several ways.
+
+    Vowel signs of scripts that write them as marks (Devanagari, Thai) are part of the name and stay; accents, and the
+    points of Hebrew and Arabic, are not always written and go: Unicode tells them apart by combining class.
+    """
     decomposed = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(c for c in decomposed if c.isalnum())
+    if decomposed.isascii():
+        return "".join(filter(str.isalnum, decomposed))
+    return "".join(filter(_is_written, decomposed)).translate(_LETTERS)
+
+
+def _is_written(character: str) -> bool:
+    return character.isalnum() or (
+        unicodedata.category(character)[0] == "M" and unicodedata.combining(character) not in _OPTIONAL
+    )
+
+
+_OPTIONAL = frozenset({*range(10, 37), *range(200, 241)})
+"""Combining classes: points of Hebrew, Arabic and Syriac; accents above, below and beside."""

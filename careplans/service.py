@@ -91,8 +91,8 @@ class CarePlans:
         if refusal is not None:
             return refusal
         try:
-            number_hash = self._sealer.number_hash(str(number.e164))
-            found = await self._database.read(lambda connection: plans_by_number(connection, number_hash))
+            hashes = self._sealer.number_hashes(str(number.e164))
+            found = await self._database.read(lambda connection: plans_by_number(connection, hashes))
             return self._match(found)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller must reach a person
             _log.error("plan_match_failed", error=type(error).__name__)

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, bindparam, false, select
 
 from careplans.kinds import PlanKind
 from careplans.sealing import Sealed
-from careplans.tables import metadata, plan_numbers, plan_views, plans
+from careplans.tables import ended_plans, metadata, plan_numbers, plan_views, plans
 
 __all__ = [
     "FoundPlan",
     "SealedPlan",
+    "ended_plans",
     "metadata",
     "plan_numbers",
     "plan_views",
@@ -70,15 +71,15 @@ _BY_NUMBER = (
     select(*_CLEAR)
     .join(plan_numbers, plan_numbers.c.plan == plans.c.id)
     # The index never holds restricted plans; asked again, because one slip here is a disclosure.
-    .where(plan_numbers.c.number_hash == bindparam("number_hash"), plans.c.restricted == false())
+    .where(plan_numbers.c.number_hash.in_(bindparam("hashes", expanding=True)), plans.c.restricted == false())
     .order_by(*_NEWEST_FIRST)
 )
 """Made once: putting a query together costs more than running it, and every call asks this one."""
 
 
-def plans_by_number(connection: Connection, number_hash: str) -> list[FoundPlan]:
-    """The plans that a number may mean, newest first: one query, on an index."""
-    return [_found(row) for row in connection.execute(_BY_NUMBER, {"number_hash": number_hash})]
+def plans_by_number(connection: Connection, hashes: Sequence[str]) -> list[FoundPlan]:
+    """The plans that a number may mean, newest first: one query, on an index. ``hashes``: under each live key."""
+    return [_found(row) for row in connection.execute(_BY_NUMBER, {"hashes": hashes})]
 
 
 def plans_by_id(connection: Connection, ids: Sequence[str]) -> list[SealedPlan]:

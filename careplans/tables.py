@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -22,29 +24,78 @@ from infra.sql import UtcDateTime
 
 metadata = MetaData()
 
+
+def _stored() -> tuple[Column[Any], ...]:
+    """What is kept of a plan in the clear, beside who it is about; the same for plans that have ended."""
+    return (
+        Column("id", String(32), primary_key=True),
+        Column("identity", String(64), nullable=False, unique=True),
+        Column("source", Text, nullable=False),
+        Column("version", BigInteger, nullable=False),
+        Column("index_key", String(8)),
+    )
+
+
 plans = Table(
     "plans",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("identity", String(64), nullable=False, unique=True),
-    Column("source", Text, nullable=False),
+    *_stored(),
     Column("author_org", Text, nullable=False),
     Column("kind", String(64), nullable=False),
     Column("valid_from", Date, nullable=False),
     Column("review_by", Date),
-    Column("version", BigInteger, nullable=False),
     Column("restricted", Boolean, nullable=False),
     Column("stored_at", UtcDateTime, nullable=False),
     Column("nhs_key", String(64), index=True),
     Column("name_key", String(64), nullable=False, index=True),
+    Column("surname_key", String(64), index=True),
+    Column("content_key", String(64)),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("person", LargeBinary, nullable=False),
     Column("content", LargeBinary, nullable=False),
+    Index("ix_plans_source", "source"),
 )
-"""``identity`` is the keyed hash of source and the source's own id, which may itself be a patient's number.
-``nhs_key`` and ``name_key`` (names and date of birth) say which plans are about one person, not about whom;
-``nhs_key`` is set for numbers with a right check digit only. ``person`` and ``content`` are sealed with the
-key of the record."""
+"""The plans that are in force. ``identity`` is the keyed hash of source and the source's own id, which may itself be a
+patient's number. ``nhs_key`` and ``name_key`` (names and date of birth) say which plans are about one person, not about
+whom; ``nhs_key`` is set for numbers with a right check digit only. ``surname_key`` (family name and date of birth) is
+for a clinician's search, ``content_key`` tells whether two plans say the same. All these hashes of a row are under one
+index key, whose id is ``index_key``; all plans of one person are under the same. It is empty in rows from before
+``surname_key`` was there. ``person`` and ``content`` are sealed with the key of the record."""
+
+ended_plans = Table(
+    "ended_plans",
+    metadata,
+    *_stored(),
+    Column("why", String(16), nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("reason", Text),
+    Column("by", String(64)),
+    Column("author_org", Text),
+    Column("kind", String(64)),
+    Column("valid_from", Date),
+    Column("review_by", Date),
+    Column("restricted", Boolean, nullable=False),
+    Column("nhs_key", String(64), index=True),
+    Column("name_key", String(64), index=True),
+    Column("wrapped_key", LargeBinary),
+    Column("person", LargeBinary),
+    Column("content", LargeBinary),
+    Index("ix_ended_plans_by_time", "why", "ended_at"),
+)
+"""The tombstones, apart from ``plans``, so that no look-up can find one. Versions up to ``version`` do not bring a plan
+back. ``why`` is ``withdrawn`` (by its source: what it said is kept, sealed, until its time is over) or ``erased``: then
+the key of the record and all that it sealed is gone, and so is who it was about. ``by`` is a keyed hash of who did it.
+A person of whom a withdrawn plan was restricted stays out of the number index."""
+
+plan_holds = Table(
+    "plan_holds",
+    metadata,
+    Column("plan", String(32), primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String(64), nullable=False),
+)
+"""Legal holds: what is held is not erased, by command or by age. No foreign key: a hold outlives a withdrawal."""
 
 plan_numbers = Table(
     "plan_numbers",

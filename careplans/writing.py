@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,8 +24,11 @@ from sqlalchemy import (
 )
 
 from careplans.model import Plan
-from careplans.sealing import PersonKeys, Sealed, Sealer
-from careplans.tables import lock_for_writing, plan_numbers, plans
+from careplans.reindexing import bring_together
+from careplans.sealing import Content, PersonKeys, Sealed, Sealer
+from careplans.tables import ended_plans, lock_for_writing, plan_numbers, plans
+
+T = TypeVar("T")
 
 BATCH = 200
 """Plans in one statement: few round trips, and far below the 32,766 parameters that SQLite takes."""
@@ -47,6 +50,8 @@ class _Known:
     identity: str
     id: str
     version: int
+    stored: bool = False
+    ended: bool = False
     keys: PersonKeys | None = None
     plan: Plan | None = None
 
@@ -54,40 +59,48 @@ class _Known:
 def write_plans(connection: Connection, sealer: Sealer, new: Sequence[Plan], now: datetime) -> Written:
     """Store the plans that are newer than what is stored, in order, in the transaction of ``connection``.
 
-    An older or equal version changes nothing, so that the same file may be imported again. The number index
-    is right at the end: a person who became restricted has left it, one who no longer is has come back.
+    An older or equal version changes nothing, so that the same file may be imported again; nor does one that was
+    withdrawn or erased come back by it. The number index is right at the end: a person who became restricted has left
+    it, one who no longer is has come back.
     """
     lock_for_writing(connection, plans)
     written = Written()
-    for batch in _batches(new):
+    for batch in batches(new):
         _write_batch(connection, sealer, batch, now, written)
     return written
 
 
-def _batches(new: Sequence[Plan]) -> Iterator[Sequence[Plan]]:
-    for start in range(0, len(new), BATCH):
-        yield new[start : start + BATCH]
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """``items`` in portions of :data:`BATCH`."""
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
 
 
 def _write_batch(
     connection: Connection, sealer: Sealer, batch: Sequence[Plan], now: datetime, written: Written
 ) -> None:
-    identities = [sealer.identity(plan) for plan in batch]
+    identities = [sealer.identities(plan.source, plan.plan_id) for plan in batch]
     known = _known(connection, identities)
     for identity, plan in zip(identities, batch, strict=True):
-        _take(known, identity, plan, written)
+        _take(known, identity[0], plan, written)
     changed = [each for each in known.values() if each.plan is not None]
     if changed:
+        if sealer.rotates:
+            bring_together(connection, sealer, _everybody(sealer, changed))
         _save(connection, sealer, changed, now)
         _index_numbers(connection, sealer, [keys for each in changed for keys in _touched(sealer, each)])
 
 
-def _known(connection: Connection, identities: Sequence[str]) -> dict[str, _Known]:
-    columns = (plans.c.identity, plans.c.id, plans.c.version, plans.c.nhs_key, plans.c.name_key)
-    rows = connection.execute(select(*columns).where(plans.c.identity.in_(identities)))
-    return {
-        row.identity: _Known(row.identity, row.id, row.version, PersonKeys(row.nhs_key, row.name_key)) for row in rows
-    }
+def _known(connection: Connection, identities: Sequence[tuple[str, ...]]) -> dict[str, _Known]:
+    newest = {each: tried[0] for tried in identities for each in tried}
+    found = {}
+    for table in (ended_plans, plans):
+        columns = (table.c.identity, table.c.id, table.c.version, table.c.nhs_key, table.c.name_key)
+        for row in connection.execute(select(*columns).where(table.c.identity.in_(newest))):
+            identity = newest[row.identity]
+            keys = PersonKeys(row.nhs_key, row.name_key) if row.name_key else None
+            found[identity] = _Known(identity, row.id, row.version, True, table is ended_plans, keys)
+    return found
 
 
 def _take(known: dict[str, _Known], identity: str, plan: Plan, written: Written) -> None:
@@ -96,8 +109,11 @@ def _take(known: dict[str, _Known], identity: str, plan: Plan, written: Written)
         known[identity] = _Known(identity, secrets.token_hex(16), plan.version, plan=plan)
         written.imported += 1
     elif plan.version > stored.version:
+        if stored.ended and stored.plan is None:
+            written.imported += 1
+        else:
+            written.updated += 1
         stored.version, stored.plan = plan.version, plan
-        written.updated += 1
     else:
         written.unchanged += 1
 
@@ -107,12 +123,20 @@ def _touched(sealer: Sealer, changed: _Known) -> Iterator[PersonKeys]:
     if changed.keys is not None:
         yield changed.keys
     if changed.plan is not None:
-        yield sealer.person_keys(changed.plan.person)
+        yield sealer.person_keys(changed.plan.person)[0]
+
+
+def _everybody(sealer: Sealer, changed: Sequence[_Known]) -> list[PersonKeys]:
+    before = [each.keys for each in changed if each.keys is not None]
+    return before + [keys for each in changed if each.plan for keys in sealer.person_keys(each.plan.person)]
 
 
 def _save(connection: Connection, sealer: Sealer, changed: Sequence[_Known], now: datetime) -> None:
-    new = [_columns(sealer, each, each.plan, now) for each in changed if each.plan and each.keys is None]
-    newer = [_columns(sealer, each, each.plan, now) for each in changed if each.plan and each.keys]
+    back = [each.id for each in changed if each.ended]
+    if back:
+        connection.execute(delete(ended_plans).where(ended_plans.c.id.in_(back)))
+    new = [_columns(sealer, each, each.plan, now) for each in changed if each.plan and (each.ended or not each.stored)]
+    newer = [_columns(sealer, each, each.plan, now) for each in changed if each.plan and each.stored and not each.ended]
     if new:
         connection.execute(insert(plans), new)
     if newer:
@@ -125,7 +149,6 @@ def _save(connection: Connection, sealer: Sealer, changed: Sequence[_Known], now
 def _columns(sealer: Sealer, row: _Known, plan: Plan, now: datetime) -> dict[str, Any]:
     clear = {
         "id": row.id,
-        "identity": row.identity,
         "source": plan.source,
         "author_org": plan.author_org,
         "kind": str(plan.kind),
@@ -135,7 +158,9 @@ def _columns(sealer: Sealer, row: _Known, plan: Plan, now: datetime) -> dict[str
         "restricted": plan.restricted,
         "stored_at": now,
     }
-    return clear | asdict(sealer.person_keys(plan.person)) | asdict(sealer.seal(row.id, plan))
+    content = Content(plan.handler_line, plan.detail)
+    keys = sealer.row_keys(plan.source, plan.plan_id, plan.person, content, plan.review_by)
+    return clear | asdict(keys) | asdict(sealer.seal(row.id, plan))
 
 
 def _index_numbers(connection: Connection, sealer: Sealer, touched: Sequence[PersonKeys]) -> None:
@@ -156,9 +181,15 @@ def _index_numbers(connection: Connection, sealer: Sealer, touched: Sequence[Per
 def _plans_of(touched: Sequence[PersonKeys]) -> Any:
     other = plans.alias("other")
     hidden = exists().where(other.c.restricted, _same_person(other, plans))
+    # what its source withdrew no longer says that somebody is restricted, nor that they no longer are
+    stays_hidden = exists().where(ended_plans.c.restricted, _same_person(ended_plans, plans))
     indexed = exists().where(plan_numbers.c.plan == plans.c.id)
     return select(
-        plans.c.id, plans.c.wrapped_key, plans.c.person, hidden.label("hidden"), indexed.label("indexed")
+        plans.c.id,
+        plans.c.wrapped_key,
+        plans.c.person,
+        or_(hidden, stays_hidden).label("hidden"),
+        indexed.label("indexed"),
     ).where(
         or_(
             plans.c.nhs_key.in_({keys.nhs_key for keys in touched if keys.nhs_key is not None}),

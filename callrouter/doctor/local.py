@@ -46,19 +46,28 @@ async def check_keys(settings: Settings) -> Sequence[Finding]:
 
 def _master_key(settings: Settings) -> Finding:
     do = "set CALLROUTER_KEYS to what `openssl rand -base64 64 | tr -d '\\n'` prints; keep a copy in a safe place"
-    if settings.keys is None:
+    name, text = "KEYS", settings.keys.get_secret_value() if settings.keys else None
+    if text is None and settings.keys_file is not None:
+        name = "KEYS_FILE"
+        try:
+            text = settings.keys_file.read_text()
+        except OSError as error:
+            return failed("keys", f"KEYS_FILE cannot be read: {error.strerror}", do)
+    if text is None:
         if settings.is_production:
             return failed("keys", "no master key is set", do)
         return ok("keys", "the development key in the data folder is used")
     try:
-        octets = base64.b64decode(settings.keys.get_secret_value(), validate=True)
+        pairs = [base64.b64decode(each, validate=True) for each in text.split()]
     except (binascii.Error, ValueError):
-        return failed("keys", "KEYS is not base64", do)
-    if len(octets) != 64:
-        return failed("keys", f"KEYS has {len(octets)} octets, not 64", do)
-    if len(set(octets)) < FEWEST_OCTETS or octets[:32] == octets[32:]:
-        return failed("keys", "KEYS is not random", do)
-    return ok("keys", "64 random octets")
+        return failed("keys", f"{name} is not base64", do)
+    for octets in pairs or [b""]:
+        if len(octets) != 64:
+            return failed("keys", f"{name} has {len(octets)} octets, not 64", do)
+        if len(set(octets)) < FEWEST_OCTETS or octets[:32] == octets[32:]:
+            return failed("keys", f"{name} is not random", do)
+    older = f"; {len(pairs) - 1} older pair(s) still open" if len(pairs) > 1 else ""
+    return ok("keys", f"64 random octets{older}")
 
 
 async def check_audio(settings: Settings) -> Sequence[Finding]:

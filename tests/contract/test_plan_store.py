@@ -125,6 +125,6 @@ async def test_nothing_personal_stands_in_any_table(plans: CarePlans, database: 
     tables = metadata.sorted_tables
     rows = await database.read(lambda connection: [connection.execute(select(table)).all() for table in tables])
     stored = [repr(tuple(each)) for table in rows for each in table]
-    assert len(stored) == 3
+    assert len(stored) == 3  # the plan, its number, its view
     for word in SECRET:
         assert not any(word in line.lower() for line in stored), word

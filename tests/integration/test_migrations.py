@@ -26,7 +26,7 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0004"
+HEAD = "0005"
 OWNERS = (
     callrouter.journal, callrouter.repeat, callrouter.publishing.tables, callrouter.messages.tables, careplans.store,
     alerts.store, infra.revisions,
