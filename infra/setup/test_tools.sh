@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 PATH=$PATH:/usr/sbin  # where Debian puts servers
 missing=()
-for pair in sipp:sip-tester flite:flite chromium:chromium kamailio:kamailio \
+for pair in faketime:faketime sipp:sip-tester flite:flite chromium:chromium kamailio:kamailio \
   sshd:openssh-server prometheus-alertmanager:prometheus-alertmanager redis-server:redis-server redis-sentinel:redis-sentinel redis-cli:redis-tools; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair##*:}")
 done

@@ -126,8 +126,17 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, *, workers: int = 2, settings: Mapping[str, str] | None = None) -> AsyncIterator[House]:
-    """Everything, running and connected. Skips, with the reason, where a server is not installed."""
+async def house(
+    folder: Path,
+    *,
+    workers: int = 2,
+    settings: Mapping[str, str] | None = None,
+    beneath: Mapping[str, str] | None = None,
+) -> AsyncIterator[House]:
+    """Everything, running and connected. Skips, with the reason, where a server is not installed.
+
+    ``beneath``: more of the environment of our own processes, as it stands (``settings`` are the service's).
+    """
     async with AsyncExitStack() as stack:
         servers = stack.enter_context(ExitStack())
         voice = Voice()
@@ -150,6 +159,7 @@ async def house(folder: Path, *, workers: int = 2, settings: Mapping[str, str] |
         ]
         watch = Watch(folder / "watch", environment)
         for process in (*running, watch):
+            process.environment |= dict(beneath or {})
             await asyncio.to_thread(servers.enter_context, process)
         for each in providers.values():
             await asyncio.to_thread(asterisk.cli, f"pjsip qualify provider-{each.name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 import asyncpg
 
@@ -39,6 +40,16 @@ async def journalled(database: str, calls: int) -> Journalled:
         found = await _read(connection)
         await connection.close()
     return found
+
+
+async def span(database: str) -> timedelta:
+    """From the earliest event to the latest, by the clocks of those who wrote them."""
+    connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+    try:
+        found: timedelta = await connection.fetchval("SELECT max(at) - min(at) FROM journal")
+        return found
+    finally:
+        await connection.close()
 
 
 def _complete(found: Journalled, calls: int) -> bool:

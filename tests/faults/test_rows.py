@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.faults.callers import NUMBERS
 from tests.faults.house import House, house
+from tests.faults.journalled import journalled, span
+from tests.faults.judging import Fate
 from tests.faults.lives import STAGES
 from tests.faults.rounds import Fault, in_a_thread, play_round, stopped, summary
+from tests.faults.wall_clock import WallClock
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -66,6 +71,25 @@ async def test_nobody_is_lost(tmp_path: Path, break_it: Callable[[House], Fault]
     async with house(tmp_path, workers=2) as it:
         numbers = iter(chance.sample(NUMBERS, sum(SHARE.values())))
         fates = await play_round(it, numbers, break_it(it), SHARE, chance)
+    check(fates)
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=1), timedelta(hours=-2)], ids=["forward", "back"])
+async def test_nobody_is_lost_when_the_wall_clock_steps(tmp_path: Path, off: timedelta) -> None:
+    """Of the workers and the watch alone: Asterisk, Redis and PostgreSQL keep the right time, which is harder still."""
+    chance = random.Random(111)
+    clock = WallClock(tmp_path)
+    async with house(tmp_path, workers=2, beneath=clock.environment) as it:
+        numbers = iter(chance.sample(NUMBERS, sum(SHARE.values())))
+        stepped = in_a_thread(partial(clock.step, off), partial(clock.step, timedelta()), 6.0)
+        fates = await play_round(it, numbers, stepped, SHARE, chance)
+        written = await journalled(it.database, len(fates))
+        assert await span(it.database) > abs(off)  # it did step under them
+    check(fates)
+    assert written.whole, written
+
+
+def check(fates: Sequence[Fate]) -> None:
     found = summary(fates)
     print(json.dumps(found))
     assert found["lost"] == 0, [each for each in fates if each.lost]
