@@ -14,11 +14,9 @@ from ivr.flow import ENGINE_NODES, FALL_BACK_NODE, Flow
 from ivr.model import (
     DEFAULT_NODE,
     FIRST_WORDS,
-    MAX_SESSION,
     MAX_STEPS,
     NOTICE,
     RED_FLAG_NODE,
-    SESSION,
     Answer,
     Answered,
     Band,
@@ -39,6 +37,7 @@ from ivr.model import (
     Sprint,
     TalkWait,
 )
+from ivr.room import fits
 from ivr.run import Run
 from ivr.voices import in_voice
 
@@ -155,7 +154,7 @@ def fail(flow: Flow, session: Session, error_id: str) -> Sprint:
 def _guarded(run: Run, node_id: str) -> Sprint:
     try:
         sprint = _advance(run, node_id)
-        if len(SESSION.dump_json(sprint.session)) > MAX_SESSION:
+        if not fits(sprint.session):
             raise SessionError("session_too_large", run.node)
     except SessionError as error:
         run.tell(Failed(error.node, error.error_id))

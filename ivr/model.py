@@ -60,8 +60,10 @@ class Band(StrEnum):
     @property
     def rank(self) -> int:
         """0 is first."""
-        return list(Band).index(self)
+        return _RANKS[self]
 
+
+_RANKS = {band: rank for rank, band in enumerate(Band)}
 
 # ---------------------------------------------------------------- instructions: the closed set
 

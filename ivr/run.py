@@ -36,7 +36,7 @@ SHORT_MENUS = "short_menus"
 
 def voiced(instruction: Instruction, voice: str) -> Instruction:
     """The same, with each prompt key under its voice: ``pl/main_menu``."""
-    if not voice or not isinstance(instruction, Play | Hold):
+    if not isinstance(instruction, Play | Hold):
         return instruction
     return replace(instruction, prompts=tuple(in_voice(voice, key) for key in instruction.prompts))
 
@@ -65,7 +65,8 @@ class Run:
 
     def do(self, *instructions: Instruction) -> None:
         """Have the network perform these, in order, in the caller's language and at their speed."""
-        self.instructions.extend(voiced(each, self.voice) for each in instructions)
+        voice = self.voice
+        self.instructions.extend(instructions if not voice else (voiced(each, voice) for each in instructions))
 
     @property
     def language(self) -> str:
@@ -76,13 +77,15 @@ class Run:
     @property
     def voice(self) -> str:
         """How the caller is spoken to: empty for the first language at ordinary speed, else ``pl``, ``en_slow``."""
+        if LANGUAGE not in self.facts and SLOW not in self.facts:
+            return ""
         slow = SLOWLY if self.facts.get(SLOW) is True else ""
         return "" if self.language == self.flow.language and not slow else f"{self.language}{slow}"
 
     @property
     def hears_words(self) -> bool:
         """Whether words are understood, red flags among them: in the flow's first language."""
-        return self.language == self.flow.language
+        return LANGUAGE not in self.facts or self.language == self.flow.language
 
     def tell(self, happening: Happening) -> None:
         """Have the journal record this."""
@@ -105,11 +108,12 @@ class Run:
 
     def sprint(self, wait: Wait) -> Sprint:
         """Freeze. The instructions become those of the present wait, for whoever takes the call over."""
+        present = tuple(self.instructions)
         session = Session(
             self.flow.flow, self.flow.version, self.node, self.facts, self.counts, self.visits, wait,
-            tuple(self.instructions), self.band, self.record,
+            present, self.band, self.record,
         )  # fmt: skip
-        return Sprint(session, tuple(self.instructions), tuple(self.happenings))
+        return Sprint(session, present, tuple(self.happenings))
 
     def stay(self, session: Session) -> Sprint:
         """Freeze without a move: the same wait, nothing to perform again."""

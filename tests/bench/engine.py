@@ -23,12 +23,14 @@ from tests.running import ROOT
 FLOW = {
     "flow": "menu", "title": "The five-state menu", "languages": ["en"], "start": "menu",
     "nodes": {
-        "menu": {"action": "menu", "prompts": ["welcome", "menu"], "keys": {"1": "person"}, "timeout_s": 4,
+        "menu": {"action": "menu", "prompts": ["welcome", "menu"], "keys": {"1": "handler"}, "timeout_s": 4,
                  "no_input": {"limit": 0}, "no_match": {"limit": 2, "prompts": ["not_understood"]},
-                 "exits": {"person": "queue", "no_input": "queue", "no_match": "queue"}},
+                 "exits": {"handler": "queue", "no_input": "queue", "no_match": "queue"}},
         "queue": {"action": "queue", "services": ["111"], "hold_s": 600, "hold_prompts": ["hold_111"]},
     },
 }  # fmt: skip
+
+_INPUTS = tuple((InputKind(kind), value) for kind, value in INPUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,9 @@ def _module(name: str) -> str:
 
 def _call(flow: Flow) -> None:
     session = engine.start(flow).session
-    for kind, value in INPUTS:
+    for kind, value in _INPUTS:
         session = SESSION.validate_json(SESSION.dump_json(session))
-        session = engine.resume(flow, session, Heard(InputKind(kind), value)).session
+        session = engine.resume(flow, session, Heard(kind, value)).session
     assert isinstance(session.wait, GoneWait)
 
 
