@@ -16,6 +16,7 @@ from callrouter.messages.routes import messages_router
 from callrouter.publishing.routes import flows_router
 from callrouter.readiness import health_router
 from callrouter.settings import Settings
+from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
 from callrouter.wiring import Service, build, readiness_of, running, session_secret, twilio_tokens
 from console.api import asker
@@ -51,8 +52,9 @@ def app_of(service: Service) -> FastAPI:
     app = FastAPI(title="callrouter", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
     app.state.readiness = readiness
+    secret = session_secret(settings)
     sessions = Sessions(
-        session_secret(settings),
+        secret,
         clock=service.clock,
         production=settings.is_production,
         development_sign_in=settings.sign_in_is_open,
@@ -66,6 +68,7 @@ def app_of(service: Service) -> FastAPI:
             messages=service.messaging.service,
             flows=service.publishing,
             open_wallboard=settings.open_wallboard,
+            openid=openid_of(settings, secret, sessions, service.clock),
         )
     )
     app.include_router(flows_router(service.publishing, service.replay, asker(sessions)))

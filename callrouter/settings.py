@@ -14,8 +14,10 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callrouter.errors import ConfigurationError
+from callrouter.role_claims import read_role_claims
 from infra.redis import RedisAddress
 from infra.sql import read_address
+from infra.urls import is_safe
 
 PREFIX = "CALLROUTER_"
 FILE_KEY = "CALLROUTER_SETTINGS_FILE"
@@ -56,8 +58,17 @@ class Settings(BaseSettings):
 
     session_secret: SecretStr | None = Field(None, description="signs the sign-in cookie")
     development_sign_in: bool | None = Field(
-        None, description="let anybody choose a name and role; default: yes in development, never in production"
+        None,
+        description="let anybody choose name and role; default: in development without a provider, never in production",
     )
+    oidc_issuer: str | None = Field(
+        None, description="people sign in through this OpenID Connect provider; its issuer, exactly as it names itself"
+    )
+    oidc_client_id: str = Field("", description="the name that the provider knows this service by")
+    oidc_client_secret: SecretStr | None = Field(None, description="shows the provider that it is this service")
+    oidc_roles: str = Field("", description="role for each value of the role claim: value=role, comma separated")
+    oidc_role_claim: str = Field("roles", description="claim of the ID token that says what somebody works as")
+    oidc_user_claim: str = Field("sub", description="claim of the ID token that names a person for ever and alone")
     open_wallboard: bool = Field(False, description="show the wallboard (figures only) without sign-in")
 
     twilio_auth_tokens: SecretStr | None = Field(
@@ -114,7 +125,9 @@ class Settings(BaseSettings):
     @property
     def sign_in_is_open(self) -> bool:
         """Whether the development sign-in is offered."""
-        return not self.is_production if self.development_sign_in is None else self.development_sign_in
+        if self.development_sign_in is None:
+            return not self.is_production and self.oidc_issuer is None
+        return self.development_sign_in
 
     def check(self) -> None:
         """Raise :class:`ConfigurationError`, naming every key that is not fit to run with."""
@@ -128,6 +141,7 @@ class Settings(BaseSettings):
             read_address(self.database)
         except ValueError as error:
             wrong.append(f"DATABASE_URL: {error}")
+        wrong += self._wrong_of_sign_in()
         if self.is_production:
             wrong += [
                 f"{key}: must be set in production"
@@ -140,12 +154,34 @@ class Settings(BaseSettings):
                 )
                 if not value
             ]
-            if self.sign_in_is_open:
-                wrong.append("DEVELOPMENT_SIGN_IN: refused in production")
             if not self.address.startswith("https://"):
                 wrong.append("PUBLIC_URL: must begin with https:// in production")
         if wrong:
             raise ConfigurationError("\n".join(f"{PREFIX}{each}" for each in wrong))
+
+    def _wrong_of_sign_in(self) -> list[str]:
+        wrong: list[str] = []
+        if self.sign_in_is_open and (self.is_production or self.oidc_issuer is not None):
+            where = "in production" if self.is_production else "beside OIDC_ISSUER"
+            do = "unset it; people sign in through your organisation: set OIDC_ISSUER, OIDC_CLIENT_ID,"
+            wrong.append(f"DEVELOPMENT_SIGN_IN: refused {where}: {do} OIDC_CLIENT_SECRET, OIDC_ROLES (docs/sign-in.md)")
+        together = {
+            "OIDC_ISSUER": self.oidc_issuer,
+            "OIDC_CLIENT_ID": self.oidc_client_id,
+            "OIDC_CLIENT_SECRET": self.oidc_client_secret,
+            "OIDC_ROLES": self.oidc_roles,
+        }
+        if not any(together.values()):
+            return wrong
+        wrong += [f"{key}: must be set with the other OIDC_ keys" for key, value in together.items() if not value]
+        if self.oidc_issuer and not is_safe(self.oidc_issuer):
+            wrong.append("OIDC_ISSUER: must begin with https://")
+        if self.oidc_roles:
+            try:
+                read_role_claims(self.oidc_roles)
+            except ValueError as error:
+                wrong.append(f"OIDC_ROLES: {error}")
+        return wrong
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -5,6 +5,8 @@
     Refused
     ├── SignInNeeded   nobody is signed in, or the session is over
     ├── RoleNeeded     somebody is, in a role that may not see this page
+    ├── SignInRefused  the provider sent nobody whom we may let in
+    ├── ProviderAway   the provider does not answer, so that nobody new can sign in
     ├── FormRefused    the form did not come from this session's own page
     ├── NoSuchCall     no call has this context id
     └── NoSuchPage     there is nothing under this address
@@ -31,6 +33,24 @@ class SignInNeeded(Refused):
     def __init__(self, back_to: str) -> None:
         super().__init__(back_to)
         self.back_to = back_to
+
+
+class SignInRefused(Refused):
+    """Nobody was signed in; ``reason`` is a stable word. Try again once, then ask the administrator."""
+
+    error_id = "sign_in_refused"
+    status = 403
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ProviderAway(Refused):
+    """Nobody can sign in for now. Who is signed in goes on: their session is ours."""
+
+    error_id = "provider_away"
+    status = 503
 
 
 class RoleNeeded(Refused):

@@ -20,6 +20,7 @@ from console.messages import add_messages
 from console.ports import LiveBoard
 from console.session import Sessions
 from console.sign_in import add_sign_in
+from console.sign_in_oidc import OpenId
 from console.wallboard import add_wallboard
 from console.web import HERE, Web, route_class
 from infra.clock import Clock
@@ -36,13 +37,14 @@ def console_router(
     messages: MessageService | None = None,
     flows: Publishing | None = None,
     open_wallboard: bool = False,
+    openid: OpenId | None = None,
 ) -> APIRouter:
     """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
-    web = Web(sessions)
+    web = Web(sessions, has_sign_in=openid is not None)
     router = APIRouter(route_class=route_class(web), include_in_schema=False)
     add_wallboard(router, web, figures, is_open=open_wallboard)
     add_calls(router, web, pages, clock)
-    add_sign_in(router, web)
+    add_sign_in(router, web, openid)
     if messages is not None:
         add_messages(router, web, messages, clock)
     if flows is not None:

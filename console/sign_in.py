@@ -1,31 +1,33 @@
-"""The development sign-in: choose a name and a role. Absent in production, where it would let anybody in."""
+"""Signing in and out: through one's organisation, or by the development sign-in: choose a name and a role.
+
+The latter is absent in production, where it would let anybody in.
+"""
 
 from __future__ import annotations
-
-import re
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from callrouter.handover import Role, SignedIn
 from console.session import read_name
-from console.web import Web
+from console.sign_in_oidc import OpenId, add_openid
+from console.web import Web, own_page
 
-_OWN_PAGES = re.compile(r"/|/calls/[0-9a-f]{32}|/(?:messages|flows)(?:/[0-9a-z-]{1,48})?")
 
-
-def add_sign_in(router: APIRouter, web: Web) -> None:
-    """``POST /sign-out``, and ``/sign-in`` only where the sessions allow it."""
+def add_sign_in(router: APIRouter, web: Web, openid: OpenId | None) -> None:
+    """``POST /sign-out``, and ``/sign-in`` where there is a provider, or the sessions allow the development sign-in."""
 
     @router.post("/sign-out", name="sign_out")
     async def sign_out(request: Request) -> Response:
         session = web.require(request)
         await web.form(request, session)
-        response = RedirectResponse("/", status_code=303)
+        response = RedirectResponse("/" if openid is None else "/sign-out/provider", status_code=303)
         response.delete_cookie(**web.sessions.cookie())
         return response
 
-    if web.sessions.development_sign_in:
+    if openid is not None:
+        add_openid(router, web, openid)
+    elif web.sessions.development_sign_in:
         _add_development_sign_in(router, web)
 
 
@@ -46,8 +48,3 @@ def _add_development_sign_in(router: APIRouter, web: Web) -> None:
         signed = web.sessions.sign(SignedIn(name, Role(role)), within=web.session(request))
         response.set_cookie(value=signed, **web.sessions.cookie())
         return response
-
-
-def own_page(path: str) -> str:
-    """``path`` if it is one of our pages, else the wallboard: nobody is sent to another site."""
-    return path if _OWN_PAGES.fullmatch(path) else "/"

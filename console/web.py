@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from functools import cache
 from pathlib import Path
@@ -33,9 +34,20 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_OWN_PAGE = re.compile(r"/(?:[0-9a-z][0-9a-z_-]{0,63}(?:/[0-9a-z][0-9a-z_-]{0,63}){0,3})?")
+_NO_PAGES = ("/sign-", "/signed-")
+
 _LONGEST_FIELD = 400  # characters; a form token is about 60, nothing that is typed comes near
 _LONGEST_TEXT = 4000  # of a text that is read out; what is too long must be refused, not cut
 _MOST_FIELDS = 120  # London has 33 boroughs, each a checkbox
+
+
+def own_page(path: str) -> str:
+    """``path`` if it can be one of our pages, else the wallboard: nobody is sent to another site, or round and round.
+
+    Without a query, a dot, or a second slash at its start: what it names is on this host whatever browsers make of it.
+    """
+    return path if _OWN_PAGE.fullmatch(path) and not path.startswith(_NO_PAGES) else "/"
 
 
 @cache
@@ -66,10 +78,11 @@ def environment() -> Environment:
 
 
 class Web:
-    """One for each router: renders pages and knows who asks for them."""
+    """One for each router: renders pages and knows who asks for them. ``has_sign_in``: there is a ``/sign-in``."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, *, has_sign_in: bool = False) -> None:
         self.sessions = sessions
+        self._has_sign_in = has_sign_in or sessions.development_sign_in
         self._env = environment()
 
     def session(self, request: Request) -> Session | None:
@@ -124,10 +137,11 @@ class Web:
         if isinstance(refused, SignInNeeded):
             if "text/event-stream" in request.headers.get("accept", ""):
                 return PlainTextResponse("Sign in again.", status_code=refused.status)
-            if self.sessions.development_sign_in:
+            # a form must not be led on to a provider: browsers let no form lead to another site
+            if self._has_sign_in and request.method == "GET":
                 query = urlencode({"next": refused.back_to})
                 return RedirectResponse(f"/sign-in?{query}", status_code=303)
-        return self.page(request, "refused.html", refused.status, refused=refused)
+        return self.page(request, "refused.html", refused.status, refused=refused, has_sign_in=self._has_sign_in)
 
 
 def route_class(web: Web) -> type[APIRoute]:

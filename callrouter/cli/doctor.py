@@ -15,6 +15,7 @@ from callrouter.doctor.local import check_alerts, check_audio, check_keys
 from callrouter.doctor.model import Check, Finding, examine
 from callrouter.doctor.public import check_fall_back, check_public_address
 from callrouter.doctor.records import check_database
+from callrouter.doctor.sign_in import check_sign_in
 from callrouter.settings import load_settings
 
 CHECKS: tuple[tuple[str, Check], ...] = (
@@ -24,6 +25,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("asterisk", check_asterisks),
     ("prompts", check_audio),
     ("public address", check_public_address),
+    ("sign-in", check_sign_in),
     ("fall-back", check_fall_back),
     ("alerts", check_alerts),
 )

@@ -15,6 +15,8 @@ from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, Time
 from callrouter.view import CallView, Choice, RedFlag
 from console.routes import console_router, mount_static
 from console.session import Sessions
+from console.sign_in_notes import Notes
+from console.sign_in_oidc import OpenId, ProviderPort
 
 NOON = datetime(2026, 2, 3, 12, 0, tzinfo=UTC)
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
@@ -152,11 +154,11 @@ class World:
     desk: Desk = field(default_factory=Desk)
     production: bool = False
     open_wallboard: bool = False
+    provider: ProviderPort | None = None
 
     def __post_init__(self) -> None:
-        self.sessions = Sessions(
-            SECRET, clock=self.clock, production=self.production, development_sign_in=not self.production
-        )
+        open_to_all = not self.production and self.provider is None
+        self.sessions = Sessions(SECRET, clock=self.clock, production=self.production, development_sign_in=open_to_all)
 
     def app(self) -> FastAPI:
         """A fresh application."""
@@ -164,6 +166,7 @@ class World:
         router = console_router(
             figures=self.board, pages=self.desk, sessions=self.sessions, clock=self.clock,
             open_wallboard=self.open_wallboard,
+            openid=OpenId(self.provider, Notes(SECRET, self.sessions, self.clock)) if self.provider else None,
         )  # fmt: skip
         app.include_router(router)
         mount_static(app)

@@ -1,0 +1,109 @@
+"""Sign-in through one's organisation: to the provider and back, the role if there are several, and out again.
+
+Who signs in has a new session each time, whatever cookie the browser had: a session that somebody else planted is
+never theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from callrouter.handover import Role, SignedIn
+from console.errors import Refused, SignInRefused
+from console.sign_in_notes import Attempt, Choice, Notes
+from console.web import Web, own_page
+
+
+class Found(Protocol):
+    """Whom the provider knows; see :class:`console.sign_in_provider.Person`."""
+
+    @property
+    def user(self) -> str: ...
+    @property
+    def roles(self) -> tuple[Role, ...]: ...
+
+
+class ProviderPort(Protocol):
+    """See :class:`console.sign_in_provider.Provider`."""
+
+    async def way_in(self, attempt: Attempt) -> str: ...
+    async def identify(self, answer: dict[str, str], attempt: Attempt | None) -> Found: ...
+    async def way_out(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenId:
+    """The provider, and what browsers carry meanwhile."""
+
+    provider: ProviderPort
+    notes: Notes
+
+
+def add_openid(router: APIRouter, web: Web, openid: OpenId) -> None:
+    """``/sign-in``, its way back ``/sign-in/callback``, ``/sign-in/role``, and the pages after signing out."""
+    notes, provider = openid.notes, openid.provider
+
+    @router.get("/sign-in", name="sign_in")
+    async def sign_in(next: str = "/") -> Response:
+        attempt = Attempt.new(own_page(next))
+        response = RedirectResponse(await provider.way_in(attempt), status_code=303)
+        notes.keep_attempt(response, attempt)
+        return response
+
+    @router.get("/sign-in/callback")
+    async def come_back(request: Request) -> Response:
+        attempt = notes.attempt(request.cookies)
+        try:
+            person = await provider.identify(dict(request.query_params), attempt)
+        except Refused as refused:
+            response = web.refusal(request, refused)
+            notes.forget(response)
+            return response
+        back_to = attempt.back_to if attempt else "/"
+        if len(person.roles) == 1:
+            return _signed(person.user, person.roles[0], back_to)
+        response = RedirectResponse("/sign-in/role", status_code=303)
+        notes.forget(response)
+        notes.keep_choice(response, Choice(person.user, person.roles, back_to))
+        return response
+
+    @router.get("/sign-in/role")
+    async def ask_role(request: Request) -> Response:
+        return web.page(request, "sign_in_role.html", roles=_choice(request).roles)
+
+    @router.post("/sign-in/role")
+    async def choose_role(request: Request) -> Response:
+        choice = _choice(request)
+        role = (await web.form(request, None)).get("role", "")
+        if role not in choice.roles:
+            return web.page(request, "sign_in_role.html", 422, roles=choice.roles, missing=True)
+        return _signed(choice.user, Role(role), choice.back_to)
+
+    @router.get("/sign-out/provider")
+    async def sign_out_there(request: Request) -> Response:
+        url = await provider.way_out()
+        response = web.page(request, "signed_out.html", way_out=url, here_only=url is None)
+        if url is not None:
+            # the content security policy lets no form lead to another site, not by redirects either
+            response.headers["Refresh"] = f"0; url={url}"
+        return response
+
+    @router.get("/signed-out")
+    async def signed_out(request: Request) -> Response:
+        return web.page(request, "signed_out.html")
+
+    def _choice(request: Request) -> Choice:
+        choice = notes.choice(request.cookies)
+        if choice is None:
+            raise SignInRefused("no_attempt")
+        return choice
+
+    def _signed(user: str, role: Role, back_to: str) -> Response:
+        response = RedirectResponse(back_to, status_code=303)
+        notes.forget(response)
+        response.set_cookie(value=web.sessions.sign(SignedIn(user, role)), **web.sessions.cookie())
+        return response
