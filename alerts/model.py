@@ -96,8 +96,9 @@ class Parts:
     seen_by: str = ""
 
 
-Metric = Literal["longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "night_message"]
-"""``night_message`` is no figure: its rule says who is told of front-end messages that one person started at night."""
+Metric = Literal["longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "night_message", "governance"]
+"""The last two are no figures: their rules say who is told of front-end messages that one person started at night, and
+of plans that were opened in an emergency or recorded late."""
 
 OWN_METRICS: frozenset[Metric] = frozenset({"dependency_down_s", "journal_lag_s"})
 """What each process sees for itself: two may differ, and neither may clear what the other has found."""

@@ -6,20 +6,22 @@ from datetime import datetime
 
 from alerts.model import LONDON, Metric, Notice
 
-_TIME_LEFT: Metric = "night_message"
+_BARE: frozenset[Metric] = frozenset({"night_message", "governance"})
+"""What says it all without an amount."""
 _METRICS: dict[Metric, str] = {
     "longest_wait_s": "Longest wait since offered",
     "failed_calls": "Number of calls of the last 15 minutes that failed",
     "dependency_down_s": "Time since it stopped working",
     "journal_lag_s": "Age of the oldest event that is not in the journal",
     "night_message": "Minutes left for the review",
+    "governance": "Times",
 }
 
 
 def subject(notice: Notice) -> str:
     """One line: what and where first, so that it can be read on a locked telephone."""
     state = notice.severity.upper() if notice.kind == "fired" else "CLEARED"
-    amount = "" if notice.metric == _TIME_LEFT else f", {_amount(notice, notice.value)}"
+    amount = "" if notice.metric in _BARE else f", {_amount(notice, notice.value)}"
     return " ".join(f"[{state}] {notice.what}: {notice.where}{amount}".split())
 
 
@@ -40,7 +42,7 @@ def body(notice: Notice) -> str:
 
 
 def _how_bad(notice: Notice) -> str:
-    if notice.metric == _TIME_LEFT:
+    if notice.metric in _BARE:
         return f"{_METRICS[notice.metric]}: {notice.value:g}"
     limit = notice.threshold if notice.kind == "fired" else notice.clear_below
     bound = "alert from" if notice.kind == "fired" else "clear below"

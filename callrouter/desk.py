@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, timedelta
+from collections.abc import Awaitable, Mapping
+from datetime import date
 
 from callrouter import events as ev
 from callrouter.calls import Calls
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn
 from callrouter.journal import Journal
+from callrouter.plan_pages import shown, viewer_of
 from callrouter.timeline import rows
 from callrouter.view import CallView, fold
-from careplans.errors import PlanStoreFailed, PlanUnreadable
+from careplans.access.on_call import PlansOnCall
+from careplans.errors import NoRelationship, NotAllowed, PlanStoreFailed, PlanUnreadable, SeveralPeople
 from careplans.errors import TooManyTries as TriesUsedUp
-from careplans.model import Viewer
-from careplans.service import CarePlans
-from infra.clock import Clock
-
-AFTER_THE_CALL = timedelta(minutes=60)
-"""How long who took a call may still open the plan that it matched (docs/safety/rules.md, 6)."""
+from careplans.model import OpenedPlan as Opened
 
 
 class Desk:
     """:class:`callrouter.handover.CallPages` from the journal and the plan store."""
 
-    def __init__(
-        self, journal: Journal, calls: Calls, plans: CarePlans, provider_names: Mapping[str, str], clock: Clock
-    ) -> None:
+    def __init__(self, journal: Journal, calls: Calls, plans: PlansOnCall, provider_names: Mapping[str, str]) -> None:
         self._journal = journal
         self._calls = calls
         self._plans = plans
         self._names = dict(provider_names)
-        self._clock = clock
 
     async def page(self, context: str, who: SignedIn) -> CallPage | None:
         """See :meth:`callrouter.handover.CallPages.page`."""
@@ -49,34 +43,22 @@ class Desk:
 
     async def check_birth_date(self, context: str, born: date, who: SignedIn) -> tuple[OpenedPlan, ...]:
         """See :meth:`callrouter.handover.CallPages.check_birth_date`."""
-        call_ref = await self._journal.call_of_context(context)
-        view = fold(await self._journal.read(call_ref)) if call_ref else None
-        if view is None:
-            return ()
-        if view.ended_at is not None and self._clock.now() - view.ended_at > AFTER_THE_CALL:
-            raise PlanClosed("this call ended more than an hour ago")
-        found = view.finding("plan")
-        viewer = Viewer(user=who.user, role=who.role, call_ref=view.call_ref)
-        try:
-            opened = await self._plans.open_by_birth_date(found.candidates if found else [], born, viewer)
-        except TriesUsedUp as error:
-            raise TooManyTries from error
-        except (PlanStoreFailed, PlanUnreadable) as error:
-            raise PlanClosed("plans cannot be read just now") from error
-        return tuple(
-            OpenedPlan(
-                person=plan.person,
-                kind=plan.kind,
-                source=plan.source,
-                author_org=plan.author_org,
-                valid_from=plan.valid_from,
-                review_by=plan.review_by,
-                stale=plan.stale,
-                handler_line=plan.handler_line,
-                detail=plan.detail,
-            )
-            for plan in opened
-        )
+        return await _opened(self._plans.open_by_birth_date(context, born, viewer_of(who)))
+
+    async def open_checked(self, context: str, who: SignedIn) -> tuple[OpenedPlan, ...]:
+        """See :meth:`callrouter.handover.CallPages.open_checked`."""
+        return await _opened(self._plans.open_checked(context, viewer_of(who)))
+
+
+async def _opened(opening: Awaitable[tuple[Opened, ...]]) -> tuple[OpenedPlan, ...]:
+    try:
+        return tuple(shown(plan) for plan in await opening)
+    except TriesUsedUp as error:
+        raise TooManyTries from error
+    except (NoRelationship, NotAllowed, SeveralPeople) as error:
+        raise PlanClosed(str(error)) from error
+    except (PlanStoreFailed, PlanUnreadable) as error:
+        raise PlanClosed("plans cannot be read just now") from error
 
 
 def _notice(view: CallView) -> PlanNotice:

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Protocol
 
 from callrouter.view import CallView
-
-
-class Role(StrEnum):
-    """Who may sign in (docs/safety/rules.md, 6)."""
-
-    HANDLER = "handler"
-    CLINICIAN = "clinician"
-    AMBULANCE = "ambulance"
-    PUBLIC_HEALTH = "public_health"
-    COMMISSIONER = "commissioner"
-    CLINICAL_SAFETY = "clinical_safety"
-    INFORMATION_GOVERNANCE = "information_governance"
-    ADMINISTRATOR = "administrator"
+from infra.roles import Role as Role
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person with a signed session. ``session`` is its random id: two names in one session are one person."""
+    """A person with a signed session. ``session`` is its random id: two names in one session are one person.
+
+    ``organisation``: whom they work for, as the sign-in says; what was passed to it is theirs to open.
+    """
 
     user: str
     role: Role
     session: str = field(default="", repr=False, compare=False)
+    organisation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +42,10 @@ class PlanNotice:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPlan:
-    """A plan after its person was checked. ``detail`` is for clinicians only."""
+    """A plan after its person was checked. ``detail`` is only for roles that may read it.
+
+    ``restricted``: nobody may be told where this patient is or how to reach them.
+    """
 
     person: str
     kind: str
@@ -62,6 +56,7 @@ class OpenedPlan:
     stale: bool
     handler_line: str
     detail: str | None
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +81,10 @@ class CallPages(Protocol):
 
         Every try is recorded. Raises ``TooManyTries`` once the limit for this person and call is reached,
         ``PlanClosed`` when plans cannot be opened from this page at all; its text says why.
+        """
+
+    async def open_checked(self, context: str, who: SignedIn) -> tuple[OpenedPlan, ...]:
+        """The plans of the one person on this line, for a clinician who has checked whom they speak with.
+
+        Recorded. Raises ``PlanClosed``, also on a line of several people.
         """

@@ -56,6 +56,14 @@ class Settings(BaseSettings):
         None, description="the address that Twilio and browsers see, without path; default: http://host:port"
     )
 
+    audit_key: SecretStr | None = Field(
+        None, description="base64 of 32 octets: signs the length and end of the audit of plans"
+    )
+    audit_heads_file: Path | None = Field(
+        None,
+        description="where they are kept besides the database: another disk or house; default: audit-heads in data_dir",
+    )
+
     session_secret: SecretStr | None = Field(None, description="signs the sign-in cookie")
     development_sign_in: bool | None = Field(
         None,
@@ -147,6 +155,7 @@ class Settings(BaseSettings):
                 f"{key}: must be set in production"
                 for key, value in (
                     ("KEYS", self.keys or self.keys_file),
+                    ("AUDIT_KEY", self.audit_key),
                     ("SESSION_SECRET", self.session_secret),
                     ("TWILIO_AUTH_TOKENS", self.twilio_auth_tokens),
                     ("FALLBACK_NUMBER", self.fallback_number),

@@ -39,6 +39,8 @@ from callrouter.messaging import Layered, Messaging, messaging
 from callrouter.months import keep_months_ahead
 from callrouter.nearby import Nearby
 from callrouter.pathways import as_found
+from callrouter.plan_access import PARTS as AUDIT_PARTS
+from callrouter.plan_access import PlanAccess, plan_access
 from callrouter.ports import Dispatch, Meaning, Messages, PlanFound
 from callrouter.providers import Providers, read_providers
 from callrouter.publishing.opening import open_publishing
@@ -96,6 +98,7 @@ class Service:
     alerts: AlertService
     desk: Desk
     plans: CarePlans
+    plan_access: PlanAccess
     health: Health
     messaging: Messaging
     publishing: Publishing
@@ -175,8 +178,9 @@ def build(settings: Settings) -> Service:
     stores = open_stores(settings)
     stream = stores.stream
     journal = Journal(database, keys)
-    plans = CarePlans(database, keys, clock)
     rules = _rules(settings, providers)
+    access = plan_access(settings, database, keys, clock, journal=journal, rules=rules, health=health)
+    plans = CarePlans(database, keys, clock, access.trail)
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
     repeats = RepeatCalls(database, keys)
     dispatch = _dispatch(stores, providers, clock, health)
@@ -215,8 +219,9 @@ def build(settings: Settings) -> Service:
         board=board,
         indexer=EncounterIndexer(stream, journal, repeats, keys),
         alerts=_alerts(settings, board, rules, database, clock, parts),
-        desk=Desk(journal, calls, plans, names, clock),
+        desk=Desk(journal, calls, access.on_call, names),
         plans=plans,
+        plan_access=access,
         health=health,
         messaging=messages,
         publishing=publishing,
@@ -272,7 +277,7 @@ def _lookups(
     )
 
 
-PARTS = frozenset({"sql", "redis", "copy", ASTERISK, *PORTS.values()})
+PARTS = frozenset({"sql", "redis", "copy", ASTERISK, *PORTS.values(), *AUDIT_PARTS})
 """The kinds of parts that say their state, as alert rules name them."""
 
 
@@ -376,6 +381,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(service.publishing.follow(service.health)),
         asyncio.create_task(repeat("staged", staged.step, full=staged.BATCH, lease=lease(name="staged"))),
     ]
+    loops += map(asyncio.create_task, service.plan_access.loops(lease))
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))
         loops.append(asyncio.create_task(service.stores.run()))

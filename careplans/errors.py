@@ -5,8 +5,10 @@ CarePlanError
 ├── PlanStoreFailed  the database did not answer; try again, nothing was changed
 ├── PlanUnreadable   a stored plan does not open: wrong key, or changed bytes
 ├── NotAllowed       this role may not do this; the try was recorded
-├── TooManyTries     no more birth dates for this person in this call; a clinician may open with a check
-└── NoSuchPlan       the plan that was named is not stored (any more)
+├── NoRelationship   nothing joins this person with this patient (any more); the try was recorded
+├── SeveralPeople    the plans may be several people's; a birth date must tell whose
+├── TooManyTries     no more tries for this person; a clinician may open with a check
+└── NotOnePatient    what was asked for is not exactly one patient
 
 No message holds a personal value.
 """
@@ -51,12 +53,24 @@ class NotAllowed(CarePlanError):
 
 
 class TooManyTries(CarePlanError):
-    """The viewer has no more tries in this call. The try was recorded and nothing was compared."""
+    """The viewer has no more tries. The try was recorded and nothing was compared."""
 
     error_id = "plan_too_many_tries"
 
 
-class NoSuchPlan(CarePlanError):
-    """No plan is stored under this id. Match the number again."""
+class NoRelationship(CarePlanError):
+    """No call, reference or broken glass joins the viewer with this patient, or it is over. The try was recorded."""
 
-    error_id = "plan_not_found"
+    error_id = "plan_no_relationship"
+
+
+class SeveralPeople(CarePlanError):
+    """The plans may be several people's. Ask the caller for the date of birth. The try was recorded."""
+
+    error_id = "plan_several_people"
+
+
+class NotOnePatient(CarePlanError):
+    """No patient, or more than one, is exactly the one who was asked for. The search was recorded."""
+
+    error_id = "plan_not_one_patient"

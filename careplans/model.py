@@ -85,16 +85,20 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who wants to see a plan, as what, and during which call (its opaque reference)."""
+    """Who wants to see a plan, and as what. ``session`` is the random id of their sign-in."""
 
     user: str = field(repr=False)
     role: str
-    call_ref: str
+    session: str = field(default="", repr=False)
+    organisation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedPlan:
-    """A plan whose person was checked. ``detail`` is set for clinicians only."""
+    """A plan whose person was checked. ``detail`` is set only for roles that may read it.
+
+    ``restricted``: nobody may be told where this patient is or how to reach them.
+    """
 
     plan_id: str
     kind: PlanKind
@@ -104,6 +108,7 @@ class OpenedPlan:
     review_by: date | None
     stale: bool
     raises: bool
+    restricted: bool
     person: str = field(repr=False)
     handler_line: str = field(repr=False)
     detail: str | None = field(repr=False)

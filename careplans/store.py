@@ -12,9 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, false, select
 
+import careplans.access.tables
+import careplans.audit.tables  # noqa: F401 - their tables belong to the metadata
 from careplans.kinds import PlanKind
 from careplans.sealing import Sealed
-from careplans.tables import ended_plans, metadata, plan_numbers, plan_views, plans
+from careplans.tables import ended_plans, metadata, plan_numbers, plans
 
 __all__ = [
     "FoundPlan",
@@ -22,7 +24,6 @@ __all__ = [
     "ended_plans",
     "metadata",
     "plan_numbers",
-    "plan_views",
     "plans",
     "plans_by_id",
     "plans_by_number",

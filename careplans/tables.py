@@ -11,8 +11,6 @@ from sqlalchemy import (
     Connection,
     Date,
     ForeignKey,
-    Index,
-    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -104,23 +102,6 @@ plan_numbers = Table(
     Column("plan", ForeignKey("plans.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 """Which plans a telephone number may mean. Never holds a plan of a person of whom any plan is restricted."""
-
-plan_views = Table(
-    "plan_views",
-    metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("viewer", String(64), nullable=False),
-    Column("role", Text, nullable=False),
-    Column("call_ref", Text, nullable=False),
-    Column("attempt", String(32), nullable=False),
-    Column("plan", String(32)),
-    Column("what", String(16), nullable=False),
-    Index("ix_plan_views_viewer_call", "viewer", "call_ref"),
-    Index("ix_plan_views_plan", "plan"),
-)
-"""Append only. ``attempt`` joins the entries of one try on several plans; ``plan`` is empty for a try on none
-that is stored. No foreign key: the record of who looked outlives the plan."""
 
 
 def lock_for_writing(connection: Connection, table: Table) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from callrouter.cli import call, database, doctor, flow, lab, phone, serve, up, versions, watch
+from callrouter.cli import audit, call, database, doctor, flow, lab, phone, serve, up, versions, watch
 from callrouter.cli.common import open_plans
 from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
@@ -21,6 +21,7 @@ app = typer.Typer(
 versions.add(flow.app)
 app.add_typer(flow.app, name="flow")
 app.add_typer(plan_app(open_plans), name="plan")
+app.add_typer(audit.app, name="audit")
 app.add_typer(call.app, name="call")
 app.add_typer(database.app, name="db")
 serve.add(app)

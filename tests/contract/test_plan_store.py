@@ -8,11 +8,15 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import select
 
+from careplans.access.on_call import PlansOnCall
+from careplans.access.ports import MatchedCall
+from careplans.audit.tables import plan_audit
+from careplans.audit.trail import AuditTrail
 from careplans.errors import TooManyTries
 from careplans.model import ImportReport, MatchLevel, OpenedPlan, Viewer
 from careplans.rows import Row
 from careplans.service import CarePlans
-from careplans.store import metadata, plan_views
+from careplans.store import metadata
 from infra.crypto import KeyRing
 from infra.numbers import read_number
 from infra.sql import Database
@@ -23,7 +27,7 @@ SECRET = (
     "zzgiven", "zzfamily", "zzhandler", "zzdetail", "zzplan", "zzuser", "9990000018", "7700900101", "1938-04-12",
     "date(1938",
 )  # fmt: skip
-HANDLER = Viewer("zzuser", "handler", "call-1")
+HANDLER = Viewer("zzuser", "handler")
 
 
 class FixedClock:
@@ -58,15 +62,31 @@ def plans(database: Database) -> CarePlans:
     return CarePlans(database, KeyRing(b"m" * 32, b"i" * 32), FixedClock())
 
 
+class OneCall:
+    """A call from the number of these tests."""
+
+    def __init__(self, plans: CarePlans) -> None:
+        self._plans = plans
+
+    async def by_context(self, context: str) -> MatchedCall | None:
+        return MatchedCall(context, tuple(await candidates(self._plans)), None)
+
+
+@pytest.fixture
+def on_call(database: Database, plans: CarePlans) -> PlansOnCall:
+    keyring, clock = KeyRing(b"m" * 32, b"i" * 32), FixedClock()
+    return PlansOnCall(database, keyring, clock, AuditTrail(database, keyring, clock), OneCall(plans))
+
+
 async def candidates(plans: CarePlans) -> list[str]:
     match = await plans.match_number(NUMBER)
     assert match.outcome is not MatchLevel.UNAVAILABLE
     return [each.plan_id for each in match.candidates]
 
 
-async def test_what_was_imported_is_matched_and_opened(plans: CarePlans) -> None:
+async def test_what_was_imported_is_matched_and_opened(plans: CarePlans, on_call: PlansOnCall) -> None:
     assert await plans.load([row()]) == ImportReport(imported=1)
-    (opened,) = await plans.open_by_birth_date(await candidates(plans), BORN, HANDLER)
+    (opened,) = await on_call.open_by_birth_date("call", BORN, HANDLER)
     assert opened.person == "Zzgiven 🙂 Zzfamily'); DROP TABLE plans;--"
     assert (opened.handler_line, opened.valid_from) == ("Zzhandler <b>line</b>", date(2026, 5, 4))
 
@@ -107,24 +127,23 @@ async def test_a_restriction_beside_an_import_never_leaves_the_number(plans: Car
     assert await candidates(plans) == []
 
 
-async def test_tries_at_once_are_counted_one_by_one(plans: CarePlans, database: Database) -> None:
+async def test_tries_at_once_are_counted_one_by_one(plans: CarePlans, on_call: PlansOnCall, database: Database) -> None:
     await plans.load([row()])
-    ids = await candidates(plans)
-    tries = [plans.open_by_birth_date(ids, date(1938, 1, day), HANDLER) for day in range(1, 13)]
+    tries = [on_call.open_by_birth_date("call", date(1938, 1, day), HANDLER) for day in range(1, 13)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert results.count(()) == 5
     assert sum(isinstance(each, TooManyTries) for each in results) == 7
-    recorded = await database.read(lambda connection: connection.execute(select(plan_views.c.what)).scalars().all())
+    recorded = await database.read(lambda connection: connection.execute(select(plan_audit.c.what)).scalars().all())
     assert sorted(recorded) == ["checked_wrong"] * 5 + ["refused"] * 7
 
 
-async def test_nothing_personal_stands_in_any_table(plans: CarePlans, database: Database) -> None:
+async def test_nothing_personal_stands_in_any_table(plans: CarePlans, on_call: PlansOnCall, database: Database) -> None:
     await plans.load([row()])
-    opened: tuple[OpenedPlan, ...] = await plans.open_by_birth_date(await candidates(plans), BORN, HANDLER)
+    opened: tuple[OpenedPlan, ...] = await on_call.open_by_birth_date("call", BORN, HANDLER)
     assert len(opened) == 1
     tables = metadata.sorted_tables
     rows = await database.read(lambda connection: [connection.execute(select(table)).all() for table in tables])
     stored = [repr(tuple(each)) for table in rows for each in table]
-    assert len(stored) == 3  # the plan, its number, its view
+    assert len(stored) == 4  # the plan, its number, its view, who looked
     for word in SECRET:
         assert not any(word in line.lower() for line in stored), word

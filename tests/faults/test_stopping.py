@@ -144,6 +144,7 @@ def production(folder: Path, port: int) -> dict[str, str]:
     return {
         "ENVIRONMENT": "production",
         "KEYS": base64.b64encode(secrets.token_bytes(64)).decode(),
+        "AUDIT_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "SESSION_SECRET": secrets.token_hex(32),
         "TWILIO_AUTH_TOKENS": secrets.token_hex(16),
         "FALLBACK_NUMBER": "+442079460111",

@@ -18,6 +18,7 @@ Type = Callable[..., "CompletedProcess[str]"]
 PRODUCTION = {
     "ENVIRONMENT": "production",
     "KEYS": base64.b64encode(b"k" * 64).decode(),
+    "AUDIT_KEY": base64.b64encode(b"a" * 32).decode(),
     "SESSION_SECRET": "a-secret-of-the-tests-and-long-enough",
     "TWILIO_AUTH_TOKENS": "a-token-of-the-tests",
     "FALLBACK_NUMBER": "+442079460101",

@@ -83,6 +83,7 @@ def test_in_production_a_shell_only_reads_and_takes_back(tmp_path: Path, monkeyp
     settings = load_settings()
     for key, value in {
         "ENVIRONMENT": "production", "KEYS": base64.b64encode(os.urandom(64)).decode(), "SESSION_SECRET": "s" * 40,
+        "AUDIT_KEY": base64.b64encode(os.urandom(32)).decode(),
         "TWILIO_AUTH_TOKENS": "t" * 32, "FALLBACK_NUMBER": "+442079460101", "DATABASE_URL": settings.database,
         "PUBLIC_URL": "https://callrouter.example",
     }.items():  # fmt: skip

@@ -19,6 +19,7 @@ import callrouter.repeat
 import careplans.store
 import infra.revisions
 from callrouter.journal import Journal
+from careplans.audit.verify import verify
 from infra.bus import Entry
 from infra.crypto import KeyRing
 from infra.migrate import downgrade_database, is_up_to_date, upgrade_database
@@ -26,7 +27,7 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0005"
+HEAD = "0008"
 OWNERS = (
     callrouter.journal, callrouter.repeat, callrouter.publishing.tables, callrouter.messages.tables, careplans.store,
     alerts.store, infra.revisions,
@@ -148,3 +149,25 @@ def test_months_are_counted_in_utc_over_the_end_of_a_year() -> None:
     assert months_from(datetime.fromisoformat("2025-12-01T00:30:00+01:00"), 3) == [
         datetime(2025, 11, 1, tzinfo=UTC), datetime(2025, 12, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC),
     ]  # fmt: skip
+
+
+async def test_views_from_before_are_the_first_entries_of_the_audit(database: Database) -> None:
+    await upgrade_database(database)
+    await downgrade_database(database, "0004")
+    view = (
+        "INSERT INTO plan_views (id, at, viewer, role, call_ref, attempt, plan, what) VALUES"
+        " ({id}, '2026-03-29 0{hour}:30:00.5', 'aa', 'handler', 'c', 'dd', {plan}, 'checked_wrong')"
+    )
+    for number, plan in ((3, "NULL"), (7, "'ee'")):
+        statement = view.format(id=number, hour=number, plan=plan)
+        await database.write(lambda connection, statement=statement: connection.exec_driver_sql(statement))  # type: ignore[misc]
+    await upgrade_database(database)
+    now = datetime(2026, 3, 29, 7, 31, tzinfo=UTC)
+    verdict = await database.read(lambda connection: verify(connection, [], [], now))
+    assert (verdict.length, verdict.faults) == (2, [])
+    plans = text("SELECT plan, what FROM plan_audit ORDER BY seq")
+    found = await database.read(lambda connection: [tuple(row) for row in connection.execute(plans)])
+    assert found == [(None, "checked_wrong"), ("ee", "checked_wrong")]
+    await downgrade_database(database, "0004")
+    kept = text("SELECT count(*) FROM plan_views")
+    assert await database.read(lambda connection: connection.execute(kept).scalar_one()) == 2

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plan_fixtures import GOOD, HandClock
+from plan_fixtures import GOOD, Desk, HandClock
 
+from careplans.access.on_call import PlansOnCall
+from careplans.audit.spool import AuditSpool
+from careplans.audit.trail import AuditTrail
 from careplans.model import Viewer
 from careplans.rows import Row
 from careplans.service import CarePlans
@@ -36,8 +39,28 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def plans(database: Database, keyring: KeyRing, clock: HandClock) -> CarePlans:
-    return CarePlans(database, keyring, clock)
+def spool(tmp_path: Path) -> AuditSpool:
+    return AuditSpool(tmp_path / "spool")
+
+
+@pytest.fixture
+def trail(database: Database, keyring: KeyRing, clock: HandClock, spool: AuditSpool) -> AuditTrail:
+    return AuditTrail(database, keyring, clock, spool)
+
+
+@pytest.fixture
+def plans(database: Database, keyring: KeyRing, clock: HandClock, trail: AuditTrail) -> CarePlans:
+    return CarePlans(database, keyring, clock, trail)
+
+
+@pytest.fixture
+def desk(plans: CarePlans, clock: HandClock) -> Desk:
+    return Desk(plans, clock)
+
+
+@pytest.fixture
+def on_call(database: Database, keyring: KeyRing, clock: HandClock, trail: AuditTrail, desk: Desk) -> PlansOnCall:
+    return PlansOnCall(database, keyring, clock, trail, desk)
 
 
 @pytest.fixture
@@ -61,9 +84,9 @@ def row() -> Callable[..., Row]:
 
 @pytest.fixture
 def handler() -> Viewer:
-    return Viewer("hannah", "handler", "call-1")
+    return Viewer("hannah", "handler")
 
 
 @pytest.fixture
 def clinician() -> Viewer:
-    return Viewer("clive", "clinician", "call-1")
+    return Viewer("clive", "clinician")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+
+from careplans.access.ports import MatchedCall
+from careplans.service import CarePlans
+from infra.numbers import read_number
 
 GOOD: dict[str, object] = {
     "plan_id": "P1",
@@ -37,3 +42,28 @@ class HandClock:
 
     def move(self, **by: float) -> None:
         self.at += timedelta(**by)
+
+
+@dataclass
+class Desk:
+    """Calls that rang, and who opens plans on them."""
+
+    plans: CarePlans
+    clock: HandClock
+    calls: dict[str, MatchedCall] = field(default_factory=dict)
+
+    async def by_context(self, context: str) -> MatchedCall | None:
+        return self.calls.get(context)
+
+    async def ring(self, context: str = "call-1", number: str = "07700 900101") -> str:
+        """A call from ``number``, as it was matched when it came; returns its context."""
+        match = await self.plans.match_number(read_number(number))
+        self.calls[context] = MatchedCall(f"ref-{context}", tuple(each.plan_id for each in match.candidates), None)
+        return context
+
+    def ids(self, context: str = "call-1") -> tuple[str, ...]:
+        """The plans that the call matched."""
+        return self.calls[context].plans
+
+    def hang_up(self, context: str = "call-1") -> None:
+        self.calls[context] = replace(self.calls[context], ended_at=self.clock.now())

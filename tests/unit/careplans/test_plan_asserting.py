@@ -8,10 +8,10 @@ from datetime import date
 from plan_fixtures import HandClock
 from sqlalchemy import select
 
+from careplans.audit.tables import plan_audit
 from careplans.model import MatchLevel
 from careplans.rows import Row
 from careplans.service import DAILY_TRIES, CarePlans
-from careplans.tables import plan_views
 from infra.numbers import read_number
 from infra.sql import Database
 
@@ -57,7 +57,7 @@ async def test_every_try_is_recorded_without_number_or_name(plans: CarePlans, ro
     await plans.load([row()])
     await plans.assert_birth_date(NUMBER, WRONG, "call")
     await plans.assert_birth_date(NUMBER, RIGHT, "call")
-    rows = await database.read(lambda connection: connection.execute(select(plan_views)).mappings().all())
+    rows = await database.read(lambda connection: connection.execute(select(plan_audit)).mappings().all())
 
     assert [each["what"] for each in rows] == ["checked_wrong", "checked_right"]
     assert {each["role"] for each in rows} == {"caller"}

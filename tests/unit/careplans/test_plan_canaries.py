@@ -11,17 +11,20 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from plan_fixtures import GOOD, HandClock
+from plan_fixtures import GOOD, Desk, HandClock
 from typer.testing import CliRunner
 
+from careplans.access.on_call import PlansOnCall
+from careplans.audit.spool import AuditSpool
+from careplans.audit.tables import plan_audit
+from careplans.audit.trail import AuditTrail
 from careplans.cli import plan_app
 from careplans.errors import CarePlanError
 from careplans.model import Viewer
 from careplans.rows import COLUMNS
 from careplans.service import CarePlans
-from careplans.store import metadata, plan_views
+from careplans.store import metadata
 from infra.crypto import KeyRing
-from infra.numbers import read_number
 from infra.sql import connect_database
 
 CANARIES = {
@@ -52,18 +55,17 @@ def write_file(path: Path) -> None:
         writer.writerows([good, good | {"version": 9}, bad])
 
 
-async def work_through(plans: CarePlans) -> int:
+async def work_through(on_call: PlansOnCall, desk: Desk) -> int:
     """Look-ups, right and wrong checks, refusals; how many plans were opened."""
     opened = 0
-    match = await plans.match_number(read_number(CANARIES["phones"]))
-    ids = [candidate.plan_id for candidate in match.candidates]
     for role in ("handler", "clinician", "commissioner"):
-        viewer = Viewer(USER, role, f"call-{role}")
+        viewer = Viewer(USER, role)
+        call = await desk.ring(f"call-{role}", CANARIES["phones"])
         for day in (date(1951, 2, 3), *[date(1951, 2, 4)] * 6):
             with suppress(CarePlanError):
-                opened += len(await plans.open_by_birth_date([*ids, "Zzcanary-plan-id"], day, viewer))
+                opened += len(await on_call.open_by_birth_date(call, day, viewer))
         with suppress(CarePlanError):
-            opened += bool(await plans.open_checked(ids[0], viewer))
+            opened += len(await on_call.open_checked(call, viewer))
     return opened
 
 
@@ -97,9 +99,13 @@ def test_no_canary_is_found(
         async with open_service() as plans:
             if not record:
                 database = connect_database(f"sqlite:///{store}/plans.db")
-                await database.write(plan_views.drop)
+                await database.write(plan_audit.drop)
                 await database.close()
-            opened = await work_through(plans)
+            opener = connect_database(f"sqlite:///{store}/plans.db")
+            desk = Desk(plans, clock)
+            trail = AuditTrail(opener, keyring, clock, AuditSpool(store))
+            opened = await work_through(PlansOnCall(opener, keyring, clock, trail, desk), desk)
+            await opener.close()
             for file in store.iterdir():  # while open: the write-ahead log is there too
                 assert_clean(file.name, file.read_bytes())
             return opened
@@ -113,7 +119,7 @@ def test_no_canary_is_found(
     assert asyncio.run(look_and_open(record=True)) == 3
     assert asyncio.run(look_and_open(record=False)) == 3
     captured = capfd.readouterr()
-    assert "plan_view_unrecorded" in captured.out
+    assert "audit_entry_spooled" in captured.out
     for what, text in (("output", "".join(printed)), ("stdout", captured.out), ("stderr", captured.err)):
         assert_clean(what, text.encode())
     assert_clean("log", caplog.text.encode())

@@ -1,0 +1,87 @@
+"""Access to plans and its audit, put together from the settings."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alerts.model import Rule
+from alerts.store import AlertStore
+from callrouter.errors import ConfigurationError
+from callrouter.governance import GovernanceNotices
+from callrouter.journal import Journal
+from callrouter.matched_calls import JournalCalls
+from callrouter.settings import Settings
+from careplans.access.on_call import PlansOnCall
+from careplans.audit.heads import HeadFile, HeadSigner
+from careplans.audit.keeping import HEADS, LATE, HeadLoop, LateEntries
+from careplans.audit.spool import AuditSpool
+from careplans.audit.trail import AuditTrail
+from infra.clock import Clock
+from infra.crypto import KeyRing
+from infra.health import Health
+from infra.lease import Lease
+from infra.loops import repeat
+from infra.secrets_file import load_or_create_secret
+from infra.sql import Database
+
+PARTS = frozenset({LATE, HEADS})
+"""What the audit is called among the parts of the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAccess:
+    """Everything by which plans are opened, and the loops behind the audit."""
+
+    trail: AuditTrail
+    on_call: PlansOnCall
+    late: LateEntries
+    heads: HeadLoop
+
+    def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the calls: each process enters its own late entries, one signs."""
+        return [
+            repeat(LATE, self.late.step, full=1),
+            repeat(HEADS, self.heads.step, full=1, lease=lease(name=HEADS)),
+        ]
+
+
+def plan_access(
+    settings: Settings,
+    database: Database,
+    keys: KeyRing,
+    clock: Clock,
+    *,
+    journal: Journal,
+    rules: Sequence[Rule],
+    health: Health,
+) -> PlanAccess:
+    """The parts of these settings; raises :class:`ConfigurationError`."""
+    trail = AuditTrail(database, keys, clock, AuditSpool(settings.data_dir / "audit-spool"))
+    governance = GovernanceNotices(AlertStore(database), rules)
+    keepers = [HeadFile(heads_file(settings))]
+    return PlanAccess(
+        trail=trail,
+        on_call=PlansOnCall(database, keys, clock, trail, JournalCalls(journal)),
+        late=LateEntries(trail, governance, clock, health),
+        heads=HeadLoop(database, head_signer(settings), keepers, clock, health),
+    )
+
+
+def head_signer(settings: Settings) -> HeadSigner:
+    """The key that signs the audit, of the settings or a development set-up's own."""
+    if settings.audit_key is None:
+        return HeadSigner(bytes.fromhex(load_or_create_secret(settings.data_dir / "audit-key")))
+    try:
+        return HeadSigner(base64.b64decode(settings.audit_key.get_secret_value(), validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise ConfigurationError("CALLROUTER_AUDIT_KEY: must be base64 of 32 octets") from error
+
+
+def heads_file(settings: Settings) -> Path:
+    """Where signed heads are kept besides the database."""
+    return settings.audit_heads_file or settings.data_dir / "audit-heads"

@@ -1,0 +1,43 @@
+"""What access to plans needs from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedCall:
+    """A call, the ids of the plans that its number matched, and when it ended (None: the caller is there)."""
+
+    call_ref: str
+    plans: tuple[str, ...]
+    ended_at: datetime | None
+
+
+class MatchedCalls(Protocol):
+    """The calls that plans were matched to."""
+
+    async def by_context(self, context: str) -> MatchedCall | None:
+        """The call that was handed over under this random id; None if there is none.
+
+        Who knows the id was handed the call: it stands in no list and in no address but the call's own. Raises
+        :class:`careplans.errors.PlanStoreFailed` if that cannot be known now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class GovernanceNotice:
+    """What information governance is told at once; ``id`` is opaque. Nothing says whose plan, or by whom."""
+
+    kind: Literal["broke_glass", "audit_late"]
+    id: str
+    at: datetime
+
+
+class Governance(Protocol):
+    """Information governance, told."""
+
+    async def tell(self, notice: GovernanceNotice) -> None:
+        """Queue the notice, once for each kind and id, however often it is told."""

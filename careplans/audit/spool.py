@@ -1,0 +1,106 @@
+"""Entries that the database would not take, kept until it does: in memory, and in a file that outlives the process.
+
+Nothing in an entry is personal. A process locks its own file; one that is not locked was left by a dead process, and
+whoever starts next takes it in. An entry's id keeps it from being entered twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from careplans.audit.chain import AuditEntry, What
+
+_log = structlog.get_logger(__name__)
+
+
+class AuditSpool:
+    """The spool of one process. ``folder`` None keeps entries in memory only: for one command, and tests.
+
+    Never raises: what the disk does not take is still in memory and in the log.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._waiting: list[AuditEntry] = []
+        self._file: int | None = None
+        if folder is not None:
+            self._open(folder)
+
+    def keep(self, entries: Sequence[AuditEntry]) -> None:
+        """Keep ``entries``, in order, after those that wait already. Each is an error line of the log, too."""
+        self._waiting += entries
+        for each in entries:
+            _log.error("audit_entry_spooled", **(asdict(each) | {"at": each.at.isoformat(), "what": str(each.what)}))
+        self._write(entries)
+
+    def waiting(self) -> tuple[AuditEntry, ...]:
+        """What waits, oldest first."""
+        return tuple(self._waiting)
+
+    def entered(self, count: int) -> None:
+        """The oldest ``count`` are in the chain now."""
+        del self._waiting[:count]
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            self._write(self._waiting)
+
+    def wrong_tries(self, actor: str, call_ref: str) -> int:
+        """How many wrong checks of this person in this call wait here, so that a failure adds no tries."""
+        mine = (each for each in self._waiting if (each.actor, each.call_ref) == (actor, call_ref))
+        return len({each.attempt for each in mine if each.what == What.CHECKED_WRONG})
+
+    def close(self) -> None:
+        """Give the file up; whoever opens the folder next takes in what waits."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"audit-{secrets.token_hex(8)}.jsonl"
+        unlocked = path.with_suffix(".new")  # nobody may find it before it is locked
+        self._file = os.open(unlocked, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        unlocked.rename(path)
+        for left in sorted(folder.glob("audit-*.jsonl")):
+            if left != path:
+                self._take_in(left)
+
+    def _take_in(self, left: Path) -> None:
+        try:
+            with left.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                found = [entry for line in file.read().splitlines() if (entry := _entry(line)) is not None]
+                self._waiting += found
+                self._write(found)
+                left.unlink()
+        except OSError:
+            return  # its process lives, or another one was quicker
+
+    def _write(self, entries: Sequence[AuditEntry]) -> None:
+        if self._file is None or not entries:
+            return
+        octets = "".join(f"{json.dumps(asdict(each), default=datetime.isoformat)}\n" for each in entries).encode()
+        try:
+            whole = os.write(self._file, octets) == len(octets)
+        except OSError:
+            whole = False
+        if not whole:
+            _log.error("audit_spool_not_written", entries=len(entries))
+
+
+def _entry(line: bytes) -> AuditEntry | None:
+    try:
+        values = json.loads(line)
+        return AuditEntry(**{**values, "at": datetime.fromisoformat(values["at"])})
+    except (ValueError, TypeError, KeyError):
+        _log.error("audit_spool_line_cut_off", octets=len(line))
+        return None

@@ -1,0 +1,43 @@
+"""Stored plans as they are shown: opened only once it is settled that they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from careplans.model import OpenedPlan, group_by_person, is_stale
+from careplans.sealing import Sealer
+from careplans.store import SealedPlan
+
+
+def born_on(sealer: Sealer, stored: Sequence[SealedPlan], birth_date: date) -> list[SealedPlan]:
+    """The plans of the one person born on that day; empty if there is none, or more than one.
+
+    Restricted plans are left out: they are never found by number (docs/safety/rules.md, 7).
+    """
+    right = [
+        plan
+        for plan in stored
+        if not plan.found.restricted and sealer.open_person(plan.found.id, plan.sealed).birth_date == birth_date
+    ]
+    return right if len(group_by_person(right)) == 1 else []
+
+
+def opened(sealer: Sealer, plan: SealedPlan, today: date, *, with_detail: bool) -> OpenedPlan:
+    """The plan, deciphered. Whoever calls this has recorded that it is shown."""
+    found = plan.found
+    content = sealer.open_content(found.id, plan.sealed)
+    return OpenedPlan(
+        plan_id=found.id,
+        kind=found.kind,
+        source=found.source,
+        author_org=found.author_org,
+        valid_from=found.valid_from,
+        review_by=found.review_by,
+        stale=is_stale(found.review_by, today),
+        raises=found.kind.raises,
+        restricted=found.restricted,
+        person=sealer.open_person(found.id, plan.sealed).full_name,
+        handler_line=content.handler_line,
+        detail=content.detail if with_detail else None,
+    )
