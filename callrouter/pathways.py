@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from callrouter.ports import PlanFound
 from careplans.kinds import PlanKind
 from careplans.model import Candidate, Match, MatchLevel
+from careplans.service import CarePlans
+from infra.numbers import Number
 
 PATHWAYS: dict[str, frozenset[PlanKind]] = {
     "end_of_life": frozenset({PlanKind.END_OF_LIFE, PlanKind.END_OF_LIFE_COORDINATION}),
@@ -35,3 +39,16 @@ def _pathway(plans: tuple[Candidate, ...]) -> tuple[str, bool]:
         if fitting := [each for each in plans if each.kind in kinds]:
             return name, all(each.stale for each in fitting)
     return "other", all(each.stale for each in plans)
+
+
+class FoundPlans:
+    """Care plans as the door asks for them."""
+
+    def __init__(self, plans: CarePlans) -> None:
+        self._plans = plans
+
+    async def find(self, number: Number) -> PlanFound:
+        return as_found(await self._plans.match_number(number))
+
+    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
+        return as_found(await self._plans.assert_birth_date(number, born, call_ref))

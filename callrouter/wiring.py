@@ -7,7 +7,6 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 
 import structlog
@@ -38,10 +37,10 @@ from callrouter.lookups import PORTS, Lookups
 from callrouter.messaging import Layered, Messaging, messaging
 from callrouter.months import keep_months_ahead
 from callrouter.nearby import Nearby
-from callrouter.pathways import as_found
+from callrouter.pathways import FoundPlans
 from callrouter.plan_access import PARTS as AUDIT_PARTS
 from callrouter.plan_access import PlanAccess, plan_access
-from callrouter.ports import Dispatch, Meaning, Messages, PlanFound
+from callrouter.ports import Dispatch, Meaning, Messages
 from callrouter.providers import Providers, read_providers
 from callrouter.publishing.opening import open_publishing
 from callrouter.publishing.published import Texts
@@ -62,7 +61,6 @@ from infra.health import Health, watch
 from infra.keys import EnvironmentKeys, KeyFile, KeyProvider
 from infra.lease import Lease
 from infra.loops import repeat
-from infra.numbers import Number
 from infra.secrets_file import load_or_create_secret
 from infra.sql import Database, connect_database
 from nlp.errors import LexiconError
@@ -136,19 +134,6 @@ def twilio_tokens(settings: Settings) -> tuple[str, ...]:
         tokens = settings.twilio_auth_tokens.get_secret_value().split(",")
         return tuple(token.strip() for token in tokens if token.strip())
     return (load_or_create_secret(settings.data_dir / "twilio-token"),)
-
-
-class _Plans:
-    """Care plans as the door asks for them."""
-
-    def __init__(self, plans: CarePlans) -> None:
-        self._plans = plans
-
-    async def find(self, number: Number) -> PlanFound:
-        return as_found(await self._plans.match_number(number))
-
-    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
-        return as_found(await self._plans.assert_birth_date(number, born, call_ref))
 
 
 class _Understanding:
@@ -266,7 +251,7 @@ def _lookups(
     except LexiconError as error:
         raise ConfigurationError(str(error)) from error
     return Lookups(
-        plans=_Plans(plans),
+        plans=FoundPlans(plans),
         repeats=repeats,
         understanding=understanding,
         clock=clock,

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Date,
     ForeignKey,
+    Index,
     LargeBinary,
     MetaData,
     String,
