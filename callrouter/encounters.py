@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
 
 import structlog
 
@@ -21,10 +21,18 @@ COUNTED = frozenset({"answered", "answer_unknown"})
 MOST_OPEN = 50_000
 """Calls that end at another reader of the group are never told to have ended here; the journal knows them, too."""
 
-_Contact: TypeAlias = tuple[str | None, datetime, str | None]
-"""Of a call: the number (None: nobody answered), its start, and the call that it goes on with."""
-
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Contact:
+    """A call in which somebody answered; ``number`` is None for one that cannot be found again anyway."""
+
+    number: str | None
+    started: datetime
+    provider: str = ""
+    context: str = ""
+    resumes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class _Open:
     """A call in progress: its first entry, still sealed, and whether somebody has answered."""
 
     first: Entry
-    answered: bool = False
+    answered_by: str | None = None
 
 
 class EncounterIndexer:
@@ -41,7 +49,16 @@ class EncounterIndexer:
     GROUP = "encounters"
     BATCH = 100
 
-    def __init__(self, stream: EventStream, journal: Journal, repeats: RepeatCalls, keys: KeyRing) -> None:
+    def __init__(
+        self,
+        stream: EventStream,
+        journal: Journal,
+        repeats: RepeatCalls,
+        keys: KeyRing,
+        owners: Mapping[str, str] | None = None,
+    ) -> None:
+        """``owners``: the ODS code of each provider, by its id, under which its own reports name it."""
+        self._owners = dict(owners or {})
         self._stream = stream
         self._journal = journal
         self._repeats = repeats
@@ -77,7 +94,7 @@ class EncounterIndexer:
                 if len(self._open) > MOST_OPEN:
                     del self._open[next(iter(self._open))]
             case "leg_answered" if call is not None:
-                self._open[entry.call_ref] = replace(call, answered=True)
+                self._open[entry.call_ref] = replace(call, answered_by=str(entry.facts.get("provider", "")))
             case "ended":
                 done = entry.facts.get("end_class") not in COUNTED or await self._keep(entry.call_ref, call)
                 if done:
@@ -88,26 +105,34 @@ class EncounterIndexer:
     async def _keep(self, call_ref: str, call: _Open | None) -> bool:
         """Keep the call as an encounter if a person was there; False if the journal has still to tell."""
         try:
-            known = self._from_stream(call) if call and call.answered else await self._from_journal(call_ref)
+            known = self._from_stream(call) if call and call.answered_by is not None else None
+            known = known or await self._from_journal(call_ref)
         except SealError:
             log.error("encounter_unreadable", call_ref=call_ref)  # one such call must not stop the index
             return True
         if known is None:
             return False
-        number, started, resumes = known
-        if number is not None:
+        if known.number is not None:
             # a call resumed after we cut it off is the same contact (docs/safety/rules.md, 4): kept once, as the first
-            await self._repeats.keep(resumes or call_ref, number, started)
+            await self._repeats.keep(
+                known.resumes or call_ref,
+                known.number,
+                known.started,
+                provider=self._owners.get(known.provider, known.provider),
+                context=known.context,
+            )
         return True
 
-    def _from_stream(self, call: _Open) -> _Contact:
+    def _from_stream(self, call: _Open) -> _Contact | None:
         offered = unseal(call.first, self._keys)
         if not isinstance(offered, ev.Offered):
-            return None, call.first.at, None
-        return offered.number, call.first.at, offered.resumes
+            return None
+        provider = call.answered_by or ""
+        return _Contact(offered.number, call.first.at, provider, offered.context, offered.resumes)
 
     async def _from_journal(self, call_ref: str) -> _Contact | None:
         view = fold(await self._journal.read(call_ref))
         if view is None or view.offered_at is None or view.ended_at is None:
             return None
-        return (view.number if view.answered_at else None), view.offered_at, view.resumes
+        number = view.number if view.answered_at else None
+        return _Contact(number, view.offered_at, view.provider or "", view.context, view.resumes)

@@ -179,6 +179,11 @@ def _forget(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
+def _detail_of(found: RepeatFound) -> dict[str, object] | None:
+    detail: dict[str, object] = {"earlier": [at.isoformat() for at in found.earlier]} if found.earlier else {}
+    return (detail | {"distress": True} if found.distress else detail) or None
+
+
 def _as_answer(
     wait: LookupWait, found: PlanFound | RepeatFound | Meaning | _Gap, took_ms: float
 ) -> tuple[Answered, ev.Event]:
@@ -190,8 +195,8 @@ def _as_answer(
             answer = Answered(found.outcome, raises=found.raises, facts=facts)
             reason = found.reason
         case RepeatFound():
-            detail = {"earlier": [at.isoformat() for at in found.earlier]} if found.earlier else None
-            answer = Answered(found.outcome, raises=found.outcome in ("RC", "PRC"))
+            detail = _detail_of(found)
+            answer = Answered(found.outcome, raises=found.raises)
             reason = found.reason
         case Meaning():
             outcome = "red_flag" if found.red_flag else "understood" if found.choice else "no_match"

@@ -45,11 +45,22 @@ class Plans(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RepeatFound:
-    """``outcome``: RC, PRC, NRC, IIQ or ER; ``earlier``: starts of the encounters that made it so."""
+    """``outcome``: RC, PRC, NRC, IIQ or ER; ``earlier``: starts of the encounters that made it so.
+
+    ``encounters``: their opaque ids, for RC only. ``distress``: three calls of this number within ten minutes were
+    ended by the caller before a person answered.
+    """
 
     outcome: str
     reason: str
     earlier: tuple[datetime, ...] = ()
+    encounters: tuple[str, ...] = ()
+    distress: bool = False
+
+    @property
+    def raises(self) -> bool:
+        """Whether the caller goes to a person in a raised band: RC and PRC alike (docs/safety/rules.md, 2 and 4)."""
+        return self.distress or self.outcome in ("RC", "PRC")
 
 
 class Repeats(Protocol):

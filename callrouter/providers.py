@@ -19,7 +19,8 @@ class Provider(BaseModel):
     """One provider or clinician line.
 
     ``answers``: whether a picked-up call means a person (``agent``) or perhaps only their queue (``switch``).
-    ``lines``: calls that it can hold at once; None for as many as come.
+    ``lines``: calls that it can hold at once; None for as many as come. ``ods``: its ODS code, by which its own reports
+    of calls name it, so that a call and its report count once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +33,7 @@ class Provider(BaseModel):
     transport: Literal["udp", "tcp", "tls"] = "udp"
     lines: int | None = Field(default=None, ge=1)
     answers: Literal["agent", "switch"] = "switch"
+    ods: str = Field(default="", pattern=r"^[A-Z0-9]{0,10}$")
 
 
 class _File(BaseModel):

@@ -1,84 +1,302 @@
-"""Repeat callers: two or more completed encounters in the 96 hours before this call.
+"""Earlier contacts, kept and looked up: whether this call is a repeat, and whether the line shows distress.
 
-The rule is the NHS 111 repeat-caller rule: s is the start of this call, earlier encounters count when
-0 < s - start <= 345,600 s. A number is not an identity, so a match by number alone is a *potential* repeat
-(PRC) at best. Encounters are kept under a keyed hash of the number.
+What counts is decided in :mod:`callrouter.repeat_rule`; this is its store. A contact stays for 97 hours, one more than
+the rule needs, for a call that is on its way.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Column, Connection, Index, MetaData, String, Table, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from callrouter.patient import FIVE, NOBODY, Patient, Traits, lookup_keys, traits_of
 from callrouter.ports import RepeatFound
-from infra.crypto import KeyRing
+from callrouter.repeat_rule import WINDOW, Encounter, judge
+from callrouter.repeat_tables import encounter_keys, encounters, short_calls
+from infra.crypto import DataKey, KeyRing, SealError
 from infra.numbers import Number
-from infra.sql import Database, UtcDateTime, insert_once
+from infra.sql import Database, insert_once
 
-WINDOW = timedelta(hours=96)
-KEPT = timedelta(hours=97)  # one more than the rule needs, for a call that is on its way; then nobody needs it
+KEPT = timedelta(hours=97)
 FORGET_EVERY = timedelta(hours=1)
-EARLIER_NEEDED = 2
 
-metadata = MetaData()
-encounters = Table(
-    "encounters",
-    metadata,
-    Column("call_ref", String(64), primary_key=True),
-    Column("number_hash", String(64), nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
-    Index("encounters_by_number", "number_hash", "started_at"),
-    Index("encounters_by_time", "started_at"),
-)
-_EARLIER = (
-    select(encounters.c.started_at)
+DISTRESS_WITHIN = timedelta(minutes=10)
+DISTRESS_CALLS = 3
+"""So many calls of one number that the caller ended before a person answered, within that time (rules.md, 4)."""
+
+IsShared = Callable[[str], bool]
+"""Whether a number (E.164) is a line of many people: nothing is told of anybody by such a number."""
+
+_FOUND = (
+    select(encounters, encounter_keys.c.key.label("number"))
+    .outerjoin(encounter_keys, (encounter_keys.c.encounter == encounters.c.id) & (encounter_keys.c.kind == "number"))
     .where(
-        encounters.c.number_hash == bindparam("number_hash"),
+        encounters.c.id.in_(
+            select(encounter_keys.c.encounter).where(encounter_keys.c.key.in_(bindparam("keys", expanding=True)))
+        ),
         encounters.c.started_at < bindparam("before"),
         encounters.c.started_at >= bindparam("since"),
     )
-    .order_by(encounters.c.started_at)
+)
+_SHORT = select(func.count()).where(
+    short_calls.c.number_key == bindparam("number"),
+    short_calls.c.ended_at <= bindparam("until"),
+    short_calls.c.ended_at >= bindparam("since"),
 )
 
 
-class RepeatCalls:
-    """The index of completed encounters by number."""
+@dataclass(frozen=True, slots=True)
+class EarlierReport:
+    """What an earlier report said, for who takes the call. Shown for a repeat caller (RC) only."""
 
-    def __init__(self, database: Database, keys: KeyRing) -> None:
+    started: datetime
+    doubtful: bool
+    provider: str = field(default="", repr=False)
+    disposition: str = field(default="", repr=False)
+    condition: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A contact that another provider reports: what names it there, whom it was about, what was said of it.
+
+    ``document`` and ``version`` name the report, ``case`` the provider's case, ``context`` our own call, if it does.
+    """
+
+    document: str
+    version: int
+    provider: str
+    case: str
+    context: str
+    patient: Patient
+    numbers: tuple[str, ...] = field(repr=False)
+    report: EarlierReport
+
+
+class RepeatCalls:
+    """The index of completed encounters, own and external, and of calls that the caller ended early."""
+
+    def __init__(self, database: Database, keys: KeyRing, is_shared: IsShared = lambda _number: False) -> None:
         self._database = database
-        self._insert = insert_once(encounters, database.dialect)
         self._keys = keys
+        self._is_shared = is_shared
+        self._insert = insert_once(encounters, database.dialect)
+        self._insert_key = insert_once(encounter_keys, database.dialect)
+        self._insert_short = insert_once(short_calls, database.dialect)
         self._forget_at = datetime.min.replace(tzinfo=UTC)
 
-    async def find(self, number: Number, started: datetime) -> RepeatFound:
-        """PRC from the third encounter on, else NRC; IIQ without a number, ER when the store fails."""
-        if number.e164 is None:
-            return RepeatFound("IIQ", f"number_{number.kind}")
+    async def find(self, number: Number, started: datetime, patient: Patient = NOBODY) -> RepeatFound:
+        """Whether a call that started then is a repeat, by what is known of its patient and by its number.
+
+        ER when the store fails; IIQ where neither the number nor the patient can be looked up.
+        """
         started = started.astimezone(UTC)  # 96 hours on a local clock are 95 or 97 over a clock change
-        asked = {"number_hash": self._hash(number.e164), "before": started, "since": started - WINDOW}
+        caller = self._traits(patient, (number.e164,) if number.e164 else ())
+        if not caller.may_be_found:
+            return RepeatFound("IIQ", "shared_line" if number.e164 else f"number_{number.kind}")
+        keys = [key for _, key in lookup_keys(self._keys, caller)]
+        asked = {"keys": keys, "before": started, "since": started - WINDOW}
+
+        def work(connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
+            rows = connection.execute(_FOUND, asked).all()
+            return rows, any(_in_distress(connection, key, started) for key in caller.numbers)
+
         try:
-            earlier = tuple(await self._database.read(lambda c: c.execute(_EARLIER, asked).scalars().all()))
+            rows, distress = await self._database.read(work)
         except SQLAlchemyError:
             return RepeatFound("ER", "store_failed")
-        if len(earlier) < EARLIER_NEEDED:
-            return RepeatFound("NRC", "fewer_than_two_earlier", earlier)
-        return RepeatFound("PRC", "by_number", earlier)
+        found = judge(caller, started, _encounters(rows))
+        return RepeatFound(found.outcome, found.reason, found.earlier, found.encounters, distress)
 
-    async def keep(self, call_ref: str, number: str, started: datetime) -> None:
-        """Keep a completed encounter, and forget those of :data:`KEPT` before it. Again changes nothing."""
-        row = {"call_ref": call_ref, "number_hash": self._hash(number), "started_at": started}
+    async def keep(
+        self,
+        call_ref: str,
+        number: str | None,
+        started: datetime,
+        *,
+        provider: str = "",
+        context: str = "",
+        traits: Traits | None = None,
+    ) -> None:
+        """Keep a completed call of ours, and forget contacts of :data:`KEPT` before it. Again changes nothing."""
+        known = traits or Traits()
+        numbers = self._traits(NOBODY, (number,) if number else ()).numbers
+        whole = Traits(**{name: getattr(known, name) for name in FIVE}, nhs=known.nhs, numbers=numbers)
+        hidden = self._context_key(context) if context else None
         forget = started >= self._forget_at
 
         def write(connection: Connection) -> None:
-            connection.execute(self._insert, row)
+            self._add(connection, Encounter(call_ref, started, whole, provider, context=hidden))
             if forget:
-                connection.execute(encounters.delete().where(encounters.c.started_at < started - KEPT))
+                _forget(connection, started)
 
         await self._database.write(write)
         if forget:
             self._forget_at = started + FORGET_EVERY
 
-    def _hash(self, e164: str) -> str:
-        return self._keys.index("encounter-number", e164)
+    async def keep_external(self, new: Sequence[External], now: datetime) -> int:
+        """Keep what other providers report, in one transaction; returns how many were new, or newer than what was here.
+
+        Forgets what began longer than :data:`KEPT` before ``now``.
+        """
+        rows = [(self._encounter(each), each) for each in new]
+
+        def write(connection: Connection) -> int:
+            _forget(connection, now)
+            return sum(self._add_report(connection, encounter, each) for encounter, each in rows)
+
+        return await self._database.write(write)
+
+    def _encounter(self, each: External) -> Encounter:
+        return Encounter(
+            id=self._keys.index("encounter-report", f"{each.provider}\0{each.document}"),
+            started=each.report.started,
+            traits=self._traits(each.patient, each.numbers),
+            provider=each.provider,
+            context=self._context_key(each.context) if each.context else None,
+            case=self._keys.index("encounter-case", f"{each.provider}\0{each.case}") if each.case else None,
+            external=True,
+            doubtful=each.report.doubtful,
+        )
+
+    def _add_report(self, connection: Connection, encounter: Encounter, each: External) -> bool:
+        known = select(encounters.c.version).where(encounters.c.id == encounter.id)
+        version = connection.execute(known).scalar_one_or_none()
+        if version is not None and version >= each.version:
+            return False
+        connection.execute(delete(encounter_keys).where(encounter_keys.c.encounter == encounter.id))
+        connection.execute(delete(encounters).where(encounters.c.id == encounter.id))
+        self._add(connection, encounter, each)
+        return True
+
+    def _add(self, connection: Connection, each: Encounter, told: External | None = None) -> None:
+        connection.execute(self._insert, self._row(each, told))
+        keys = lookup_keys(self._keys, each.traits)
+        if pairs := [{"key": key, "encounter": each.id, "kind": kind} for kind, key in keys]:
+            connection.execute(self._insert_key, pairs)
+
+    async def forget(self, now: datetime) -> None:
+        """Delete what began longer than :data:`KEPT` before ``now``."""
+        await self._database.write(lambda connection: _forget(connection, now))
+
+    async def identify(self, call_ref: str, traits: Traits) -> None:
+        """Add who a call of ours was about, once somebody has asked; nothing is done for a call that is not kept."""
+        values = _columns(traits)
+        pairs = [{"key": key, "encounter": call_ref, "kind": kind} for kind, key in lookup_keys(self._keys, traits)]
+
+        def write(connection: Connection) -> None:
+            changed = connection.execute(update(encounters).where(encounters.c.id == call_ref).values(values))
+            if changed.rowcount and pairs:
+                connection.execute(self._insert_key, pairs)
+
+        await self._database.write(write)
+
+    async def reports(self, ids: Sequence[str]) -> list[EarlierReport]:
+        """What the reports of these encounters said, oldest first. For a repeat caller (RC) only."""
+        columns = (encounters.c.id, encounters.c.wrapped_key, encounters.c.report)
+        query = select(*columns).where(encounters.c.id.in_(ids), encounters.c.report.is_not(None))
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        opened = [report for row in rows if (report := self._open(row.id, row.wrapped_key, row.report))]
+        return sorted(opened, key=lambda each: each.started)
+
+    async def keep_short(self, call_ref: str, number: str, ended: datetime) -> bool:
+        """Keep a call that the caller ended before a person answered; whether the line is in distress with it.
+
+        A shared line never is.
+        """
+        if self._is_shared(number):
+            return False
+        (key,) = self._traits(NOBODY, (number,)).numbers
+        row = {"call_ref": call_ref, "number_key": key, "ended_at": ended}
+
+        def write(connection: Connection) -> bool:
+            connection.execute(self._insert_short, row)
+            connection.execute(delete(short_calls).where(short_calls.c.ended_at < ended - FORGET_EVERY))
+            return _in_distress(connection, key, ended)
+
+        return await self._database.write(write)
+
+    def traits(self, patient: Patient) -> Traits:
+        """The hashes of a patient, without a number."""
+        return self._traits(patient, ())
+
+    def _context_key(self, context: str) -> str:
+        return self._keys.index("encounter-context", context.lower())
+
+    def _traits(self, patient: Patient, numbers: tuple[str, ...]) -> Traits:
+        return traits_of(self._keys, patient, tuple(each for each in numbers if not self._is_shared(each)))
+
+    def _row(self, each: Encounter, told: External | None) -> dict[str, Any]:
+        key = self._keys.new_data_key() if told else None
+        return {
+            "id": each.id,
+            "started_at": each.started,
+            "external": each.external,
+            "doubtful": each.doubtful,
+            "provider": each.provider,
+            "version": told.version if told else 0,
+            "context_key": each.context,
+            "case_key": each.case,
+            **_columns(each.traits),
+            "wrapped_key": key.wrapped if key else None,
+            "report": _seal(key, each.id, told.report) if key and told else None,
+        }
+
+    def _open(self, encounter: str, wrapped: bytes, sealed: bytes) -> EarlierReport | None:
+        try:
+            values = json.loads(self._keys.unwrap(wrapped).open(sealed, f"encounter:{encounter}".encode()))
+        except SealError:
+            return None  # its key is gone, and with it what it said
+        return EarlierReport(datetime.fromisoformat(values.pop("started")), **values)
+
+
+def _columns(traits: Traits) -> dict[str, str | None]:
+    return {f"{name}_key": getattr(traits, name) for name in FIVE} | {"nhs_key": traits.nhs}
+
+
+def _seal(key: DataKey, encounter: str, report: EarlierReport) -> bytes:
+    values = asdict(report) | {"started": report.started.isoformat()}
+    return key.seal(json.dumps(values).encode(), f"encounter:{encounter}".encode())
+
+
+def _forget(connection: Connection, now: datetime) -> None:
+    old = select(encounters.c.id).where(encounters.c.started_at < now - KEPT)
+    connection.execute(delete(encounter_keys).where(encounter_keys.c.encounter.in_(old)))
+    connection.execute(delete(encounters).where(encounters.c.started_at < now - KEPT))
+
+
+def _in_distress(connection: Connection, number: str, at: datetime) -> bool:
+    asked = {"number": number, "until": at, "since": at - DISTRESS_WITHIN}
+    return int(connection.execute(_SHORT, asked).scalar_one()) >= DISTRESS_CALLS
+
+
+def _encounters(rows: Sequence[Row[Any]]) -> list[Encounter]:
+    """The encounters of rows that repeat each one for each of its numbers."""
+    numbers: dict[str, set[str]] = {}
+    first: dict[str, Row[Any]] = {}
+    for row in rows:
+        first.setdefault(row.id, row)
+        numbers.setdefault(row.id, set()).update([row.number] if row.number else [])
+    return [
+        Encounter(
+            id=row.id,
+            started=row.started_at,
+            traits=Traits(
+                **{name: getattr(row, f"{name}_key") for name in FIVE},
+                nhs=row.nhs_key,
+                numbers=frozenset(numbers[row.id]),
+            ),
+            provider=row.provider,
+            context=row.context_key,
+            case=row.case_key,
+            external=row.external,
+            doubtful=row.doubtful,
+        )
+        for row in first.values()
+    ]

@@ -202,7 +202,7 @@ def build(settings: Settings) -> Service:
         journal=journal,
         writer=writer,
         board=board,
-        indexer=EncounterIndexer(stream, journal, repeats, keys),
+        indexer=EncounterIndexer(stream, journal, repeats, keys, {each.id: each.ods or each.id for each in providers}),
         alerts=_alerts(settings, board, rules, database, clock, parts),
         desk=Desk(journal, calls, access.on_call, names),
         plans=plans,

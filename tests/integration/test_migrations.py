@@ -15,7 +15,7 @@ import alerts.store
 import callrouter.journal
 import callrouter.messages.tables
 import callrouter.publishing.tables
-import callrouter.repeat
+import callrouter.repeat_tables
 import careplans.store
 import infra.revisions
 from callrouter.journal import Journal
@@ -27,10 +27,10 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0008"
+HEAD = "0007"
 OWNERS = (
-    callrouter.journal, callrouter.repeat, callrouter.publishing.tables, callrouter.messages.tables, careplans.store,
-    alerts.store, infra.revisions,
+    callrouter.journal, callrouter.repeat_tables, callrouter.publishing.tables, callrouter.messages.tables,
+    careplans.store, alerts.store, infra.revisions,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

@@ -17,7 +17,7 @@ from callrouter.journal import metadata as journal_tables
 from callrouter.leftovers import close_leftovers
 from callrouter.model import RECORD
 from callrouter.repeat import RepeatCalls
-from callrouter.repeat import metadata as encounter_tables
+from callrouter.repeat_tables import metadata as encounter_tables
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
 from infra.numbers import read_number

@@ -1,0 +1,191 @@
+"""Repeat callers, sentence by sentence (docs/safety/rules.md, 4), on each kind of database."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import text
+
+from callrouter.encounter_reports import EncounterReports, external, patient_of
+from callrouter.patient import Patient
+from callrouter.repeat import RepeatCalls
+from infra.crypto import KeyRing
+from infra.itk import read_message
+from infra.numbers import Number, NumberClass, read_number
+from infra.sql import Database
+from tests.hand_clock import HandClock
+
+LONDON = ZoneInfo("Europe/London")
+DATA = Path(__file__).parents[1] / "data" / "itk"
+SHARED = Path(__file__).parents[3] / "shared" / "itk" / "repeat-caller.xml"
+THREE = (DATA / "three_reports_out_of_order.xml").read_bytes()
+ADA = Patient("Ada", "Fictional", date(1965, 2, 17), "female", "ZZ99 3AA")
+NUMBER = read_number("07700 900123")
+CARE_HOME = "+442079460055"
+WITHHELD = Number(NumberClass.WITHHELD)
+NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Index:
+    """The index of encounters in a database of its own, at a time of its own."""
+
+    database: Database
+    repeats: RepeatCalls
+    clock: HandClock
+    reports: EncounterReports
+
+    def at(self, now: datetime) -> None:
+        self.clock.time = now
+
+    async def count(self) -> int:
+        count = text("SELECT count(*) FROM encounters")
+        return int(await self.database.read(lambda connection: connection.execute(count).scalar_one()))
+
+    async def outcome(self, number: Number, started: datetime = NOW, patient: Patient | None = None) -> tuple[str, str]:
+        found = await self.repeats.find(number, started, patient or Patient())
+        return found.outcome, found.reason
+
+
+@pytest.fixture
+async def index(database: Database) -> Index:
+    clock = HandClock(NOW)
+    repeats = RepeatCalls(database, KeyRing(os.urandom(32), os.urandom(32)), lambda number: number == CARE_HOME)
+    return Index(database, repeats, clock, EncounterReports(repeats, clock))
+
+
+async def test_reports_in_any_order_make_a_repeat_caller(index: Index) -> None:
+    imported = await index.reports.take(THREE)
+
+    assert (imported.kept, imported.known, imported.skipped) == (3, 0, ())
+    assert await index.outcome(WITHHELD, NOW, ADA) == ("RC", "same_patient")
+    assert await index.outcome(NUMBER) == ("PRC", "by_number")
+
+
+async def test_same_message_again_changes_nothing_and_a_newer_version_takes_the_place_of_the_older(
+    index: Index,
+) -> None:
+    await index.reports.take(THREE)
+    again = await index.reports.take(THREE)
+    assert (again.kept, again.known) == (0, 3)
+    newer = THREE.replace(b'<versionNumber value="1"/>', b'<versionNumber value="4"/>').replace(b"Fictional", b"Other")
+    assert (await index.reports.take(newer)).kept == 2
+    assert await index.count() == 3
+    assert (await index.reports.take(THREE)).kept == 0  # the old version, late
+    assert await index.outcome(WITHHELD, NOW, ADA) == ("RC", "same_patient")  # still four of five
+
+
+async def test_earlier_reports_are_shown_for_a_repeat_caller_only(index: Index) -> None:
+    await index.reports.take(THREE)
+    sure, perhaps = await index.repeats.find(WITHHELD, NOW, ADA), await index.repeats.find(NUMBER, NOW)
+
+    told = await index.repeats.reports(sure.encounters)
+    assert [(each.provider, each.disposition, each.condition) for each in told] == [
+        ("Invented 111", "Dx011 Invented disposition", "Cough\nsince yesterday"),
+        ("Another 111", "Dx06 Invented disposition", "Cough\nsince yesterday"),
+        ("Invented 111", "Dx02 Invented disposition", "Cough\nsince yesterday"),
+    ]
+    assert perhaps.outcome == "PRC"
+    assert await index.repeats.reports(perhaps.encounters) == []
+
+
+async def test_external_encounters_leave_the_index_after_97_hours(index: Index) -> None:
+    await index.reports.take(THREE)
+    first = datetime(2026, 6, 1, 10, tzinfo=UTC)
+    await index.repeats.forget(first + 97 * HOUR)
+    assert await index.count() == 3
+    await index.repeats.forget(first + 97 * HOUR + timedelta(seconds=1))
+    assert await index.count() == 2
+    index.at(first + 97 * HOUR + timedelta(seconds=1))
+    late = await index.reports.take(THREE)
+    assert [each.reason for each in late.skipped] == ["older than 97 hours"]
+
+
+async def test_a_start_in_the_future_is_refused_and_told(index: Index) -> None:
+    index.at(datetime(2026, 6, 2, 12, tzinfo=UTC))
+    imported = await index.reports.take(THREE)
+    assert (imported.kept, [(each.place, each.reason) for each in imported.skipped]) == (
+        2,
+        [(1, "starts in the future")],
+    )
+
+
+async def test_a_report_of_a_call_that_we_carried_is_the_same_encounter(index: Index) -> None:
+    (report,) = [each for each in read_message(THREE).reports if each.encounter.case_reference == "300"]
+    assert report.started is not None
+    assert NUMBER.e164 is not None
+    await index.repeats.keep("ours", NUMBER.e164, report.started.at - timedelta(minutes=3), provider="XX1")
+    await index.repeats.keep("before", NUMBER.e164, report.started.at - 9 * HOUR, provider="XX1")
+    await index.repeats.keep_external([external(report)], NOW)
+
+    found = await index.repeats.find(NUMBER, NOW)
+    assert (found.outcome, len(found.earlier)) == ("PRC", 2)
+
+
+async def test_never_by_number_on_a_shared_line(index: Index) -> None:
+    for hours in (1, 2, 3):
+        await index.repeats.keep(f"call{hours}", CARE_HOME, NOW - hours * HOUR)
+    line = read_number(CARE_HOME)
+
+    assert await index.outcome(line) == ("IIQ", "shared_line")
+    assert await index.outcome(line, NOW, ADA) == ("NRC", "fewer_than_two_earlier")
+
+
+async def test_who_was_asked_is_known_the_next_time(index: Index) -> None:
+    assert NUMBER.e164 is not None
+    for hours in (20, 40):
+        await index.repeats.keep(f"call{hours}", NUMBER.e164, NOW - hours * HOUR)
+        await index.repeats.identify(f"call{hours}", index.repeats.traits(ADA))
+
+    assert await index.outcome(WITHHELD, NOW, ADA) == ("RC", "same_patient")
+    assert await index.outcome(NUMBER) == ("PRC", "by_number")
+
+
+@pytest.mark.parametrize(
+    "clock_change", [datetime(2026, 3, 29, 3, tzinfo=LONDON), datetime(2026, 10, 25, 3, tzinfo=LONDON)], ids=str
+)
+async def test_window_is_345600_seconds_over_a_clock_change(index: Index, clock_change: datetime) -> None:
+    assert NUMBER.e164 is not None
+    started = clock_change.astimezone(UTC) + 20 * HOUR
+    await index.repeats.keep("early", NUMBER.e164, (started - timedelta(seconds=345_600)).astimezone(LONDON))
+    await index.repeats.keep("late", NUMBER.e164, started - HOUR)
+
+    assert (await index.outcome(NUMBER, started.astimezone(LONDON)))[0] == "PRC"
+    assert (await index.outcome(NUMBER, started + timedelta(seconds=1)))[0] == "NRC"
+
+
+async def test_nobody_is_named_in_the_database(index: Index) -> None:
+    await index.reports.take(THREE)
+    tables = ("encounters", "encounter_keys")
+    rows = [
+        await index.database.read(lambda c, t=table: c.execute(text(f"SELECT * FROM {t}")).all()) for table in tables
+    ]
+
+    for canary in ("Ada", "Fictional", "9990000018", "900123", "1965", "ZZ99", "Cough", "female"):
+        assert canary not in str(rows)
+
+
+@pytest.mark.skipif(not SHARED.is_file(), reason="the published example of a repeat caller is not beside the project")
+async def test_published_repeat_caller_trips_at_the_third_in_time_however_they_arrive(index: Index) -> None:
+    reports = read_message(SHARED.read_bytes()).reports
+    orders = [reports, reports[::-1], *list(permutations(reports))[100:720:200]]
+    for order in orders:
+        await index.database.write(lambda connection: connection.execute(text("DELETE FROM encounter_keys")))
+        await index.database.write(lambda connection: connection.execute(text("DELETE FROM encounters")))
+        for each in order:
+            assert each.started is not None
+            await index.repeats.keep_external([external(each)], each.started.at)
+        in_time = sorted(reports, key=lambda each: each.started.at if each.started else NOW)
+        outcomes = [
+            (await index.repeats.find(WITHHELD, each.started.at, patient_of(each.patient))).outcome
+            for each in in_time
+            if each.started
+        ]
+        assert outcomes == ["NRC", "NRC", "RC", "RC", "RC", "RC"]
