@@ -69,8 +69,12 @@ _PAIRS = (("birth_date", "gender"), ("first_name", "last_name"), ("first_name", 
 """Whoever has three of the five in common has one of these pairs in common, so that four look-ups find them all."""
 
 
-def traits_of(keys: KeyRing, patient: Patient = NOBODY, numbers: tuple[str, ...] = ()) -> Traits:
-    """The hashes of a patient, and of numbers in E.164."""
+def traits_of(keys: KeyRing, patient: Patient = NOBODY, numbers: tuple[str, ...] = (), *, key: int = 0) -> Traits:
+    """The hashes of a patient, and of numbers in E.164, under the index key in use or the ``key``-th older one."""
+
+    def hashed(name: str, value: str) -> str:
+        return keys.index_all(f"encounter-{name}", value)[key]
+
     values = {
         "first_name": letters(patient.first_name.split()[0]) if patient.first_name.split() else "",
         "last_name": letters(patient.last_name),
@@ -78,17 +82,17 @@ def traits_of(keys: KeyRing, patient: Patient = NOBODY, numbers: tuple[str, ...]
         "gender": patient.gender if patient.gender in ("male", "female") else "",
         "postcode": "".join(each for each in patient.postcode.upper() if each.isalnum()),
     }
-    hashes = {name: keys.index(f"encounter-{name}", value) if value else None for name, value in values.items()}
+    hashes = {name: hashed(name, value) if value else None for name, value in values.items()}
     verified = patient.nhs_verified and is_nhs_number(patient.nhs_number)
     return Traits(
         **hashes,
-        nhs=keys.index("encounter-nhs-number", patient.nhs_number) if verified else None,
-        numbers=frozenset(keys.index("encounter-number", number) for number in numbers),
+        nhs=hashed("nhs-number", patient.nhs_number) if verified else None,
+        numbers=frozenset(hashed("number", number) for number in numbers),
     )
 
 
-def lookup_keys(keys: KeyRing, traits: Traits) -> Iterator[tuple[str, str]]:
-    """(kind, key) of every key under which this contact is found."""
+def lookup_keys(keys: KeyRing, traits: Traits, *, key: int = 0) -> Iterator[tuple[str, str]]:
+    """(kind, key) of every key under which this contact is found, ``key`` as for :func:`traits_of`."""
     for number in traits.numbers:
         yield "number", number
     if traits.nhs is not None:
@@ -96,7 +100,7 @@ def lookup_keys(keys: KeyRing, traits: Traits) -> Iterator[tuple[str, str]]:
     for one, other in _PAIRS:
         first, second = getattr(traits, one), getattr(traits, other)
         if first is not None and second is not None:
-            yield "pair", keys.index(f"encounter-pair-{one}-{other}", f"{first}\0{second}")
+            yield "pair", keys.index_all(f"encounter-pair-{one}-{other}", f"{first}\0{second}")[key]
 
 
 def letters(name: str) -> str:

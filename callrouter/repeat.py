@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -97,22 +97,22 @@ class RepeatCalls:
         ER when the store fails; IIQ where neither the number nor the patient can be looked up.
         """
         started = started.astimezone(UTC)  # 96 hours on a local clock are 95 or 97 over a clock change
-        caller = self._traits(patient, (number.e164,) if number.e164 else ())
-        if not caller.may_be_found:
-            return RepeatFound("IIQ", "shared_line" if number.e164 else f"number_{number.kind}")
-        keys = [key for _, key in lookup_keys(self._keys, caller)]
+        numbers = (number.e164,) if number.e164 else ()
+        caller = [self._traits(patient, numbers, key) for key in range(len(self._keys.index_keys))]
+        if not caller[0].may_be_found:
+            return RepeatFound("IIQ", "shared_line" if numbers else f"number_{number.kind}")
+        keys = [hidden for key, each in enumerate(caller) for _, hidden in lookup_keys(self._keys, each, key=key)]
         asked = {"keys": keys, "before": started, "since": started - WINDOW}
 
         def work(connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
             rows = connection.execute(_FOUND, asked).all()
-            return rows, any(_in_distress(connection, key, started) for key in caller.numbers)
+            return rows, any(_in_distress(connection, hidden, started) for each in caller for hidden in each.numbers)
 
         try:
             rows, distress = await self._database.read(work)
         except SQLAlchemyError:
             return RepeatFound("ER", "store_failed")
-        found = judge(caller, started, _encounters(rows))
-        return RepeatFound(found.outcome, found.reason, found.earlier, found.encounters, distress)
+        return replace(judge(caller, started, _encounters(rows)), distress=distress)
 
     async def keep(
         self,
@@ -229,8 +229,8 @@ class RepeatCalls:
     def _context_key(self, context: str) -> str:
         return self._keys.index("encounter-context", context.lower())
 
-    def _traits(self, patient: Patient, numbers: tuple[str, ...]) -> Traits:
-        return traits_of(self._keys, patient, tuple(each for each in numbers if not self._is_shared(each)))
+    def _traits(self, patient: Patient, numbers: tuple[str, ...], key: int = 0) -> Traits:
+        return traits_of(self._keys, patient, tuple(each for each in numbers if not self._is_shared(each)), key=key)
 
     def _row(self, each: Encounter, told: External | None) -> dict[str, Any]:
         key = self._keys.new_data_key() if told else None

@@ -48,6 +48,9 @@ class Tie(StrEnum):
     OTHER = "other"
 
 
+_CLOSER = [Tie.TOO_LITTLE, Tie.OTHER, Tie.BY_NUMBER, Tie.MAYBE, Tie.SAME]
+"""Under a key that is not the encounter's own nothing is equal: what is found under its own comes later here."""
+
 _POSSIBLE = frozenset({Tie.SAME, Tie.MAYBE, Tie.BY_NUMBER})
 _UNDECIDED = _POSSIBLE | {Tie.TOO_LITTLE}
 
@@ -113,10 +116,13 @@ def distinct(encounters: Iterable[Encounter]) -> list[Encounter]:
     return [contact.members[0] for contact in contacts]
 
 
-def judge(caller: Traits, start: datetime, encounters: Sequence[Encounter]) -> RepeatFound:
-    """What the earlier encounters make of a call of this caller that started then (aware)."""
+def judge(caller: Sequence[Traits], start: datetime, encounters: Sequence[Encounter]) -> RepeatFound:
+    """What the earlier encounters make of a call of this caller that started then (aware).
+
+    ``caller``: the same caller under each index key, since an encounter is kept under one of them.
+    """
     within = [each for each in encounters if timedelta(0) < start - each.started <= WINDOW]
-    ties = [(each, tie(caller, each.traits)) for each in within]
+    ties = [(each, max((tie(one, each.traits) for one in caller), key=_CLOSER.index)) for each in within]
     sure = distinct(each for each, how in ties if how is Tie.SAME)
     if len(sure) >= EARLIER_NEEDED:
         return RepeatFound("RC", "same_patient", _starts(sure), tuple(each.id for each in sure))

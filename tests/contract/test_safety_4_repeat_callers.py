@@ -161,6 +161,18 @@ async def test_window_is_345600_seconds_over_a_clock_change(index: Index, clock_
     assert (await index.outcome(NUMBER, started + timedelta(seconds=1)))[0] == "NRC"
 
 
+async def test_who_called_before_the_keys_were_changed_is_known(database: Database) -> None:
+    old, new = (os.urandom(32), os.urandom(32)), (os.urandom(32), os.urandom(32))
+    before = RepeatCalls(database, KeyRing(*old))
+    clock = HandClock(NOW)
+    await EncounterReports(before, clock).take(THREE)
+    after = RepeatCalls(database, KeyRing(*new, older=[old]))
+
+    assert (await after.find(WITHHELD, NOW, ADA)).outcome == "RC"
+    assert (await after.find(NUMBER, NOW)).outcome == "PRC"
+    assert (await RepeatCalls(database, KeyRing(*new)).find(WITHHELD, NOW, ADA)).outcome == "NRC"
+
+
 async def test_nobody_is_named_in_the_database(index: Index) -> None:
     await index.reports.take(THREE)
     tables = ("encounters", "encounter_keys")

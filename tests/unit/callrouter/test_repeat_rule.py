@@ -130,7 +130,7 @@ def test_a_call_of_ours_and_its_report_are_one_contact() -> None:
     ],
 )
 def test_what_the_earlier_contacts_make_of_a_call(earlier: list[Patient], outcome: str, reason: str) -> None:
-    found = judge(traits(), NOW, [encounter(n + 1, of=traits(each)) for n, each in enumerate(earlier)])
+    found = judge([traits()], NOW, [encounter(n + 1, of=traits(each)) for n, each in enumerate(earlier)])
 
     assert (found.outcome, found.reason) == (outcome, reason)
     assert bool(found.encounters) == (outcome == "RC")
@@ -138,7 +138,7 @@ def test_what_the_earlier_contacts_make_of_a_call(earlier: list[Patient], outcom
 
 def test_number_alone_is_never_more_than_potential() -> None:
     of_number = traits(Patient(), NUMBER)
-    found = judge(of_number, NOW, [encounter(n + 1, of=of_number) for n in range(5)])
+    found = judge([of_number], NOW, [encounter(n + 1, of=of_number) for n in range(5)])
 
     assert (found.outcome, found.reason, found.encounters) == ("PRC", "by_number", ())
 
@@ -148,7 +148,7 @@ def test_window_is_exact_to_the_second(seconds: int, outcome: str) -> None:
     other = encounter(2)
     at_the_edge = replace(other, id="edge", started=NOW - timedelta(seconds=seconds))
 
-    assert judge(traits(), NOW, [other, at_the_edge]).outcome == outcome
+    assert judge([traits()], NOW, [other, at_the_edge]).outcome == outcome
 
 
 FIELDS = st.fixed_dictionaries(
@@ -180,8 +180,8 @@ def test_order_of_arrival_changes_nothing_and_more_contacts_never_lower(
         Encounter(str(n), NOW - timedelta(seconds=s), traits(who), provider, case=str(n))
         for n, (s, who, provider) in enumerate(rows)
     ]
-    found = judge(traits(caller), NOW, encounters)
-    assert judge(traits(caller), NOW, encounters[::-1]) == found
+    found = judge([traits(caller)], NOW, encounters)
+    assert judge([traits(caller)], NOW, encounters[::-1]) == found
     order = ("NRC", "IIQ", "PRC", "RC")
-    fewer = judge(traits(caller), NOW, encounters[1:])
+    fewer = judge([traits(caller)], NOW, encounters[1:])
     assert order.index(fewer.outcome) <= order.index(found.outcome)
