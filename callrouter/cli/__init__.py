@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from alerts.surveillance.cli import app as alerts_app
 from callrouter.cli import audit, call, database, doctor, flow, lab, phone, serve, up, versions, watch
 from callrouter.cli.common import open_plans
 from callrouter.errors import ConfigurationError
@@ -23,6 +24,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(plan_app(open_plans), name="plan")
 app.add_typer(audit.app, name="audit")
 app.add_typer(call.app, name="call")
+app.add_typer(alerts_app, name="alerts")
 app.add_typer(database.app, name="db")
 serve.add(app)
 doctor.add(app)

@@ -1,0 +1,38 @@
+"""``callrouter alerts …``. The detectors are imported when a command runs: they are slow to load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from alerts.surveillance.errors import SurveillanceError
+
+# As alerts.surveillance.control has it, which is not to be imported here.
+Method = Literal["farrington-flexible", "ears-c1", "ears-c2", "ears-c3"]
+
+app = typer.Typer(help="Surges: judge a series of counts, and what the detectors are worth.", no_args_is_help=True)
+
+
+@app.callback()
+def _commands() -> None:
+    """Kept as a group, so that every command has its name."""
+
+
+@app.command()
+def detect(
+    method: Annotated[Method, typer.Option(help="The detector.")],
+    config: Annotated[Path, typer.Option(help="JSON: R's names of its settings, and range and freq.")],
+    source: Annotated[Path, typer.Option("--input", help="CSV: t,epoch,observed[,epochAsDate,date].")],
+    output: Annotated[Path, typer.Option(help="CSV to write: t,observed,expected,upperbound,alarm,score.")],
+) -> None:
+    """Judge each time of the range; docs/surveillance.md. Exit 2, and nothing written, if that cannot be done."""
+    from alerts.surveillance.detect import detect_file
+
+    try:
+        found = detect_file(method, config, source, output)
+    except SurveillanceError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{found.alarm.shape[1]} times judged, {int(found.alarm.sum())} alarms: {output}")

@@ -1,0 +1,167 @@
+"""Series and settings made up at random, and what R's ``surveillance`` makes of them, through files only."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import subprocess
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SCRIPT = Path(__file__).with_name("judge.R")
+Table = list[dict[str, str]]
+
+
+def why_no_r() -> str | None:
+    """The reason why R cannot be asked here, or None."""
+    if shutil.which("Rscript") is None:
+        return "Rscript is not installed: apt-get install r-cran-surveillance"
+    asked = subprocess.run(["Rscript", "-e", "library(surveillance)"], capture_output=True, timeout=60, check=False)
+    return None if asked.returncode == 0 else "R has no surveillance: apt-get install r-cran-surveillance"
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    method: str
+    control: dict[str, Any]
+    dated: bool
+    kind: str
+
+    @property
+    def ears(self) -> bool:
+        return self.method.startswith("ears")
+
+
+def made_up(number: int, rng: np.random.Generator, folder: Path) -> Case:
+    """One case, its series and our settings written to ``folder``."""
+    ears = rng.random() < 0.2
+    length = int(rng.integers(60, 200)) if ears else int(rng.integers(290, 480))
+    kind, counts = _series(length, rng)
+    # With dates, R predicts from another origin where the first baseline week is missing (docs/surveillance.md).
+    dated = bool(not ears and kind != "missing" and rng.random() < 0.4)
+    method, control, first = _ears(rng) if ears else _farrington(rng)
+    start = int(rng.integers(first, max(first + 1, length - 12)))
+    case = Case(f"case{number}", method, control | {"range": [start, min(start + 5, length)]}, dated, kind)
+    _write_series(folder / f"{case.name}_input.csv", counts, dated, rng)
+    (folder / f"{case.name}.json").write_text(json.dumps(case.control | {"freq": 52}))
+    return case
+
+
+def _series(length: int, rng: np.random.Generator) -> tuple[str, np.ndarray]:
+    kind = str(rng.choice(["poisson", "overdispersed", "sparse", "huge", "rising", "falling", "constant", "zeros",
+                           "zeros then cases", "missing", "outbreaks", "early zeros", "one level"]))  # fmt: skip
+    t = np.arange(length)
+    season = np.exp(rng.uniform(0, 1.2) * np.sin(2 * np.pi * (t / 52 + rng.random())))
+    level = float(np.exp(rng.uniform(-1, 5)))
+    slope = {"rising": 3.0, "falling": -3.0}.get(kind, rng.uniform(-0.5, 0.5)) * t / length
+    mean = level * season * np.exp(slope)
+    if kind == "sparse":
+        mean *= 0.3 / mean.mean()
+    if kind == "huge":
+        mean *= 10 ** rng.uniform(4, 7) / mean.mean()
+    size = float(np.exp(rng.uniform(-1, 3)))
+    counts = rng.poisson(mean if kind == "poisson" else rng.gamma(size, mean / size)).astype(float)
+    if kind == "constant":
+        counts[:] = rng.integers(1, 60)
+    if kind == "zeros":
+        counts[:] = 0
+    if kind in ("zeros then cases", "early zeros"):
+        counts[: length - (int(rng.integers(1, 30)) if kind == "zeros then cases" else int(rng.integers(40, 200)))] = 0
+    if kind == "missing":
+        counts[rng.random(length) < rng.uniform(0.005, 0.05)] = math.nan
+    if kind == "outbreaks":
+        for at in rng.integers(0, length - 8, 5):
+            counts[at : at + 8] += rng.poisson(mean[at] * 4 + 5, 8)
+    if kind == "one level":
+        counts = rng.integers(0, 2, length).astype(float) + rng.integers(0, 30)
+    return kind, counts
+
+
+def _farrington(rng: np.random.Generator) -> tuple[str, dict[str, Any], int]:
+    years, width = int(rng.choice([1, 2, 3, 4, 5])), int(rng.choice([0, 1, 2, 3, 3, 3, 3, 4, 5, 6]))
+    if years == 1:
+        width = max(width, 1)  # a season of a single count has no residual, and R's answer hangs on rounding
+    control: dict[str, Any] = {
+        "b": years,
+        "w": width,
+        "noPeriods": int(rng.choice([1, 2, 3, 5, 7, 10, 12, 15])),
+        "reweight": bool(rng.random() < 0.85),
+        "weightsThreshold": float(rng.choice([1, 1.5, 2, 2.58, 3])),
+        "trend": bool(rng.random() < 0.8),
+        "pThresholdTrend": float(rng.choice([0.01, 0.05, 0.2, 0.5, 1])),
+        "thresholdMethod": str(rng.choice(["delta", "nbPlugin", "muan"])),
+        "powertrans": str(rng.choice(["2/3", "1/2", "none"])),
+        "alpha": float(rng.choice([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3])),
+        "limit54": [int(rng.choice([0, 3, 5, 10])), int(rng.choice([1, 3, 4, 8]))],
+        "populationOffset": bool(rng.random() < 0.2),
+    }
+    if rng.random() < 0.7:
+        control["pastWeeksNotIncluded"] = int(rng.choice([0, 3, 10, 26, 40]))
+    return "farrington-flexible", control, 52 * years + width + 2
+
+
+def _ears(rng: np.random.Generator) -> tuple[str, dict[str, Any], int]:
+    variant = str(rng.choice(["C1", "C2", "C3"]))
+    baseline = int(rng.choice([3, 5, 7, 14]))
+    control: dict[str, Any] = {"method": variant, "baseline": baseline, "minSigma": float(rng.choice([0, 0.5, 1, 3]))}
+    if rng.random() < 0.7:
+        control["alpha"] = float(rng.choice([0.001, 0.01, 0.025, 0.05, 0.2]))
+    return f"ears-{variant.lower()}", control, baseline + {"C1": 1, "C2": 3, "C3": 5}[variant]
+
+
+def _write_series(file: Path, counts: np.ndarray, dated: bool, rng: np.random.Generator) -> None:
+    first = date(2003, 12, 29) + timedelta(days=int(rng.integers(0, 3000)))
+    with file.open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("t", "epoch", "observed", "epochAsDate", "date"))
+        for place, count in enumerate(counts):
+            day = first + timedelta(weeks=place)
+            epoch = (day - date(1970, 1, 1)).days if dated else place + 1
+            observed = "NA" if math.isnan(count) else int(count)
+            writer.writerow((place + 1, epoch, observed, str(dated).upper(), day.isoformat()))
+
+
+def ask_r(cases: list[Case], folder: Path) -> dict[str, Table | str]:
+    """R's rows, or the text of its error, by name of the case."""
+    listed = ",\n".join(_r({"name": case.name, "ears": case.ears, "dated": case.dated, "control": _for_r(case)})
+                        for case in cases)  # fmt: skip
+    (folder / "cases.R").write_text(f"cases <- list({listed})\n")
+    subprocess.run(["Rscript", str(SCRIPT), str(folder)], check=True, capture_output=True, timeout=3600)
+    return {case.name: _answer(folder / case.name) for case in cases}
+
+
+def _answer(base: Path) -> Table | str:
+    error = base.with_suffix(".error")
+    return error.read_text() if error.exists() else rows(base.with_suffix(".csv"))
+
+
+def rows(file: Path) -> Table:
+    with file.open(newline="") as lines:
+        return [{name: value.strip() for name, value in row.items()} for row in csv.DictReader(lines)]
+
+
+def _for_r(case: Case) -> dict[str, Any]:
+    first, last = case.control["range"]
+    quiet = {} if case.ears else {"glmWarnings": False}
+    return case.control | quiet | {"range": list(range(first, last + 1))}
+
+
+def _r(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).upper()
+        case str():
+            return json.dumps(value)
+        case dict():
+            return "list(" + ", ".join(f"{name} = {_r(each)}" for name, each in value.items()) + ")"
+        case list():
+            return "c(" + ", ".join(map(_r, value)) + ")"
+        case _:
+            return repr(value)

@@ -1,0 +1,168 @@
+"""``callrouter alerts detect`` through its door: a file of counts and settings in, a file of findings out."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from alerts.surveillance.cli import app
+from tests.unit.alerts.surveillance.series_files import HEADER, written, written_control, written_series
+
+YEARS = [20 + (week % 7) for week in range(52 * 5 + 20)]
+FARRINGTON = {"b": 4, "w": 3, "noPeriods": 10, "pastWeeksNotIncluded": 26, "thresholdMethod": "nbPlugin", "alpha": 0.01}
+
+
+def detect(folder: Path, detector: str, series: Path, /, **control: object) -> tuple[int, str, list[dict[str, str]]]:
+    output = folder / "out.csv"
+    config = written_control(folder, **control)
+    files = ["--config", str(config), "--input", str(series), "--output", str(output)]
+    answer = CliRunner().invoke(app, ["detect", "--method", detector, *files])
+    rows = list(csv.DictReader(output.read_text().splitlines())) if output.exists() else []
+    return answer.exit_code, answer.output, rows
+
+
+def test_a_week_far_above_its_season_is_an_alarm_and_only_that_one(tmp_path: Path) -> None:
+    counts = [*YEARS[:-1], 90]
+    series = written_series(tmp_path, counts)
+
+    code, said, rows = detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[270, 280])
+
+    assert (code, [row["t"] for row in rows if row["alarm"] == "TRUE"]) == (0, ["280"])
+    assert "11 times judged, 1 alarms" in said
+    assert list(rows[0]) == ["t", "observed", "expected", "upperbound", "alarm", "score"]
+
+
+@pytest.mark.parametrize(("variant", "first"), [("ears-c1", 8), ("ears-c2", 10), ("ears-c3", 12)])
+def test_without_a_range_every_day_with_the_history_is_judged(variant: str, first: int, tmp_path: Path) -> None:
+    series = written_series(tmp_path, [3, 4, 2, 5, 4, 3, 6, 5, 4, 3, 4, 5, 30])
+
+    code, _, rows = detect(tmp_path, variant, series, alpha=0.001)
+
+    assert (code, rows[0]["t"], rows[-1]["t"]) == (0, str(first), "13")
+
+
+def test_what_is_not_counted_has_no_bound_and_raises_no_alarm(tmp_path: Path) -> None:
+    counts: list[object] = [*YEARS[:-1], "NA"]
+    series = written_series(tmp_path, counts)
+
+    _, _, rows = detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[280, 280])
+
+    assert (rows[0]["observed"], rows[0]["upperbound"], rows[0]["alarm"]) == ("NA", "NA", "FALSE")
+
+
+def test_fewer_than_five_cases_in_four_weeks_are_no_alarm(tmp_path: Path) -> None:
+    series = written_series(tmp_path, [*[0, 1, 0, 0] * 69, 0, 0, 0, 4])
+
+    _, _, rows = detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[280, 280])
+
+    assert (rows[0]["upperbound"], rows[0]["alarm"]) == ("NA", "FALSE")
+
+
+def test_a_constant_series_has_a_bound_above_itself(tmp_path: Path) -> None:
+    series = written_series(tmp_path, [7] * 280)
+
+    _, _, rows = detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[280, 280])
+
+    assert float(rows[0]["upperbound"]) > 7
+    assert rows[0]["alarm"] == "FALSE"
+
+
+def test_cases_after_years_of_zeros_are_undecided_not_ordinary(tmp_path: Path) -> None:
+    series = written_series(tmp_path, [*[0] * 319, 20])
+
+    _, _, rows = detect(tmp_path, "farrington-flexible", series, **FARRINGTON | {"b": 5}, range=[319, 320])
+
+    assert [row["alarm"] for row in rows] == ["NA", "NA"]
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("2,2,many", "series.csv:3: observed: must be a number"),
+        ("2,2,-1", "series.csv:3: observed: must not be negative"),
+        ("2,2,inf", "series.csv:3: observed: must be a number"),
+        ("1,2,5", "series.csv:3: t: must be 2"),
+        ("3,3,5", "series.csv:3: t: must be 2"),
+        ("2.5,2,5", "series.csv:3: t: must be a whole number"),
+        ("2,,5", "series.csv:3: epoch: must be a number"),
+    ],
+)
+def test_a_defective_row_is_named_and_nothing_is_written(line: str, cause: str, tmp_path: Path) -> None:
+    series = written(tmp_path / "series.csv", f"{HEADER}\n1,1,5\n{line}\n")
+
+    code, said, rows = detect(tmp_path, "ears-c1", series)
+
+    assert (code, rows) == (2, [])
+    assert cause in said
+
+
+def test_a_week_that_is_left_out_of_a_dated_series_is_refused(tmp_path: Path) -> None:
+    text = "t,epoch,observed,epochAsDate\n1,12422,5,TRUE\n2,12436,5,TRUE\n"
+    code, said, _ = detect(tmp_path, "ears-c1", written(tmp_path / "series.csv", text))
+
+    assert code == 2
+    assert "series.csv:3: epoch: must be 7 days after" in said
+
+
+@pytest.mark.parametrize("text", ["", f"{HEADER}\n", "t,epoch\n1,1\n", "\0\n"])
+def test_a_file_without_counts_is_refused(text: str, tmp_path: Path) -> None:
+    code, said, _ = detect(tmp_path, "ears-c1", written(tmp_path / "series.csv", text))
+
+    assert code == 2
+    assert "series.csv" in said
+
+
+@pytest.mark.parametrize(
+    ("control", "cause"),
+    [
+        ({"bb": 4}, "bb: Extra inputs are not permitted"),
+        ({"b": 0}, "b: Input should be greater than or equal to 1"),
+        ({"alpha": 1.5}, "alpha"),
+        ({"range": [20, 10]}, "its end is before its start"),
+        ({"range": [270, 999]}, "range: ends at 999"),
+        ({"thresholdMethod": "guess"}, "thresholdMethod"),
+        ({"noPeriods": 60}, "noPeriods 60: more periods than weeks"),
+        ({"range": [30, 30]}, "t=30: 4 years with 3 weeks around are not all counted"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused_in_words(
+    control: dict[str, object], cause: str, tmp_path: Path
+) -> None:
+    series = written_series(tmp_path, YEARS)
+
+    code, said, rows = detect(tmp_path, "farrington-flexible", series, **FARRINGTON | control)
+
+    assert (code, rows) == (2, [])
+    assert cause in " ".join(said.split())
+
+
+def test_keys_that_change_no_number_are_taken(tmp_path: Path) -> None:
+    series = written_series(tmp_path, YEARS)
+    plain = detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[275, 280])
+    wordy = {"fitFun": "algo.farrington.fitGLM.flexible", "warnings": False, "glmWarnings": True, "method": "any"}
+
+    assert detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[275, 280], **wordy) == plain
+
+
+def test_settings_are_one_json_object(tmp_path: Path) -> None:
+    series = written_series(tmp_path, YEARS)
+    config = written(tmp_path / "control.json", "[1, 2")
+    files = ["--config", str(config), "--input", str(series), "--output", str(tmp_path / "out.csv")]
+
+    answer = CliRunner().invoke(app, ["detect", "--method", "ears-c1", *files])
+
+    assert answer.exit_code == 2
+    assert "cannot be read as JSON" in answer.output
+
+
+def test_the_command_line_loads_no_numbers_until_a_detector_runs() -> None:
+    loaded = "import sys, callrouter.cli; print(any(name.split('.')[0] in ('numpy', 'scipy') for name in sys.modules))"
+
+    answer = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+
+    assert answer.stdout.strip() == "False"
