@@ -13,7 +13,7 @@ from alerts.surveillance.errors import SurveillanceError
 from tests.conformance.r_cases import Case, Table, ask_r, made_up, rows, why_no_r
 from tests.conformance.test_reference_results import compare
 
-CASES = int(os.environ.get("CALLROUTER_R_CASES", "40"))
+CASES = int(os.environ.get("CALLROUTER_R_CASES", "24"))
 SEED = int(os.environ.get("CALLROUTER_R_SEED", "2026"))
 
 
