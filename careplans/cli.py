@@ -120,5 +120,6 @@ def _match_words(match: Match) -> str:
 def _candidate_words(candidate: Candidate) -> str:
     marks = [mark for mark, is_set in (("STALE", candidate.stale), ("raises priority", candidate.raises)) if is_set]
     words = [candidate.plan_id, candidate.kind, f"{candidate.source} ({candidate.author_org})"]
+    words += [f"also in {each}" for each in candidate.also_in]
     words.append(f"from {candidate.valid_from}, review by {candidate.review_by or 'no date'}")
     return "  " + ", ".join([*words, *marks])

@@ -61,7 +61,10 @@ class MatchLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A plan that may be the caller's: nothing in it says whose. ``plan_id`` is opaque and ours."""
+    """A plan that may be the caller's: nothing in it says whose. ``plan_id`` is opaque and ours.
+
+    ``also_in``: other sources that hold the same plan, word for word.
+    """
 
     plan_id: str
     kind: PlanKind
@@ -71,6 +74,8 @@ class Candidate:
     review_by: date | None
     stale: bool
     raises: bool
+    also_in: tuple[str, ...] = ()
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ class OpenedPlan:
     person: str = field(repr=False)
     handler_line: str = field(repr=False)
     detail: str | None = field(repr=False)
+    also_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 
 from careplans.audit.chain import What, append_within
 from careplans.audit.trail import AuditTrail
+from careplans.folding import fold
 from careplans.importer import read_plan_file
 from careplans.model import (
     Candidate,
@@ -22,6 +24,7 @@ from careplans.model import (
     MatchLevel,
     Viewer,
     group_by_person,
+    is_nhs_number,
     is_stale,
     london_date,
     unmatchable,
@@ -31,7 +34,7 @@ from careplans.rows import Row
 from careplans.screening import screen
 from careplans.sealing import Sealer
 from careplans.showing import born_on
-from careplans.store import FoundPlan, plans_by_number
+from careplans.store import FoundPlan, plans_by_nhs_number, plans_by_number, plans_by_surname
 from careplans.writing import write_plans
 from infra.clock import Clock
 from infra.crypto import KeyRing
@@ -81,6 +84,33 @@ class CarePlans:
             _log.error("plan_match_failed", error=type(error).__name__)
             return Match(MatchLevel.UNAVAILABLE, "store_failed")
 
+    async def find_by_nhs_number(self, number: str) -> Match:
+        """The plans of a patient for a clinician's search: candidates, restricted people too, nothing opened.
+
+        Spaces and hyphens do not matter; a number that fails its check (modulus 11) is ``none`` with
+        ``not_an_nhs_number``. Never raises, as :meth:`match_number`. Who may ask, and its record, is for the caller
+        of this function to see to.
+        """
+        digits = number.replace(" ", "").replace("-", "")
+        if not is_nhs_number(digits):
+            return Match(MatchLevel.NONE, "not_an_nhs_number")
+        return await self._search(partial(plans_by_nhs_number, hashes=self._sealer.nhs_hashes(digits)), "by_nhs_number")
+
+    async def find_by_name(self, family_name: str, born: date) -> Match:
+        """As :meth:`find_by_nhs_number`, by family name and date of birth; ``people`` says how many fit."""
+        hashes = self._sealer.surname_hashes(family_name, born)
+        if not hashes:
+            return Match(MatchLevel.NONE, "no_name")
+        return await self._search(partial(plans_by_surname, hashes=hashes), "by_name")
+
+    async def _search(self, find: Callable[[Connection], list[FoundPlan]], reason: str) -> Match:
+        try:
+            match = self._match(await self._database.read(find))
+        except Exception as error:  # noqa: BLE001 - "no plan" would be untrue
+            _log.error("plan_search_failed", error=type(error).__name__)
+            return Match(MatchLevel.UNAVAILABLE, "store_failed")
+        return replace(match, reason=reason) if match.candidates else match
+
     async def assert_birth_date(self, number: Number, born: date, call_ref: str) -> Match:
         """``asserted``, with the plans of the one person on this line born on that day; else as :meth:`match_number`.
 
@@ -103,7 +133,7 @@ class CarePlans:
             return Match(MatchLevel.UNAVAILABLE, "store_failed")
         if not (right and allowed):
             return match
-        return Match(MatchLevel.ASSERTED, "birth_date", tuple(self._candidate(plan.found) for plan in right), people=1)
+        return Match(MatchLevel.ASSERTED, "birth_date", self._candidates([plan.found for plan in right]), people=1)
 
     async def import_file(self, path: Path) -> ImportReport:
         """Import a plan file (docs/plan-files.md); see :meth:`load`.
@@ -129,9 +159,12 @@ class CarePlans:
             return Match(MatchLevel.NONE, "no_plan")
         people = len(group_by_person(found))
         reason = "by_number" if people == 1 else "shared_line"
-        return Match(MatchLevel.CANDIDATES, reason, tuple(self._candidate(plan) for plan in found), people)
+        return Match(MatchLevel.CANDIDATES, reason, self._candidates(found), people)
 
-    def _candidate(self, plan: FoundPlan) -> Candidate:
+    def _candidates(self, found: Sequence[FoundPlan]) -> tuple[Candidate, ...]:
+        return tuple(self._candidate(plan, also) for plan, also in fold(found, lambda plan: plan))
+
+    def _candidate(self, plan: FoundPlan, also_in: tuple[str, ...]) -> Candidate:
         return Candidate(
             plan_id=plan.id,
             kind=plan.kind,
@@ -141,6 +174,8 @@ class CarePlans:
             review_by=plan.review_by,
             stale=is_stale(plan.review_by, london_date(self._clock.now())),
             raises=plan.kind.raises,
+            also_in=also_in,
+            restricted=plan.restricted,
         )
 
     async def _write(self, work: Callable[[Connection], T]) -> T:

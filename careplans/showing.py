@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from careplans.folding import fold
 from careplans.model import OpenedPlan, group_by_person, is_stale
 from careplans.sealing import Sealer
 from careplans.store import SealedPlan
@@ -23,8 +24,18 @@ def born_on(sealer: Sealer, stored: Sequence[SealedPlan], birth_date: date) -> l
     return right if len(group_by_person(right)) == 1 else []
 
 
-def opened(sealer: Sealer, plan: SealedPlan, today: date, *, with_detail: bool) -> OpenedPlan:
-    """The plan, deciphered. Whoever calls this has recorded that it is shown."""
+def opened(sealer: Sealer, plans: Sequence[SealedPlan], today: date, *, with_detail: bool) -> tuple[OpenedPlan, ...]:
+    """The plans, deciphered, in their order; one that several sources hold once, with the names of all.
+
+    Whoever calls this has recorded that they are shown.
+    """
+    once = fold(plans, lambda plan: plan.found)
+    return tuple(_opened(sealer, plan, also_in, today, with_detail=with_detail) for plan, also_in in once)
+
+
+def _opened(
+    sealer: Sealer, plan: SealedPlan, also_in: tuple[str, ...], today: date, *, with_detail: bool
+) -> OpenedPlan:
     found = plan.found
     content = sealer.open_content(found.id, plan.sealed)
     return OpenedPlan(
@@ -40,4 +51,5 @@ def opened(sealer: Sealer, plan: SealedPlan, today: date, *, with_detail: bool) 
         person=sealer.open_person(found.id, plan.sealed).full_name,
         handler_line=content.handler_line,
         detail=content.detail if with_detail else None,
+        also_in=also_in,
     )

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, false, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, false, or_, select
 
 import careplans.access.tables
 import careplans.audit.tables  # noqa: F401 - their tables belong to the metadata
+from careplans.folding import same_plan
 from careplans.kinds import PlanKind
 from careplans.sealing import Sealed
 from careplans.tables import ended_plans, metadata, plan_numbers, plans
@@ -26,7 +27,10 @@ __all__ = [
     "plan_numbers",
     "plans",
     "plans_by_id",
+    "plans_by_nhs_number",
     "plans_by_number",
+    "plans_by_surname",
+    "with_twins",
 ]
 
 
@@ -43,6 +47,7 @@ class FoundPlan:
     restricted: bool
     nhs_key: str | None = field(repr=False)
     name_key: str = field(repr=False)
+    content_key: str | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class SealedPlan:
 
 _CLEAR = (
     plans.c.id, plans.c.kind, plans.c.source, plans.c.author_org, plans.c.valid_from, plans.c.review_by,
-    plans.c.restricted, plans.c.nhs_key, plans.c.name_key,
+    plans.c.restricted, plans.c.nhs_key, plans.c.name_key, plans.c.content_key,
 )  # fmt: skip
 _NEWEST_FIRST = (plans.c.valid_from.desc(), plans.c.source, plans.c.id)
 
@@ -83,13 +88,49 @@ def plans_by_number(connection: Connection, hashes: Sequence[str]) -> list[Found
     return [_found(row) for row in connection.execute(_BY_NUMBER, {"hashes": hashes})]
 
 
+_BY_NHS_NUMBER, _BY_SURNAME = (
+    select(*_CLEAR).where(column.in_(bindparam("hashes", expanding=True))).order_by(*_NEWEST_FIRST)
+    for column in (plans.c.nhs_key, plans.c.surname_key)
+)
+
+
+def plans_by_nhs_number(connection: Connection, hashes: Sequence[str]) -> list[FoundPlan]:
+    """The plans of this NHS number, newest first, of restricted people, too: one query, on an index."""
+    return [_found(row) for row in connection.execute(_BY_NHS_NUMBER, {"hashes": hashes})]
+
+
+def plans_by_surname(connection: Connection, hashes: Sequence[str]) -> list[FoundPlan]:
+    """The plans of this family name and date of birth, as :func:`plans_by_nhs_number`."""
+    return [_found(row) for row in connection.execute(_BY_SURNAME, {"hashes": hashes})]
+
+
 def plans_by_id(connection: Connection, ids: Sequence[str]) -> list[SealedPlan]:
     """The stored plans of these ids, newest first; ids that are not stored are left out."""
-    query = (
-        select(*_CLEAR, plans.c.wrapped_key, plans.c.person, plans.c.content)
-        .where(plans.c.id.in_(set(ids)))
-        .order_by(*_NEWEST_FIRST)
+    return _sealed(connection, plans.c.id.in_(set(ids)))
+
+
+def with_twins(connection: Connection, found: Sequence[SealedPlan]) -> list[SealedPlan]:
+    """``found``, and what other sources say in the same words of the same people: see ``careplans.folding``."""
+    words = {each.found.content_key for each in found if each.found.content_key}
+    if not words:
+        return list(found)
+    numbers, names = {each.nhs_key for each in found if each.nhs_key}, {each.name_key for each in found}
+    ids = {each.found.id for each in found}
+    same = and_(
+        plans.c.content_key.in_(words),
+        or_(plans.c.nhs_key.in_(numbers), plans.c.name_key.in_(names)),
+        plans.c.id.not_in(ids),
     )
+    twins = [
+        twin
+        for twin in _sealed(connection, same)
+        if any(same_plan(twin.found, each.found) and twin.found.source != each.found.source for each in found)
+    ]
+    return [*found, *twins]
+
+
+def _sealed(connection: Connection, which: ColumnElement[bool]) -> list[SealedPlan]:
+    query = select(*_CLEAR, plans.c.wrapped_key, plans.c.person, plans.c.content).where(which).order_by(*_NEWEST_FIRST)
     rows = connection.execute(query)
     return [SealedPlan(_found(row), Sealed(row.wrapped_key, row.person, row.content)) for row in rows]
 
@@ -97,5 +138,5 @@ def plans_by_id(connection: Connection, ids: Sequence[str]) -> list[SealedPlan]:
 def _found(row: Any) -> FoundPlan:
     return FoundPlan(
         row.id, PlanKind(row.kind), row.source, row.author_org, row.valid_from, row.review_by,
-        row.restricted, row.nhs_key, row.name_key,
+        row.restricted, row.nhs_key, row.name_key, row.content_key,
     )  # fmt: skip

@@ -8,10 +8,11 @@ import typer
 
 from alerts.surveillance.cli import app as alerts_app
 from callrouter.cli import audit, call, database, doctor, flow, lab, phone, serve, up, versions, watch
-from callrouter.cli.common import open_plans
+from callrouter.cli.common import open_plans, open_rotation
 from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
 from careplans.cli import plan_app
+from careplans.keys_cli import add_rotate_keys
 
 app = typer.Typer(
     help="NHS 111 patient relationship manager: one front door before many local services.",
@@ -21,8 +22,10 @@ app = typer.Typer(
 )
 versions.add(flow.app)
 app.add_typer(flow.app, name="flow")
-app.add_typer(plan_app(open_plans), name="plan")
 app.add_typer(audit.app, name="audit")
+plan = plan_app(open_plans)
+add_rotate_keys(plan, open_rotation)
+app.add_typer(plan, name="plan")
 app.add_typer(call.app, name="call")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(database.app, name="db")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from callrouter.cli.refusals import in_words
 from callrouter.errors import ConfigurationError
+from callrouter.journal import calls
 from callrouter.settings import Settings, load_settings
 from callrouter.wiring import key_ring
+from careplans.rotation import Rotation
 from careplans.service import CarePlans
 from infra.clock import SystemClock
+from infra.crypto import KeyRing
 from infra.migrate import is_up_to_date, upgrade_database
+from infra.rewrap import WrappedKeys
 from infra.sql import Database, connect_database
 
 
@@ -55,3 +59,13 @@ async def open_plans() -> AsyncIterator[CarePlans]:
     settings = load_settings()
     async with open_database(settings) as database:
         yield CarePlans(database, key_ring(settings), SystemClock())
+
+
+@asynccontextmanager
+async def open_rotation(told: Callable[[str, int, int], None]) -> AsyncIterator[tuple[Rotation, KeyRing]]:
+    """A change of keys, of the plans' and of the journal's; see :class:`careplans.rotation.Rotation`."""
+    settings = load_settings()
+    async with open_database(settings) as database:
+        keys = key_ring(settings)
+        journal = WrappedKeys(calls, calls.c.call_ref, calls.c.wrapped_key)
+        yield Rotation(database, keys, [journal], told=told), keys

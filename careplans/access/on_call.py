@@ -138,4 +138,4 @@ class PlansOnCall:
     def _opened(self, plans: Sequence[SealedPlan], viewer: Viewer) -> tuple[OpenedPlan, ...]:
         today = london_date(self._clock.now())
         with_detail = may(viewer.role, Action.READ_DETAIL)
-        return tuple(opened(self._sealer, plan, today, with_detail=with_detail) for plan in plans)
+        return opened(self._sealer, plans, today, with_detail=with_detail)

@@ -106,7 +106,7 @@ async def test_many_plans_in_one_import(plans: CarePlans) -> None:
 
 
 async def test_a_person_who_becomes_restricted_leaves_and_may_come_back(plans: CarePlans) -> None:
-    await plans.load([row(2), row(3, source="Demo Trust")])
+    await plans.load([row(2), row(3, source="Demo Trust", detail="Other words.")])
     await plans.load([row(version=4, restricted="yes")])
     assert await candidates(plans) == []
     await plans.load([row(version=5, restricted="no")])

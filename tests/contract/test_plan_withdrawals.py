@@ -21,6 +21,8 @@ SOURCE = "Universal Care Plan"
 NUMBER = "+447700900101"
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 SEALER = Sealer(KeyRing(b"m" * 32, b"i" * 32))
+one_database = pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
+"""For what is told by our own comparisons: the statements are those of the other tests, which run on both."""
 EDITH = Person("Edith", "Example", date(1938, 4, 12), "9990000018", (NUMBER,))
 
 
@@ -73,6 +75,7 @@ async def test_a_withdrawn_plan_leaves_every_look_up_and_a_tombstone_stays(store
     assert tombstone.id not in kept  # type: ignore[operator]
 
 
+@one_database
 @pytest.mark.parametrize(("version", "back"), [(2, 0), (3, 0), (4, 1)])
 async def test_only_a_newer_version_brings_it_back(store: Store, version: int, back: int) -> None:
     await store.write(plan())
@@ -84,6 +87,7 @@ async def test_only_a_newer_version_brings_it_back(store: Store, version: int, b
     assert await store.ask(lambda c: len(c.execute(select(ended_plans)).all())) == 1 - back
 
 
+@one_database
 async def test_a_withdrawal_older_than_the_plan_changes_nothing(store: Store) -> None:
     await store.write(plan(version=5))
     assert await store.withdraw(Withdrawal("P1", 4)) == 0
@@ -107,11 +111,13 @@ async def test_withdrawn_again_by_a_newer_version_an_older_one_stays_out(store: 
     assert len(await store.found()) == 1
 
 
+@one_database
 async def test_the_same_withdrawal_twice_in_one_batch_ends_one_plan(store: Store) -> None:
     await store.write(plan())
     assert await store.withdraw(Withdrawal("P1", 3), Withdrawal("P1", 3)) == 1
 
 
+@one_database
 async def test_another_sources_plan_of_the_same_id_stays(store: Store) -> None:
     await store.write(plan(), plan(source="Demo Trust"))
     await store.withdraw(Withdrawal("P1", 3))
@@ -146,6 +152,7 @@ async def test_a_restricted_plan_that_is_withdrawn_keeps_its_person_off_the_numb
     assert len(await store.found()) == 2
 
 
+@one_database
 async def test_a_withdrawal_that_fails_leaves_all_as_it_was(store: Store, database: Database) -> None:
     await store.write(plan())
 

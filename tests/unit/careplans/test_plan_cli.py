@@ -103,6 +103,8 @@ def test_lookup_as_json(app: typer.Typer, file: Path) -> None:
                 "review_by": "2027-05-04",
                 "stale": False,
                 "raises": True,
+                "also_in": [],
+                "restricted": False,
             }
         ],
     }

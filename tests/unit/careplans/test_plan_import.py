@@ -104,7 +104,7 @@ class TestRestricted:
         assert await found(plans) == ["Demo Trust"]
 
     async def test_no_longer_restricted_all_come_back(self, plans: CarePlans, row: MakeRow) -> None:
-        await plans.load([row(2, restricted="yes"), row(3, source="Demo Trust")])
+        await plans.load([row(2, restricted="yes"), row(3, source="Demo Trust", detail="Other words.")])
         await plans.load([row(version=4, restricted="no")])
         assert sorted(await found(plans)) == ["Demo Trust", "Universal Care Plan"]
 

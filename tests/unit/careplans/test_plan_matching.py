@@ -116,7 +116,7 @@ class TestStale:
         assert (candidate.review_by, candidate.stale) == (None, False)
 
 
-SECOND = {"plan_id": "P2", "source": "Demo Trust"}
+SECOND = {"plan_id": "P2", "source": "Demo Trust", "detail": "Other words."}
 SAME_OR_NOT = {
     "one_nhs_number": ({}, {"given_name": "Edie", "family_name": "Married"}, 1),
     "two_nhs_numbers": ({}, {"nhs_number": "9990000026"}, 2),
