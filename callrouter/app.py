@@ -13,6 +13,7 @@ from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
 from callrouter.identity import identity_router
 from callrouter.messages.routes import messages_router
+from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.routes import flows_router
 from callrouter.readiness import health_router
 from callrouter.settings import Settings
@@ -20,8 +21,9 @@ from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
 from callrouter.wiring import Service, build, readiness_of, running, session_secret, twilio_tokens
 from console.api import asker
-from console.routes import console_router, mount_static
+from console.routes import Flows, console_router, mount_static
 from console.session import Sessions
+from infra.voices import has_voice, speak
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -66,7 +68,7 @@ def app_of(service: Service) -> FastAPI:
             sessions=sessions,
             clock=service.clock,
             messages=service.messaging.service,
-            flows=service.publishing,
+            flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
             open_wallboard=settings.open_wallboard,
             openid=openid_of(settings, secret, sessions, service.clock),
         )

@@ -38,6 +38,20 @@ def load_flow(path: Path, world: World | None = None) -> Flow:
     return flow
 
 
+def load_written_out(path: Path, world: World | None = None) -> Flow:
+    """As :func:`load_flow`, of a file in which the steps of subflows stand already, under their names with dots."""
+    try:
+        file = read_yaml(path)
+        flow = read_flow(file.data)
+    except YamlFileError as error:
+        raise FlowFileError([str(error)]) from error
+    except FlowDefect as error:
+        raise FlowFileError(f"{file.locate(each.where)}: {each}" for each in error.defects) from error
+    if defects := check(flow, world):
+        raise FlowFileError(f"{file.locate(each.where)}: {each}" for each in defects)
+    return flow
+
+
 def unchecked_flow(path: Path) -> Flow:
     """A flow as its file says it, for what is no caller: a test, a bench. Raises :class:`FlowFileError`."""
     return _read(path, {})[1]
@@ -85,13 +99,14 @@ def load_prompts(path: Path) -> dict[str, str]:
     others. Raises :class:`ConfigurationError`.
     """
     others = path.parent.glob("*.yaml") if _LANGUAGE.fullmatch(path.stem) else ()
-    texts = _texts(path)
+    texts = read_texts(path)
     for other in sorted(file for file in others if file != path and _LANGUAGE.fullmatch(file.stem)):
-        texts |= {in_voice(other.stem, key): text for key, text in _texts(other).items()}
+        texts |= {in_voice(other.stem, key): text for key, text in read_texts(other).items()}
     return texts
 
 
-def _texts(path: Path) -> dict[str, str]:
+def read_texts(path: Path) -> dict[str, str]:
+    """One file of prompt texts by key; raises :class:`ConfigurationError`, naming file and line."""
     try:
         file = read_yaml(path)
     except YamlFileError as error:

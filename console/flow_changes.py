@@ -13,12 +13,16 @@ from callrouter.publishing.content import Content
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A step or a prompt; ``before`` is empty for a new one, ``after`` for one that is gone."""
+    """A step or a prompt; ``before`` is empty for a new one, ``after`` for one that is gone.
+
+    ``key``: the prompt that can be heard, for prompts and recordings.
+    """
 
     kind: str
     name: str
     before: str
     after: str
+    key: str = ""
 
 
 def changes(live: Content | None, new: Content) -> list[Change]:
@@ -52,4 +56,4 @@ def _differing(kind: str, old: Mapping[str, str], now: Mapping[str, str]) -> Ite
     for name in sorted({*old, *now}):
         before, after = old.get(name, ""), now.get(name, "")
         if before != after:
-            yield Change(kind, name, before, after)
+            yield Change(kind, name, before, after, "" if kind == "step" else name.partition(" ")[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -14,18 +13,20 @@ from callrouter.handover import Role, SignedIn
 from callrouter.publishing import model
 from callrouter.publishing.content import Content
 from callrouter.publishing.errors import NothingBefore, OutOfRange, UnknownVersion
+from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.model import State, Version
 from callrouter.publishing.service import Publishing
 from console.errors import NoSuchPage
-from console.flow_changes import changes
+from console.flow_changes import Change, changes
+from console.flow_draft import add_drafts
+from console.flow_replay import Replaying, add_replays
+from console.flow_verdict import Verdict, proved
 from console.message_form import Form
 from console.moments import EXAMPLE, read_moment
 from console.session import Session
 from console.web import Web
 from ivr.proof.diff import DIMENSIONS, Row, differences
 from ivr.proof.lengths import estimate_lengths
-from ivr.proof.prove import prove
-from ivr.proof.report import report
 
 SHARES = (1, 5, 10, 25, 50)
 """Per cent of calls that a staged release may begin with."""
@@ -42,24 +43,21 @@ V = TypeVar("V")
 _AGAIN = (State.RETIRED, State.ROLLED_BACK)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the check says of a version: its problems, or one line and what that rests on."""
-
-    problems: tuple[str, ...] = ()
-    line: str = ""
-    details: tuple[str, ...] = ()
-
-
-def add_flows(router: APIRouter, web: Web, publishing: Publishing) -> None:
-    """``/flows`` and what is below it."""
-    pages = _Pages(web, publishing)
+def add_flows(
+    router: APIRouter, web: Web, publishing: Publishing, hearing: Hearing, replaying: Replaying | None = None
+) -> None:
+    """``/flows`` and what is below it; no replays where nothing is recorded."""
+    pages = _Pages(web, publishing, hearing, may_replay=replaying is not None)
+    add_drafts(router, web, publishing)
+    if replaying is not None:
+        add_replays(router, web, publishing, replaying)
 
     @router.get("/flows", name="flows")
     async def flows(request: Request) -> Response:
         session = web.require(request, *model.READERS)
         versions = await publishing.versions(session.who)
-        return web.page(request, "flows.html", versions=versions, needs=NEEDS)
+        may_write = session.who.role in model.WRITERS
+        return web.page(request, "flows.html", versions=versions, needs=NEEDS, may_write=may_write)
 
     @router.get("/flows/{version}", name="flow")
     async def flow(request: Request, version: str) -> Response:
@@ -70,6 +68,17 @@ def add_flows(router: APIRouter, web: Web, publishing: Publishing) -> None:
     async def callers(request: Request, version: str) -> Response:
         session = web.require(request, *model.READERS)
         return await pages.callers(request, session, version)
+
+    @router.get("/flows/{version}/sound/{key:path}.wav", name="flow_sound")
+    async def sound(request: Request, version: str, key: str) -> Response:
+        session = web.require(request, *model.READERS)
+        try:
+            wav = await hearing.wav(await publishing.content(version, session.who), key)
+        except UnknownVersion as error:
+            raise NoSuchPage from error
+        if wav is None:
+            raise NoSuchPage
+        return Response(wav, media_type="audio/wav")
 
     @router.post("/flows/{version}/{step}", name="flow_step")
     async def do(request: Request, version: str, step: str) -> Response:
@@ -89,9 +98,11 @@ def add_flows(router: APIRouter, web: Web, publishing: Publishing) -> None:
 class _Pages:
     """What the addresses above share."""
 
-    def __init__(self, web: Web, publishing: Publishing) -> None:
+    def __init__(self, web: Web, publishing: Publishing, hearing: Hearing, *, may_replay: bool) -> None:
         self._web = web
         self._publishing = publishing
+        self._hearing = hearing
+        self._may_replay = may_replay
         # versions never change, and a proof or a comparison costs seconds: each is worked out once
         self._verdicts: dict[str, Verdict] = {}
         self._compared: dict[tuple[str, str], list[Row]] = {}
@@ -135,21 +146,32 @@ class _Pages:
         found = await self._found(version, who)
         content = await self._publishing.content(version, who)
         live = await self._live(found, who)
+        changed = changes(live, content)
         values: dict[str, Any] = {
             "version": found,
             "row": found.row,
             "verdict": await self._verdict(found, content),
             "is_live": found.row.state is State.LIVE,
-            "changes": changes(live, content),
+            "changes": changed,
+            "audible": self._audible(content, changed),
+            "live_version": live.version if live else "",
+            "audible_live": self._audible(live, changed),
             "comparable": live is not None and not found.row.problems,
             "steps": list(reversed(await self._publishing.history(who, version))),
             "may": _may(found, who.role),
+            "may_write": who.role in model.WRITERS,
+            "may_replay": self._may_replay and not found.row.problems,
             "needs": NEEDS.get(found.needs, ""),
             "shares": SHARES,
             "example": EXAMPLE,
             "refused": refused,
         }
         return self._web.page(request, "flow.html", refused.status if refused else 200, **values)
+
+    def _audible(self, content: Content | None, changed: list[Change]) -> frozenset[str]:
+        """The prompts that differ and can be heard in ``content``."""
+        keys = {each.key for each in changed if each.key}
+        return frozenset(key for key in keys if content is not None and self._hearing.can(content, key))
 
     async def callers(self, request: Request, session: Session, version: str) -> Response:
         """Where callers would go who now go elsewhere, or sooner or later, against the live version."""
@@ -185,13 +207,8 @@ class _Pages:
         if found.row.state is State.DRAFT:
             return Verdict(problems=("It has not been checked yet.",))
         if content.version not in self._verdicts:
-            _keep(self._verdicts, content.version, await asyncio.to_thread(_proved, content))
+            _keep(self._verdicts, content.version, await asyncio.to_thread(proved, content))
         return self._verdicts[content.version]
-
-
-def _proved(content: Content) -> Verdict:
-    proved = report(prove(content.flow, estimate_lengths(content.texts.values())))
-    return Verdict(line=proved.verdict(), details=tuple(proved.details()))
 
 
 def _differences(live: Content, new: Content) -> list[Row]:

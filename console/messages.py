@@ -156,7 +156,7 @@ class _Pages:
             "approve": open_ and role in life.APPROVERS and (is_office_hours(now) or not message.content.is_template),
             "release": phase is Phase.APPROVED and role in life.AUTHORS and not message.content.is_template,
             "start": phase is Phase.APPROVED and role in life.AUTHORS and message.content.is_template,
-            "review": review is not None and role in life.APPROVERS,
+            "review": review is not None and life.may_review(message, session.who),
             "stop": phase in (Phase.DRAFT, Phase.APPROVED, Phase.SCHEDULED, Phase.LIVE) and role in life.STOPPERS,
             "shorten": phase in (Phase.SCHEDULED, Phase.LIVE) and role in life.STOPPERS,
         }

@@ -8,13 +8,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from callrouter.handover import CallPages
 from callrouter.messages.service import MessageService
+from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.service import Publishing
 from console.calls import add_calls
+from console.flow_replay import Replaying
 from console.flows import add_flows
 from console.messages import add_messages
 from console.ports import LiveBoard
@@ -28,6 +32,15 @@ from infra.clock import Clock
 STATIC = HERE / "static"
 
 
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """What the pages of flows need."""
+
+    publishing: Publishing
+    hearing: Hearing
+    replaying: Replaying
+
+
 def console_router(
     *,
     figures: LiveBoard,
@@ -35,7 +48,7 @@ def console_router(
     sessions: Sessions,
     clock: Clock,
     messages: MessageService | None = None,
-    flows: Publishing | None = None,
+    flows: Flows | None = None,
     open_wallboard: bool = False,
     openid: OpenId | None = None,
 ) -> APIRouter:
@@ -48,7 +61,7 @@ def console_router(
     if messages is not None:
         add_messages(router, web, messages, clock)
     if flows is not None:
-        add_flows(router, web, flows)
+        add_flows(router, web, flows.publishing, flows.hearing, flows.replaying)
     return router
 
 

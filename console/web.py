@@ -72,6 +72,7 @@ def environment() -> Environment:
         moment=words.moment,
         number=words.number,
         sentence=words.sentence,
+        thousands=words.count,
     )
     env.globals["role_names"] = words.ROLE_NAMES
     return env
@@ -107,18 +108,20 @@ class Web:
         found = await self._sent(request, session, most_fields=20)
         return {name: values[-1][:_LONGEST_FIELD] for name, values in found.items()}
 
-    async def lists(self, request: Request, session: Session) -> dict[str, list[str]]:
-        """As :meth:`form`, for a form with texts and checkboxes: every value of each field."""
-        return await self._sent(request, session, most_fields=_MOST_FIELDS)
+    async def lists(self, request: Request, session: Session, longest: int = _LONGEST_TEXT) -> dict[str, list[str]]:
+        """As :meth:`form`, for a form with texts and checkboxes: every value of each field, cut to ``longest``."""
+        return await self._sent(request, session, _MOST_FIELDS, longest)
 
-    async def _sent(self, request: Request, session: Session | None, most_fields: int) -> dict[str, list[str]]:
+    async def _sent(
+        self, request: Request, session: Session | None, most_fields: int, longest: int = _LONGEST_TEXT
+    ) -> dict[str, list[str]]:
         if not self.sessions.is_own_origin(request.headers):
             raise FormRefused("origin")
         fields: dict[str, list[str]] = {}
         async with request.form(max_files=0, max_fields=most_fields) as sent:
             for name, value in sent.multi_items():
                 if not isinstance(value, UploadFile):
-                    fields.setdefault(name, []).append(value[:_LONGEST_TEXT])
+                    fields.setdefault(name, []).append(value[:longest])
         token = fields.get("token", [""])[-1]
         if session is not None and not self.sessions.is_own_form(session, token):
             raise FormRefused("token")

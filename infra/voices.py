@@ -71,6 +71,11 @@ def voice_for(language: str) -> Voice | None:
     return EspeakNg(espeak, language) if espeak else None
 
 
+def has_voice(language: str) -> bool:
+    """Whether this machine can speak a language."""
+    return voice_for(language) is not None
+
+
 def speak_prompts(prompts: Mapping[str, str], folder: Path, *, slow: bool = False) -> int:
     """Write ``KEY.wav16`` (16 bit, mono) for every prompt whose text changed; returns how many.
 

@@ -74,6 +74,11 @@ def template(**changes: Any) -> Content:
     return content(**{**usual, **changes})
 
 
+def speaks_english(language: str) -> bool:
+    """What :class:`Beeper` can speak."""
+    return language == "en"
+
+
 class Beeper:
     """Speaks English as silence of four words a second; other languages not at all."""
 

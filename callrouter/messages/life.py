@@ -180,6 +180,17 @@ def review(message: Message, who: SignedIn, now: datetime) -> Message:
     return replace(message, review=replace(message.review, by=who.user, at=now))
 
 
+def may_review(message: Message, who: SignedIn) -> bool:
+    """Whether a review by ``who`` would be a second pair of eyes: not of who wrote it or started it."""
+    try:
+        require_role(who, APPROVERS)
+        for each in message.authors:
+            require_other(who, each)
+    except Refused:
+        return False
+    return True
+
+
 def lapse(message: Message, now: datetime) -> Message | None:
     """The message, stopped, if nobody reviewed it in time; None if there is nothing to do."""
     if message.state is not State.RELEASED or message.review is None or not message.review.is_open:

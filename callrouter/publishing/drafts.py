@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from callrouter.flows import FlowFileError, load_flow
+from callrouter.errors import ConfigurationError
+from callrouter.flows import FlowFileError, load_flow, load_written_out, read_texts
 from callrouter.publishing.content import Content, Texts, seal
 from callrouter.publishing.errors import NotSound
 from callrouter.publishing.published import PublishedFlows
@@ -16,6 +17,9 @@ from callrouter.publishing.soundness import recordings
 from ivr.check import World
 from ivr.proof.lengths import estimate_lengths
 from ivr.voices import by_language
+
+FLOW, PROMPTS = "flow.yaml", "prompts.yaml"
+"""The names of the two texts of :meth:`Drafts.read_whole`."""
 
 MOST_FILES = 50
 MOST_OCTETS = 1_000_000  # of all files: ten times the largest pathway known
@@ -38,9 +42,7 @@ class Drafts:
         Raises :class:`NotSound`, whose problems name file and line.
         """
         self._require_sizes(files, start, texts)
-        spoken = self._texts(texts)
-        first = next(iter(spoken.values()))
-        world = World(frozenset(first), self.services, estimate_lengths(by_language(first)))
+        spoken, world = self._world(texts)
         with tempfile.TemporaryDirectory(prefix="callrouter-draft-") as folder:
             for name, text in files.items():
                 file = Path(folder) / name
@@ -50,7 +52,32 @@ class Drafts:
                 flow = load_flow(Path(folder) / start, world)
             except FlowFileError as error:
                 raise NotSound(each.replace(f"{folder}/", "") for each in error.problems) from error
-        return seal(flow, spoken, recordings(self.folder, first))
+        return seal(flow, spoken, recordings(self.folder, world.prompts or ()))
+
+    def read_whole(self, flow: str, prompts: str) -> Content:
+        """The content of one text that holds a whole flow, subflows written out, and of new prompts (``key: text``).
+
+        Raises :class:`NotSound`, whose problems name :data:`FLOW` or :data:`PROMPTS`, and the line.
+        """
+        with tempfile.TemporaryDirectory(prefix="callrouter-draft-") as folder:
+            for name, text in ((FLOW, flow), (PROMPTS, prompts)):
+                (Path(folder) / name).write_text(text, encoding="utf-8")
+            try:
+                new = {self.flows.language: read_texts(Path(folder) / PROMPTS)} if prompts.strip() else {}
+                self._require_sizes({FLOW: flow}, FLOW, new)
+                spoken, world = self._world(new)
+                read = load_written_out(Path(folder) / FLOW, world)
+            except FlowFileError as error:
+                raise NotSound(each.replace(f"{folder}/", "") for each in error.problems) from error
+            except ConfigurationError as error:
+                raise NotSound(str(error).replace(f"{folder}/", "").splitlines()) from error
+        return seal(read, spoken, recordings(self.folder, world.prompts or ()))
+
+    def _world(self, texts: Texts) -> tuple[dict[str, dict[str, str]], World]:
+        """What is spoken with these new texts, and what a flow may refer to then."""
+        spoken = self._texts(texts)
+        first = next(iter(spoken.values()))
+        return spoken, World(frozenset(first), self.services, estimate_lengths(by_language(first)))
 
     def _texts(self, new: Texts) -> dict[str, dict[str, str]]:
         shipped, live = self.flows.shipped, self.flows.snapshot.live

@@ -113,6 +113,16 @@ class Publishing:
         content = await asyncio.to_thread(self._drafts.read, files, start, texts)
         return await self.draft(content, note, who)
 
+    async def read_draft(self, flow: str, prompts: str, who: SignedIn) -> Content:
+        """What a person has written: a whole flow, and new prompts. Raises NotSound with the lines; keeps nothing."""
+        ap.require_role(who, WRITERS)
+        return await asyncio.to_thread(self._drafts.read_whole, flow, prompts)
+
+    async def problems(self, content: Content, who: SignedIn) -> list[str]:
+        """What the check says of a content that need not be a version yet."""
+        ap.require_role(who, READERS)
+        return await self._problems(content)
+
     async def draft(self, content: Content, note: str, who: SignedIn) -> Version:
         """Put in a new version and check it."""
         if content.flow.flow != self._flows.name:

@@ -18,11 +18,12 @@ def recordings(folder: Path | None, keys: Iterable[str]) -> dict[str, str]:
     """SHA-256 of the sound of each prompt that has one; nothing where there is no folder (no SIP)."""
     if folder is None:
         return {}
-    found = ((key, _file(folder, key)) for key in keys)
+    found = ((key, recording_of(folder, key)) for key in keys)
     return {key: hashlib.sha256(file.read_bytes()).hexdigest() for key, file in found if file is not None}
 
 
-def _file(folder: Path, key: str) -> Path | None:
+def recording_of(folder: Path, key: str) -> Path | None:
+    """The file of a prompt's sound, if there is one."""
     candidates = (folder / f"{key}.{ending}" for ending in _RECORDED)
     return next((each for each in candidates if each.is_file()), None)
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
+from callrouter.journal import Journal
+from callrouter.publishing.hearing import Hearing
+from callrouter.replay.service import Replay
 from console.flows import add_flows
 from console.messages import add_messages
 from console.routes import mount_static
@@ -19,9 +22,10 @@ from console.web import Web, route_class
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
 from tests.hand_clock import HandClock
-from tests.message_world import ANN, BEN, CAZ, TUESDAY, World, template, world_on
+from tests.message_world import ANN, BEN, CAZ, TUESDAY, World, speaks_english, template, world_on
 from tests.publishing_world import ANN as FLOW_AUTHOR
 from tests.publishing_world import a_worker, content
+from tests.recorded_calls import KEYS
 
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 LOOK_S = 0.1
@@ -43,7 +47,9 @@ class House:
         router = APIRouter(route_class=route_class(web))
         add_sign_in(router, web)
         add_messages(router, web, self.world.service, self.clock)
-        add_flows(router, web, self.publishing)
+        journal = Journal(self._database, KEYS)
+        hearing = Hearing(self.world.voice, speaks_english, None)
+        add_flows(router, web, self.publishing, hearing, Replay(journal, self.publishing))
         self.app.include_router(router)
         self.app.add_api_route("/heard", self._heard)
         mount_static(self.app)

@@ -47,8 +47,7 @@ def test_a_night_message_stops_itself_after_two_hours(
         assert find_barriers(page) == []
         address = page.url
         assert page.request.get(f"{url}/heard").json() == ["norovirus"]
-        page.get_by_role("button", name="I have reviewed it").click()
-        expect(page.locator(".nhsuk-error-summary")).to_contain_text("ask somebody else")
+        expect(page.get_by_role("button", name="I have reviewed it")).to_have_count(0)
         house.clock.move(2 * 3600)
         assert page.request.get(f"{url}/heard").json() == []
         assert house.stopped_itself.wait(30)

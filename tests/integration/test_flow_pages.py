@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,15 +11,21 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text as sql
 
+from callrouter.journal import Journal
 from callrouter.publishing.content import Content
+from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.published import PublishedFlows
 from callrouter.publishing.service import Publishing
+from callrouter.publishing.written import as_yaml
+from callrouter.replay.service import Replay
 from console.flows import add_flows
 from infra.migrate import upgrade_database
 from infra.sql import Database, connect_database
 from tests.console_browser import Console
 from tests.hand_clock import HandClock
+from tests.message_world import Beeper, speaks_english
 from tests.publishing_world import ANN, BOB, DUTY, HANDLER, SAFE, a_worker, approved, content, raised
+from tests.recorded_calls import KEYS, recorded_call
 
 FIRST = content()
 
@@ -31,6 +38,7 @@ class House:
     flows: PublishedFlows
     console: Console
     database: Database
+    journal: Journal
 
     @property
     def live(self) -> str:
@@ -45,7 +53,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     clock = HandClock()
     publishing, flows = a_worker(database, clock, shipped=FIRST)
     await publishing.ship(FIRST, replace=False)
-    yield House(publishing, flows, Console(clock, lambda router, web: add_flows(router, web, publishing)), database)
+    journal = Journal(database, KEYS)
+    replay, hearing = Replay(journal, publishing), Hearing(Beeper(), speaks_english, None)
+    console = Console(clock, lambda router, web: add_flows(router, web, publishing, hearing, replay))
+    yield House(publishing, flows, console, database, journal)
     await database.close()
 
 
@@ -172,3 +183,84 @@ async def test_without_the_database_a_recall_says_what_to_do_and_claims_nothing(
             assert page.status_code == 503
             assert "The service cannot reach its database" in page.text
             assert "Nothing was changed" not in page.text
+
+
+def typed(page: str, field: str) -> str:
+    """What stands in a text area."""
+    return html.unescape(re.findall(rf'<textarea[^>]* name="{field}"[^>]*>([^<]*)</textarea>', page)[0])
+
+
+async def test_a_version_is_written_checked_and_saved_on_a_page(house: House) -> None:
+    async with house.console.browser(ANN) as ann:
+        assert 'href="/flows/new"' in (await ann.client.get("/flows")).text
+        written = typed((await ann.client.get("/flows/new")).text, "flow")
+        assert written == as_yaml(FIRST.flow)
+        fields = {"flow": written.replace("[hello]", "[hello_calm]"), "prompts": "hello_calm: Take your time.\n"}
+        page = (await ann.send("/flows/new", {**fields, "do": "check"})).text
+        assert "every path ends with a person" in page
+        assert "2 differences" in page
+        assert typed(page, "flow").strip() == fields["flow"].strip()
+        assert len(await house.publishing.versions(ANN)) == 1, "a check keeps nothing"
+        saved = await ann.send("/flows/new", {**fields, "note": "A calmer menu", "do": "save"})
+        assert "A calmer menu" in saved.text
+        assert "Take your time." in saved.text
+        version = str(saved.url).rpartition("/")[2]
+        page = (await ann.client.get(f"/flows/new?base={version}")).text
+        assert "[hello_calm]" in typed(page, "flow")
+    assert (await house.publishing.version(version, ANN)).row.author.user == "Ann"
+    assert house.live == FIRST.version
+
+
+async def test_what_is_wrong_in_a_draft_is_said_with_its_line_and_nothing_is_kept(house: House) -> None:
+    async with house.console.browser(ANN) as ann:
+        written = typed((await ann.client.get("/flows/new")).text, "flow")
+        line = 1 + written.splitlines().index("  ask:")
+        for wrong, said in (
+            ({"flow": written.replace("[hello]", "[unheard_of]")}, f"Line {line}: "),
+            ({"flow": written + "\nnodes: {}\n"}, "nodes is given twice"),
+            ({"flow": "flow: [" + "x" * 5000}, "Line 1: "),
+            ({"flow": written, "prompts": "hello: <b>Press</b>"}, "Prompts, line 1: "),
+            ({"flow": written, "prompts": "hello: Something else."}, "a key of its own"),
+        ):
+            page = await ann.send("/flows/new", {**wrong, "do": "save"})
+            assert (page.status_code, said in html.unescape(page.text)) == (422, True), page.text
+            assert typed(page.text, "flow").strip() == wrong["flow"].strip(), "what was typed is still there"
+    async with house.console.browser(DUTY) as duty, house.console.browser(HANDLER) as handler:
+        assert (await duty.client.get("/flows/new")).status_code == 200
+        assert (await handler.client.get("/flows/new")).status_code == 403
+    assert [each.row.version for each in await house.publishing.versions(ANN)] == [FIRST.version]
+
+
+async def test_prompts_that_differ_can_be_heard(house: House) -> None:
+    new = content(texts={"hello_short": "Press 1.", "pl/hello_short": "Jeden."}, prompts=["hello_short"])
+    path = await drafted(house, new)
+    async with house.console.browser(BOB) as bob, house.console.browser(HANDLER) as handler:
+        page = (await bob.client.get(path)).text
+        assert f'src="{path}/sound/hello_short.wav"' in page
+        assert f'src="{path}/sound/pl/hello_short.wav"' not in page
+        assert "there is no recording of it and no voice for its language" in page
+        sound = await bob.client.get(f"{path}/sound/hello_short.wav")
+        assert (sound.headers["content-type"], sound.content[:4]) == ("audio/wav", b"RIFF")
+        assert (await bob.client.get(f"{path}/sound/unheard_of.wav")).status_code == 404
+        assert (await bob.client.get(f"{path}/sound/pl/hello_short.wav")).status_code == 404
+        assert (await handler.client.get(f"{path}/sound/hello_short.wav")).status_code == 403
+
+
+async def test_recorded_calls_are_replayed_on_a_page_that_names_nobody(house: House) -> None:
+    new = content(texts={"hello_long": "Take your time, please. " * 3}, prompts=["hello_long"])
+    path = await drafted(house, new)
+    at = HandClock().now()
+    await house.journal.write(recorded_call("one", FIRST.version, at))
+    await house.journal.write(recorded_call("two", "0123456789ab", at))
+    async with house.console.browser(BOB) as bob:
+        assert f'href="{path}/replay"' in (await bob.client.get(path)).text
+        assert "Calls from" in (await bob.client.get(f"{path}/replay")).text
+        day = {"from": "28/3/2026 00:00", "to": "29/3/2026 00:00"}
+        page = (await bob.client.get(f"{path}/replay", params=day)).text
+        assert "0 of 2 calls would have gone elsewhere, 1 where they went; of 1 it is not known" in page
+        assert "s later" in page
+        assert "The version of then is not known" in page
+        assert "447700" not in page
+        for wrong in ({"from": "soon", "to": day["to"]}, {"from": day["to"], "to": day["from"]}):
+            assert (await bob.client.get(f"{path}/replay", params=wrong)).status_code == 422
+        assert (await bob.client.get("/flows/0123456789ab/replay", params=day)).status_code == 404

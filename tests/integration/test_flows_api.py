@@ -11,9 +11,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from callrouter import events as ev
 from callrouter.handover import Role, SignedIn
-from callrouter.journal import Journal, seal
+from callrouter.journal import Journal
 from callrouter.publishing.published import PublishedFlows
 from callrouter.publishing.routes import flows_router
 from callrouter.publishing.service import Publishing
@@ -21,13 +20,12 @@ from callrouter.publishing.snapshot import STRAIGHT_TO_111
 from callrouter.replay.service import Replay
 from console.api import TOKEN_HEADER, asker
 from console.session import Session, Sessions
-from infra.crypto import KeyRing
 from infra.migrate import upgrade_database
 from infra.sql import Database, connect_database
 from tests.hand_clock import HandClock
 from tests.publishing_world import ANN, BOB, DUTY, FLOW, HANDLER, SAFE, a_worker, content
+from tests.recorded_calls import KEYS, recorded_call
 
-KEYS = KeyRing(b"m" * 32, b"i" * 32)
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 CALMER = FLOW.replace("[hello]", "[hello_calm]").replace("title: A small front", "title: A calmer front")
 TEXTS = {"en": {"hello_calm": "Take your time. Press 1 for the nurse."}}
@@ -188,17 +186,7 @@ async def test_without_the_database_nothing_is_changed_and_calls_go_on(tmp_path:
 
 async def test_recorded_calls_are_replayed_by_http_and_nobody_is_named(people: People) -> None:
     made = await people.draft()
-    key, at = KEYS.new_data_key(), people.clock.now()
-    told = [
-        ev.Offered(
-            network="sip", dialled="111", cli_class="present", flow="london-111", flow_version=content().version,
-            context="c" * 32, number="+447700900123",
-        ),
-        ev.NodeEntered(node="words_999"), ev.NodeEntered(node="ask"),
-        ev.InputTaken(wait_id="1.1", input="digit", value="1"), ev.ChoiceMade(node="ask", choice="nurse", by="key"),
-        ev.NodeEntered(node="nurses"),
-    ]  # fmt: skip
-    await people.journal.write([seal(event, "one", seq, at, key) for seq, event in enumerate(told, 1)])
+    await people.journal.write(recorded_call("one", content().version, people.clock.now()))
     day = "from=2026-03-28T00:00:00Z&to=2026-03-29T00:00:00Z"
     status, found = await people.send(ANN, f"/{made['version']}/replay?{day}", method="GET")
     assert (status, found["calls"], found["same"], found["undetermined"]) == (200, 1, 1, 0)
