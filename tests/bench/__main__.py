@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from infra.asterisk.instance import AsteriskUnavailable, find_installation
-from tests.bench import capacity, engine, live_calls, machine, reaction, servers, sip, twilio, webhook
+from tests.bench import capacity, engine, live_calls, machine, reaction, servers, sip, surveillance, twilio, webhook
 from tests.bench.figures import Verdict, as_data, at_least, at_most, later_by, printed, show
 from tests.running import ROOT
 
@@ -170,6 +170,19 @@ def _live_calls(rounds: Sequence[Results]) -> list[Verdict]:
     return found
 
 
+def _surveillance(rounds: Sequence[Results]) -> list[Verdict]:
+    ours, theirs = ([each[name]["ms_a_series"] for each in rounds] for name in ("ours", "r"))
+    whole, tenth = ([each["ours"][key] for each in rounds] for key in ("ms_a_series", "ms_a_series_of_a_tenth"))
+    seconds = [each["ours"]["all_s"] for each in rounds]
+    rates = [[1000 / each for each in times] for times in (ours, theirs)]
+    what = "Farrington Flexible, weeks of series a second of CPU"
+    return [
+        at_least(f"{what}, in a batch, against R's farringtonFlexible", *rates, "/s", 50),
+        at_most("Farrington Flexible, a series in a batch, against in a tenth of it", whole, tenth, "ms CPU", 1.5),
+        at_most("10,000 series screened, against 20 s", seconds, [20.0] * len(seconds), "s", 1.0),
+    ]
+
+
 PARTS: dict[str, Part] = {
     "twilio": Part(twilio.measure, twilio.FULL, twilio.QUICK, _nothing, _twilio),
     "webhook": Part(
@@ -189,6 +202,9 @@ PARTS: dict[str, Part] = {
         lambda: _telephones() + servers.missing(),
         _live_calls,
         telephony=True,
+    ),
+    "surveillance": Part(
+        surveillance.measure, surveillance.FULL, surveillance.QUICK, surveillance.missing, _surveillance
     ),
 }
 
