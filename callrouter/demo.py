@@ -15,6 +15,7 @@ from callrouter.embedded import serving
 from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings
 from callrouter.wiring import Service, twilio_tokens
+from careplans.importer import check_plan_file
 
 PLANS = Path(__file__).resolve().parent.parent / "careplans/demo.csv"
 MARK = ".callrouter-demo"  # in a folder that the demo made and may empty again
@@ -44,7 +45,7 @@ async def run_demo(settings: Settings, *, for_s: float | None, tell: Callable[[s
         newest = summary
 
     async with serving(settings) as service:
-        await service.plans.import_file(PLANS)
+        await service.plans.load(check_plan_file(PLANS).rows())
         tell(f"Wallboard:   {settings.address}/")
         tell(f"Call pages:  {settings.address}/calls/<context>, after signing in at {settings.address}/sign-in")
         tell(f"Calls:       CALLROUTER_DATA_DIR={settings.data_dir} callrouter call list")

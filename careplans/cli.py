@@ -1,4 +1,4 @@
-"""``plan import`` and ``plan lookup`` on the command line. What is printed names nobody."""
+"""``plan`` on the command line. What is printed names nobody."""
 
 from __future__ import annotations
 
@@ -7,37 +7,23 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from careplans.errors import CarePlanError, PlanFileError
-from careplans.model import Candidate, ImportReport, Match, MatchLevel, RowFault, unmatchable
+from careplans.model import Candidate, Match, MatchLevel, unmatchable
 from careplans.service import CarePlans
+from careplans.sources.cli import OpenRuns, add_sources
 from infra.numbers import Number, read_number
 
 OpenService = Callable[[], AbstractAsyncContextManager[CarePlans]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 
 
-def plan_app(open_service: OpenService) -> typer.Typer:
-    """The sub-app ``plan``. ``open_service`` opens the service for the length of one command."""
+def plan_app(open_service: OpenService, open_runs: OpenRuns) -> typer.Typer:
+    """The sub-app ``plan``. The services are opened for the length of one command."""
     app = typer.Typer(help="Care and crisis plans.", no_args_is_help=True)
-
-    @app.command("import")
-    def import_plans(
-        file: Annotated[Path, typer.Argument(help="A .csv or .json file; see docs/plan-files.md.")],
-        as_json: AsJson = False,
-    ) -> None:
-        """Import plans; refused rows are listed and the good ones kept. Exit 1 if any was refused."""
-        try:
-            report = asyncio.run(_import(open_service, file))
-        except CarePlanError as error:
-            _say_failed(error, as_json)
-            raise typer.Exit(1) from None
-        _say_report(file, report, as_json)
-        raise typer.Exit(1 if report.refused else 0)
+    add_sources(app, open_runs)
 
     @app.command()
     def lookup(
@@ -52,11 +38,6 @@ def plan_app(open_service: OpenService) -> typer.Typer:
     return app
 
 
-async def _import(open_service: OpenService, file: Path) -> ImportReport:
-    async with open_service() as plans:
-        return await plans.import_file(file)
-
-
 async def _lookup(open_service: OpenService, number: Number) -> Match:
     # Before anything is opened: such a number must not even reach the database's connection.
     refusal = unmatchable(number)
@@ -64,32 +45,6 @@ async def _lookup(open_service: OpenService, number: Number) -> Match:
         return refusal
     async with open_service() as plans:
         return await plans.match_number(number)
-
-
-def _say_failed(error: CarePlanError, as_json: bool) -> None:
-    if not as_json:
-        typer.echo(str(error), err=True)
-        return
-    facts: dict[str, object] = {"error": error.error_id, "message": str(error)}
-    if isinstance(error, PlanFileError):
-        facts |= {"file": error.file, "line": error.line, "cause": error.cause}
-    typer.echo(json.dumps(facts))
-
-
-def _say_report(file: Path, report: ImportReport, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"file": str(file)} | asdict(report)))
-        return
-    lines = len({fault.line for fault in report.refused})
-    typer.echo(f"{report.imported} imported, {report.updated} updated, {report.unchanged} unchanged, {lines} refused")
-    for fault in report.refused:
-        typer.echo(_fault_words(file, fault), err=True)
-    for fault in report.warnings:
-        typer.echo(f"{_fault_words(file, fault)} (warning)", err=True)
-
-
-def _fault_words(file: Path, fault: RowFault) -> str:
-    return f"{file}:{fault.line}: {fault.field}: {fault.reason}"
 
 
 def _match_json(match: Match) -> dict[str, object]:

@@ -1,113 +1,190 @@
-"""Reading plan files: CSV, or JSON with the same names. A file is taken whole or, by its form, not at all.
+"""Reading plan files: CSV, JSON or NDJSON with the same names, of any length in the same memory.
 
-What is wrong with a row is no error here; see ``careplans.rows``. The format is in docs/plan-files.md.
+A CSV or JSON file is taken whole or, by its form, not at all: it is read to its end once before the first row is
+given. In NDJSON every line stands for itself. What is wrong with a row is no error here; see ``careplans.rows``. The
+format is in docs/plan-files.md.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
-import json
-import re
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
 from careplans.errors import PlanFileError
-from careplans.rows import COLUMNS, NEEDED_COLUMNS, Row
+from careplans.json_list import FormFault, Pairs, decoder, read_list, read_object
+from careplans.rows import COLUMNS, GONE_COLUMNS, NEEDED_COLUMNS, WITHDRAWN, Row
 
-LARGEST_FILE = 64 * 1024 * 1024
-"""Octets. About 100,000 plans with detail, more than London holds; the file is read into memory."""
+LONGEST_LINE = 1024 * 1024
+"""Octets of a line of CSV or NDJSON: far above any plan; a file without line ends is no such file."""
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-
-
-class _Pairs(tuple[tuple[str, object], ...]):
-    """A JSON object as it stands in the file, where a name may stand twice."""
-
-    __slots__ = ()
-
-
-class _BadForm(Exception):
-    """A file is not what it says, at ``line``."""
-
-    def __init__(self, line: int, cause: str) -> None:
-        super().__init__(cause)
-        self.line = line
-        self.cause = cause
+_PIECE = 1024 * 1024
+_OTHER_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
 
-def read_plan_file(path: Path) -> list[Row]:
-    """The rows of a ``.csv`` or ``.json`` file, with the lines that they start on.
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A file that is what it says. ``digest`` is the SHA-256 of its octets."""
 
-    Raises :class:`PlanFileError`, naming file, line and cause, for a file that cannot be read or is not what
-    its name says.
+    path: Path
+    digest: str
+    needed: Collection[str] = NEEDED_COLUMNS
+
+    def rows(self) -> Iterator[Row]:
+        """Its rows, with the lines that they start on. Raises :class:`PlanFileError` if it has changed meanwhile."""
+        with _named_faults(self.path), _text(self.path) as file:
+            yield from _reader(self.path, self.needed)(file)
+
+
+def check_plan_file(path: Path, system: str | None = None) -> PlanFile:
+    """Read a ``.csv``, ``.json`` or ``.ndjson`` file to its end without keeping it.
+
+    A CSV file of a sender that speaks for one ``system`` may leave the column ``source`` out.
+
+    Raises :class:`PlanFileError`, naming file, line and cause, for one that cannot be read or is not what its name
+    says.
     """
+    with _named_faults(path):
+        needed = tuple(name for name in NEEDED_COLUMNS if system is None or name != "source")
+        reader = _reader(path, needed)
+        digest = _check_text(path, LONGEST_LINE if path.suffix.lower() != ".json" else None)
+        with _text(path) as file:
+            for _ in reader(file):
+                pass
+        return PlanFile(path, digest, needed)
+
+
+@contextmanager
+def _named_faults(path: Path) -> Iterator[None]:
     try:
-        return _read(path.suffix.lower(), _octets(path))
-    except _BadForm as error:
-        raise PlanFileError(str(path), error.line, error.cause) from None
+        yield
+    except FormFault as fault:
+        raise PlanFileError(str(path), fault.line, fault.cause) from None
+    except UnicodeDecodeError:
+        raise PlanFileError(str(path), 1, "changed while it was read") from None
     except OSError as error:
         raise PlanFileError(str(path), 1, f"cannot be read: {error.strerror or 'input/output error'}") from None
 
 
-def _octets(path: Path) -> bytes:
-    with path.open("rb") as file:
-        octets = file.read(LARGEST_FILE + 1)
-    if len(octets) > LARGEST_FILE:
-        raise _BadForm(1, f"is larger than {LARGEST_FILE // 1024 // 1024} MiB; split it")
-    return octets
+def _text(path: Path) -> TextIO:
+    return path.open(encoding="utf-8-sig", newline="")
 
 
-def _read(suffix: str, octets: bytes) -> list[Row]:
-    reader = {".csv": _csv_rows, ".json": _json_rows}.get(suffix)
+def _reader(path: Path, needed: Collection[str]) -> Callable[[TextIO], Iterator[Row]]:
+    readers: dict[str, Callable[[TextIO], Iterator[Row]]] = {
+        ".csv": partial(_csv_rows, needed=needed),
+        ".json": _json_rows,
+        ".ndjson": _ndjson_rows,
+    }
+    reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise _BadForm(1, "the name ends neither in .csv nor in .json")
-    return list(reader(_decode(octets)))
+        raise FormFault(1, "the name ends neither in .csv nor in .json nor in .ndjson")
+    return reader
 
 
-def _decode(octets: bytes) -> str:
-    try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        raise _BadForm(line, "is not text in UTF-8; save it with that encoding") from None
-    nul = text.find("\0")
-    if nul >= 0:
-        raise _BadForm(_line_at(text, nul), "is a binary file, not text")
-    if not text.strip():
-        raise _BadForm(1, "is empty")
-    return text
+def _check_text(path: Path, longest_line: int | None) -> str:
+    """The digest of a file that is text in UTF-8, and not empty."""
+    with path.open("rb") as file:
+        return _Text(longest_line).read(file)
 
 
-def _line_at(text: str, place: int) -> int:
-    return text.count("\n", 0, place) + 1
+class _Text:
+    """Looks through a file piece by piece, counting its lines."""
+
+    def __init__(self, longest_line: int | None) -> None:
+        self._longest = longest_line
+        self._digest = hashlib.sha256()
+        self._line = 1
+        self._since = 0  # octets since the last line end
+        self._blank = True
+
+    def read(self, file: BinaryIO) -> str:
+        utf8 = codecs.getincrementaldecoder("utf-8")()
+        pieces = iter(lambda: file.read(_PIECE), b"")
+        for number, piece in enumerate(pieces):
+            if number == 0:
+                piece = self._after_mark(piece)
+            self._look_at(piece, utf8)
+        self._decode(b"", utf8, final=True)
+        if self._blank:
+            raise FormFault(1, "is empty")
+        return self._digest.hexdigest()
+
+    def _after_mark(self, piece: bytes) -> bytes:
+        for mark, name in _OTHER_ENCODINGS.items():
+            if piece.startswith(mark):
+                raise FormFault(1, f"is text in {name}; save it in UTF-8")
+        without = piece.removeprefix(codecs.BOM_UTF8)
+        self._digest.update(piece[: len(piece) - len(without)])
+        return without
+
+    def _look_at(self, piece: bytes, utf8: codecs.IncrementalDecoder) -> None:
+        self._digest.update(piece)
+        nul = piece.find(b"\0")
+        if nul >= 0:
+            raise FormFault(self._line + piece.count(b"\n", 0, nul), "is a binary file, not text")
+        self._decode(piece, utf8)
+        self._blank = self._blank and not piece.strip()
+        if self._longest is not None:
+            self._measure(piece, self._longest)
+        self._line += piece.count(b"\n")
+
+    def _decode(self, piece: bytes, utf8: codecs.IncrementalDecoder, *, final: bool = False) -> None:
+        kept = len(utf8.getstate()[0])  # of a character that the piece before cut in two
+        try:
+            utf8.decode(piece, final)
+        except UnicodeDecodeError as error:
+            line = self._line + piece.count(b"\n", 0, max(error.start - kept, 0))
+            raise FormFault(line, "is not text in UTF-8; save it with that encoding") from None
+
+    def _measure(self, piece: bytes, longest: int) -> None:
+        """Pieces are no longer than the longest line, so that only one that spans them can be too long."""
+        first = piece.find(b"\n")
+        self._since += len(piece) if first < 0 else first
+        if self._since > longest:
+            raise FormFault(self._line, "has a line longer than 1 MiB")
+        if first >= 0:
+            self._since = len(piece) - piece.rfind(b"\n") - 1
 
 
-def _csv_rows(text: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _csv_rows(file: TextIO, needed: Collection[str]) -> Iterator[Row]:
+    reader = csv.reader(file, strict=True)
     line = 1
     try:
-        header = _header(next(reader))
+        header = _header(next(reader), needed)
         line = reader.line_num + 1
         for cells in reader:
             if cells:
                 yield _csv_row(line, header, cells)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise _BadForm(line, f"is not CSV: {error}") from None
+        raise FormFault(line, f"is not CSV: {error}") from None
 
 
-def _header(cells: list[str]) -> list[str]:
+def _header(cells: list[str], needed: Collection[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     for column, name in enumerate(names, start=1):
         # Not repeated: where a header is missing, what stands here is somebody's data.
         if name not in COLUMNS:
-            raise _BadForm(1, f"wrong header: column {column} is not one of the known names")
+            raise FormFault(1, f"wrong header: column {column} is not one of the known names")
         if names.index(name) != column - 1:
-            raise _BadForm(1, f"wrong header: {name} stands there twice")
-    missing = [name for name in NEEDED_COLUMNS if name not in names]
+            raise FormFault(1, f"wrong header: {name} stands there twice")
+    if WITHDRAWN in names:
+        needed = [name for name in needed if name in GONE_COLUMNS]  # a list of plans that are gone names no more
+    missing = [name for name in needed if name not in names]
     if missing:
-        raise _BadForm(1, f"wrong header: {', '.join(missing)} missing")
+        raise FormFault(1, f"wrong header: {', '.join(missing)} missing")
     return names
 
 
@@ -118,46 +195,26 @@ def _csv_row(line: int, header: list[str], cells: list[str]) -> Row:
     return Row(line, dict(zip(header, cells, strict=True)))
 
 
-def _json_rows(text: str) -> Iterator[Row]:
-    decoder = json.JSONDecoder(object_pairs_hook=_Pairs)
-    place = _after_space(text, 0)
-    if text[place : place + 1] != "[":
-        raise _BadForm(_line_at(text, place), "is no list of plans: JSON that begins with [ is expected")
-    place = _after_space(text, place + 1)
-    line, counted = 1, 0
-    more = text[place : place + 1] != "]"
-    while more:
-        line, counted = line + text.count("\n", counted, place), place
-        pairs, place = _json_object(decoder, text, place, line)
-        yield _json_row(line, pairs)
-        place = _after_space(text, place)
-        if text[place : place + 1] not in (",", "]"):
-            raise _BadForm(_line_at(text, place), "is not JSON: expected , or ] after a plan")
-        more = text[place] == ","
-        place = _after_space(text, place + 1) if more else place
-    if text[place + 1 :].strip():
-        raise _BadForm(_line_at(text, place), "is not JSON: something follows the list")
+def _json_rows(file: TextIO) -> Iterator[Row]:
+    for line, pairs in read_list(file):
+        yield json_row(line, pairs)
 
 
-def _json_object(decoder: json.JSONDecoder, text: str, place: int, line: int) -> tuple[_Pairs, int]:
-    try:
-        values, end = decoder.raw_decode(text, place)
-    except json.JSONDecodeError as error:
-        raise _BadForm(error.lineno, f"is not JSON: {error.msg}") from None
-    except (ValueError, RecursionError):
-        raise _BadForm(line, "is not JSON that can be read: a number too long, or nested too deep") from None
-    if not isinstance(values, _Pairs):
-        raise _BadForm(line, "is no list of objects: something else stands in the list")
-    return values, end
+def _ndjson_rows(file: TextIO) -> Iterator[Row]:
+    json_decoder = decoder()
+    for line, text in enumerate(file, start=1):
+        if stripped := text.strip():
+            try:
+                pairs, end = read_object(json_decoder, stripped, 0, line)
+            except FormFault as fault:
+                yield Row(line, {}, fault.cause)
+            else:
+                yield json_row(line, pairs) if end == len(stripped) else Row(line, {}, "is more than one JSON object")
 
 
-def _json_row(line: int, pairs: _Pairs) -> Row:
+def json_row(line: int, pairs: Pairs) -> Row:
+    """The row of one JSON object."""
     values = dict(pairs)
     if len(values) != len(pairs):
         return Row(line, {}, "has one name twice")
     return Row(line, values)
-
-
-def _after_space(text: str, place: int) -> int:
-    found = _SPACE.match(text, place)
-    return found.end() if found else place

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Annotated
+from datetime import UTC, date, datetime
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from careplans.kinds import PlanKind, read_kind
 from careplans.model import Person, Plan, RowFault, is_nhs_number
 from infra.numbers import NumberClass, read_number
+
+T = TypeVar("T")
 
 HANDLER_LINE_LONGEST = 160
 """Characters that a handler can read while somebody talks (docs/domain.md, care and crisis plans)."""
@@ -22,6 +24,8 @@ MOST_PHONES = 20
 """More numbers than any person has: a row with more is a column gone astray."""
 EARLIEST_BIRTH = date(1880, 1, 1)
 """Nobody alive was born before; an older date is a typing error or a placeholder."""
+EARLIEST_PLAN = date(1948, 7, 5)
+"""The first day of the NHS; an older date of a plan is a typing error or a placeholder."""
 
 # Control characters, line and paragraph separators, half surrogates, marks that reverse how a line reads.
 _CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
@@ -38,6 +42,18 @@ class Row:
     line: int
     values: Mapping[str, object] = field(repr=False)
     fault: str | None = None
+    oddities: tuple[RowFault, ...] = ()
+    """What whoever made the row out of something else had to leave out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A plan that its source took back, as of ``version``."""
+
+    line: int
+    source: str
+    plan_id: str = field(repr=False)
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +65,14 @@ class CheckedRow:
     warnings: tuple[RowFault, ...] = ()
 
 
-def check_row(row: Row, today: date) -> CheckedRow | tuple[RowFault, ...]:
-    """The plan of ``row``, or every fault that was found in it. Never raises for what a row may hold."""
+def check_row(row: Row, today: date) -> CheckedRow | Gone | tuple[RowFault, ...]:
+    """The plan of ``row``, or that it is gone, or every fault that was found. Never raises for what a row may hold."""
     if row.fault is not None:
         return (RowFault(row.line, "row", row.fault),)
     try:
+        if _is_withdrawn(row.values):
+            gone = GoneFields.model_validate(dict(row.values))
+            return Gone(row.line, gone.source, gone.plan_id, gone.version)
         fields = PlanFields.model_validate(dict(row.values))
     except ValidationError as error:
         return tuple(_faults(row.line, error))
@@ -61,7 +80,37 @@ def check_row(row: Row, today: date) -> CheckedRow | tuple[RowFault, ...]:
     if faults:
         return faults
     oddities = tuple(RowFault(row.line, name, reason) for name, reason in _oddities(fields, today))
-    return CheckedRow(row.line, _plan(fields), oddities)
+    return CheckedRow(row.line, _plan(fields), (*row.oddities, *oddities))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordId:
+    """What a row says of which plan it is, even where nothing else in it is right; None for what is not told."""
+
+    source: str
+    plan_id: str | None = field(repr=False)
+    version: int | None
+
+
+def read_id(values: Mapping[str, object], system: str | None = None) -> RecordId:
+    """Which plan a row is about. ``system``: the only one that its sender speaks for."""
+    source = system or _read_or_none(_line(100), values.get("source"))
+    plan_id = _read_or_none(_line(200), values.get("plan_id"))
+    return RecordId(source or "", plan_id if source else None, _read_or_none(_version, values.get("version")))
+
+
+def _read_or_none(read: Callable[[object], T], value: object) -> T | None:
+    try:
+        return read(value)
+    except ValueError:
+        return None
+
+
+def _is_withdrawn(values: Mapping[str, object]) -> bool:
+    try:
+        return _yes(values.get(WITHDRAWN))
+    except ValueError:
+        return False  # named with the other faults of the row
 
 
 def _text(value: object) -> str:
@@ -122,9 +171,22 @@ def _kind(value: object) -> PlanKind:
 
 def _version(value: object) -> int:
     text = _text(value)
+    if "T" in text:
+        return instant_version(text)
     if not re.fullmatch("[0-9]{1,15}", text):
         raise ValueError("is not a whole number of at most 15 digits")
     return int(text)
+
+
+def instant_version(text: str) -> int:
+    """The version that a time of change stands for: milliseconds since 1970. Raises ValueError without a zone."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is neither a whole number nor a time") from None
+    if at.tzinfo is None or not EARLIEST_PLAN <= at.date() <= date(9000, 1, 1):
+        raise ValueError("is a time without a zone, or out of all bounds")
+    return int(at.astimezone(UTC).timestamp() * 1000)
 
 
 def _yes(value: object) -> bool:
@@ -181,9 +243,22 @@ class PlanFields(BaseModel):
     review_by: Annotated[date | None, BeforeValidator(_date)] = None
     version: Annotated[int, BeforeValidator(_version)]
     restricted: Annotated[bool, BeforeValidator(_yes)] = False
+    withdrawn: Annotated[bool, BeforeValidator(_yes)] = False
+
+
+class GoneFields(BaseModel):
+    """What a row needs that says that a plan is gone; whatever else stands in it is passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    plan_id: Annotated[str, BeforeValidator(_line(200))]
+    source: Annotated[str, BeforeValidator(_line(100))]
+    version: Annotated[int, BeforeValidator(_version)]
 
 
 COLUMNS = tuple(PlanFields.model_fields)
+GONE_COLUMNS = tuple(GoneFields.model_fields)
+WITHDRAWN = "withdrawn"
 NEEDED_COLUMNS = tuple(name for name, each in PlanFields.model_fields.items() if each.is_required())
 
 
@@ -207,6 +282,8 @@ def _date_faults(fields: PlanFields, today: date) -> list[tuple[str, str]]:
     faults = []
     if not EARLIEST_BIRTH <= fields.date_of_birth <= today:
         faults.append(("date_of_birth", "is in the future or before 1880"))
+    if fields.valid_from < EARLIEST_PLAN:
+        faults.append(("valid_from", "is before the NHS began"))
     if fields.review_by is not None and fields.review_by < fields.valid_from:
         faults.append(("review_by", "is before valid_from"))
     return faults

@@ -1,4 +1,4 @@
-"""The rows of one source, told apart: plans to store, and faults to report."""
+"""The rows of one source, told apart: plans to store, plans that are gone, and faults to report."""
 
 from __future__ import annotations
 
@@ -7,36 +7,73 @@ from dataclasses import dataclass
 from datetime import date
 
 from careplans.model import Plan, RowFault
-from careplans.rows import CheckedRow, Row, check_row
+from careplans.rows import CheckedRow, Gone, Row, check_row
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that is no plan, and why."""
+
+    row: Row
+    faults: tuple[RowFault, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """The good plans in the order of their rows, and what was wrong or odd elsewhere."""
+    """The good rows in their order, what is gone, and what was wrong elsewhere."""
 
-    plans: tuple[Plan, ...]
-    refused: tuple[RowFault, ...]
-    warnings: tuple[RowFault, ...]
+    good: tuple[CheckedRow, ...]
+    gone: tuple[Gone, ...]
+    bad: tuple[BadRow, ...]
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        return tuple(row.plan for row in self.good)
+
+    @property
+    def refused(self) -> tuple[RowFault, ...]:
+        return tuple(fault for each in self.bad for fault in each.faults)
+
+    @property
+    def warnings(self) -> tuple[RowFault, ...]:
+        return tuple(warning for row in self.good for warning in row.warnings)
 
 
-def screen(rows: Iterable[Row], today: date) -> Screened:
+def screen(rows: Iterable[Row], today: date, system: str | None = None) -> Screened:
     """Check every row, and refuse the second of two that claim to be the same version of the same plan.
 
-    Such a pair is a row that was copied and not finished: taking either for both would lose a plan.
+    Such a pair is a row that was copied and not finished: taking either for both would lose a plan. A row of a
+    sender that speaks for one ``system`` belongs to that system, and is refused if it says otherwise.
     """
     good: list[CheckedRow] = []
-    refused: list[RowFault] = []
+    gone: list[Gone] = []
+    bad: list[BadRow] = []
     first: dict[tuple[str, str, int], int] = {}
     for row in rows:
-        checked = check_row(row, today)
-        if not isinstance(checked, CheckedRow):
-            refused += checked
-            continue
-        plan = checked.plan
-        line = first.setdefault((plan.source, plan.plan_id, plan.version), row.line)
-        if line != row.line:
-            refused.append(RowFault(row.line, "plan_id", f"the same version of it stands on line {line}"))
+        checked = _check(row, today, system)
+        if isinstance(checked, Gone):
+            gone.append(checked)
+        elif isinstance(checked, CheckedRow):
+            plan = checked.plan
+            line = first.setdefault((plan.source, plan.plan_id, plan.version), row.line)
+            if line == row.line:
+                good.append(checked)
+            else:
+                bad.append(BadRow(row, (double_fault(row.line, line),)))
         else:
-            good.append(checked)
-    warnings = tuple(warning for row in good for warning in row.warnings)
-    return Screened(tuple(row.plan for row in good), tuple(refused), warnings)
+            bad.append(BadRow(row, checked))
+    return Screened(tuple(good), tuple(gone), tuple(bad))
+
+
+def double_fault(line: int, first: int) -> RowFault:
+    """A second row of the same version of the same plan."""
+    return RowFault(line, "plan_id", f"the same version of it stands on line {first}")
+
+
+def _check(row: Row, today: date, system: str | None) -> CheckedRow | Gone | tuple[RowFault, ...]:
+    if system is None or row.fault is not None:
+        return check_row(row, today)
+    named = str(row.values.get("source") or "").strip()
+    if named not in ("", system):
+        return (RowFault(row.line, "source", "is not the one that this sender speaks for"),)
+    return check_row(Row(row.line, {**row.values, "source": system}, oddities=row.oddities), today)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -16,7 +15,6 @@ from sqlalchemy import Connection
 from careplans.audit.chain import What, append_within
 from careplans.audit.trail import AuditTrail
 from careplans.folding import fold
-from careplans.importer import read_plan_file
 from careplans.model import (
     Candidate,
     ImportReport,
@@ -31,11 +29,12 @@ from careplans.model import (
 )
 from careplans.reading import read_plans, store_errors
 from careplans.rows import Row
-from careplans.screening import screen
+from careplans.screening import Screened, screen
 from careplans.sealing import Sealer
 from careplans.showing import born_on
 from careplans.store import FoundPlan, plans_by_nhs_number, plans_by_number, plans_by_surname
-from careplans.writing import write_plans
+from careplans.withdrawing import Withdrawal, withdraw_plans
+from careplans.writing import Written, write_plans
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.numbers import Number
@@ -135,14 +134,6 @@ class CarePlans:
             return match
         return Match(MatchLevel.ASSERTED, "birth_date", self._candidates([plan.found for plan in right]), people=1)
 
-    async def import_file(self, path: Path) -> ImportReport:
-        """Import a plan file (docs/plan-files.md); see :meth:`load`.
-
-        Raises :class:`PlanFileError` for a file that is not what it says, :class:`PlanStoreFailed`. What was
-        stored before stays as it was.
-        """
-        return await self.load(await asyncio.to_thread(read_plan_file, path))
-
     async def load(self, rows: Iterable[Row]) -> ImportReport:
         """Store the good rows in one transaction, and report the others by line, field and reason.
 
@@ -151,8 +142,14 @@ class CarePlans:
         """
         now = self._clock.now()
         screened = await asyncio.to_thread(screen, rows, london_date(now))
-        done = await self._write(partial(write_plans, sealer=self._sealer, new=screened.plans, now=now))
+        done = await self._write(partial(self._load, screened=screened, now=now))
         return ImportReport(done.imported, done.updated, done.unchanged, screened.refused, screened.warnings)
+
+    def _load(self, connection: Connection, screened: Screened, now: datetime) -> Written:
+        done = write_plans(connection, self._sealer, screened.plans, now)
+        for each in screened.gone:
+            withdraw_plans(connection, self._sealer, each.source, [Withdrawal(each.plan_id, each.version)], now)
+        return done
 
     def _match(self, found: Sequence[FoundPlan]) -> Match:
         if not found:

@@ -8,7 +8,7 @@ import typer
 
 from alerts.surveillance.cli import app as alerts_app
 from callrouter.cli import audit, call, database, doctor, flow, lab, phone, serve, up, versions, watch
-from callrouter.cli.common import open_plans, open_rotation
+from callrouter.cli.common import open_plan_runs, open_plans, open_rotation
 from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
 from careplans.cli import plan_app
@@ -23,7 +23,7 @@ app = typer.Typer(
 versions.add(flow.app)
 app.add_typer(flow.app, name="flow")
 app.add_typer(audit.app, name="audit")
-plan = plan_app(open_plans)
+plan = plan_app(open_plans, open_plan_runs)
 add_rotate_keys(plan, open_rotation)
 app.add_typer(plan, name="plan")
 app.add_typer(call.app, name="call")

@@ -12,11 +12,23 @@ from callrouter.settings import Settings, load_settings
 from callrouter.wiring import key_ring
 from careplans.rotation import Rotation
 from careplans.service import CarePlans
+from careplans.sources.runs import PlanRuns
+from careplans.sources.tables import plan_quarantine, plan_run_gone, plan_sources
 from infra.clock import SystemClock
 from infra.crypto import KeyRing
 from infra.migrate import is_up_to_date, upgrade_database
 from infra.rewrap import WrappedKeys
 from infra.sql import Database, connect_database
+
+SOURCES = [
+    WrappedKeys(table, row, table.c.wrapped_key)
+    for table, row in (
+        (plan_sources, plan_sources.c.name),
+        (plan_run_gone, plan_run_gone.c.id),
+        (plan_quarantine, plan_quarantine.c.id),
+    )
+]
+"""What the sources keep sealed."""
 
 
 @asynccontextmanager
@@ -68,4 +80,12 @@ async def open_rotation(told: Callable[[str, int, int], None]) -> AsyncIterator[
     async with open_database(settings) as database:
         keys = key_ring(settings)
         journal = WrappedKeys(calls, calls.c.call_ref, calls.c.wrapped_key)
-        yield Rotation(database, keys, [journal], told=told), keys
+        yield Rotation(database, keys, [journal, *SOURCES], told=told), keys
+
+
+@asynccontextmanager
+async def open_plan_runs() -> AsyncIterator[PlanRuns]:
+    """The pipeline of the sources of the settings, for one command."""
+    settings = load_settings()
+    async with open_database(settings) as database:
+        yield PlanRuns(database, key_ring(settings), SystemClock())

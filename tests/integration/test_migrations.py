@@ -16,6 +16,7 @@ import callrouter.journal
 import callrouter.messages.tables
 import callrouter.publishing.tables
 import callrouter.repeat_tables
+import careplans.sources.tables
 import careplans.store
 import infra.revisions
 from callrouter.journal import Journal
@@ -27,10 +28,10 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0007"
+HEAD = "0006"
 OWNERS = (
     callrouter.journal, callrouter.repeat_tables, callrouter.publishing.tables, callrouter.messages.tables,
-    careplans.store, alerts.store, infra.revisions,
+    careplans.store, careplans.sources.tables, alerts.store, infra.revisions,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from careplans.access.ports import MatchedCall
 from careplans.service import CarePlans
+from careplans.sources.runs import PlanRuns
+from careplans.sources.tables import metadata as sources
+from careplans.store import metadata
+from infra.crypto import KeyRing
 from infra.numbers import read_number
+from infra.sql import connect_database
 
 GOOD: dict[str, object] = {
     "plan_id": "P1",
@@ -25,6 +32,7 @@ GOOD: dict[str, object] = {
     "review_by": "2027-05-04",
     "version": "3",
     "restricted": "no",
+    "withdrawn": "no",
 }
 
 
@@ -67,3 +75,22 @@ class Desk:
 
     def hang_up(self, context: str = "call-1") -> None:
         self.calls[context] = replace(self.calls[context], ended_at=self.clock.now())
+
+
+def runs_on(
+    url: str, keyring: KeyRing, clock: HandClock, *, with_tables: bool = True
+) -> Callable[[], AbstractAsyncContextManager[PlanRuns]]:
+    """Opens the pipeline of the sources on a database, for one command."""
+
+    @asynccontextmanager
+    async def open_runs() -> AsyncIterator[PlanRuns]:
+        database = connect_database(url)
+        if with_tables:
+            await database.write(metadata.create_all)
+            await database.write(sources.create_all)
+        try:
+            yield PlanRuns(database, keyring, clock)
+        finally:
+            await database.close()
+
+    return open_runs

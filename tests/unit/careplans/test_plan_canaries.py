@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from plan_fixtures import GOOD, Desk, HandClock
+from plan_fixtures import GOOD, Desk, HandClock, runs_on
 from typer.testing import CliRunner
 
 from careplans.access.on_call import PlansOnCall
@@ -111,7 +111,7 @@ def test_no_canary_is_found(
             return opened
 
     write_file(tmp_path / "zz.csv")
-    app = plan_app(open_service)
+    app = plan_app(open_service, runs_on(f"sqlite:///{store}/plans.db", keyring, clock))
     printed = [CliRunner().invoke(app, ["import", str(tmp_path / "zz.csv")]).output]
     printed.append(CliRunner().invoke(app, ["lookup", CANARIES["phones"], "--json"]).output)
     assert "1 imported, 1 updated" in printed[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from plan_fixtures import GOOD, HandClock
+from plan_fixtures import GOOD, HandClock, runs_on
 from typer.testing import CliRunner
 
 from careplans.cli import plan_app
@@ -31,7 +31,7 @@ def app(tmp_path: Path, keyring: KeyRing, clock: HandClock) -> typer.Typer:
         finally:
             await database.close()
 
-    return plan_app(open_service)
+    return plan_app(open_service, runs_on(f"sqlite:///{tmp_path}/plans.db", keyring, clock))
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_import_as_json(app: typer.Typer, tmp_path: Path) -> None:
     report = json.loads(out)
     assert (code, report["file"], report["imported"]) == (1, str(file), 1)
     assert report["refused"] == [
-        {"line": 19, "field": "kind", "reason": "is neither a known kind of plan nor its SNOMED code"}
+        {"line": 20, "field": "kind", "reason": "is neither a known kind of plan nor its SNOMED code"}
     ]
 
 
@@ -130,13 +130,16 @@ def test_lookup_in_words_names_nobody(app: typer.Typer, file: Path) -> None:
         ("☎🙂", "unreadable_number"),
     ],
 )
-def test_some_numbers_never_reach_the_database(number: str, reason: str) -> None:
+def test_some_numbers_never_reach_the_database(
+    tmp_path: Path, keyring: KeyRing, clock: HandClock, number: str, reason: str
+) -> None:
     @asynccontextmanager
     async def open_service() -> AsyncIterator[CarePlans]:
         raise AssertionError("the service was opened")
         yield
 
-    code, out, _ = run(plan_app(open_service), "lookup", number, "--json")
+    app = plan_app(open_service, runs_on(f"sqlite:///{tmp_path}/none.db", keyring, clock))
+    code, out, _ = run(app, "lookup", number, "--json")
     assert (code, json.loads(out)) == (0, {"outcome": "none", "reason": reason, "people": 0, "candidates": []})
 
 
@@ -151,8 +154,8 @@ def test_a_failing_store_is_unavailable_and_exits_1(
         finally:
             await database.close()
 
-    app = plan_app(without_tables)
+    app = plan_app(without_tables, runs_on(f"sqlite:///{tmp_path}/empty.db", keyring, clock, with_tables=False))
     code, out, _ = run(app, "lookup", "07700900101")
     assert (code, out.splitlines()[-1]) == (1, "unavailable (store_failed)")
     code, _, err = run(app, "import", file)
-    assert (code, err) == (1, "the plan database did not answer; nothing was changed\n")
+    assert (code, err) == (1, "the plan database did not answer; the next run goes on from there\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from careplans.errors import PlanFileError
-from careplans.importer import read_plan_file
+from careplans.importer import check_plan_file
 from careplans.model import ImportReport, MatchLevel
 from careplans.rows import COLUMNS, Row
 from careplans.service import CarePlans
@@ -25,7 +25,7 @@ BROKEN = {
     "binary.csv": (b"\x00\x01plans", 1, "binary"),
     "binary_in_the_middle.csv": (f"{HEADER}\na,b\0c\n".encode(), 2, "binary"),
     "latin_1.csv": (f"{HEADER}\nP1,caf\u00e9\n".encode("latin-1"), 2, "UTF-8"),
-    "utf_16.csv": (HEADER.encode("utf-16"), 1, "UTF-8"),
+    "utf_16.csv": (HEADER.encode("utf-16"), 1, "UTF-16; save it in UTF-8"),
     "empty.csv": (b"", 1, "empty"),
     "blank.json": (b" \n \n", 1, "empty"),
     "no_header.csv": (b"P1,Universal Care Plan,Zzyzx\n", 1, "column 1 is not one of the known names"),
@@ -45,7 +45,7 @@ BROKEN = {
     "two_lists.json": (b"[]\n[]", 1, "something follows"),
     "deep.json": (b'[{"plan_id": ' + b"[" * 100_000, 1, "nested too deep"),
     "long_number.json": (b'[{"version": ' + b"9" * 5_000 + b"}]", 1, "number too long"),
-    "plans.xlsx": (b"PK", 1, "neither in .csv nor in .json"),
+    "plans.xlsx": (b"PK", 1, "neither in .csv nor in .json nor in .ndjson"),
 }
 
 
@@ -56,7 +56,7 @@ async def test_a_broken_file_changes_nothing(tmp_path: Path, plans: CarePlans, r
     file = tmp_path / name
     file.write_bytes(octets)
     with pytest.raises(PlanFileError) as raised:
-        await plans.import_file(file)
+        await plans.load(check_plan_file(file).rows())
     assert (raised.value.file, raised.value.line) == (str(file), line)
     assert cause in raised.value.cause
     assert "Zzyzx" not in str(raised.value)
@@ -67,7 +67,7 @@ async def test_a_broken_file_changes_nothing(tmp_path: Path, plans: CarePlans, r
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(PlanFileError, match=f"{name}:1: cannot be read"):
-        read_plan_file(tmp_path / name)
+        check_plan_file(tmp_path / name)
 
 
 def csv_text(*rows: Row) -> str:
@@ -84,7 +84,7 @@ async def test_a_bad_row_is_reported_by_line_and_the_good_ones_are_kept(
     file = tmp_path / "mixed.csv"
     good = row(plan_id="P1", detail="two\nlines")  # the next row begins on line 4
     file.write_text(csv_text(good, row(plan_id="P2", kind="?"), row(plan_id="P3")) + "\nP4,short\n")
-    report = await plans.import_file(file)
+    report = await plans.load(check_plan_file(file).rows())
     assert (report.imported, [(f.line, f.field) for f in report.refused]) == (2, [(4, "kind"), (7, "row")])
 
 
@@ -92,27 +92,27 @@ def test_csv_and_json_of_the_same_plans_say_the_same(tmp_path: Path, row: MakeRo
     rows = [row(plan_id="P1"), row(plan_id="P2", given_name='Zoë "Zo" O\'Neil, née Ünal 🙂')]
     (tmp_path / "plans.csv").write_text("\ufeff" + csv_text(*rows), encoding="utf-8")
     (tmp_path / "plans.json").write_text(json.dumps([dict(row.values) for row in rows], indent=1))
-    from_csv, from_json = (read_plan_file(tmp_path / name) for name in ("plans.csv", "plans.json"))
+    from_csv, from_json = (list(check_plan_file(tmp_path / name).rows()) for name in ("plans.csv", "plans.json"))
     assert [row.values for row in from_csv] == [row.values for row in from_json]
     assert [row.line for row in from_csv] == [2, 3]
-    assert [row.line for row in from_json] == [2, 19]
+    assert [row.line for row in from_json] == [2, 20]
 
 
 async def test_a_name_twice_in_an_object_refuses_that_row(tmp_path: Path, plans: CarePlans) -> None:
     file = tmp_path / "twice.json"
     file.write_text('[{"plan_id": "P1", "plan_id": "P2"}]')
-    report = await plans.import_file(file)
+    report = await plans.load(check_plan_file(file).rows())
     assert [(fault.line, fault.field, fault.reason) for fault in report.refused] == [(1, "row", "has one name twice")]
 
 
 async def test_an_empty_list_is_a_file_of_no_plans(tmp_path: Path, plans: CarePlans) -> None:
     (tmp_path / "none.json").write_text(" [ ] ")
-    assert await plans.import_file(tmp_path / "none.json") == ImportReport()
+    assert await plans.load(check_plan_file(tmp_path / "none.json").rows()) == ImportReport()
 
 
 async def test_the_demonstration_file_is_good(plans: CarePlans) -> None:
     demo = Path(__file__).parents[3] / "careplans" / "demo.csv"
-    report = await plans.import_file(demo)
+    report = await plans.load(check_plan_file(demo).rows())
     assert (report.imported, report.refused, report.warnings) == (12, (), ())
     shared = await plans.match_number(read_number("020 7946 0110"))
     assert (shared.reason, shared.people) == ("shared_line", 3)

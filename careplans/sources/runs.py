@@ -1,0 +1,262 @@
+"""The pipeline behind every source: read, check, store, withdraw; each batch one transaction with its cursor.
+
+Killed between any two statements, the next run goes on from the last batch that was stored: nothing is done twice and
+nothing half. What is withdrawn is judged at the end of a delivery, when it is known whether it is too much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from careplans.errors import PlanStoreFailed, PlanUnreadable
+from careplans.model import RowFault, london_date
+from careplans.rows import Row, read_id
+from careplans.screening import BadRow, Screened, double_fault, screen
+from careplans.sealing import Sealer
+from careplans.sources import ledger
+from careplans.sources.errors import NoSuchRun
+from careplans.sources.ledger import Ledger
+from careplans.sources.model import MOST_FAULTS, Batch, Delivered, PlanSource, Quarantined, RunReport, RunState, Sender
+from careplans.sources.quarantine import Quarantine, discard, quarantined
+from careplans.withdrawing import withdraw_plans
+from careplans.writing import write_plans
+from infra.clock import Clock
+from infra.crypto import KeyRing, SealError
+from infra.sql import Database
+
+log = structlog.get_logger()
+
+ALL = 1.0
+"""The share that a person's decision allows to withdraw."""
+
+
+class _TooMany(Exception):
+    """Rolls back a withdrawal that a person must decide on."""
+
+    def __init__(self, why: str, would: int, in_force: int) -> None:
+        super().__init__(why)
+        self.why = why
+        self.would = would
+        self.in_force = in_force
+
+
+@dataclass(slots=True)
+class _Said:
+    """What was wrong or odd in the deliveries of one call, by run."""
+
+    refused: dict[int, list[RowFault]] = field(default_factory=dict)
+    odd: dict[int, list[RowFault]] = field(default_factory=dict)
+
+    def add(self, run: int, screened: Screened) -> None:
+        for kept, faults in ((self.refused, screened.refused), (self.odd, screened.warnings)):
+            held = kept.setdefault(run, [])
+            held += faults[: MOST_FAULTS - len(held)]
+
+
+class PlanRuns:
+    """Runs sources into the store. One process at a time may run a source; others may look meanwhile."""
+
+    def __init__(self, database: Database, keyring: KeyRing, clock: Clock) -> None:
+        self._database = database
+        self._sealer = Sealer(keyring)
+        self._ledger = Ledger(keyring, self._sealer)
+        self._quarantine = Quarantine(keyring)
+        self._clock = clock
+
+    async def run(self, sender: Sender, source: PlanSource) -> list[Delivered]:
+        """Take all that is new from ``source``; one report for each delivery, none if there was nothing.
+
+        Raises :class:`careplans.sources.errors.SourceError` where the source fails and
+        :class:`careplans.errors.PlanStoreFailed` where the database does; what was stored stands, and the next call
+        goes on from there.
+        """
+        said, done = _Said(), []
+        with _store_errors():
+            await self._settle_open(sender)
+            cursor = await self._database.read(partial(self._ledger.cursor, source=sender.name))
+            async for batch in source.read(cursor):
+                run = await self._take(sender, batch, said)
+                if run.state is RunState.READ and (settled := await self._settle_open(sender)) is not None:
+                    done.append(settled)
+            await self._database.write(partial(ledger.note_read, source=sender.name, now=self._clock.now()))
+        return [Delivered(run, tuple(said.refused.get(run.id, ())), tuple(said.odd.get(run.id, ()))) for run in done]
+
+    async def release(self, run: int) -> RunReport:
+        """A person decided: what the held run withdraws is withdrawn. Raises :class:`NoSuchRun`."""
+        with _store_errors():
+            return await self._database.maintain(partial(self._release, run=run))
+
+    async def refuse(self, run: int) -> RunReport:
+        """A person decided: nothing of what the held run withdraws is withdrawn. Raises :class:`NoSuchRun`."""
+        with _store_errors():
+            return await self._database.write(partial(self._refuse, run=run))
+
+    async def runs(self, source: str | None = None, most: int = 20) -> list[RunReport]:
+        """The newest runs, of one source or of all."""
+        with _store_errors():
+            return await self._database.read(partial(ledger.runs, source=source, most=most))
+
+    async def read_at(self, source: str) -> datetime | None:
+        """When the source was last read to its end; None: never."""
+        with _store_errors():
+            return await self._database.read(partial(ledger.read_at, source=source))
+
+    async def quarantined(self, source: str | None = None, most: int = MOST_FAULTS) -> list[Quarantined]:
+        """What could not be read and has not come again right, newest first."""
+        with _store_errors():
+            return await self._database.read(partial(quarantined, source=source, most=most))
+
+    async def discard(self, record: str) -> bool:
+        """Destroy a record of the quarantine that a person has seen to. Says whether it was there."""
+        with _store_errors():
+            return await self._database.write(partial(discard, record=record))
+
+    async def _take(self, sender: Sender, batch: Batch, said: _Said) -> RunReport:
+        """Store one batch with its cursor."""
+        if batch.first:
+            await self._settle_open(sender, cut_short=True)
+        now = self._clock.now()
+        screened = await asyncio.to_thread(_screened, batch, london_date(now), sender.system)
+        work = partial(self._store, sender=sender, batch=batch, screened=screened, now=now)
+        run, taken = await self._database.write(work)
+        said.add(run.id, taken)
+        return run
+
+    def _store(
+        self, connection: Connection, sender: Sender, batch: Batch, screened: Screened, now: datetime
+    ) -> tuple[RunReport, Screened]:
+        run = ledger.open_run(connection, sender.name) or ledger.begin_run(connection, sender, batch.whole, now)
+        written = write_plans(connection, self._sealer, screened.plans, now)
+        taken = self._without_doubles(connection, run.id, screened, batch, sender.system)
+        self._ledger.note_gone(connection, run.id, taken.gone)
+        self._quarantine.release(connection, sender.name, [*taken.plans, *taken.gone])
+        self._quarantine.keep(connection, sender.name, sender.system, run.id, taken.bad, now)
+        run = replace(
+            run,
+            state=RunState.READ if batch.last else RunState.RUNNING,
+            why="" if batch.broken is None else "broken",
+            whole=run.whole and batch.broken is None,
+            records=run.records + len(batch.rows),
+            imported=run.imported + written.imported,
+            updated=run.updated + written.updated,
+            unchanged=run.unchanged + written.unchanged - (len(screened.good) - len(taken.good)),
+            refused=run.refused + len(taken.bad),
+            nameless=run.nameless + sum(_is_nameless(each, sender.system) for each in taken.bad),
+            warnings=run.warnings + len(taken.warnings),
+            ignored=run.ignored + batch.ignored,
+        )
+        ledger.note_run(connection, run)
+        self._ledger.move(connection, sender.name, batch.cursor, run.id)
+        return run, taken
+
+    def _without_doubles(
+        self, connection: Connection, run: int, screened: Screened, batch: Batch, system: str | None
+    ) -> Screened:
+        """Note what the run has met; a plan that it met before in the same version is a copy that nobody finished."""
+        named = [(bad, read_id(bad.row.values, system)) for bad in screened.bad]
+        unread = [(known.source, known.plan_id) for _, known in named if known.plan_id is not None]
+        ids = [(each.plan.source, each.plan.plan_id) for each in screened.good]
+        rows = ledger.rows_of(connection, self._sealer, [*ids, *unread])
+        met = {
+            (rows[each.plan.source, each.plan.plan_id], each.plan.version): each.line
+            for each in screened.good
+            if (each.plan.source, each.plan.plan_id) in rows  # else withdrawn since, by a newer version
+        }
+        unmissed = {ledger.unread(rows[each]): 0 for each in unread if each in rows}
+        before = ledger.note_seen(connection, run, met | unmissed)
+        lines = {met[each]: line for each, line in before.items() if each in met}
+        doubles = [BadRow(row, (double_fault(row.line, lines[row.line]),)) for row in batch.rows if row.line in lines]
+        good = tuple(each for each in screened.good if each.line not in lines)
+        return Screened(good, screened.gone, (*screened.bad, *doubles))
+
+    async def _settle_open(self, sender: Sender, *, cut_short: bool = False) -> RunReport | None:
+        """Settle a delivery that was read to its end, or, ``cut_short``, one whose end will never come.
+
+        What that one named as withdrawn was said by its source, and holds; what it lacked means nothing.
+        """
+        run = await self._database.read(partial(ledger.open_run, source=sender.name))
+        if run is not None and cut_short and run.state is RunState.RUNNING:
+            run = replace(run, state=RunState.READ, whole=False, why="cut_short")
+            await self._database.write(partial(ledger.note_run, run=run))
+        if run is None or run.state is not RunState.READ:
+            return None
+        try:
+            return await self._database.write(partial(self._withdraw, run=run, share=sender.most_withdrawn))
+        except _TooMany as much:
+            held = replace(run, state=RunState.HELD, why=much.why, would_withdraw=much.would, in_force=much.in_force)
+            log.warning("plan_run_held", source=sender.name, run=run.id, why=much.why, would_withdraw=much.would)
+            return await self._database.write(partial(self._end, run=held))
+
+    def _withdraw(self, connection: Connection, run: RunReport, share: float) -> RunReport:
+        """Withdraw all that the run withdraws, or raise :class:`_TooMany` and nothing of it."""
+        system = ledger.system_of(connection, run.id)
+        in_force = ledger.in_force(connection, run.id, system)
+        lacking = ledger.lacking(connection, run.id, system) if run.whole and system is not None else 0
+        if share < ALL and lacking and run.nameless:
+            raise _TooMany("nameless", lacking, in_force)  # one of the nameless may be one that seems to lack
+        if lacking > share * in_force:
+            raise _TooMany("too_many", lacking, in_force)
+        gone = self._ledger.withdrawals(connection, run, system)
+        now = self._clock.now()
+        done = sum(withdraw_plans(connection, self._sealer, each, gone[each], now) for each in gone)
+        if done > share * in_force:
+            raise _TooMany("too_many", done, in_force)
+        return self._end(connection, replace(run, state=RunState.DONE, withdrawn=done, in_force=in_force))
+
+    def _end(self, connection: Connection, run: RunReport) -> RunReport:
+        """The run is settled, or waits for a person: its source may go on."""
+        run = replace(run, ended_at=self._clock.now())
+        ledger.note_run(connection, run)
+        ledger.close_run(connection, run)
+        if run.state is not RunState.HELD:
+            ledger.forget_run(connection, run.id)
+        if run.whole:
+            ledger.supersede(connection, run)
+            self._quarantine.forget_nameless(connection, run.source, run.id)
+        return run
+
+    def _release(self, connection: Connection, run: int) -> RunReport:
+        return self._withdraw(connection, _held(connection, run), ALL)
+
+    def _refuse(self, connection: Connection, run: int) -> RunReport:
+        return self._end(connection, replace(_held(connection, run), state=RunState.REFUSED))
+
+
+def _held(connection: Connection, run: int) -> RunReport:
+    found = ledger.run_of(connection, run)
+    if found is None or found.state is not RunState.HELD:
+        raise NoSuchRun("no run of this number waits for a decision")
+    return found
+
+
+def _screened(batch: Batch, today: date, system: str | None) -> Screened:
+    screened = screen(batch.rows, today, system)
+    if batch.broken is None:
+        return screened
+    return replace(
+        screened, bad=(*screened.bad, BadRow(Row(batch.broken.line, {}, batch.broken.reason), (batch.broken,)))
+    )
+
+
+def _is_nameless(bad: BadRow, system: str | None) -> bool:
+    return read_id(bad.row.values, system).plan_id is None
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        log.error("plan_run_failed", error=type(error).__name__)
+        raise PlanStoreFailed("the plan database did not answer; the next run goes on from there") from error
+    except SealError as error:
+        raise PlanUnreadable("what was kept of this source does not open with this key ring") from error
