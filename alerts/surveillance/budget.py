@@ -1,7 +1,7 @@
 """How much must be seen before a person is told: at most two false episodes a day, over all series.
 
-The thresholds come from null years: years without a surge, simulated from the models that were fitted, and judged as live
-counts are. Half of the budget goes to the windows, half to the CUSUM. A model fitted on a past with surges in it
+The thresholds come from null years: years without a surge, simulated from the models that were fitted, and judged as
+live counts are. Half of the budget goes to the windows, half to the CUSUM. A model fitted on a past with surges in it
 overstates the noise, so the budget is kept with some room; what the model does not know (a strike, a football
 final) is not in it, which is why people decide.
 """

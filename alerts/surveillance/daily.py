@@ -67,7 +67,8 @@ def judge_week(counts: Array, last_day: date, control: FarringtonControl = IMPRO
     was first counted, or broke, less than three years ago is undecided.
     """
     weekly = weekly_sums(counts, last_day)
-    old = ~np.isnan(weekly.sums[:, : max(0, len(weekly.days) - 52 * LEAST_YEARS)]).all(axis=1, keepdims=True)
+    before = weekly.sums[:, : max(0, len(weekly.days) - 52 * LEAST_YEARS)]
+    old = np.asarray(~np.isnan(before).all(axis=1, keepdims=True))
     weeks = len(weekly.days)
     if weeks == 0:
         raise HistoryError("Farrington Flexible needs whole weeks")

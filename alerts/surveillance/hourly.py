@@ -1,8 +1,8 @@
 """The hour-of-week model: is this more than usual for this hour, day or night? Judged every 15 minutes.
 
 A negative binomial count for each series and hour of London's week. What is usual for an hour of a series is its own
-mean, drawn towards the series' level times the week's shape of all calls, which is known well from the first weeks on; so the
-model carries the first year, before Farrington has its three. Two statistics:
+mean, drawn towards the series' level times the week's shape of all calls, which is known well from the first weeks
+on; so the model carries the first year, before Farrington has its three. Two statistics:
 
 - windows of 1 to 24 hours, ending now: Anscombe's residual of the sum (as Farrington et al. 1996, 3.6);
 - a CUSUM of the residuals of whole hours (Page 1954, Biometrika 41, 100), for slow rises.
@@ -73,7 +73,7 @@ def _dispersions(hourly: Array, counts: Array, hours: NDArray[np.intp]) -> Array
         shape = (len(counts), -1, 4 * window)
         sums, means = (each[:, :whole].reshape(shape).sum(axis=2) for each in (counts, expected))
         found.append(np.nanmean((sums - means) ** 2 / means, axis=1))
-    return np.maximum(np.stack(found, axis=1), 1.0)
+    return np.asarray(np.maximum(np.stack(found, axis=1), 1.0))
 
 
 def watch(model: HourModel, counts: Array, hours: NDArray[np.intp], scale: Array | None = None) -> Watched:

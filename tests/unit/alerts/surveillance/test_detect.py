@@ -161,7 +161,7 @@ def test_settings_are_one_json_object(tmp_path: Path) -> None:
 
 
 def test_the_command_line_loads_no_numbers_until_a_detector_runs() -> None:
-    loaded = "import sys, callrouter.cli; print(any(name.split('.')[0] in ('numpy', 'scipy') for name in sys.modules))"
+    loaded = "import sys, alerts.surveillance.cli; print({'numpy', 'scipy'} & set(sys.modules) != set())"
 
     answer = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
 
