@@ -21,6 +21,9 @@ from careplans.audit.heads import HeadFile, HeadSigner
 from careplans.audit.keeping import HEADS, LATE, HeadLoop, LateEntries
 from careplans.audit.spool import AuditSpool
 from careplans.audit.trail import AuditTrail
+from careplans.errors import RetentionError
+from careplans.records import PlanRecords
+from careplans.retention import OURS, Kept, read_retention
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.health import Health
@@ -29,6 +32,8 @@ from infra.loops import repeat
 from infra.secrets_file import load_or_create_secret
 from infra.sql import Database
 
+RETENTION = "retention"
+"""What the job is called that ends records over their time."""
 PARTS = frozenset({LATE, HEADS})
 """What the audit is called among the parts of the service."""
 
@@ -41,12 +46,14 @@ class PlanAccess:
     on_call: PlansOnCall
     late: LateEntries
     heads: HeadLoop
+    records: PlanRecords
 
     def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
-        """What runs beside the calls: each process enters its own late entries, one signs."""
+        """What runs beside the calls: each process enters its own late entries, one signs, one ends old records."""
         return [
             repeat(LATE, self.late.step, full=1),
             repeat(HEADS, self.heads.step, full=1, lease=lease(name=HEADS)),
+            repeat(RETENTION, self.records.step, full=1, lease=lease(name=RETENTION)),
         ]
 
 
@@ -69,7 +76,16 @@ def plan_access(
         on_call=PlansOnCall(database, keys, clock, trail, JournalCalls(journal)),
         late=LateEntries(trail, governance, clock, health),
         heads=HeadLoop(database, head_signer(settings), keepers, clock, health),
+        records=PlanRecords(database, keys, clock, trail, retention(settings)),
     )
+
+
+def retention(settings: Settings) -> tuple[Kept, ...]:
+    """The table of retention of the settings, or ours, of which nothing is verified."""
+    try:
+        return read_retention(settings.retention_file or OURS)
+    except RetentionError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def head_signer(settings: Settings) -> HeadSigner:

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     audit_key: SecretStr | None = Field(
         None, description="base64 of 32 octets: signs the length and end of the audit of plans"
     )
+    retention_file: Path | None = Field(
+        None, description="how long records of plans are kept; default: ours, of which nothing is verified: all is kept"
+    )
     audit_heads_file: Path | None = Field(
         None,
         description="where they are kept besides the database: another disk or house; default: audit-heads in data_dir",

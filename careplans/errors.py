@@ -8,7 +8,10 @@ CarePlanError
 ├── NoRelationship   nothing joins this person with this patient (any more); the try was recorded
 ├── SeveralPeople    the plans may be several people's; a birth date must tell whose
 ├── TooManyTries     no more tries for this person; a clinician may open with a check
-└── NotOnePatient    what was asked for is not exactly one patient
+├── NotOnePatient    what was asked for is not exactly one patient
+├── NoSuchPlan       the plan that was named is not stored
+├── PlanHeld         a legal hold forbids it
+└── RetentionError   the table of retention is not what it should be
 
 No message holds a personal value.
 """
@@ -74,3 +77,21 @@ class NotOnePatient(CarePlanError):
     """No patient, or more than one, is exactly the one who was asked for. The search was recorded."""
 
     error_id = "plan_not_one_patient"
+
+
+class NoSuchPlan(CarePlanError):
+    """No plan is stored under this id. Look it up again."""
+
+    error_id = "plan_not_found"
+
+
+class PlanHeld(CarePlanError):
+    """A legal hold forbids it. Whoever set the hold may lift it."""
+
+    error_id = "plan_held"
+
+
+class RetentionError(CarePlanError):
+    """The table of retention cannot be used; the text names file, line and cause."""
+
+    error_id = "retention_table_unreadable"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Column, Connection, Table, bindparam, select, update
+from sqlalchemy import Column, Connection, MetaData, Table, bindparam, select, update
 
 from infra.crypto import KeyRing, SealError
 
@@ -48,15 +48,10 @@ async def rewrap(database: Records, keys: KeyRing, where: WrappedKeys) -> AsyncI
 
     A key that was destroyed or changed meanwhile is left as it is.
     """
-    query = (
-        select(where.row.label("row"), where.key.label("key"))
-        .where(where.row > bindparam("after"), where.key.is_not(None))
-        .order_by(where.row)
-        .limit(PORTION)
-    )
-    after = ""
-    while rows := await database.read(partial(_ask, query=query, after=after)):
-        after = rows[-1].row
+    first = select(where.row.label("row"), where.key.label("key")).where(where.key.is_not(None))
+    query = first.order_by(where.row).limit(PORTION)
+    while rows := await database.read(partial(_ask, query=query)):
+        query = first.where(where.row > rows[-1].row).order_by(where.row).limit(PORTION)
         left: Counter[str] = Counter()
         changed = []
         for row in rows:
@@ -71,8 +66,14 @@ async def rewrap(database: Records, keys: KeyRing, where: WrappedKeys) -> AsyncI
         yield Rewrapped(len(rows), len(changed), left)
 
 
-def _ask(connection: Connection, query: Any, after: str) -> list[Any]:
-    return list(connection.execute(query, {"after": after}))
+def _ask(connection: Connection, query: Any) -> list[Any]:
+    return list(connection.execute(query))
+
+
+def wrapped_keys_of(*metadata: MetaData) -> list[WrappedKeys]:
+    """Every table that has a column ``wrapped_key``: each of them, so that none is forgotten when keys change."""
+    tables = [table for each in metadata for table in each.sorted_tables if "wrapped_key" in table.c]
+    return [WrappedKeys(table, next(iter(table.primary_key.columns)), table.c.wrapped_key) for table in tables]
 
 
 def _put(connection: Connection, where: WrappedKeys, changed: list[dict[str, Any]]) -> None:

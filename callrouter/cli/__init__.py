@@ -8,11 +8,12 @@ import typer
 
 from alerts.surveillance.cli import app as alerts_app
 from callrouter.cli import audit, call, database, doctor, flow, lab, phone, serve, up, versions, watch
-from callrouter.cli.common import open_plan_runs, open_plans, open_rotation
+from callrouter.cli.common import open_plan_runs, open_plans, open_records, open_rotation
 from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
 from careplans.cli import plan_app
 from careplans.keys_cli import add_rotate_keys
+from careplans.records_cli import add_records
 
 app = typer.Typer(
     help="NHS 111 patient relationship manager: one front door before many local services.",
@@ -25,6 +26,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(audit.app, name="audit")
 plan = plan_app(open_plans, open_plan_runs)
 add_rotate_keys(plan, open_rotation)
+add_records(plan, open_records)
 app.add_typer(plan, name="plan")
 app.add_typer(call.app, name="call")
 app.add_typer(alerts_app, name="alerts")

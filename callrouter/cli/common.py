@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import callrouter.journal
+import callrouter.repeat_tables
+import careplans.sources.tables
+import careplans.store
 from callrouter.cli.refusals import in_words
 from callrouter.errors import ConfigurationError
-from callrouter.journal import calls
+from callrouter.plan_access import retention
 from callrouter.settings import Settings, load_settings
 from callrouter.wiring import key_ring
+from careplans.audit.chain import What
+from careplans.audit.trail import AuditTrail
+from careplans.model import Viewer
+from careplans.records import PlanRecords
+from careplans.reindexing import TABLES
 from careplans.rotation import Rotation
 from careplans.service import CarePlans
 from careplans.sources.runs import PlanRuns
-from careplans.sources.tables import plan_quarantine, plan_run_gone, plan_sources
 from infra.clock import SystemClock
 from infra.crypto import KeyRing
 from infra.migrate import is_up_to_date, upgrade_database
-from infra.rewrap import WrappedKeys
+from infra.rewrap import wrapped_keys_of
 from infra.sql import Database, connect_database
 
-SOURCES = [
-    WrappedKeys(table, row, table.c.wrapped_key)
-    for table, row in (
-        (plan_sources, plan_sources.c.name),
-        (plan_run_gone, plan_run_gone.c.id),
-        (plan_quarantine, plan_quarantine.c.id),
-    )
-]
-"""What the sources keep sealed."""
+SEALED = wrapped_keys_of(
+    callrouter.journal.metadata,
+    callrouter.repeat_tables.metadata,
+    careplans.store.metadata,
+    careplans.sources.tables.metadata,
+)
+"""Every table whose rows have a data key that a master key wraps."""
 
 
 @asynccontextmanager
@@ -75,12 +82,23 @@ async def open_plans() -> AsyncIterator[CarePlans]:
 
 @asynccontextmanager
 async def open_rotation(told: Callable[[str, int, int], None]) -> AsyncIterator[tuple[Rotation, KeyRing]]:
-    """A change of keys, of the plans' and of the journal's; see :class:`careplans.rotation.Rotation`."""
+    """A change of keys, of plans, journal and audit, recorded as begun; see :class:`careplans.rotation.Rotation`."""
     settings = load_settings()
     async with open_database(settings) as database:
-        keys = key_ring(settings)
-        journal = WrappedKeys(calls, calls.c.call_ref, calls.c.wrapped_key)
-        yield Rotation(database, keys, [journal, *SOURCES], told=told), keys
+        keys, operator = key_ring(settings), Viewer(getpass.getuser(), "administrator")
+        audit = AuditTrail(database, keys, SystemClock())
+        await audit.record(operator, audit.entries(operator, What.KEYS_ROTATED))
+        others = [each for each in SEALED if each.table not in TABLES]
+        yield Rotation(database, keys, others, told=told), keys
+
+
+@asynccontextmanager
+async def open_records() -> AsyncIterator[PlanRecords]:
+    """Erasure, holds and exports of the settings' plans, for one command."""
+    settings = load_settings()
+    async with open_database(settings) as database:
+        keys, clock = key_ring(settings), SystemClock()
+        yield PlanRecords(database, keys, clock, AuditTrail(database, keys, clock), retention(settings))
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import typer
 
 from callrouter.doctor.asterisk import check_asterisks
 from callrouter.doctor.live import check_redis
-from callrouter.doctor.local import check_alerts, check_audio, check_keys
+from callrouter.doctor.local import check_alerts, check_audio, check_keys, check_retention
 from callrouter.doctor.model import Check, Finding, examine
 from callrouter.doctor.public import check_fall_back, check_public_address
 from callrouter.doctor.records import check_database
@@ -20,6 +20,7 @@ from callrouter.settings import load_settings
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("keys", check_keys),
+    ("retention", check_retention),
     ("sql", check_database),
     ("redis", check_redis),
     ("asterisk", check_asterisks),

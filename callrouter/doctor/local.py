@@ -16,6 +16,7 @@ from alerts.rules import load_rules
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
+from callrouter.plan_access import retention
 from callrouter.providers import read_providers
 from callrouter.settings import Settings
 from callrouter.sip import audio_files
@@ -68,6 +69,18 @@ def _master_key(settings: Settings) -> Finding:
             return failed("keys", f"{name} is not random", do)
     older = f"; {len(pairs) - 1} older pair(s) still open" if len(pairs) > 1 else ""
     return ok("keys", f"64 random octets{older}")
+
+
+async def check_retention(settings: Settings) -> Sequence[Finding]:
+    """Whether somebody confirmed how long records are kept; what nobody confirmed is kept for ever."""
+    try:
+        open_rows = [row.record for row in retention(settings) if not row.verified]
+    except ConfigurationError as error:
+        return [failed("retention", str(error), "put the table right, or leave out CALLROUTER_RETENTION_FILE")]
+    if not open_rows:
+        return [ok("retention", "every row is verified")]
+    do = "copy careplans/retention.yaml, have information governance fill in `verified`, set CALLROUTER_RETENTION_FILE"
+    return [warning("retention", f"nobody has verified {', '.join(open_rows)}: these are kept for ever", do)]
 
 
 async def check_audio(settings: Settings) -> Sequence[Finding]:

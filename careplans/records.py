@@ -1,0 +1,109 @@
+"""What is done with stored records, each with its entry in the audit in the same transaction, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from careplans.audit.chain import What
+from careplans.audit.trail import AuditTrail
+from careplans.erasing import WhyErased, WhyHeld, erase_plans, hold_plan, lift_hold
+from careplans.model import Viewer
+from careplans.reading import store_errors
+from careplans.retention import MOST_AT_ONCE, Kept, Record, end_records, over
+from careplans.sealing import Sealer
+from careplans.subject import held_of, write_draft
+from infra.clock import Clock
+from infra.crypto import KeyRing
+from infra.sql import Database
+
+EVERY_S = 3600.0
+"""Between two looks for records over their time: they are kept for years."""
+_THE_JOB = Viewer("retention", "system")
+
+T = TypeVar("T")
+
+
+class PlanRecords:
+    """Erasure, legal holds, retention and exports. ``viewer`` is who does it; all raise :class:`PlanStoreFailed`."""
+
+    def __init__(
+        self, database: Database, keyring: KeyRing, clock: Clock, audit: AuditTrail, table: Sequence[Kept] = ()
+    ) -> None:
+        """``table``: how long records are kept."""
+        self._database = database
+        self._sealer = Sealer(keyring)
+        self._clock = clock
+        self._audit = audit
+        self._table = table
+        self._next_look = clock.monotonic()
+
+    async def erase(self, ids: Sequence[str], why: WhyErased, viewer: Viewer) -> int:
+        """See :func:`careplans.erasing.erase_plans`."""
+        by, now = self._audit.actor(viewer.user), self._clock.now()
+        return await self._recorded(
+            viewer, What.ERASED, ids, lambda connection: erase_plans(connection, ids, why, by, now)
+        )
+
+    async def hold(self, plan: str, why: WhyHeld, viewer: Viewer) -> None:
+        """See :func:`careplans.erasing.hold_plan`."""
+        by, now = self._audit.actor(viewer.user), self._clock.now()
+        await self._recorded(viewer, What.HELD, [plan], lambda connection: hold_plan(connection, plan, why, by, now))
+
+    async def lift(self, plan: str, viewer: Viewer) -> None:
+        """See :func:`careplans.erasing.lift_hold`."""
+        await self._recorded(viewer, What.HOLD_LIFTED, [plan], lambda connection: lift_hold(connection, plan))
+
+    async def export(self, plan: str, folder: Path, viewer: Viewer) -> tuple[Path, Path]:
+        """Write the draft of what is held of this plan's person (:mod:`careplans.subject`); returns the two files.
+
+        Raises :class:`NoSuchPlan`; OSError where the files cannot be written. Nothing is written that is not recorded.
+        """
+        with store_errors():
+            held = await self._database.read(partial(held_of, sealer=self._sealer, plan=plan))
+        await self._recorded(viewer, What.EXPORTED, [each.plan for each in held], lambda _connection: None)
+        now = self._clock.now()
+        name = f"DRAFT-subject-access-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+        return await asyncio.to_thread(write_draft, held, folder, name, now)
+
+    async def end_those_over(self) -> int:
+        """Erase what is over its time, at most :data:`MOST_AT_ONCE` of each kind; returns how many that was."""
+        with store_errors():
+            waiting = await self._database.read(partial(over, table=self._table, now=self._clock.now()))
+        if not any(waiting.values()):
+            return 0
+        by, now = self._audit.actor(_THE_JOB.user), self._clock.now()
+
+        def end(connection: Connection) -> int:
+            done = end_records(connection, self._table, by, now)
+            if erased := done.get(Record.WITHDRAWN):
+                self._audit.enter(connection, _THE_JOB, self._audit.entries(_THE_JOB, What.ERASED, erased))
+            return sum(map(len, done.values()))
+
+        return await self._audit.within(end)
+
+    async def step(self, wait_s: float) -> int:
+        """For :func:`infra.loops.repeat`: :meth:`end_those_over` each hour, and at once again after a full portion."""
+        if self._clock.monotonic() < self._next_look:
+            await asyncio.sleep(wait_s)
+            return 0
+        done = await self.end_those_over()
+        if done < MOST_AT_ONCE:
+            self._next_look = self._clock.monotonic() + EVERY_S
+        return done
+
+    async def _recorded(self, viewer: Viewer, what: What, ids: Sequence[str], work: Callable[[Connection], T]) -> T:
+        entries = self._audit.entries(viewer, what, ids)
+
+        def both(connection: Connection) -> T:
+            done = work(connection)
+            self._audit.enter(connection, viewer, entries)
+            return done
+
+        return await self._audit.within(both)

@@ -1,0 +1,296 @@
+"""Erasure, legal holds, retention and subject-access drafts, each with its entry in the audit or not at all."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text, update
+
+from careplans.audit.tables import plan_audit
+from careplans.audit.trail import AuditTrail
+from careplans.erasing import WhyErased, WhyHeld
+from careplans.errors import NoSuchPlan, PlanHeld, PlanStoreFailed
+from careplans.kinds import PlanKind
+from careplans.model import MatchLevel, Person, Plan, Viewer
+from careplans.records import PlanRecords
+from careplans.retention import Kept, Record
+from careplans.sealing import Sealer
+from careplans.service import CarePlans
+from careplans.store import ended_plans, plan_numbers, plans
+from careplans.withdrawing import Withdrawal, withdraw_plans
+from careplans.writing import write_plans
+from infra.crypto import KeyRing
+from infra.numbers import read_number
+from infra.sql import Database
+
+KEYS = KeyRing(b"m" * 32, b"i" * 32)
+SEALER = Sealer(KEYS)
+NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+NUMBER = "+447700900101"
+GOVERNOR = Viewer("zzgovernor", "administrator")
+TABLE = (Kept(Record.WITHDRAWN, timedelta(days=30), "test", "IG, 2026-06-01"),
+         Kept(Record.ERASED, timedelta(days=10), "test", "IG, 2026-06-01"))  # fmt: skip
+one_database = pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
+"""For what is told by our own comparisons: the statements are those of the other tests, which run on both."""
+
+
+class Clock:
+    at = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+
+def plan(plan_id: str = "P1", version: int = 3, *, source: str = "Demo Trust", nhs: str | None = "9990000018",
+         given: str = "Edith", restricted: bool = False) -> Plan:  # fmt: skip
+    person = Person(given, "Example", date(1938, 4, 12), nhs, (NUMBER,))
+    return Plan(
+        plan_id, source, "Demo Hospice", PlanKind.END_OF_LIFE, person, "Zzline.", f"Zzdetail of {plan_id}.",
+        date(2026, 5, 4), None, version, restricted,
+    )  # fmt: skip
+
+
+class World:
+    def __init__(self, database: Database, table: tuple[Kept, ...] = TABLE) -> None:
+        self.database = database
+        self.clock = Clock()
+        audit = AuditTrail(database, KEYS, self.clock)
+        self.plans = CarePlans(database, KEYS, self.clock, audit)
+        self.records = PlanRecords(database, KEYS, self.clock, audit, table)
+
+    async def write(self, *new: Plan) -> None:
+        await self.database.write(lambda c: write_plans(c, SEALER, new, NOON))
+
+    async def withdraw(self, *ids: str) -> None:
+        gone = [Withdrawal(each, 3) for each in ids]
+        await self.database.write(lambda c: withdraw_plans(c, SEALER, "Demo Trust", gone, self.clock.now()))
+
+    async def ids(self) -> list[str]:
+        match = await self.plans.find_by_nhs_number("9990000018")
+        assert match.outcome is not MatchLevel.UNAVAILABLE
+        return [each.plan_id for each in match.candidates]
+
+    async def tombstone(self) -> dict[str, object]:
+        (row,) = await self.database.read(lambda c: c.execute(select(ended_plans)).mappings().all())
+        return dict(row)
+
+    async def audited(self) -> list[tuple[str, str | None]]:
+        query = select(plan_audit.c.what, plan_audit.c.plan).order_by(plan_audit.c.seq)
+        return [tuple(row) for row in await self.database.read(lambda c: c.execute(query).all())]
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return World(database)
+
+
+class TestErasure:
+    async def test_what_stays_is_why_when_and_by_whom(self, world: World) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        assert await world.records.erase([plan_id], WhyErased.REQUEST, GOVERNOR) == 1
+        left = await world.tombstone()
+        known = {name for name, value in left.items() if value is not None}
+        assert known == {
+            "id", "identity", "source", "version", "index_key", "why", "ended_at", "reason", "by", "restricted"
+        }  # fmt: skip
+        assert (left["why"], left["reason"], left["ended_at"]) == ("erased", "erasure_request", NOON)
+        assert "zzgovernor" not in str(left["by"])
+        assert len(str(left["by"])) == 64
+        assert await world.ids() == []
+        assert (await world.plans.match_number(read_number(NUMBER))).outcome is MatchLevel.NONE
+        for table in (plans, plan_numbers):
+            assert await world.database.read(lambda c, table=table: c.execute(select(table)).all()) == []
+        assert await world.audited() == [("erased", plan_id)]
+
+    async def test_a_withdrawn_plan_is_erased_too(self, world: World) -> None:
+        await world.write(plan())
+        ids = await world.ids()
+        await world.withdraw("P1")
+        assert await world.records.erase(ids, WhyErased.WRONG_PERSON, GOVERNOR) == 1
+        left = await world.tombstone()
+        assert (left["why"], left["wrapped_key"], left["person"], left["nhs_key"], left["kind"]) == (
+            "erased", None, None, None, None,
+        )  # fmt: skip
+        assert await world.records.erase(ids, WhyErased.WRONG_PERSON, GOVERNOR) == 0
+
+    @one_database
+    async def test_the_same_version_does_not_bring_it_back_a_newer_one_does(self, world: World) -> None:
+        await world.write(plan())
+        await world.records.erase(await world.ids(), WhyErased.REQUEST, GOVERNOR)
+        await world.write(plan())
+        assert await world.ids() == []
+        await world.write(plan(version=4))
+        assert len(await world.ids()) == 1
+
+    @one_database
+    async def test_of_several_one_that_is_not_stored_stops_all(self, world: World) -> None:
+        await world.write(plan())
+        ids = await world.ids()
+        with pytest.raises(NoSuchPlan):
+            await world.records.erase([*ids, "0" * 32], WhyErased.REQUEST, GOVERNOR)
+        assert await world.ids() == ids
+        assert await world.audited() == []
+
+    @one_database
+    async def test_nothing_is_erased_that_cannot_be_recorded(self, world: World) -> None:
+        await world.write(plan())
+        ids = await world.ids()
+        await world.database.write(lambda c: c.execute(text("ALTER TABLE plan_audit RENAME TO away")))
+        with pytest.raises(PlanStoreFailed):
+            await world.records.erase(ids, WhyErased.REQUEST, GOVERNOR)
+        assert await world.ids() == ids
+
+    @one_database
+    async def test_the_key_lies_nowhere_in_the_file_afterwards(self, world: World, tmp_path: Path) -> None:
+        await world.write(plan(), plan("P2", source="Other"))
+        keys = dict(await world.database.read(lambda c: c.execute(select(plans.c.id, plans.c.wrapped_key)).all()))
+        (gone, *_), (stays, *_) = sorted(keys), sorted(keys, reverse=True)
+        await world.records.erase([gone], WhyErased.REQUEST, GOVERNOR)
+        await world.database.write(lambda c: c.execute(update(plans).values(author_org="Another")))
+        await world.database.close()  # the last connection writes the log back into the file
+        octets = (tmp_path / "contract.db").read_bytes()
+        assert keys[stays] in octets
+        assert keys[gone] not in octets
+
+
+class TestLegalHold:
+    async def test_it_refuses_erasure_until_it_is_lifted(self, world: World) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        await world.records.hold(plan_id, WhyHeld.INQUEST, GOVERNOR)
+        with pytest.raises(PlanHeld):
+            await world.records.erase([plan_id], WhyErased.REQUEST, GOVERNOR)
+        assert await world.ids() == [plan_id]
+        await world.records.lift(plan_id, GOVERNOR)
+        assert await world.records.erase([plan_id], WhyErased.REQUEST, GOVERNOR) == 1
+        assert [what for what, _ in await world.audited()] == ["held", "hold_lifted", "erased"]
+
+    @one_database
+    async def test_it_outlives_a_withdrawal(self, world: World) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        await world.records.hold(plan_id, WhyHeld.CLAIM, GOVERNOR)
+        await world.withdraw("P1")
+        with pytest.raises(PlanHeld):
+            await world.records.erase([plan_id], WhyErased.REQUEST, GOVERNOR)
+        world.clock.at = NOON + timedelta(days=4000)
+        assert await world.records.end_those_over() == 0
+
+    @one_database
+    async def test_what_is_not_stored_or_held_is_said(self, world: World) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        with pytest.raises(NoSuchPlan):
+            await world.records.hold("0" * 32, WhyHeld.CLAIM, GOVERNOR)
+        with pytest.raises(NoSuchPlan):
+            await world.records.lift(plan_id, GOVERNOR)
+        await world.records.hold(plan_id, WhyHeld.CLAIM, GOVERNOR)
+        with pytest.raises(PlanHeld):
+            await world.records.hold(plan_id, WhyHeld.CLAIM, GOVERNOR)
+
+
+class TestRetention:
+    async def test_a_withdrawn_plan_is_erased_after_its_time_and_its_tombstone_after_that(self, world: World) -> None:
+        await world.write(plan(), plan("P2"))
+        await world.withdraw("P1")
+        world.clock.at = NOON + timedelta(days=30)
+        assert await world.records.end_those_over() == 0
+        world.clock.at += timedelta(seconds=1)
+        assert await world.records.end_those_over() == 1
+        left = await world.tombstone()
+        assert (left["reason"], left["person"]) == ("retention_over", None)
+        assert await world.audited() == [("erased", left["id"])]
+        world.clock.at += timedelta(days=10, seconds=1)
+        assert await world.records.end_those_over() == 1
+        assert await world.database.read(lambda c: c.execute(select(ended_plans)).all()) == []
+        assert len(await world.ids()) == 1  # what is in force has no time
+
+    @one_database
+    async def test_what_nobody_verified_is_kept(self, database: Database) -> None:
+        world = World(database, (Kept(Record.WITHDRAWN, timedelta(days=1), "test", ""),))
+        await world.write(plan())
+        await world.withdraw("P1")
+        world.clock.at = NOON + timedelta(days=40_000)
+        assert await world.records.end_those_over() == 0
+        assert (await world.tombstone())["person"] is not None
+
+    @one_database
+    async def test_the_job_looks_each_hour(self, world: World) -> None:
+        await world.write(plan())
+        await world.withdraw("P1")
+        assert await world.records.step(0.0) == 0
+        world.clock.at = NOON + timedelta(minutes=59)
+        await world.database.write(lambda c: c.execute(update(ended_plans).values(ended_at=NOON - timedelta(days=99))))
+        assert await world.records.step(0.0) == 0
+        world.clock.at = NOON + timedelta(minutes=60)
+        assert await world.records.step(0.0) == 1
+
+
+class TestSubjectAccess:
+    async def test_the_draft_holds_everything_of_this_person_and_nothing_of_another(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        await world.write(
+            plan(), plan("P2"), plan("P3", nhs=None), plan("P4", nhs="9990000026"), plan("P5", given="Edwin", nhs=None)
+        )
+        ids = await world.ids()
+        await world.withdraw("P2")
+        as_json, as_words = await world.records.export(ids[0], tmp_path, GOVERNOR)
+        draft = json.loads(as_json.read_text())
+        assert draft["status"].startswith("DRAFT")
+        assert sorted(each["source_id"] for each in draft["records"]) == ["P1", "P2", "P3"]
+        (withdrawn,) = [each for each in draft["records"] if "withdrawn_at" in each]
+        assert (withdrawn["source_id"], withdrawn["for_clinicians"]) == ("P2", "Zzdetail of P2.")
+        words = as_words.read_text()
+        assert words.startswith("# DRAFT")
+        assert "Zzdetail of P1." in words
+        for path in (as_json, as_words):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert path.name.startswith("DRAFT-")
+        assert sorted({what for what, _ in await world.audited()}) == ["exported"]
+        assert len(await world.audited()) == 3
+
+    @one_database
+    async def test_it_says_who_looked_as_what_and_when(self, world: World, tmp_path: Path) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        await world.plans.assert_birth_date(read_number(NUMBER), date(1938, 4, 12), "call-1")
+        path, _ = await world.records.export(plan_id, tmp_path, GOVERNOR)
+        (record,) = json.loads(path.read_text())["records"]
+        assert [(each["role"], each["what"]) for each in record["seen"]] == [("caller", "checked_right")]
+
+    @one_database
+    async def test_nothing_is_written_that_cannot_be_recorded(self, world: World, tmp_path: Path) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        (tmp_path / "drafts").mkdir()
+        refuse = "CREATE TRIGGER refuse BEFORE INSERT ON plan_audit BEGIN SELECT RAISE(ABORT, 'no'); END"
+        await world.database.write(lambda c: c.execute(text(refuse)))
+        with pytest.raises(PlanStoreFailed):
+            await world.records.export(plan_id, tmp_path / "drafts", GOVERNOR)
+        assert list((tmp_path / "drafts").iterdir()) == []
+
+    @one_database
+    async def test_a_plan_that_does_not_open_is_named_as_such(self, world: World, tmp_path: Path) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        await world.database.write(lambda c: c.execute(update(plans).values(person=b"broken")))
+        path, _ = await world.records.export(plan_id, tmp_path, GOVERNOR)
+        (record,) = json.loads(path.read_text())["records"]
+        assert "does not open" in record["unreadable"]
+
+    @one_database
+    async def test_of_an_erased_plan_there_is_nothing_to_export(self, world: World, tmp_path: Path) -> None:
+        await world.write(plan())
+        ids = await world.ids()
+        await world.records.erase(ids, WhyErased.REQUEST, GOVERNOR)
+        with pytest.raises(NoSuchPlan):
+            await world.records.export(ids[0], tmp_path, GOVERNOR)

@@ -1,0 +1,65 @@
+"""``plan erase``, ``hold``, ``export``, ``rotate-keys`` as they are typed, over a real database of the settings."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from callrouter.cli import app
+from callrouter.cli.common import SEALED
+from infra.keys import new_pair
+
+PLANS = """\
+plan_id,source,author_org,kind,nhs_number,given_name,family_name,date_of_birth,phones,handler_line,detail,valid_from,version
+P1,Demo Trust,Hospice,end of life plan,9990000018,Zzedith,Zzexample,1938-04-12,07700 900101,Zzline,Zzdetail,2026-05-04,1
+"""
+
+
+def run(*words: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["plan", *map(str, words)])
+    return result.exit_code, result.output
+
+
+def plan_id() -> str:
+    code, out = run("lookup", "07700 900101")
+    assert code == 0
+    return out.splitlines()[1].split(",")[0].strip()
+
+
+def test_a_plan_is_held_exported_rotated_and_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "plans.csv").write_text(PLANS)
+    assert run("import", tmp_path / "plans.csv")[0] == 0
+    plan = plan_id()
+    assert run("hold", plan, "--why", "inquest") == (0, "held\n")
+    code, out = run("erase", plan, "--why", "erasure_request")
+    assert (code, "under a legal hold" in out) == (1, True)
+    assert run("lift-hold", plan) == (0, "lifted\n")
+    code, out = run("export", plan, "--folder", tmp_path, "--by", "zzgovernor")
+    assert code == 0
+    assert all("Zzdetail" in Path(line).read_text() for line in out.split())
+    keys = tmp_path / "data" / "keys"
+    keys.write_text(f"{new_pair()}\n{keys.read_text()}")
+    code, out = run("rotate-keys")
+    assert (code, "may be removed" in out) == (0, True)
+    keys.write_text(keys.read_text().splitlines()[0])
+    assert plan_id() == plan
+    assert run("erase", plan, "--why", "erasure_request") == (0, "1 erased\n")
+    assert run("lookup", "07700 900101") == (0, "none (no_plan)\n")
+    assert run("expire") == (0, "0 records ended\n")
+    assert run("export", plan)[0] == 1
+    result = CliRunner().invoke(app, ["audit", "verify"])
+    assert "as it was written" in result.output
+
+
+def test_a_change_of_keys_forgets_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    assert run("lookup", "07700 900101")[0] == 0  # which makes the database
+    with closing(sqlite3.connect(tmp_path / "callrouter.db")) as database:
+        query = "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c ON c.name = 'wrapped_key'"
+        there = {name for (name,) in database.execute(query)}
+    assert there == {each.table.name for each in SEALED}
