@@ -19,6 +19,7 @@ from callrouter.readiness import health_router
 from callrouter.settings import Settings
 from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
+from callrouter.texting import receipts_of
 from callrouter.wiring import Service, build, readiness_of, running, session_secret, twilio_tokens
 from console.api import asker
 from console.routes import Flows, console_router, mount_static
@@ -86,6 +87,7 @@ def app_of(service: Service) -> FastAPI:
             clock=service.clock,
         )
     )
+    app.include_router(receipts_of(settings, service.texting))
     app.include_router(health_router(readiness))
     app.include_router(identity_router(service.keys))
     return app

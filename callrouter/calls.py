@@ -39,7 +39,6 @@ from callrouter.ports import Dispatch, Flows, Nudge, Offer, Performer
 from callrouter.pushing import Pushing
 from callrouter.records import Records
 from callrouter.resuming import Resuming
-from callrouter.texts import NoTexts, Texting, Texts
 from infra.bus import Entry
 from infra.clock import Clock
 from infra.crypto import DataKey, KeyRing
@@ -102,7 +101,6 @@ class Calls:
         new_id: Callable[[], str],
         answers: Mapping[str, str] | None = None,
         nudge: Nudge | None = None,
-        texts: Texts | None = None,
     ) -> None:
         self._states = states
         self._flows = flows
@@ -117,7 +115,6 @@ class Calls:
         self._lanes: dict[str, _Lane] = {}
         self._pushing = Pushing(self.present, self.give_up, nudge)
         self._deadlines = Deadlines(clock, self.deliver)
-        self._texting = Texting(texts or NoTexts())
         self._resuming = Resuming(states, keys, self.record)
 
     def perform_with(self, network: str, performer: Performer) -> None:
@@ -266,7 +263,6 @@ class Calls:
                 if moved.leaves:
                     await self._dispatch.leave(call_ref)
                 await self._resuming.remember(record, kept)
-                self._texting.send(kept, moved.events)
                 return moved.reply
         raise StaleEpoch
 

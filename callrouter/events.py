@@ -151,6 +151,15 @@ class TextRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextReported:
+    """What became of the text ``text``: sent (taken by a provider), delivered, failed or given_up."""
+
+    kind: ClassVar[str] = "text_reported"
+    text: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallBackRequested:
     """The caller wants to be called back by ``service``, at the number that they confirmed by key."""
 
@@ -303,7 +312,7 @@ END_CLASSES = (
 Event: TypeAlias = (
     Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch
     | RedFlagHeard | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed
-    | TextRequested | CallBackRequested | SurveyAnswered | PlanDisclosed | NeedStated
+    | TextRequested | TextReported | CallBackRequested | SurveyAnswered | PlanDisclosed | NeedStated
     | TalkEnded | ContextOpened | TakenOver | SessionFailed | HandedBack | Ended
 )  # fmt: skip
 

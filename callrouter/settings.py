@@ -24,6 +24,8 @@ FILE_KEY = "CALLROUTER_SETTINGS_FILE"
 _ELSEWHERE = {FILE_KEY, "CALLROUTER_CACHE", "CALLROUTER_DEBIAN_MIRROR"}  # read by set-up scripts
 _HERE = Path(__file__).resolve().parent
 
+_SHORTEST_TOKEN = 32  # characters of a secret that only machines know
+
 
 class Settings(BaseSettings):
     """Every key of the service. Times in seconds unless the name says otherwise."""
@@ -108,6 +110,18 @@ class Settings(BaseSettings):
     smtp_sender: str = Field("callrouter@localhost", description="sender of alert notices")
     webhook_secret: SecretStr | None = Field(None, description="signs alert webhooks (HMAC-SHA-256)")
 
+    texts_file: Path = Field(_HERE / "texts.yaml", description="texts that may be sent to callers and crews")
+    govuk_notify_api_key: SecretStr | None = Field(None, description="texts go by GOV.UK Notify, with this key")
+    govuk_notify_url: str = Field(
+        "https://api.notifications.service.gov.uk", description="address of GOV.UK Notify's interface"
+    )
+    govuk_notify_token: SecretStr | None = Field(
+        None, description="bearer token that GOV.UK Notify's delivery receipts bear; at least 32 characters"
+    )
+    twilio_account_sid: str = Field("", description="texts go by Twilio (after GOV.UK Notify, if both are set)")
+    twilio_texts_from: str = Field("", description="what Twilio's texts come from: number, name or messaging service")
+    twilio_api_url: str = Field("https://api.twilio.com", description="address of Twilio's interface")
+
     ari_url: str | None = Field(
         None, description="Asterisk's REST address (http://127.0.0.1:8088/ari), several comma separated; none: no SIP"
     )
@@ -153,6 +167,7 @@ class Settings(BaseSettings):
         except ValueError as error:
             wrong.append(f"DATABASE_URL: {error}")
         wrong += self._wrong_of_sign_in()
+        wrong += self._wrong_of_texts()
         if self.is_production:
             wrong += [
                 f"{key}: must be set in production"
@@ -170,6 +185,21 @@ class Settings(BaseSettings):
                 wrong.append("PUBLIC_URL: must begin with https:// in production")
         if wrong:
             raise ConfigurationError("\n".join(f"{PREFIX}{each}" for each in wrong))
+
+    def _wrong_of_texts(self) -> list[str]:
+        wrong: list[str] = []
+        if bool(self.twilio_account_sid) != bool(self.twilio_texts_from):
+            wrong.append("TWILIO_ACCOUNT_SID: must be set together with TWILIO_TEXTS_FROM")
+        if self.twilio_account_sid and self.twilio_auth_tokens is None:
+            wrong.append("TWILIO_AUTH_TOKENS: must be set for texts by Twilio; the first is used")
+        if self.govuk_notify_api_key is not None:
+            token = self.govuk_notify_token.get_secret_value() if self.govuk_notify_token else ""
+            if len(token) < _SHORTEST_TOKEN:
+                wrong.append(f"GOVUK_NOTIFY_TOKEN: at least {_SHORTEST_TOKEN} characters, for its delivery receipts")
+        for key, url in (("GOVUK_NOTIFY_URL", self.govuk_notify_url), ("TWILIO_API_URL", self.twilio_api_url)):
+            if not is_safe(url):
+                wrong.append(f"{key}: must begin with https://")
+        return wrong
 
     def _wrong_of_sign_in(self) -> list[str]:
         wrong: list[str] = []

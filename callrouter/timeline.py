@@ -15,6 +15,13 @@ _REPEAT = {
     "ER": "Earlier calls could not be looked up in time: ask the caller",
 }
 
+_TEXTED = {
+    "sent": "was sent",
+    "delivered": "reached the caller's telephone",
+    "failed": "did not reach the caller: say where to find it",
+    "given_up": "could not be sent, or may not have arrived: say where to find it",
+}
+
 
 def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
     """The event as a sentence; None for what helps nobody. ``names`` maps provider ids to names."""
@@ -39,6 +46,8 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return "Keyed a date of birth: it fits a plan" if outcome == "asserted" else "Keyed a date of birth"
         case ev.TextRequested(text=text):
             return f"Asked for the text “{text.replace('_', ' ')}”"
+        case ev.TextReported(text=text, outcome=outcome):
+            return f"The text “{text.replace('_', ' ')}” {_TEXTED.get(outcome, outcome)}"
         case ev.CallBackRequested():
             return "Asked to be called back, and keeps the place in the queue"
         case ev.NeedStated(need="interpreter", language=language):

@@ -52,6 +52,7 @@ from callrouter.replay.service import Replay
 from callrouter.settings import Settings
 from callrouter.shared_dispatch import SharedDispatch
 from callrouter.stores import Stores, open_stores
+from callrouter.texting import Texting, open_texting, texts_in_force
 from careplans.service import CarePlans
 from infra.areas import london
 from infra.clock import Clock, SystemClock
@@ -102,6 +103,7 @@ class Service:
     publishing: Publishing
     staged: StagedWatch
     replay: Replay
+    texting: Texting
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -159,7 +161,7 @@ def build(settings: Settings) -> Service:
     prompts = load_prompts(settings.prompts_file)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = connect_database(settings.database)
-    publishing, flows = open_publishing(settings, database, clock, providers.services)
+    publishing, flows = open_publishing(settings, database, clock, providers.services, texts_in_force(settings))
     stores = open_stores(settings)
     stream = stores.stream
     journal = Journal(database, keys)
@@ -212,6 +214,7 @@ def build(settings: Settings) -> Service:
         publishing=publishing,
         staged=StagedWatch(stream, journal, database, publishing, clock),
         replay=Replay(journal, publishing),
+        texting=open_texting(settings, database, keys, clock, stream=stream, journal=journal, calls=calls),
     )
 
 
@@ -347,6 +350,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     for reader in (writer, indexer):
         with suppress(StateUnavailable):  # callers come first: it joins when the store is there
             await reader.join()
+    await service.texting.join()
     if service.stores.nudges is None:
         await _close_leftovers(service)  # live state was this process' own, and is gone; else the calls go on
     await service.messaging.first_look()
@@ -367,6 +371,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(repeat("staged", staged.step, full=staged.BATCH, lease=lease(name="staged"))),
     ]
     loops += map(asyncio.create_task, service.plan_access.loops(lease))
+    loops += [asyncio.create_task(each) for each in service.texting.loops(lease)]
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))
         loops.append(asyncio.create_task(service.stores.run()))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ivr.actions.lookup import OUTCOMES, Lookup
 from ivr.actions.menu import Menu
 from ivr.actions.node import PERSON
+from ivr.actions.offer import Offer
 from ivr.actions.say import Say
 from ivr.actions.seek import Seek
 from ivr.actions.set import Set
@@ -39,6 +40,8 @@ class World:
     lengths: Lengths | None = None
     carried_out: frozenset[str] = frozenset()
     """What callers may be promised, since something keeps it: ``call_back``, ``text``. Not given: nothing."""
+    texts: frozenset[str] | None = None
+    """Keys of the texts that can be sent."""
 
 
 def check(flow: Flow, world: World | None = None) -> list[Defect]:
@@ -179,6 +182,8 @@ def _promises(flow: Flow, world: World) -> Iterator[Defect]:
         for promised in sorted(node.promises() - world.carried_out):
             text = f"callers would be promised a {promised.replace('_', '-')}, and nothing here carries it out"
             yield Defect(("nodes", node_id), "not_carried_out", text)
+        if world.texts is not None and isinstance(node, Offer) and node.text and node.text not in world.texts:
+            yield Defect(("nodes", node_id, "text"), "unknown_text", f"no text is called {node.text}")
 
 
 def _action(node: object) -> str:

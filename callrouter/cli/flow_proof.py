@@ -11,7 +11,9 @@ import typer
 
 from callrouter.flows import FlowFileError, load_flow, load_prompts
 from callrouter.providers import read_providers
+from callrouter.publishing.soundness import promised_with
 from callrouter.settings import load_settings
+from callrouter.texting import texts_in_force
 from infra.sounds import seconds_of_sounds
 from ivr.check import World
 from ivr.export.markdown import as_markdown
@@ -29,7 +31,9 @@ def world_in_force() -> World:
     prompts = load_prompts(settings.prompts_file)
     folder = settings.prompts_audio_dir
     lengths = estimate_lengths(by_language(prompts), seconds_of_sounds(folder) if folder else None)
-    return World(frozenset(prompts), read_providers(settings.providers_file).services, lengths)
+    texts = texts_in_force(settings)
+    services = read_providers(settings.providers_file).services
+    return World(frozenset(prompts), services, lengths, promised_with(texts), texts)
 
 
 def check(

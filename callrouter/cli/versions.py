@@ -30,6 +30,7 @@ from callrouter.publishing.service import Publishing
 from callrouter.replay.report import Report
 from callrouter.replay.service import Replay
 from callrouter.settings import Settings, load_settings
+from callrouter.texting import texts_in_force
 from callrouter.wiring import key_ring
 from infra.clock import SystemClock
 
@@ -193,7 +194,7 @@ def _refusing(work: Coroutine[Any, Any, T]) -> T:
 async def _opened(settings: Settings) -> AsyncIterator[tuple[Publishing, Journal]]:
     services = read_providers(settings.providers_file).services
     async with open_database(settings) as database:
-        service, _flows = open_publishing(settings, database, SystemClock(), services)
+        service, _flows = open_publishing(settings, database, SystemClock(), services, texts_in_force(settings))
         await service.refresh()
         yield service, Journal(database, key_ring(settings))
 

@@ -13,7 +13,7 @@ from callrouter.flows import FlowFileError, load_flow, load_written_out, read_te
 from callrouter.publishing.content import Content, Texts, seal
 from callrouter.publishing.errors import NotSound
 from callrouter.publishing.published import PublishedFlows
-from callrouter.publishing.soundness import recordings
+from callrouter.publishing.soundness import promised_with, recordings
 from ivr.check import World
 from ivr.proof.lengths import estimate_lengths
 from ivr.voices import by_language
@@ -35,6 +35,8 @@ class Drafts:
     flows: PublishedFlows
     services: frozenset[str]
     folder: Path | None
+    sendable: frozenset[str] = frozenset()
+    """Keys of the texts that can be sent here."""
 
     def read(self, files: Mapping[str, str], start: str, texts: Texts) -> Content:
         """The content of the flow in the file ``start``; the others are its subflows, named as it names them.
@@ -77,7 +79,8 @@ class Drafts:
         """What is spoken with these new texts, and what a flow may refer to then."""
         spoken = self._texts(texts)
         first = next(iter(spoken.values()))
-        return spoken, World(frozenset(first), self.services, estimate_lengths(by_language(first)))
+        lengths = estimate_lengths(by_language(first))
+        return spoken, World(frozenset(first), self.services, lengths, promised_with(self.sendable), self.sendable)
 
     def _texts(self, new: Texts) -> dict[str, dict[str, str]]:
         shipped, live = self.flows.shipped, self.flows.snapshot.live

@@ -9,7 +9,7 @@ from callrouter.publishing.content import Content, seal
 from callrouter.publishing.drafts import Drafts
 from callrouter.publishing.published import PublishedFlows
 from callrouter.publishing.service import Publishing
-from callrouter.publishing.soundness import SoundCheck, recordings
+from callrouter.publishing.soundness import SoundCheck, promised_with, recordings
 from callrouter.settings import Settings
 from infra.clock import Clock
 from infra.sql import Database
@@ -19,17 +19,26 @@ from ivr.voices import by_language
 
 
 def open_publishing(
-    settings: Settings, database: Database, clock: Clock, services: frozenset[str]
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    services: frozenset[str],
+    texts: frozenset[str] = frozenset(),
 ) -> tuple[Publishing, PublishedFlows]:
-    """The service, and the flows that the door asks; raises :class:`ConfigurationError` for a file with defects."""
-    check = SoundCheck(services, settings.prompts_audio_dir)
-    flows = PublishedFlows(_shipped(settings, services), clock, check, settings.data_dir / "flows.json")
+    """The service, and the flows that the door asks; raises :class:`ConfigurationError` for a file with defects.
+
+    ``texts``: keys of those that can be sent.
+    """
+    check = SoundCheck(services, settings.prompts_audio_dir, texts)
+    flows = PublishedFlows(_shipped(settings, services, texts), clock, check, settings.data_dir / "flows.json")
     life = timedelta(days=settings.approval_days)
-    drafts = Drafts(flows, services, settings.prompts_audio_dir)
+    drafts = Drafts(flows, services, settings.prompts_audio_dir, texts)
     return Publishing(database, flows, clock, check, drafts, approval_life=life), flows
 
 
-def _shipped(settings: Settings, services: frozenset[str]) -> Content:
+def _shipped(settings: Settings, services: frozenset[str], texts: frozenset[str]) -> Content:
     prompts = load_prompts(settings.prompts_file)
-    flow = load_flow(settings.flow_file, World(frozenset(prompts), services, estimate_lengths(by_language(prompts))))
+    lengths = estimate_lengths(by_language(prompts))
+    world = World(frozenset(prompts), services, lengths, promised_with(texts), texts)
+    flow = load_flow(settings.flow_file, world)
     return seal(flow, {flow.languages[0]: prompts}, recordings(settings.prompts_audio_dir, prompts))

@@ -14,6 +14,11 @@ _RECORDED = ("wav", "wav16")
 """A person's recording comes before a synthetic voice, as everywhere."""
 
 
+def promised_with(texts: frozenset[str]) -> frozenset[str]:
+    """What callers may be promised where these texts can be sent."""
+    return frozenset({"text"}) if texts else frozenset()
+
+
 def recordings(folder: Path | None, keys: Iterable[str]) -> dict[str, str]:
     """SHA-256 of the sound of each prompt that has one; nothing where there is no folder (no SIP)."""
     if folder is None:
@@ -34,11 +39,13 @@ class SoundCheck:
 
     services: frozenset[str]
     folder: Path | None
+    texts: frozenset[str] = frozenset()
+    """Keys of the texts that can be sent here; none where nothing sends any."""
 
     def __call__(self, content: Content) -> Sequence[str]:
         """Every problem as a line; none if callers may meet it. Takes the time of a proof: never on a call's path."""
         keys = frozenset(content.texts.get(content.flow.languages[0], {}))
-        world = World(keys, self.services, content.lengths)
+        world = World(keys, self.services, content.lengths, promised_with(self.texts), self.texts)
         problems = [str(each) for each in check(content.flow, world)]
         if self.folder is None:
             return problems

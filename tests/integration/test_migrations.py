@@ -16,6 +16,8 @@ import callrouter.journal
 import callrouter.messages.tables
 import callrouter.publishing.tables
 import callrouter.repeat_tables
+import callrouter.texts.tables
+import careplans.crew_tables
 import careplans.sources.tables
 import careplans.store
 import infra.revisions
@@ -28,10 +30,10 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0006"
+HEAD = "0009"
 OWNERS = (
     callrouter.journal, callrouter.repeat_tables, callrouter.publishing.tables, callrouter.messages.tables,
-    careplans.store, careplans.sources.tables, alerts.store, infra.revisions,
+    callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.store, infra.revisions,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

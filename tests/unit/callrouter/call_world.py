@@ -23,7 +23,6 @@ from callrouter.lookups import Lookups
 from callrouter.model import Arrival, Input, InputKind, Reply
 from callrouter.ports import Dispatch, Flows, Meaning, Offer, PlanFound, RepeatFound
 from callrouter.providers import Provider, Providers
-from callrouter.texts import Texts
 from infra.bus import MemoryStream
 from infra.crypto import KeyRing
 from infra.health import Health
@@ -137,7 +136,7 @@ class House:
 
     def new_door(
         self, *, states: CallStates | None = None, flow: Flow | None = None, dispatch: Dispatch | None = None,
-        flows: Flows | None = None, budget_s: float = SOON_S, health: Health | None = None, texts: Texts | None = None,
+        flows: Flows | None = None, budget_s: float = SOON_S, health: Health | None = None,
     ) -> Calls:  # fmt: skip
         """Another worker on the same stores."""
         lookups = Lookups(
@@ -147,7 +146,7 @@ class House:
         door = Calls(
             states=states or self.states, flows=flows or LoadedFlows(flow or self.flow), lookups=lookups,
             dispatch=dispatch or self.dispatch, keys=self.keys, clock=self.clock, new_id=lambda: next(self._ids),
-            answers={each.id: each.answers for each in self.providers}, texts=texts,
+            answers={each.id: each.answers for each in self.providers},
         )  # fmt: skip
         door.perform_with("test", self)
         self._doors.append(door)

@@ -1,0 +1,142 @@
+"""Texts, put together from the settings: who carries them, which may be sent, and the loops behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from adapters.notify import govuk, twilio_texts
+from adapters.notify.govuk import GovUkNotify, NotifySettings
+from adapters.notify.twilio_texts import TwilioTexts, TwilioTextSettings
+from adapters.twilio.signature import HEADER, Form, Signatures
+from callrouter import events as ev
+from callrouter.calls import Calls
+from callrouter.errors import ConfigurationError
+from callrouter.journal import Journal
+from callrouter.settings import Settings
+from callrouter.texts.asked import AskedTexts
+from callrouter.texts.model import Kept, Purpose, Template
+from callrouter.texts.outbox import Outbox
+from callrouter.texts.ports import TextProvider
+from callrouter.texts.routes import receipts_router
+from callrouter.texts.sending import Sender
+from callrouter.texts.templates import CREW_WORDS, read_templates
+from infra.bus import EventStream
+from infra.clock import Clock
+from infra.crypto import KeyRing
+from infra.errors import StateUnavailable
+from infra.lease import Lease
+from infra.loops import repeat
+from infra.sql import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Texting:
+    """The outbox, and who looks after it. ``is_on``: somebody carries texts, so that they may be promised."""
+
+    outbox: Outbox
+    sender: Sender
+    asked: AskedTexts
+    is_on: bool
+
+    async def join(self) -> None:
+        """Become a reader of what callers ask for; while the stream is away, with the first step."""
+        if self.is_on:
+            with suppress(StateUnavailable):
+                await self.asked.join()
+
+    def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the calls: one process looks after the outbox. Nothing where nobody carries texts."""
+        if not self.is_on:
+            return []
+        return [
+            repeat("texts asked", self.asked.step, full=AskedTexts.BATCH, lease=lease(name="texts-asked")),
+            repeat("texts", self.sender.step, full=Sender.BATCH, lease=lease(name="texts")),
+        ]
+
+
+def open_texting(
+    settings: Settings,
+    database: Database,
+    keys: KeyRing,
+    clock: Clock,
+    *,
+    stream: EventStream,
+    journal: Journal,
+    calls: Calls,
+) -> Texting:
+    """The parts of these settings; raises :class:`ConfigurationError`."""
+    templates, carried = read_templates(settings.texts_file), _by(settings, clock)
+    outbox = Outbox(database, keys, clock)
+
+    async def told(kept: Kept) -> None:
+        if kept.purpose is Purpose.CALLER:  # a call that is long over is forgotten; the outbox still knows
+            await calls.note(kept.call_ref, ev.TextReported(text=kept.template, outcome=kept.state))
+
+    return Texting(
+        outbox=outbox,
+        sender=Sender(outbox, carried, templates, clock, told),
+        asked=AskedTexts(stream, journal, database, outbox, _to_callers(templates)),
+        is_on=bool(carried),
+    )
+
+
+def texts_in_force(settings: Settings) -> frozenset[str]:
+    """Keys of the texts that callers can be sent here; none where nobody carries them."""
+    templates = read_templates(settings.texts_file)
+    has_provider = settings.govuk_notify_api_key is not None or bool(settings.twilio_account_sid)
+    return _to_callers(templates) if has_provider else frozenset()
+
+
+def receipts_of(settings: Settings, texting: Texting) -> APIRouter:
+    """Where providers tell what became of texts."""
+    tokens = settings.twilio_auth_tokens.get_secret_value() if settings.twilio_auth_tokens else ""
+    signatures = Signatures(settings.address, [each.strip() for each in tokens.split(",") if each.strip()])
+
+    async def is_signed(request: Request) -> bool:
+        form = Form([(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)])
+        path, query = request.scope["raw_path"], request.scope["query_string"]
+        return signatures.are_valid(path, query, form, request.headers.get(HEADER, ""))
+
+    token = settings.govuk_notify_token
+    return receipts_router(
+        texting.sender.received,
+        notify_token=token.get_secret_value() if token else None,
+        notify_outcomes=govuk.OUTCOMES,
+        twilio_is_signed=is_signed,
+        twilio_outcomes=twilio_texts.OUTCOMES,
+    )
+
+
+def _to_callers(templates: dict[str, Template]) -> frozenset[str]:
+    return frozenset(templates) - frozenset(CREW_WORDS)
+
+
+def _by(settings: Settings, clock: Clock) -> list[TextProvider]:
+    found: list[TextProvider] = []
+    if settings.govuk_notify_api_key is not None:
+        try:
+            agreed = NotifySettings(
+                api_key=settings.govuk_notify_api_key.get_secret_value(), address=settings.govuk_notify_url
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"CALLROUTER_GOVUK_NOTIFY_API_KEY: {error}") from None
+        found.append(GovUkNotify(agreed, clock))
+    if settings.twilio_account_sid and settings.twilio_auth_tokens is not None:
+        token = settings.twilio_auth_tokens.get_secret_value().split(",")[0].strip()
+        found.append(
+            TwilioTexts(
+                TwilioTextSettings(
+                    account_sid=settings.twilio_account_sid,
+                    auth_token=token,
+                    sender=settings.twilio_texts_from,
+                    own=settings.address,
+                    address=settings.twilio_api_url,
+                )
+            )
+        )
+    return found
