@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Coroutine, Sequence
@@ -16,7 +17,11 @@ from callrouter.governance import GovernanceNotices
 from callrouter.journal import Journal
 from callrouter.matched_calls import JournalCalls
 from callrouter.settings import Settings
+from careplans.access.emergency import EmergencyAccess
 from careplans.access.on_call import PlansOnCall
+from careplans.access.references import PlansByReference
+from careplans.access.reviews import EmergencyReviews
+from careplans.access.seen import WhoSaw
 from careplans.audit.heads import HeadFile, HeadSigner
 from careplans.audit.keeping import HEADS, LATE, HeadLoop, LateEntries
 from careplans.audit.spool import AuditSpool
@@ -34,6 +39,7 @@ from infra.sql import Database
 
 RETENTION = "retention"
 """What the job is called that ends records over their time."""
+EMERGENCIES = "emergencies"
 PARTS = frozenset({LATE, HEADS})
 """What the audit is called among the parts of the service."""
 
@@ -44,6 +50,10 @@ class PlanAccess:
 
     trail: AuditTrail
     on_call: PlansOnCall
+    references: PlansByReference
+    emergency: EmergencyAccess
+    reviews: EmergencyReviews
+    who_saw: WhoSaw
     late: LateEntries
     heads: HeadLoop
     records: PlanRecords
@@ -52,9 +62,14 @@ class PlanAccess:
         """What runs beside the calls: each process enters its own late entries, one signs, one ends old records."""
         return [
             repeat(LATE, self.late.step, full=1),
+            repeat(EMERGENCIES, self._tell, full=1, lease=lease(name=EMERGENCIES)),
             repeat(HEADS, self.heads.step, full=1, lease=lease(name=HEADS)),
             repeat(RETENTION, self.records.step, full=1, lease=lease(name=RETENTION)),
         ]
+
+    async def _tell(self, wait_s: float) -> int:
+        await asyncio.sleep(wait_s)
+        return await self.emergency.tell()
 
 
 def plan_access(
@@ -74,6 +89,10 @@ def plan_access(
     return PlanAccess(
         trail=trail,
         on_call=PlansOnCall(database, keys, clock, trail, JournalCalls(journal)),
+        references=PlansByReference(database, keys, clock, trail),
+        emergency=EmergencyAccess(database, keys, clock, trail, governance),
+        reviews=EmergencyReviews(database, keys, clock, trail),
+        who_saw=WhoSaw(keys, trail),
         late=LateEntries(trail, governance, clock, health),
         heads=HeadLoop(database, head_signer(settings), keepers, clock, health),
         records=PlanRecords(database, keys, clock, trail, retention(settings)),

@@ -9,6 +9,10 @@ CarePlanError
 ├── SeveralPeople    the plans may be several people's; a birth date must tell whose
 ├── TooManyTries     no more tries for this person; a clinician may open with a check
 ├── NotOnePatient    what was asked for is not exactly one patient
+├── ReasonMissing    why is not said, or in too few words
+├── UnknownEmergency there is no such emergency access
+├── OwnEmergency     nobody reviews what they opened themselves
+├── AlreadyReviewed  somebody has reviewed it already
 ├── NoSuchPlan       the plan that was named is not stored
 ├── PlanHeld         a legal hold forbids it
 └── RetentionError   the table of retention is not what it should be
@@ -95,3 +99,27 @@ class RetentionError(CarePlanError):
     """The table of retention cannot be used; the text names file, line and cause."""
 
     error_id = "retention_table_unreadable"
+
+
+class ReasonMissing(CarePlanError):
+    """Why is not said, or in too few words. Nothing was looked up."""
+
+    error_id = "plan_reason_missing"
+
+
+class UnknownEmergency(CarePlanError):
+    """There is no such emergency access. Open the list again."""
+
+    error_id = "plan_unknown_emergency"
+
+
+class OwnEmergency(CarePlanError):
+    """Nobody reviews what they opened themselves, nor what was opened in the same sign-in."""
+
+    error_id = "plan_own_emergency"
+
+
+class AlreadyReviewed(CarePlanError):
+    """Somebody has reviewed it already. Open it again to see what they said."""
+
+    error_id = "plan_already_reviewed"

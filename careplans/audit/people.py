@@ -23,6 +23,14 @@ class People:
         """The hash that stands for a user."""
         return self._keyring.index("plan-viewer", user)
 
+    def actors(self, user: str) -> tuple[str, ...]:
+        """The hashes under every live index key, the one that is written first."""
+        return self._keyring.index_all("plan-viewer", user)
+
+    def session(self, session: str) -> str:
+        """The hash that stands for a sign-in."""
+        return self._keyring.index("plan-session", session)
+
     def keep(self, connection: Connection, user: str) -> None:
         """See to it that the hash of ``user`` can be read by information governance later."""
         actor = self.actor(user)

@@ -35,6 +35,14 @@ class AuditTrail:
         """The keyed hash that stands for a person."""
         return self._people.actor(user)
 
+    def actors(self, user: str) -> tuple[str, ...]:
+        """Every hash under which this person may stand in the audit: index keys are changed in time."""
+        return self._people.actors(user)
+
+    def session(self, session: str) -> str:
+        """The keyed hash that stands for a sign-in."""
+        return self._people.session(session)
+
     def entries(
         self, viewer: Viewer, what: What, plans: Sequence[str] = (), *, call_ref: str = "", about: str = ""
     ) -> list[AuditEntry]:

@@ -115,16 +115,18 @@ async def test_rows_cannot_be_changed_or_taken_away_in_passing(chain: Chain) -> 
             await chain.database.write(lambda connection, statement=statement: connection.execute(statement))  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    "values",
-    [{"role": "handler"}, {"plan": None}, {"at": NOON}, {"what": "refused"}, {"actor": "0" * 64}, {"late": True},
-     {"call_ref": "x"}, {"attempt": "x"}, {"about": "x"}, {"entry": "x"}, {"hash": "0" * 64}],
-    ids=lambda values: next(iter(values)),
-)  # fmt: skip
-async def test_a_changed_field_is_found(chain: Chain, values: dict[str, object]) -> None:
+async def test_a_changed_field_is_found_whichever_it_is(chain: Chain) -> None:
     await chain.grow()
-    await chain.tamper(update(plan_audit).where(plan_audit.c.seq == 2).values(values))
-    assert "was changed" in await chain.faults()
+    second = select(plan_audit).where(plan_audit.c.seq == 2)
+    good = dict(await chain.database.read(lambda connection: connection.execute(second).mappings().one()))
+    changes = {"role": "handler", "plan": None, "at": NOON, "what": "refused", "actor": "0" * 64, "late": True,
+               "call_ref": "x", "attempt": "x", "about": "x", "entry": "x", "hash": "0" * 64}  # fmt: skip
+    assert changes.keys() == good.keys() - {"seq"}
+    for name, value in changes.items():
+        await chain.tamper(update(plan_audit).where(plan_audit.c.seq == 2).values({name: value}))
+        assert "was changed" in await chain.faults(), name
+        await chain.tamper(update(plan_audit).where(plan_audit.c.seq == 2).values({name: good[name]}))
+    assert await chain.faults() == ""
 
 
 async def test_a_row_that_was_taken_away_is_found(chain: Chain) -> None:

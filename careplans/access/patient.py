@@ -1,0 +1,45 @@
+"""One exact patient, asked for by what their papers say: never by a part of a name, never by a telephone number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Connection, select
+
+from careplans.errors import NotOnePatient
+from careplans.model import group_by_person, is_nhs_number
+from careplans.sealing import Sealer
+from careplans.store import SealedPlan, plans_by_id
+from careplans.tables import plans
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PatientAsked:
+    """A date of birth with an NHS number, or, if that is empty, with a family name."""
+
+    birth_date: date
+    nhs_number: str = ""
+    family_name: str = ""
+
+
+def find_patient(connection: Connection, sealer: Sealer, asked: PatientAsked) -> list[SealedPlan]:
+    """All plans of the one patient who is exactly this, restricted ones too; newest first.
+
+    Raises :class:`NotOnePatient` where it is none or several: nothing tells which of the two it is.
+    """
+    number = "".join(asked.nhs_number.split()).replace("-", "")
+    if number:
+        hashes = sealer.nhs_hashes(number) if is_nhs_number(number) else ()
+        of_patient = plans.c.nhs_key.in_(hashes)
+    else:
+        of_patient = plans.c.surname_key.in_(sealer.surname_hashes(asked.family_name, asked.birth_date))
+    ids = connection.execute(select(plans.c.id).where(of_patient)).scalars().all()
+    found = [
+        plan
+        for plan in plans_by_id(connection, ids)
+        if sealer.open_person(plan.found.id, plan.sealed).birth_date == asked.birth_date
+    ]
+    if len(group_by_person(found)) != 1:
+        raise NotOnePatient("this is not exactly one patient with a plan")
+    return found
