@@ -70,6 +70,7 @@ def app_of(service: Service) -> FastAPI:
             clock=service.clock,
             messages=service.messaging.service,
             flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
+            plans=service.plan_access,
             open_wallboard=settings.open_wallboard,
             openid=openid_of(settings, secret, sessions, service.clock),
         )

@@ -57,6 +57,7 @@ class OpenedPlan:
     handler_line: str
     detail: str | None
     restricted: bool = False
+    also_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

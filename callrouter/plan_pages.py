@@ -25,4 +25,5 @@ def shown(plan: Opened) -> OpenedPlan:
         handler_line=plan.handler_line,
         detail=plan.detail,
         restricted=plan.restricted,
+        also_in=plan.also_in,
     )

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     oidc_roles: str = Field("", description="role for each value of the role claim: value=role, comma separated")
     oidc_role_claim: str = Field("roles", description="claim of the ID token that says what somebody works as")
     oidc_user_claim: str = Field("sub", description="claim of the ID token that names a person for ever and alone")
+    oidc_organisation_claim: str = Field(
+        "organisation",
+        description="claim of the ID token that says whom somebody works for: references open to it",
+    )
     open_wallboard: bool = Field(False, description="show the wallboard (figures only) without sign-in")
 
     twilio_auth_tokens: SecretStr | None = Field(

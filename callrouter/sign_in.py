@@ -25,5 +25,6 @@ def openid_of(settings: Settings, secret: str, sessions: Sessions, clock: Clock)
         roles=read_role_claims(settings.oidc_roles),
         role_claim=settings.oidc_role_claim,
         user_claim=settings.oidc_user_claim,
+        organisation_claim=settings.oidc_organisation_claim,
     )
     return OpenId(Provider(agreed, clock), Notes(secret, sessions, clock))

@@ -20,6 +20,7 @@ from console.web import Web
 from infra.clock import Clock
 
 MAY_ANSWER = (Role.HANDLER, Role.CLINICIAN)
+MAY_SAY_CHECKED = (Role.CLINICIAN,)
 NO_MATCH = "No plan on this line matches that date of birth"
 """The same words for a wrong date and for a line without a plan: neither tells which of the two it is."""
 
@@ -28,13 +29,13 @@ _FIELDS = ("day", "month", "year")
 
 
 def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock) -> None:
-    """``GET /calls/{context}`` and the check of a date of birth, for handlers and clinicians."""
+    """``GET /calls/{context}``, the check of a date of birth, and a clinician's "I have checked"."""
 
     @router.get("/calls/{context}", name="call")
     async def call(request: Request, context: str) -> Response:
         session = web.require(request, *MAY_ANSWER)
         page = await _page(pages, context, session)
-        return web.page(request, "call.html", **_values(page))
+        return web.page(request, "call.html", **_values(page, session))
 
     @router.post("/calls/{context}/check", name="check")
     async def check(request: Request, context: str) -> Response:
@@ -46,11 +47,25 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock) -> No
         typed = Typed(*(fields.get(name, "") for name in _FIELDS))
         born = typed.read(clock.now().astimezone(words.LONDON).date())
         if isinstance(born, Problem):
-            return web.page(request, "call.html", 422, **_values(page), typed=typed, problem=born)
+            return web.page(request, "call.html", 422, **_values(page, session), typed=typed, problem=born)
         return await _open(request, session, page, typed, born)
 
+    @router.post("/calls/{context}/checked", name="checked")
+    async def checked(request: Request, context: str) -> Response:
+        session = web.require(request, *MAY_SAY_CHECKED)
+        await web.form(request, session)
+        page = await _page(pages, context, session)
+        values = _values(page, session)
+        try:
+            plans = await pages.open_checked(page.call.context, session.who)
+        except PlanClosed as error:
+            return web.page(request, "call.html", 409, **values, shut=str(error))
+        if not plans:
+            return web.page(request, "call.html", 409, **values, shut="it is no longer stored")
+        return web.page(request, "call.html", **values, plans=shown(plans, session.who.role), said_checked=True)
+
     async def _open(request: Request, session: Session, page: CallPage, typed: Typed, born: date) -> Response:
-        values = _values(page)
+        values = _values(page, session)
         try:
             plans = await pages.check_birth_date(page.call.context, born, session.who)
         except TooManyTries:
@@ -69,8 +84,9 @@ async def _page(pages: CallPages, context: str, session: Session) -> CallPage:
     return page
 
 
-def _values(page: CallPage) -> dict[str, Any]:
+def _values(page: CallPage, session: Session) -> dict[str, Any]:
     return {
+        "may_say_checked": session.who.role in MAY_SAY_CHECKED,
         "page": page,
         "call": page.call,
         "notice": words.plan_notice(page.plan),

@@ -15,12 +15,14 @@ from fastapi.staticfiles import StaticFiles
 
 from callrouter.handover import CallPages
 from callrouter.messages.service import MessageService
+from callrouter.plan_access import PlanAccess
 from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.service import Publishing
 from console.calls import add_calls
 from console.flow_replay import Replaying
 from console.flows import add_flows
 from console.messages import add_messages
+from console.plans import add_plans
 from console.ports import LiveBoard
 from console.session import Sessions
 from console.sign_in import add_sign_in
@@ -51,6 +53,7 @@ def console_router(
     flows: Flows | None = None,
     open_wallboard: bool = False,
     openid: OpenId | None = None,
+    plans: PlanAccess | None = None,
 ) -> APIRouter:
     """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
     web = Web(sessions, has_sign_in=openid is not None)
@@ -62,6 +65,8 @@ def console_router(
         add_messages(router, web, messages, clock)
     if flows is not None:
         add_flows(router, web, flows.publishing, flows.hearing, flows.replaying)
+    if plans is not None:
+        add_plans(router, web, plans, clock)
     return router
 
 

@@ -64,7 +64,7 @@ class Sessions:
         """
         expires = self._clock.now() + SESSION_LIFE
         sid = within.sid if within else secrets.token_urlsafe(16)
-        facts = {"user": who.user, "role": who.role.value, "sid": sid}
+        facts = {"user": who.user, "role": who.role.value, "sid": sid, "org": who.organisation}
         return str(self._cookies.dumps({**facts, "exp": int(expires.timestamp())}))
 
     def read(self, cookies: Mapping[str, str]) -> Session | None:
@@ -72,7 +72,8 @@ class Sessions:
         try:
             facts: Any = self._cookies.loads(cookies.get(self.cookie_name, ""))
             expires = datetime.fromtimestamp(facts["exp"], tz=self._clock.now().tzinfo)
-            session = Session(SignedIn(facts["user"], Role(facts["role"]), facts["sid"]), facts["sid"], expires)
+            who = SignedIn(facts["user"], Role(facts["role"]), facts["sid"], facts["org"])
+            session = Session(who, facts["sid"], expires)
         except (BadData, KeyError, TypeError, ValueError):
             return None
         return session if self._clock.now() < session.expires else None

@@ -45,6 +45,7 @@ def _add_development_sign_in(router: APIRouter, web: Web) -> None:
             missing = {"name": name is None, "role": role not in set(Role)}
             return web.page(request, "sign_in.html", 422, next=back_to, fields=fields, missing=missing)
         response = RedirectResponse(back_to, status_code=303)
-        signed = web.sessions.sign(SignedIn(name, Role(role)), within=web.session(request))
+        who = SignedIn(name, Role(role), organisation=read_name(fields.get("organisation", "")) or "")
+        signed = web.sessions.sign(who, within=web.session(request))
         response.set_cookie(value=signed, **web.sessions.cookie())
         return response

@@ -48,6 +48,7 @@ class Choice:
     user: str = field(repr=False)
     roles: tuple[Role, ...]
     back_to: str
+    organisation: str = ""
 
 
 class Notes:
@@ -77,7 +78,8 @@ class Notes:
         facts = self._read(cookies, "choice", self._choices)
         if not facts:
             return None
-        return Choice(facts["user"], tuple(Role(each) for each in facts["roles"]), facts["back_to"])
+        roles = tuple(Role(each) for each in facts["roles"])
+        return Choice(facts["user"], roles, facts["back_to"], facts["organisation"])
 
     def forget(self, response: Response) -> None:
         """Have the browser drop whatever it carries."""

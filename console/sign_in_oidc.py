@@ -65,10 +65,10 @@ def add_openid(router: APIRouter, web: Web, openid: OpenId) -> None:
             return response
         back_to = attempt.back_to if attempt else "/"
         if len(person.roles) == 1:
-            return _signed(person.user, person.roles[0], back_to)
+            return _signed(SignedIn(person.user, person.roles[0], organisation=person.organisation), back_to)
         response = RedirectResponse("/sign-in/role", status_code=303)
         notes.forget(response)
-        notes.keep_choice(response, Choice(person.user, person.roles, back_to))
+        notes.keep_choice(response, Choice(person.user, person.roles, back_to, person.organisation))
         return response
 
     @router.get("/sign-in/role")
@@ -81,7 +81,7 @@ def add_openid(router: APIRouter, web: Web, openid: OpenId) -> None:
         role = (await web.form(request, None)).get("role", "")
         if role not in choice.roles:
             return web.page(request, "sign_in_role.html", 422, roles=choice.roles, missing=True)
-        return _signed(choice.user, Role(role), choice.back_to)
+        return _signed(SignedIn(choice.user, Role(role), organisation=choice.organisation), choice.back_to)
 
     @router.get("/sign-out/provider")
     async def sign_out_there(request: Request) -> Response:
@@ -102,8 +102,8 @@ def add_openid(router: APIRouter, web: Web, openid: OpenId) -> None:
             raise SignInRefused("no_attempt")
         return choice
 
-    def _signed(user: str, role: Role, back_to: str) -> Response:
+    def _signed(who: SignedIn, back_to: str) -> Response:
         response = RedirectResponse(back_to, status_code=303)
         notes.forget(response)
-        response.set_cookie(value=web.sessions.sign(SignedIn(user, role)), **web.sessions.cookie())
+        response.set_cookie(value=web.sessions.sign(who), **web.sessions.cookie())
         return response

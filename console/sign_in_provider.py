@@ -62,14 +62,16 @@ class OidcSettings:
     roles: Mapping[str, Role]
     role_claim: str = "roles"
     user_claim: str = "sub"
+    organisation_claim: str = "organisation"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who came back, and in which roles they may work here; at least one."""
+    """Who came back, and in which roles they may work here; at least one. ``organisation``: empty if nobody says."""
 
     user: str = field(repr=False)
     roles: tuple[Role, ...]
+    organisation: str = ""
 
 
 class _Metadata(BaseModel):
@@ -207,7 +209,10 @@ class Provider:
             raise _refused("no_role")
         # two people may have one name, and one person may change it: what is unique stands beside it
         shown = isinstance(name, str) and name.isprintable() and 0 < len(name) <= _LONGEST_USER
-        return Person(f"{name} ({unique})" if shown and name != unique else unique, roles)
+        works_for = claims.get(self._settings.organisation_claim)
+        named = isinstance(works_for, str) and works_for.isprintable() and len(works_for) <= _LONGEST_USER
+        user = f"{name} ({unique})" if shown and name != unique else unique
+        return Person(user, roles, str(works_for) if named else "")
 
     async def _describe(self) -> _Metadata:
         if self._metadata and self._clock.monotonic() - self._metadata[0] < KNOWN_FOR_S:

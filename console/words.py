@@ -53,6 +53,19 @@ NOT_FOUND_OUT = {
 }
 """Why nobody knows whether there is a plan (the gaps of ``callrouter.events.LookedUp``, and a store's own words)."""
 
+AUDITED = {
+    "checked_right": "Opened by date of birth",
+    "checked_wrong": "Gave a date of birth that did not fit",
+    "opened": "Opened, having checked who it is",
+    "opened_reference": "Opened by a reference",
+    "opened_emergency": "Opened in an emergency",
+    "broke_glass": "Asked for emergency access",
+    "views_read": "Looked who had seen it",
+    "exported": "Exported for the patient",
+    "erased": "Erased",
+}
+"""What the audit of plans says of one of them."""
+
 WITHOUT_PLAN = "Go on as you would without a plan."
 
 

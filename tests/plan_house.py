@@ -23,6 +23,7 @@ from infra.sql import Database
 
 BORN = date(1938, 4, 12)
 EDITH = PatientAsked(BORN, nhs_number="999 000 0018")
+KEYS = KeyRing(b"m" * 32, b"i" * 32)
 REASON = "Found confused in the street, no caller to ask"
 CLIVE = Viewer("clive", "clinician", "session-c", "London CAS")
 CLARA = Viewer("clara", "clinician", "session-d", "London CAS")
@@ -58,7 +59,7 @@ class House:
     """Everything that opens plans without a call."""
 
     def __init__(self, database: Database) -> None:
-        keys, self.clock, self.told = KeyRing(b"m" * 32, b"i" * 32), HandClock(), Told()
+        keys, self.clock, self.told = KEYS, HandClock(), Told()
         self.database = database
         self.trail = AuditTrail(database, keys, self.clock)
         self.plans = CarePlans(database, keys, self.clock, self.trail)

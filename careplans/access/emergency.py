@@ -93,7 +93,7 @@ class EmergencyAccess:
         stored = await read_plans(self._database, row.plans.split())
         ids = [plan.found.id for plan in stored]
         today = london_date(self._clock.now())
-        shown = tuple(opened(self._sealer, plan, today, with_detail=True) for plan in stored)
+        shown = opened(self._sealer, stored, today, with_detail=True)
         await self._audit.record(viewer, self._audit.entries(viewer, What.OPENED_EMERGENCY, ids, about=row.id))
         return shown
 

@@ -79,7 +79,7 @@ class PlansByReference:
             raise NoRelationship("this reference opens nothing for your organisation: it may be mistyped or over")
         stored = await read_plans(self._database, row.plans.split())
         detail = may(viewer.role, Action.READ_DETAIL)
-        shown = tuple(opened(self._sealer, plan, london_date(now), with_detail=detail) for plan in stored)
+        shown = opened(self._sealer, stored, london_date(now), with_detail=detail)
         ids = [plan.found.id for plan in stored]
         await self._audit.record_or_spool(viewer, self._audit.entries(viewer, What.OPENED_REFERENCE, ids, about=ref))
         return shown

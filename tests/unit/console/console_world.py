@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from alerts.model import Figures, MinutePoint, ScopeFigures
-from callrouter.errors import TooManyTries
+from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, TimelineRow
 from callrouter.view import CallView, Choice, RedFlag
 from console.routes import console_router, mount_static
@@ -137,6 +137,11 @@ class Desk:
             return None
         self.views.append(who)
         return self.page_of_call
+
+    async def open_checked(self, context: str, who: SignedIn) -> tuple[OpenedPlan, ...]:
+        if self.page_of_call.plan.count > 1:
+            raise PlanClosed("several people on this line: a date of birth must tell who it is")
+        return self.plans.get(BORN, ())
 
     async def check_birth_date(self, context: str, born: date, who: SignedIn) -> tuple[OpenedPlan, ...]:
         if len(self.tries) >= TRIES:
