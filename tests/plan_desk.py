@@ -17,6 +17,7 @@ from careplans.access.ports import MatchedCall
 from careplans.audit.heads import HeadSigner
 from careplans.audit.keeping import HeadLoop, LateEntries
 from careplans.errors import CarePlanError
+from careplans.records import PlanRecords
 from console.routes import console_router, mount_static
 from console.session import Sessions
 from infra.health import Health
@@ -46,6 +47,7 @@ class PlanDesk(House):
         self.access = PlanAccess(
             trail=self.trail, on_call=on_call, references=self.references, emergency=self.emergency,
             reviews=self.reviews, who_saw=self.who_saw, late=LateEntries(self.trail, self.told, self.clock, health),
+            records=PlanRecords(database, KEYS, self.clock, self.trail),
             heads=HeadLoop(database, HeadSigner(b"s" * 32), [], self.clock, health),
         )  # fmt: skip
 
