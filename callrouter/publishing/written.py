@@ -19,8 +19,22 @@ class _Dumper(yaml.SafeDumper):
 
 def as_yaml(flow: Flow) -> str:
     """The text of ``flow``: what differs from the defaults, steps in their order. Read again it is the same flow."""
+    return _text(_plain(flow))
+
+
+def steps_as_yaml(flow: Flow) -> dict[str, str]:
+    """The text of each step, and of what stands before them under the name ``start and facts``."""
+    data = _plain(flow)
+    rest: dict[str, Any] = {name: data[name] for name in ("start", "facts", "languages") if name in data}
+    return {"start and facts": _text(rest), **{name: _text(node) for name, node in data["nodes"].items()}}
+
+
+def _plain(flow: Flow) -> dict[str, Any]:
     data = flow.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"sounds"})
-    data["nodes"] = {name: _ordered(node) for name, node in data["nodes"].items()}
+    return {**data, "nodes": {name: _ordered(node) for name, node in data["nodes"].items()}}
+
+
+def _text(data: Mapping[str, Any]) -> str:
     text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
     return text
 
@@ -40,7 +54,7 @@ def _sequence(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
 
 
 def _mapping(dumper: yaml.SafeDumper, data: dict[str, Any]) -> yaml.Node:
-    short = _on_one_line(data.values()) and "action" not in data and "flow" not in data
+    short = _on_one_line(data.values()) and not data.keys() & {"action", "flow", "start"}
     return dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=short)
 
 

@@ -25,7 +25,7 @@ from tests.hand_clock import HandClock
 from tests.message_world import ANN, BEN, CAZ, TUESDAY, World, speaks_english, template, world_on
 from tests.publishing_world import ANN as FLOW_AUTHOR
 from tests.publishing_world import a_worker, content
-from tests.recorded_calls import KEYS
+from tests.recorded_calls import KEYS, recorded_call
 
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 LOOK_S = 0.1
@@ -45,9 +45,9 @@ class House:
         self.app = FastAPI(lifespan=self._lifespan)
         web = Web(self.sessions)
         router = APIRouter(route_class=route_class(web))
-        add_sign_in(router, web)
+        add_sign_in(router, web, None)
         add_messages(router, web, self.world.service, self.clock)
-        journal = Journal(self._database, KEYS)
+        self._journal = journal = Journal(self._database, KEYS)
         hearing = Hearing(self.world.voice, speaks_english, None)
         add_flows(router, web, self.publishing, hearing, Replay(journal, self.publishing))
         self.app.include_router(router)
@@ -65,6 +65,9 @@ class House:
             await self.world.service.approve(made.id, made.digest, each)
         await self.publishing.ship(self.shipped, replace=False)
         await self.publishing.draft(self.new, "Shorter menu", FLOW_AUTHOR)
+        for number in range(3):
+            await self._journal.write(recorded_call(f"call{number}", self.shipped.version, TUESDAY))
+        await self._journal.write(recorded_call("older", "0123456789ab", TUESDAY))
         loop = asyncio.create_task(self._look_after())
         yield
         loop.cancel()

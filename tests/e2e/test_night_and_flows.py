@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def test_a_flow_is_approved_published_and_recalled(
     with serve(house.app) as url:
         page = open_as(open_tab, house, url, "/flows", "Cleo", Role.CLINICAL_SAFETY, viewport=viewport)
         look(page, "flows")
+        write_a_version(page, look)
         page.get_by_role("link", name="Shorter menu").click()
         expect(page.get_by_text("every path ends with a person")).to_be_visible()
         expect(page.get_by_text("Press 1.", exact=True)).to_be_visible()
@@ -80,6 +82,16 @@ def test_a_flow_is_approved_published_and_recalled(
         page.get_by_role("link", name="See which callers would go elsewhere").click()
         look(page, "flow-callers")
         page.get_by_role("link", name="Back to the version").click()
+        page.get_by_role("link", name="Play recorded calls through it").click()
+        page.get_by_label("Calls from").fill("24/3/2026 00:00")
+        page.get_by_label("Calls until").fill("25/3/2026 00:00")
+        page.get_by_role("button", name="Replay").click()
+        expect(page.get_by_text("0 of 4 calls would have gone elsewhere")).to_be_visible()
+        look(page, "flow-replay")
+        page.get_by_role("link", name="Back to the version").click()
+        sound = page.get_by_label("Hear it: hello_short, in this version")
+        expect(sound).to_be_visible()
+        assert page.request.get(f"{url}{sound.get_attribute('src')}").body()[:4] == b"RIFF"
         page.get_by_role("button", name="Approve what I have read").click()
         page.get_by_role("button", name="Put it live for all callers").click()
         expect(page.get_by_text("This is what callers meet now.")).to_be_visible()
@@ -91,6 +103,25 @@ def test_a_flow_is_approved_published_and_recalled(
         look(page, "flow-recalled")
         assert house.flows.is_recalled(house.new.version)
         assert house.flows.for_dialled("111", "a-call").version == house.shipped.version
+
+
+def write_a_version(page: Page, look: Callable[[Page, str], None]) -> None:
+    """By the keyboard: change the text of the live version, see what is wrong, mend it, see what the check says."""
+    page.get_by_role("button", name="Write a version").focus()
+    page.keyboard.press("Enter")
+    flow = page.get_by_label("The flow")
+    written = flow.input_value()
+    flow.fill(written.replace("[hello]", "[hello_calm]"))
+    page.get_by_role("button", name="Check it").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".nhsuk-error-summary")).to_contain_text("there is no prompt hello_calm")
+    look(page, "flow-new-wrong")
+    page.get_by_label("New prompts").fill("hello_calm: Take your time. Press 1 for the nurse.")
+    page.get_by_role("button", name="Check it").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("every path ends with a person")).to_be_visible()
+    look(page, "flow-new")
+    page.get_by_role("link", name="All versions").click()
 
 
 def test_the_keyboard_alone_is_enough_to_stop_a_message(serve: Serve, open_tab: OpenTab, house: House) -> None:

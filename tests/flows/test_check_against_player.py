@@ -111,8 +111,9 @@ def test_what_the_check_accepts_nobody_can_break_and_it_refuses_little_else() ->
     print(dict(tally.counts), f"false refusals {tally.false_refusals:.2%}")
 
     assert tally.wrong == []
-    assert tally.counts["accepted"] > FLOWS / 5, "hardly a flow was accepted: the test says little"
-    assert tally.counts["refused"] > FLOWS / 20, "hardly a flow was refused: the test says little"
+    assert tally.counts["accepted"] > FLOWS / 2, "hardly a flow was accepted: the test says little"
+    # one in five breaks a rule (10,000 flows: 20.3 %); of a hundred flows one in ten is far enough below that
+    assert tally.counts["refused"] > FLOWS / 10, "hardly a flow was refused: the test says little"
     # of few flows the share says little: then one in twenty may be refused for nothing
     assert tally.false_refusals < (MOST_FALSE_REFUSALS if FLOWS >= 1000 else 0.05)
 
