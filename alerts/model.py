@@ -96,9 +96,12 @@ class Parts:
     seen_by: str = ""
 
 
-Metric = Literal["longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "night_message", "governance"]
-"""The last two are no figures: their rules say who is told of front-end messages that one person started at night, and
-of plans that were opened in an emergency or recorded late."""
+Metric = Literal[
+    "longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "night_message", "governance",
+    "welfare_task",
+]  # fmt: skip
+"""The last three are no figures: their rules say who is told of front-end messages that one person started at night, of
+plans that were opened in an emergency or recorded late, and of welfare tasks that nobody took on."""
 
 OWN_METRICS: frozenset[Metric] = frozenset({"dependency_down_s", "journal_lag_s"})
 """What each process sees for itself: two may differ, and neither may clear what the other has found."""

@@ -48,7 +48,7 @@ def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -
                     yield Reading(f"{rule.name}:{name}", _seen(_in_words(name), parts), failing_s, now)
         case "journal_lag_s":
             yield Reading(f"{rule.name}:journal", _seen("Journal", parts), parts.journal_lag_s, now)
-        case "night_message" | "governance":
+        case "night_message" | "governance" | "welfare_task":
             pass  # told by whoever starts one, not read from figures
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alerts.model import LONDON, Metric, Notice
 
-_BARE: frozenset[Metric] = frozenset({"night_message", "governance"})
+_BARE: frozenset[Metric] = frozenset({"night_message", "governance", "welfare_task"})
 """What says it all without an amount."""
 _METRICS: dict[Metric, str] = {
     "longest_wait_s": "Longest wait since offered",
@@ -15,6 +15,7 @@ _METRICS: dict[Metric, str] = {
     "journal_lag_s": "Age of the oldest event that is not in the journal",
     "night_message": "Minutes left for the review",
     "governance": "Times",
+    "welfare_task": "Tasks",
 }
 
 

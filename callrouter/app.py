@@ -20,6 +20,7 @@ from callrouter.settings import Settings
 from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
 from callrouter.texting import receipts_of
+from callrouter.welfare_routes import welfare_router
 from callrouter.wiring import Service, build, readiness_of, running, session_secret, twilio_tokens
 from console.api import asker
 from console.routes import Flows, console_router, mount_static
@@ -71,11 +72,13 @@ def app_of(service: Service) -> FastAPI:
             messages=service.messaging.service,
             flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
             plans=service.plan_access,
+            welfare=service.after_calls.welfare,
             open_wallboard=settings.open_wallboard,
             openid=openid_of(settings, secret, sessions, service.clock),
         )
     )
     app.include_router(flows_router(service.publishing, service.replay, asker(sessions)))
+    app.include_router(welfare_router(service.after_calls.welfare, asker(sessions)))
     app.include_router(messages_router(service.messaging.service, asker(sessions), service.clock))
     mount_static(app)
     app.include_router(

@@ -29,6 +29,12 @@ class Finding:
     reason: str
     took_ms: float
     detail: dict[str, Any] | None = None
+    raises: bool = False
+
+    @property
+    def distress(self) -> bool:
+        """Whether three calls of this number were just ended by the caller before a person answered."""
+        return bool((self.detail or {}).get("distress", False))
 
     @property
     def candidates(self) -> list[str]:
@@ -117,7 +123,7 @@ def advance(view: CallView, recorded: ev.Recorded) -> CallView:
         case ev.RedFlagHeard() as e:
             return replace(view, red_flags=(*view.red_flags, RedFlag(at, e.category, e.words)))
         case ev.LookedUp() as e:
-            found = Finding(at, e.outcome, e.reason, e.took_ms, e.detail)
+            found = Finding(at, e.outcome, e.reason, e.took_ms, e.detail, bool(e.raises))
             return replace(view, findings=(*view.findings, (e.what, found)))
         case ev.Queued() as e:
             return replace(view, queued_at=view.queued_at or at, band=e.band)

@@ -23,11 +23,11 @@ from alerts.ports import Notifier
 from alerts.rules import load_rules
 from alerts.service import AlertService
 from alerts.store import AlertStore
+from callrouter.after_calls import AfterCalls, after_calls
 from callrouter.board import Board
 from callrouter.calls import Calls
 from callrouter.desk import Desk
 from callrouter.dispatch import LocalDispatch
-from callrouter.encounters import EncounterIndexer
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
 from callrouter.hours import read_hours
@@ -93,7 +93,7 @@ class Service:
     journal: Journal
     writer: JournalWriter
     board: Board
-    indexer: EncounterIndexer
+    after_calls: AfterCalls
     alerts: AlertService
     desk: Desk
     plans: CarePlans
@@ -169,13 +169,13 @@ def build(settings: Settings) -> Service:
     access = plan_access(settings, database, keys, clock, journal=journal, rules=rules, health=health)
     plans = CarePlans(database, keys, clock, access.trail)
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
-    repeats = RepeatCalls(database, keys)
+    after = after_calls(database, keys, clock, stream=stream, journal=journal, providers=providers, rules=rules)
     dispatch = _dispatch(stores, providers, clock, health)
     nearby = Nearby(clock, hours=read_hours(settings.hours_file), areas=london(), free_state=dispatch.state)
     calls = Calls(
         states=stores.states,
         flows=flows,
-        lookups=_lookups(settings, plans, repeats, messages.live, clock, health, nearby),
+        lookups=_lookups(settings, plans, after.repeats, messages.live, clock, health, nearby),
         dispatch=dispatch,
         keys=keys,
         clock=clock,
@@ -204,7 +204,7 @@ def build(settings: Settings) -> Service:
         journal=journal,
         writer=writer,
         board=board,
-        indexer=EncounterIndexer(stream, journal, repeats, keys, {each.id: each.ods or each.id for each in providers}),
+        after_calls=after,
         alerts=_alerts(settings, board, rules, database, clock, parts),
         desk=Desk(journal, calls, access.on_call, names),
         plans=plans,
@@ -346,8 +346,8 @@ async def _hear_nudges(service: Service) -> None:
 async def running(service: Service) -> AsyncIterator[None]:
     """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
     service.health.expect("sql")
-    writer, board, indexer, staged = service.writer, service.board, service.indexer, service.staged
-    for reader in (writer, indexer):
+    writer, board, staged, after = service.writer, service.board, service.staged, service.after_calls
+    for reader in (writer, after.indexer, after.unanswered):
         with suppress(StateUnavailable):  # callers come first: it joins when the store is there
             await reader.join()
     await service.texting.join()
@@ -361,7 +361,6 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(watch(service.health, "sql", partial(_ask_database, service.database))),
         asyncio.create_task(repeat("journal", writer.step, full=writer.BATCH, lease=lease(name="journal"))),
         asyncio.create_task(repeat("figures", board.step, full=board.BATCH)),
-        asyncio.create_task(repeat("encounters", indexer.step, full=indexer.BATCH, lease=lease(name="encounters"))),
         asyncio.create_task(service.alerts.run()),
         asyncio.create_task(keep_months_ahead(service.journal, service.clock)),
         asyncio.create_task(_hear_nudges(service)),
@@ -372,6 +371,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     ]
     loops += map(asyncio.create_task, service.plan_access.loops(lease))
     loops += [asyncio.create_task(each) for each in service.texting.loops(lease)]
+    loops += map(asyncio.create_task, after.loops(lease))
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))
         loops.append(asyncio.create_task(service.stores.run()))

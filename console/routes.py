@@ -18,6 +18,7 @@ from callrouter.messages.service import MessageService
 from callrouter.plan_access import PlanAccess
 from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.service import Publishing
+from callrouter.welfare import Welfare
 from console.calls import add_calls
 from console.flow_replay import Replaying
 from console.flows import add_flows
@@ -29,6 +30,7 @@ from console.sign_in import add_sign_in
 from console.sign_in_oidc import OpenId
 from console.wallboard import add_wallboard
 from console.web import HERE, Web, route_class
+from console.welfare import add_welfare
 from infra.clock import Clock
 
 STATIC = HERE / "static"
@@ -54,6 +56,7 @@ def console_router(
     open_wallboard: bool = False,
     openid: OpenId | None = None,
     plans: PlanAccess | None = None,
+    welfare: Welfare | None = None,
 ) -> APIRouter:
     """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
     web = Web(sessions, has_sign_in=openid is not None)
@@ -67,6 +70,8 @@ def console_router(
         add_flows(router, web, flows.publishing, flows.hearing, flows.replaying)
     if plans is not None:
         add_plans(router, web, plans, clock)
+    if welfare is not None:
+        add_welfare(router, web, welfare)
     return router
 
 

@@ -17,6 +17,7 @@ import callrouter.messages.tables
 import callrouter.publishing.tables
 import callrouter.repeat_tables
 import callrouter.texts.tables
+import callrouter.welfare_tables
 import careplans.crew_tables
 import careplans.sources.tables
 import careplans.store
@@ -30,10 +31,11 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0009"
+HEAD = "0010"
 OWNERS = (
-    callrouter.journal, callrouter.repeat_tables, callrouter.publishing.tables, callrouter.messages.tables,
-    callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.store, infra.revisions,
+    callrouter.journal, callrouter.repeat_tables, callrouter.welfare_tables, callrouter.publishing.tables,
+    callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.store,
+    infra.revisions,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

@@ -1,0 +1,98 @@
+"""Calls that ended before a person answered: the distress flag of a line, the welfare task of a caller at risk."""
+
+from __future__ import annotations
+
+import structlog
+
+from callrouter.journal import Journal
+from callrouter.repeat import RepeatCalls
+from callrouter.view import CallView, fold
+from callrouter.welfare import Left, Welfare
+from infra.bus import Entry, EventStream, Position
+from infra.crypto import SealError
+
+UNANSWERED = frozenset(
+    {"abandoned", "left_in_message", "deflected", "self_served", "served_elsewhere", "dropped_by_us"}
+)
+"""End classes of calls that nobody answered, as far as anybody can tell."""
+
+CALLER_LEFT = frozenset({"abandoned", "left_in_message", "deflected"})
+MOST_RESUMED = 5  # links of calls that we cut off and that were resumed: more than one number can have (resuming.py)
+
+log = structlog.get_logger()
+
+
+class Unanswered:
+    """Reads the event stream as the group ``unanswered``; what it must know of a call is in its journal."""
+
+    GROUP = "unanswered"
+    BATCH = 100
+
+    def __init__(self, stream: EventStream, journal: Journal, repeats: RepeatCalls, welfare: Welfare) -> None:
+        self._stream = stream
+        self._journal = journal
+        self._repeats = repeats
+        self._welfare = welfare
+
+    async def join(self) -> None:
+        """Become a reader: calls that end from here on will be looked at."""
+        await self._stream.join(self.GROUP)
+
+    async def step(self, wait_s: float) -> int:
+        """Look at what has ended, at most one batch; returns how many entries were read.
+
+        A call whose journal is not written yet is left for the next step: nothing is acknowledged past it.
+        """
+        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
+        done: list[Position] = []
+        try:
+            for position, entry in batch:
+                if not await self._look_at(entry):
+                    break
+                done.append(position)
+        finally:
+            if done:
+                await self._stream.acknowledge(self.GROUP, done)
+        return len(done)
+
+    async def _look_at(self, entry: Entry) -> bool:
+        if entry.kind != "ended" or entry.facts.get("end_class") not in UNANSWERED:
+            return True
+        try:
+            view = fold(await self._journal.read(entry.call_ref))
+        except SealError:
+            log.error("unanswered_call_unreadable", call_ref=entry.call_ref)  # one such call must not stop the rest
+            return True
+        if view is None or view.ended_at is None:
+            return False
+        await self._after(view)
+        return True
+
+    async def _after(self, view: CallView) -> None:
+        assert view.ended_at is not None
+        distress = False
+        if view.number is not None and view.end_class in CALLER_LEFT and view.ended_by == "caller":
+            distress = await self._repeats.keep_short(view.call_ref, view.number, view.ended_at)
+        if not (at_risk(view) or distress):
+            return
+        first = await self._first_of(view)
+        left = Left(first, view.context, view.node, view.ended_at, view.number)
+        if await self._welfare.make(left, once_for_number=not at_risk(view)):
+            log.warning("welfare_task_made", call_ref=view.call_ref)
+
+    async def _first_of(self, view: CallView) -> str:
+        """The first call of this contact: a call resumed after we cut it off is no other one."""
+        call_ref, resumes = view.call_ref, view.resumes
+        for _ in range(MOST_RESUMED):
+            if resumes is None:
+                break
+            before = fold(await self._journal.read(resumes))
+            call_ref, resumes = resumes, before.resumes if before else None
+        return call_ref
+
+
+def at_risk(view: CallView) -> bool:
+    """A red flag, the distress flag, or a crisis or end-of-life plan at any level but none (rules.md, 1)."""
+    plan = any(found.raises for what, found in view.findings if what in ("plan", "birth_date"))
+    distress = any(found.distress for what, found in view.findings if what == "repeat")
+    return bool(view.red_flags) or plan or distress
