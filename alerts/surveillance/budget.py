@@ -1,13 +1,13 @@
 """How much must be seen before a person is told: at most two false episodes a day, over all series.
 
 The thresholds come from null years: years without a surge, simulated from the models that were fitted, and judged as
-live counts are. Half of the budget goes to the windows, half to the CUSUM. A model fitted on a past with surges in it
-overstates the noise, so the budget is kept with some room; what the model does not know (a strike, a football
-final) is not in it, which is why people decide.
+live counts are. Half of the budget goes to the windows, half to the CUSUM. What the model does not know (a strike, a
+football final) is not in it, which is why people decide.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from alerts.surveillance.episodes import count_episodes
 from alerts.surveillance.glm import Array
-from alerts.surveillance.hourly import HourModel, Watched, watch
+from alerts.surveillance.hourly import HourModel, Watched, fit, watch
 
 FALSE_EPISODES_A_DAY = 2.0
 APART = 96  # quarter-hours; alarms within a day of each other are one episode
@@ -45,11 +45,9 @@ def null_counts(model: HourModel, hours: NDArray[np.intp], rng: np.random.Genera
     days = -(-quarters // _DAY)
     moved = _gamma(np.broadcast_to((daily - within).clip(0) / mean_day, (series, days)), rng)
     expected = expected * np.repeat(moved, _DAY, axis=1)[:, :quarters]
-    whole_hours = -(-quarters // 4)
     spread = np.maximum(within - 1, 0) / (4 * expected[:, ::4])
-    return rng.poisson(expected * np.repeat(_gamma(spread, rng), 4, axis=1)[:, : 4 * whole_hours][:, :quarters]).astype(
-        float
-    )
+    moved = np.repeat(_gamma(spread, rng), 4, axis=1)[:, :quarters]
+    return rng.poisson(expected * moved).astype(float)
 
 
 def _gamma(variance: Array, rng: np.random.Generator) -> Array:
@@ -80,6 +78,25 @@ def _lowest(scores: Array, allowed: float) -> float:
     return high
 
 
-def null_year(model: HourModel, hours: NDArray[np.intp], rng: np.random.Generator) -> Watched:
-    """One simulated stretch of ``hours`` (Q,), judged."""
-    return watch(model, null_counts(model, hours, rng), hours)
+@dataclass(frozen=True, slots=True)
+class Time:
+    """``past`` (P,) and ``ahead`` (Q,): hours of the week to learn from and to judge; ``total`` (P,): past calls."""
+
+    past: NDArray[np.intp]
+    total: Array
+    ahead: NDArray[np.intp]
+
+
+def null_year(model: HourModel, time: Time, rng: np.random.Generator) -> Watched:
+    """A stretch without a surge, judged as a live one is: by a model learnt from its own past.
+
+    What is wrong with a model that saw few weeks is so part of the noise that the thresholds allow for.
+    """
+    counts = null_counts(model, np.concatenate([time.past, time.ahead]), rng)
+    learnt = fit(counts[:, : len(time.past)], time.past, time.total)
+    return watch(learnt, counts[:, len(time.past) :], time.ahead)
+
+
+def together(watched: Sequence[Watched]) -> Watched:
+    """Several stretches of the same length, as one of more series."""
+    return Watched(np.vstack([each.windows for each in watched]), np.vstack([each.cusum for each in watched]))

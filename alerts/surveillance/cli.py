@@ -15,11 +15,6 @@ Method = Literal["farrington-flexible", "ears-c1", "ears-c2", "ears-c3"]
 app = typer.Typer(help="Surges: judge a series of counts, and what the detectors are worth.", no_args_is_help=True)
 
 
-@app.callback()
-def _commands() -> None:
-    """Kept as a group, so that every command has its name."""
-
-
 @app.command()
 def detect(
     method: Annotated[Method, typer.Option(help="The detector.")],
@@ -36,3 +31,21 @@ def detect(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     typer.echo(f"{found.alarm.shape[1]} times judged, {int(found.alarm.sum())} alarms: {output}")
+
+
+@app.command()
+def evaluate(
+    output: Annotated[Path, typer.Option(help="Folder for evaluation.csv, evaluation.md and evaluation.svg.")],
+    series: Annotated[int, typer.Option(min=100, help="Series of each scenario; minutes for a hundred.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures.")] = 2026,
+) -> None:
+    """Judge made-up outbreaks: false episodes, probability of detection, timeliness; docs/surveillance.md."""
+    from alerts.surveillance import report
+    from alerts.surveillance.evaluate import by_hour, weekly
+
+    rows = [*weekly(series, seed), *by_hour(series, seed)]
+    table = report.as_table(rows)
+    output.mkdir(parents=True, exist_ok=True)
+    for name, text in (("csv", report.as_csv(rows)), ("md", table), ("svg", report.as_svg(rows))):
+        (output / f"evaluation.{name}").write_text(text, encoding="utf-8")
+    typer.echo(table)

@@ -12,7 +12,7 @@ from alerts.surveillance import ears, farrington
 from alerts.surveillance.control import EarsControl, FarringtonControl, Method, read_control
 from alerts.surveillance.errors import ControlError, HistoryError
 from alerts.surveillance.model import Judged
-from alerts.surveillance.series import Series, read_series, write_found
+from alerts.surveillance.series import Series, check_weekly, read_series, write_found
 
 
 def detect_file(method: Method, config: Path, source: Path, target: Path) -> Judged:
@@ -23,6 +23,8 @@ def detect_file(method: Method, config: Path, source: Path, target: Path) -> Jud
     control = read_control(method, _json(config))
     series = read_series(source)
     weeks = _weeks(method, control, len(series.counts))
+    if isinstance(control, FarringtonControl) and series.days is not None:
+        check_weekly(series.days, source)
     found = _judge(method, control, series, weeks)
     write_found(target, weeks, found)
     return found

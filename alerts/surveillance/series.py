@@ -1,7 +1,7 @@
 """A series of counts in a file, and what a detector found in one.
 
 In: ``t,epoch,observed[,epochAsDate,date]``, t = 1, 2, 3 … without a gap; ``observed`` a number of 0 or more, or empty
-or ``NA`` where nothing was counted. With ``epochAsDate`` the epochs are days since 1970-01-01, seven apart.
+or ``NA`` where nothing was counted. With ``epochAsDate`` the epochs are days since 1970-01-01.
 Out: ``t,observed,expected,upperbound,alarm,score``, ``NA`` where there is none, numbers to the last bit.
 """
 
@@ -47,7 +47,7 @@ def read_series(file: Path) -> Series:
         raise SeriesError(f"{file}: epochAsDate: must be the same in every row")
     days = tuple(row.epoch for row in rows) if dated.pop() else None
     if days is not None:
-        _check_weeks(days, file)
+        _check_order(days, file)
     return Series(np.array([row.observed for row in rows]), days)
 
 
@@ -85,7 +85,14 @@ def _rows(reader: csv.DictReader[str], file: Path) -> Iterator[_Row]:
         yield _Row(_whole(row, "epoch", where), _count(row, where), _flag(row, where))
 
 
-def _check_weeks(days: tuple[int, ...], file: Path) -> None:
+def _check_order(days: tuple[int, ...], file: Path) -> None:
+    for place, (earlier, later) in enumerate(pairwise(days), start=3):
+        if later <= earlier:
+            raise SeriesError(f"{file}:{place}: epoch: must be after the one before")
+
+
+def check_weekly(days: tuple[int, ...], file: Path) -> None:
+    """Raise :class:`SeriesError` unless ``days`` are seven apart: what goes by calendar years has no gap."""
     for place, (earlier, later) in enumerate(pairwise(days), start=3):
         if later - earlier != 7:
             raise SeriesError(f"{file}:{place}: epoch: must be 7 days after the one before; write NA as the count of a "

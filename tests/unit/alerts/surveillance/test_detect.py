@@ -102,11 +102,27 @@ def test_a_defective_row_is_named_and_nothing_is_written(line: str, cause: str, 
 
 
 def test_a_week_that_is_left_out_of_a_dated_series_is_refused(tmp_path: Path) -> None:
-    text = "t,epoch,observed,epochAsDate\n1,12422,5,TRUE\n2,12436,5,TRUE\n"
+    days = [f"{t},{12422 + 7 * t + (7 if t > 100 else 0)},5,TRUE" for t in range(1, 281)]
+    series = written(tmp_path / "series.csv", "\n".join(["t,epoch,observed,epochAsDate", *days]) + "\n")
+    code, said, _ = detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[280, 280])
+
+    assert code == 2
+    assert "series.csv:102: epoch: must be 7 days after" in said
+
+
+def test_days_may_be_judged_with_ears_whatever_their_dates(tmp_path: Path) -> None:
+    days = [f"{t},{12422 + t},{t % 4},TRUE" for t in range(1, 15)]
+    series = written(tmp_path / "series.csv", "\n".join(["t,epoch,observed,epochAsDate", *days]) + "\n")
+
+    assert detect(tmp_path, "ears-c2", series)[0] == 0
+
+
+def test_an_epoch_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    text = "t,epoch,observed,epochAsDate\n1,12422,5,TRUE\n2,12422,5,TRUE\n"
     code, said, _ = detect(tmp_path, "ears-c1", written(tmp_path / "series.csv", text))
 
     assert code == 2
-    assert "series.csv:3: epoch: must be 7 days after" in said
+    assert "series.csv:3: epoch: must be after the one before" in said
 
 
 @pytest.mark.parametrize("text", ["", f"{HEADER}\n", "t,epoch\n1,1\n", "\0\n"])
