@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime, timedelta
 
 from fastapi import FastAPI
@@ -58,9 +60,9 @@ class PlanDesk(House):
     def hang_up(self) -> None:
         self._ended_at = self.clock.now()
 
-    def app(self) -> FastAPI:
+    def app(self, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
         """The console."""
-        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
         router = console_router(
             figures=NoBoard(), pages=self, sessions=self.sessions, clock=self.clock, plans=self.access
         )

@@ -58,8 +58,8 @@ class Told:
 class House:
     """Everything that opens plans without a call."""
 
-    def __init__(self, database: Database) -> None:
-        keys, self.clock, self.told = KEYS, HandClock(), Told()
+    def __init__(self, database: Database, keys: KeyRing = KEYS) -> None:
+        self.clock, self.told = HandClock(), Told()
         self.database = database
         self.trail = AuditTrail(database, keys, self.clock)
         self.plans = CarePlans(database, keys, self.clock, self.trail)

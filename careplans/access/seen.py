@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -24,13 +24,13 @@ MOST_LISTED = 500
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One line of who saw what. ``who`` is personal; ``plan`` names kind and source only."""
+    """One act of one person. ``who`` is personal; ``plans`` name kind and source only."""
 
     at: datetime
     who: str = field(repr=False)
     role: str
     what: str
-    plan: str
+    plans: tuple[str, ...]
     late: bool
 
 
@@ -43,7 +43,7 @@ class WhoSaw:
         self._audit = audit
 
     async def of(self, asked: PatientAsked, viewer: Viewer) -> list[Seen]:
-        """Every entry about the plans of one exact patient, newest first, this search among them.
+        """Every act on the plans of one exact patient, newest first, this search among them.
 
         Raises :class:`NotAllowed`, :class:`NotOnePatient`, :class:`PlanStoreFailed`: what cannot be recorded is not
         shown.
@@ -62,6 +62,9 @@ class WhoSaw:
         query = select(plan_audit).where(plan_audit.c.plan.in_(ids)).order_by(plan_audit.c.seq.desc())
         rows = connection.execute(query.limit(MOST_LISTED)).all()
         names = self._people.names(connection, (row.actor for row in rows))
-        return [
-            Seen(row.at, names.get(row.actor, UNKNOWN), row.role, row.what, named[row.plan], row.late) for row in rows
-        ]
+        acts: dict[str, Seen] = {}
+        for row in rows:
+            who = names.get(row.actor, UNKNOWN)
+            act = acts.setdefault(row.attempt, Seen(row.at, who, row.role, row.what, (), row.late))
+            acts[row.attempt] = replace(act, plans=(*act.plans, named[row.plan]))
+        return list(acts.values())

@@ -1,15 +1,21 @@
-"""Who gets in without a call, who does not, and who hears of it (docs/safety/rules.md, 6)."""
+"""docs/safety/rules.md, 6 (who sees what), sentence by sentence: who gets in, who does not, and who hears of it.
+
+What holds during a call is in test_plan_opening.py, both databases in tests/contract/test_emergency_access.py, pages in
+tests/unit/console/test_plan_pages.py.
+"""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from careplans.access.patient import PatientAsked
-from careplans.access.references import WRONG_A_DAY, withdraw_reference
+from careplans.access.references import WRONG_A_DAY, PlansByReference, withdraw_reference
+from careplans.access.rules import AFTER_THE_CALL, EMERGENCY_LIFE, REFERENCE_LIFE, Action, may
 from careplans.access.tables import plan_emergencies
+from careplans.audit.tables import audit_people, plan_audit
 from careplans.errors import (
     NoRelationship,
     NotAllowed,
@@ -19,6 +25,7 @@ from careplans.errors import (
     TooManyTries,
 )
 from careplans.model import Viewer
+from infra.crypto import KeyRing
 from infra.roles import Role
 from infra.sql import Database
 from tests.plan_house import BORN, CLIVE, CREW, EDITH, INES, REASON, House
@@ -156,3 +163,63 @@ async def test_nothing_that_was_typed_stands_in_the_clear(house: House) -> None:
     )
     stored = repr(rows).lower()
     assert not any(word in stored for word in ("confused", "ward", "clive", "ines", "session-", "9990000018"))
+
+
+R = Role
+TABLE = {
+    Action.CHECK_BIRTH_DATE: {R.HANDLER, R.CLINICIAN},
+    Action.SAY_CHECKED: {R.CLINICIAN},
+    Action.READ_DETAIL: {R.CLINICIAN, R.AMBULANCE},
+    Action.OPEN_REFERENCE: {R.CLINICIAN, R.AMBULANCE},
+    Action.BREAK_GLASS: {R.CLINICIAN},
+    Action.REVIEW_EMERGENCIES: {R.INFORMATION_GOVERNANCE},
+    Action.SEE_WHO_SAW: {R.INFORMATION_GOVERNANCE},
+}
+
+
+def test_the_roles_are_eight() -> None:
+    assert {*Role} == {
+        "handler", "clinician", "ambulance", "public_health", "commissioner", "clinical_safety",
+        "information_governance", "administrator",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize("role", [*Role, "caller", "", "Clinician", "clinician "])
+def test_each_role_may_do_what_the_table_says_and_nothing_else(action: Action, role: str) -> None:
+    assert may(role, action) is (role in TABLE[action])
+
+
+def test_the_lengths_are_those_of_the_rules() -> None:
+    assert (
+        timedelta(minutes=60), timedelta(hours=12), timedelta(minutes=30),
+    ) == (AFTER_THE_CALL, REFERENCE_LIFE, EMERGENCY_LIFE)  # fmt: skip
+
+
+async def test_what_was_passed_on_is_read_only(house: House) -> None:
+    """Whoever opens a reference can change nothing: the plan, its reference and who else may open it stay."""
+    ref = await house.refer()
+    opened = await house.references.open(ref, CREW)
+    assert await house.references.open(ref, CREW) == opened
+    assert not [name for name in dir(PlansByReference) if not name.startswith("_") and name != "open"]
+
+
+async def test_entries_hold_keyed_hashes_not_names(house: House) -> None:
+    emergency = await house.emergency.ask(EDITH, REASON, CLIVE)
+    await house.emergency.open(emergency.id, CLIVE)
+    for table in (plan_audit, audit_people):
+        rows = await house.database.read(
+            lambda connection, table=table: repr([tuple(row) for row in connection.execute(select(table))])  # type: ignore[misc]
+        )
+        assert not any(word in rows.lower() for word in ("clive", "edith", "example", "9990000018", "confused"))
+
+
+async def test_a_name_is_read_back_also_under_a_new_index_key(house: House) -> None:
+    """Index keys are changed in time; whom an old entry means, and whose emergency it is, must still be known."""
+    emergency = await house.emergency.ask(EDITH, REASON, CLIVE)
+    rotated = House(house.database, KeyRing(b"n" * 32, b"j" * 32, [(b"m" * 32, b"i" * 32)]))
+    assert len(await rotated.emergency.open(emergency.id, CLIVE)) == 1
+    (case,) = await rotated.reviews.newest(INES)
+    assert case.who == "clive"
+    with pytest.raises(OwnEmergency):
+        await rotated.reviews.decide(emergency.id, accepted=True, words="Mine", viewer=Viewer("clive", INES.role))
