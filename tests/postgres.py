@@ -69,6 +69,12 @@ class Postgres:
             disk.rmdir()
         self._folder.cleanup()
 
+    @property
+    def pid(self) -> int:
+        """Its first process, whose children the others are."""
+        assert self._process is not None
+        return self._process.pid
+
     def url_of(self, database: str) -> str:
         """The address of one of its databases."""
         return f"postgresql://{USER}@127.0.0.1:{self._port}/{database}"

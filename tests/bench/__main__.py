@@ -19,7 +19,19 @@ from typing import Any
 from rich.console import Console
 
 from infra.asterisk.instance import AsteriskUnavailable, find_installation
-from tests.bench import capacity, engine, live_calls, machine, reaction, servers, sip, surveillance, twilio, webhook
+from tests.bench import (
+    capacity,
+    engine,
+    live_calls,
+    machine,
+    plans,
+    reaction,
+    servers,
+    sip,
+    surveillance,
+    twilio,
+    webhook,
+)
 from tests.bench.figures import Verdict, as_data, at_least, at_most, later_by, printed, show
 from tests.running import ROOT
 
@@ -203,6 +215,7 @@ PARTS: dict[str, Part] = {
         _live_calls,
         telephony=True,
     ),
+    "plans": Part(plans.measure, plans.FULL, plans.QUICK, plans.missing, plans.verdicts),
     "surveillance": Part(
         surveillance.measure, surveillance.FULL, surveillance.QUICK, surveillance.missing, _surveillance
     ),
