@@ -41,7 +41,13 @@ class Postgres:
         # not below the tests' own folder, which nobody but root may enter
         self._folder = tempfile.TemporaryDirectory(prefix="callrouter-postgres-")
         self._data = Path(self._folder.name)
+        self.data = self._data
+        """Its files."""
         self._log = self._data / "server.log"
+        self.log = self._log
+        """What it wrote of its work and of statements that failed."""
+        self.last_url = ""
+        """The address of the newest database."""
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         # PostgreSQL refuses to run as root
@@ -83,7 +89,8 @@ class Postgres:
         """The address of an empty database; ``options`` are those of CREATE DATABASE."""
         name = next(self._names)
         self.sql(f"CREATE DATABASE {name} {' '.join(options)}")
-        return self.url_of(name)
+        self.last_url = self.url_of(name)
+        return self.last_url
 
     def sql(self, statement: str, url: str | None = None) -> str:
         """What psql prints. Raises AssertionError with what it says if the server refuses."""
