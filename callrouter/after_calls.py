@@ -10,9 +10,11 @@ from typing import Any
 from alerts.model import Rule
 from alerts.store import AlertStore
 from callrouter.encounters import EncounterIndexer
+from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
 from callrouter.providers import Providers
 from callrouter.repeat import RepeatCalls
+from callrouter.settings import Settings
 from callrouter.unanswered import Unanswered
 from callrouter.welfare import Welfare
 from callrouter.welfare_notices import WelfareNotices
@@ -21,17 +23,23 @@ from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.lease import Lease
 from infra.loops import repeat
+from infra.shared_lines import read_shared_lines
 from infra.sql import Database
+from infra.yamlfile import YamlFileError
 
 
 @dataclass(frozen=True, slots=True)
 class AfterCalls:
-    """``repeats`` is asked by calls; the two readers follow the stream of events; ``welfare`` is for clinicians."""
+    """``repeats`` is asked by calls; the two readers follow the stream of events; ``welfare`` is for clinicians.
+
+    ``shared``: numbers that many people call from.
+    """
 
     repeats: RepeatCalls
     indexer: EncounterIndexer
     unanswered: Unanswered
     welfare: Welfare
+    shared: frozenset[str]
 
     def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the calls, each in one process at a time."""
@@ -49,17 +57,19 @@ class AfterCalls:
 
 
 def after_calls(
+    settings: Settings,
     database: Database,
     keys: KeyRing,
     clock: Clock,
-    *,
     stream: EventStream,
     journal: Journal,
+    *,
     providers: Providers,
     rules: Sequence[Rule],
 ) -> AfterCalls:
-    """The parts, put together."""
-    repeats = RepeatCalls(database, keys)
+    """The parts, put together; raises :class:`ConfigurationError` for a file of shared lines that cannot be used."""
+    shared = shared_lines(settings)
+    repeats = RepeatCalls(database, keys, shared.__contains__)
     welfare = Welfare(database, keys, clock, WelfareNotices(AlertStore(database), rules))
     owners = {each.id: each.ods or each.id for each in providers}
     return AfterCalls(
@@ -67,4 +77,13 @@ def after_calls(
         EncounterIndexer(stream, journal, repeats, keys, owners),
         Unanswered(stream, journal, repeats, welfare),
         welfare,
+        shared,
     )
+
+
+def shared_lines(settings: Settings) -> frozenset[str]:
+    """The numbers that many people call from; raises :class:`ConfigurationError`."""
+    try:
+        return read_shared_lines(settings.shared_lines_file)
+    except YamlFileError as error:
+        raise ConfigurationError(str(error)) from error

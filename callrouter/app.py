@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from adapters.asterisk.worker import SipWorker
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
+from callrouter.encounter_routes import encounters_router, read_sender_keys
 from callrouter.identity import identity_router
 from callrouter.messages.routes import messages_router
 from callrouter.publishing.hearing import Hearing
@@ -79,6 +80,7 @@ def app_of(service: Service) -> FastAPI:
     )
     app.include_router(flows_router(service.publishing, service.replay, asker(sessions)))
     app.include_router(welfare_router(service.after_calls.welfare, asker(sessions)))
+    app.include_router(_encounters(service))
     app.include_router(messages_router(service.messaging.service, asker(sessions), service.clock))
     mount_static(app)
     app.include_router(
@@ -106,6 +108,12 @@ async def _all_of(workers: Sequence[SipWorker]) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.gather(*(worker.__aexit__() for worker in workers), return_exceptions=True)
+
+
+def _encounters(service: Service) -> APIRouter:
+    keys = service.settings.encounter_keys
+    senders = read_sender_keys(keys.get_secret_value() if keys else "")
+    return encounters_router(service.after_calls.repeats, service.clock, senders)
 
 
 def _twilio(service: Service) -> TwilioSettings:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from callrouter.patient import Patient
-from callrouter.repeat import KEPT, EarlierReport, External, RepeatCalls
+from callrouter.ports import RepeatFound
+from callrouter.repeat import KEPT, EarlierReport, External, RepeatCalls, encounter_of
+from callrouter.repeat_rule import Encounter, judge
 from infra.clock import Clock
+from infra.crypto import KeyRing
 from infra.itk import Patient as WrittenPatient
 from infra.itk import Report, read_message
 from infra.numbers import read_number
@@ -60,6 +63,16 @@ class EncounterReports:
                 skipped.append(Skipped(place, reason))
         kept = await self._repeats.keep_external(good, now)
         return Imported(kept, len(good) - kept, tuple(skipped))
+
+
+def outcomes(octets: bytes, keys: KeyRing) -> list[tuple[Encounter, RepeatFound]]:
+    """What the rule makes of each call of a message after the others of it, in the order of time.
+
+    Raises :class:`infra.itk.ItkError`.
+    """
+    reports = [each for each in read_message(octets).reports if each.started is not None]
+    encounters = sorted((encounter_of(keys, external(each)) for each in reports), key=lambda each: each.started)
+    return [(each, judge([each.traits], each.started, encounters)) for each in encounters]
 
 
 def _unfit(report: Report, now: datetime) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from callrouter.ports import PlanFound
@@ -41,14 +42,23 @@ def _pathway(plans: tuple[Candidate, ...]) -> tuple[str, bool]:
     return "other", all(each.stale for each in plans)
 
 
-class FoundPlans:
-    """Care plans as the door asks for them."""
+HOUSEHOLD = 6
+"""More people with plans than this on one line are no household (a proposal, unverified: docs/repeat-callers.md)."""
 
-    def __init__(self, plans: CarePlans) -> None:
+
+class FoundPlans:
+    """Care plans as the door asks for them. ``shared``: numbers that many people call from."""
+
+    def __init__(self, plans: CarePlans, shared: frozenset[str] = frozenset()) -> None:
         self._plans = plans
+        self._shared = shared
 
     async def find(self, number: Number) -> PlanFound:
-        return as_found(await self._plans.match_number(number))
+        """Candidates; ``shared_line`` is the reason where the number is one, or more people than a household have."""
+        found = as_found(await self._plans.match_number(number))
+        if found.outcome == MatchLevel.CANDIDATES and (number.e164 in self._shared or found.people > HOUSEHOLD):
+            return replace(found, reason="shared_line")
+        return found
 
     async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
         return as_found(await self._plans.assert_birth_date(number, born, call_ref))

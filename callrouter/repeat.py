@@ -128,7 +128,7 @@ class RepeatCalls:
         known = traits or Traits()
         numbers = self._traits(NOBODY, (number,) if number else ()).numbers
         whole = Traits(**{name: getattr(known, name) for name in FIVE}, nhs=known.nhs, numbers=numbers)
-        hidden = self._context_key(context) if context else None
+        hidden = _context_key(self._keys, context) if context else None
         forget = started >= self._forget_at
 
         def write(connection: Connection) -> None:
@@ -145,25 +145,13 @@ class RepeatCalls:
 
         Forgets what began longer than :data:`KEPT` before ``now``.
         """
-        rows = [(self._encounter(each), each) for each in new]
+        rows = [(encounter_of(self._keys, each, self._is_shared), each) for each in new]
 
         def write(connection: Connection) -> int:
             _forget(connection, now)
             return sum(self._add_report(connection, encounter, each) for encounter, each in rows)
 
         return await self._database.write(write)
-
-    def _encounter(self, each: External) -> Encounter:
-        return Encounter(
-            id=self._keys.index("encounter-report", f"{each.provider}\0{each.document}"),
-            started=each.report.started,
-            traits=self._traits(each.patient, each.numbers),
-            provider=each.provider,
-            context=self._context_key(each.context) if each.context else None,
-            case=self._keys.index("encounter-case", f"{each.provider}\0{each.case}") if each.case else None,
-            external=True,
-            doubtful=each.report.doubtful,
-        )
 
     def _add_report(self, connection: Connection, encounter: Encounter, each: External) -> bool:
         known = select(encounters.c.version).where(encounters.c.id == encounter.id)
@@ -226,11 +214,8 @@ class RepeatCalls:
         """The hashes of a patient, without a number."""
         return self._traits(patient, ())
 
-    def _context_key(self, context: str) -> str:
-        return self._keys.index("encounter-context", context.lower())
-
     def _traits(self, patient: Patient, numbers: tuple[str, ...], key: int = 0) -> Traits:
-        return traits_of(self._keys, patient, tuple(each for each in numbers if not self._is_shared(each)), key=key)
+        return traits_of(self._keys, patient, _of_one_household(numbers, self._is_shared), key=key)
 
     def _row(self, each: Encounter, told: External | None) -> dict[str, Any]:
         key = self._keys.new_data_key() if told else None
@@ -254,6 +239,28 @@ class RepeatCalls:
         except SealError:
             return None  # its key is gone, and with it what it said
         return EarlierReport(datetime.fromisoformat(values.pop("started")), **values)
+
+
+def encounter_of(keys: KeyRing, each: External, is_shared: IsShared = lambda _number: False) -> Encounter:
+    """What another provider reports, as it is kept and compared."""
+    return Encounter(
+        id=keys.index("encounter-report", f"{each.provider}\0{each.document}"),
+        started=each.report.started,
+        traits=traits_of(keys, each.patient, _of_one_household(each.numbers, is_shared)),
+        provider=each.provider,
+        context=_context_key(keys, each.context) if each.context else None,
+        case=keys.index("encounter-case", f"{each.provider}\0{each.case}") if each.case else None,
+        external=True,
+        doubtful=each.report.doubtful,
+    )
+
+
+def _of_one_household(numbers: tuple[str, ...], is_shared: IsShared) -> tuple[str, ...]:
+    return tuple(each for each in numbers if not is_shared(each))
+
+
+def _context_key(keys: KeyRing, context: str) -> str:
+    return keys.index("encounter-context", context.lower())
 
 
 def _columns(traits: Traits) -> dict[str, str | None]:

@@ -108,6 +108,13 @@ class Settings(BaseSettings):
         14, ge=1, le=90, description="how long an approval of a flow holds; for clinical safety to sign"
     )
 
+    encounter_keys: SecretStr | None = Field(
+        None, description="who may post reports of calls: sender:SHA-256 of its key, comma separated; none: nobody"
+    )
+    shared_lines_file: Path = Field(
+        _HERE.parent / "infra/shared_lines.yaml", description="numbers that many people call from, with their source"
+    )
+
     smtp_host: str | None = Field(None, description="mail server for alert notices; none: no e-mail is sent")
     smtp_port: int = Field(25, description="port of the mail server")
     smtp_starttls: bool = Field(False, description="encrypt the connection to the mail server")

@@ -169,13 +169,15 @@ def build(settings: Settings) -> Service:
     access = plan_access(settings, database, keys, clock, journal=journal, rules=rules, health=health)
     plans = CarePlans(database, keys, clock, access.trail)
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
-    after = after_calls(database, keys, clock, stream=stream, journal=journal, providers=providers, rules=rules)
+    after = after_calls(settings, database, keys, clock, stream, journal, providers=providers, rules=rules)
     dispatch = _dispatch(stores, providers, clock, health)
     nearby = Nearby(clock, hours=read_hours(settings.hours_file), areas=london(), free_state=dispatch.state)
     calls = Calls(
         states=stores.states,
         flows=flows,
-        lookups=_lookups(settings, plans, after.repeats, messages.live, clock, health, nearby),
+        lookups=_lookups(
+            settings, FoundPlans(plans, after.shared), after.repeats, messages.live, clock, health, nearby
+        ),
         dispatch=dispatch,
         keys=keys,
         clock=clock,
@@ -242,7 +244,7 @@ async def dispatching(service: Service) -> AsyncIterator[None]:
 
 def _lookups(
     settings: Settings,
-    plans: CarePlans,
+    plans: FoundPlans,
     repeats: RepeatCalls,
     messages: Messages,
     clock: Clock,
@@ -254,7 +256,7 @@ def _lookups(
     except LexiconError as error:
         raise ConfigurationError(str(error)) from error
     return Lookups(
-        plans=FoundPlans(plans),
+        plans=plans,
         repeats=repeats,
         understanding=understanding,
         clock=clock,

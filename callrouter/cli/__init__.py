@@ -7,7 +7,7 @@ import sys
 import typer
 
 from alerts.surveillance.cli import app as alerts_app
-from callrouter.cli import audit, call, database, doctor, flow, lab, phone, serve, up, versions, watch
+from callrouter.cli import audit, call, database, doctor, encounters, flow, lab, phone, serve, up, versions, watch
 from callrouter.cli.common import open_plan_runs, open_plans, open_records, open_rotation
 from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
@@ -30,6 +30,7 @@ add_records(plan, open_records)
 app.add_typer(plan, name="plan")
 app.add_typer(call.app, name="call")
 app.add_typer(alerts_app, name="alerts")
+app.add_typer(encounters.app, name="encounters")
 app.add_typer(database.app, name="db")
 serve.add(app)
 doctor.add(app)

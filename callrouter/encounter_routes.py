@@ -1,0 +1,73 @@
+"""``POST /api/encounters``: the door of providers that send their reports of NHS 111 calls (ITK, CDA)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from callrouter.errors import ConfigurationError
+from callrouter.repeat import RepeatCalls
+from infra.clock import Clock
+
+MOST_OCTETS = 16 * 1024 * 1024
+_HASH = 64  # hex digits of SHA-256
+
+
+def read_sender_keys(text: str) -> Mapping[str, str]:
+    """SHA-256 of each key → its sender, from ``sender:hash`` comma separated; two hashes while one is replaced.
+
+    Raises :class:`ConfigurationError`, which repeats nothing of it.
+    """
+    senders: dict[str, str] = {}
+    for each in filter(None, (part.strip() for part in text.split(","))):
+        sender, _, digest = each.partition(":")
+        if not sender or len(digest) != _HASH or set(digest) - set("0123456789abcdef"):
+            raise ConfigurationError("CALLROUTER_ENCOUNTER_KEYS: must be sender:sha256, comma separated")
+        senders[digest] = sender
+    return senders
+
+
+def encounters_router(repeats: RepeatCalls, clock: Clock, senders: Mapping[str, str]) -> APIRouter:
+    """One address. A request bears ``Authorization: Bearer KEY``; its body is one message."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/api/encounters")
+    async def take(request: Request) -> Response:
+        # the reader of XML is there for those who use it: a worker that only carries calls never loads it
+        from callrouter.encounter_reports import EncounterReports
+        from infra.itk import ItkError
+
+        if _sender(request, senders) is None:
+            return _refused(401, "key_needed", "send the key of your organisation as a bearer token")
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_OCTETS:
+                return _refused(413, "too_large", f"a message has at most {MOST_OCTETS} octets")
+        try:
+            imported = await EncounterReports(repeats, clock).take(bytes(body))
+        except ItkError as error:
+            return _refused(422, error.error_id, str(error))
+        skipped = [{"place": each.place, "reason": each.reason} for each in imported.skipped]
+        return JSONResponse({"kept": imported.kept, "known": imported.known, "skipped": skipped})
+
+    return router
+
+
+def _sender(request: Request, senders: Mapping[str, str]) -> str | None:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        return None
+    sent = hashlib.sha256(key.strip().encode()).hexdigest()
+    found = [sender for digest, sender in senders.items() if hmac.compare_digest(digest, sent)]
+    return found[0] if found else None
+
+
+def _refused(status: int, error_id: str, text: str) -> Response:
+    body: dict[str, Any] = {"error_id": error_id, "text": text}
+    return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})

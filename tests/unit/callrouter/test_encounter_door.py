@@ -1,0 +1,120 @@
+"""Reports of other providers come in by the REST door and by the command line; shared lines by a checked file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from typer.testing import CliRunner
+
+from callrouter.cli.encounters import app as commands
+from callrouter.encounter_routes import encounters_router, read_sender_keys
+from callrouter.errors import ConfigurationError
+from callrouter.pathways import HOUSEHOLD, FoundPlans
+from callrouter.repeat import RepeatCalls
+from callrouter.repeat_tables import metadata
+from careplans.model import Match, MatchLevel
+from infra.crypto import KeyRing
+from infra.numbers import Number, read_number
+from infra.shared_lines import read_shared_lines
+from infra.sql import connect_database
+from infra.yamlfile import YamlFileError
+from tests.hand_clock import HandClock
+
+THREE = Path(__file__).parents[2] / "data" / "itk" / "three_reports_out_of_order.xml"
+NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
+KEYS = ("first-key-of-the-sender", "second-key-of-the-sender")
+SENDERS = ",".join(f"south:{hashlib.sha256(key.encode()).hexdigest()}" for key in KEYS)
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    database = connect_database(f"sqlite:///{tmp_path}/door.db")
+    await database.write(metadata.create_all)
+    app = FastAPI()
+    repeats = RepeatCalls(database, KeyRing(b"m" * 32, b"i" * 32))
+    app.include_router(encounters_router(repeats, HandClock(NOW), read_sender_keys(SENDERS)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+        yield client
+    await database.close()
+
+
+async def post(door: httpx.AsyncClient, body: bytes, key: str = KEYS[0]) -> httpx.Response:
+    return await door.post("/api/encounters", content=body, headers={"Authorization": f"Bearer {key}"})
+
+
+async def test_a_senders_report_is_kept_once_under_either_of_its_keys(door: httpx.AsyncClient) -> None:
+    assert (await post(door, THREE.read_bytes())).json() == {"kept": 3, "known": 0, "skipped": []}
+    assert (await post(door, THREE.read_bytes(), KEYS[1])).json() == {"kept": 0, "known": 3, "skipped": []}
+
+
+@pytest.mark.parametrize("key", ["", "another", KEYS[0].upper()])
+async def test_nobody_else_may_send(door: httpx.AsyncClient, key: str) -> None:
+    refused = await post(door, THREE.read_bytes(), key)
+    assert (refused.status_code, refused.json()["error_id"]) == (401, "key_needed")
+
+
+async def test_what_cannot_be_read_is_refused_with_its_cause(door: httpx.AsyncClient) -> None:
+    refused = await post(door, THREE.read_bytes()[:900])
+    assert (refused.status_code, refused.json()["error_id"]) == (422, "itk_unreadable")
+    assert "Fictional" not in refused.text
+    assert (await post(door, b" " * (16 * 1024 * 1024 + 1))).status_code == 413
+
+
+@pytest.mark.parametrize("text", ["south", "south:abc", ":" + "a" * 64, "south:" + "G" * 64])
+def test_keys_that_are_no_hashes_are_refused_without_being_repeated(text: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read_sender_keys(text)
+    assert text not in str(refused.value)
+
+
+def test_the_command_line_says_what_the_rule_makes_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    checked = CliRunner().invoke(commands, ["check", str(THREE)])
+    assert checked.output.splitlines() == [
+        "2026-06-01T10:00:00Z XX1: NRC (fewer_than_two_earlier)",
+        "2026-06-02T10:00:00Z XX2: NRC (fewer_than_two_earlier)",
+        "2026-06-03T10:00:00Z XX1: RC (same_patient)",
+    ]
+    imported = CliRunner().invoke(commands, ["import", str(THREE)])  # whatever today is, it is not within 97 hours
+    assert imported.exit_code == 1
+    assert imported.output.startswith("0 kept, 0 known, 3 not kept")
+
+
+def test_the_file_of_shared_lines_that_comes_with_the_service_is_right() -> None:
+    assert "+442079460055" in read_shared_lines(Path(__file__).parents[3] / "infra" / "shared_lines.yaml")
+
+
+@pytest.mark.parametrize(
+    ("entry", "cause"),
+    [
+        ('{number: "+442079460055", kind: house, source: us, verified: false}', "kind"),
+        ('{number: "+442079460055", kind: surgery, verified: false}', "expected number, kind, source and verified"),
+        ('{number: "four", kind: surgery, source: us, verified: false}', "number: not a telephone number"),
+        ('{number: "+442079460055", kind: surgery, source: "", verified: false}', "source"),
+    ],
+)
+def test_a_shared_line_that_is_not_right_is_refused_with_its_line(tmp_path: Path, entry: str, cause: str) -> None:
+    file = tmp_path / "lines.yaml"
+    file.write_text(f"lines:\n  - {entry}\n")
+    with pytest.raises(YamlFileError, match=f"lines.yaml:2: {cause}"):
+        read_shared_lines(file)
+
+
+@pytest.mark.parametrize(
+    ("number", "people", "reason"),
+    [("+442079460055", 1, "shared_line"), ("+447700900123", HOUSEHOLD + 1, "shared_line"),
+     ("+447700900123", HOUSEHOLD, "by_number")],
+)  # fmt: skip
+async def test_candidates_on_a_shared_line_are_told_as_such(number: str, people: int, reason: str) -> None:
+    class Plans:
+        async def match_number(self, number: Number) -> Match:
+            return Match(MatchLevel.CANDIDATES, "by_number", (), people)
+
+    found = await FoundPlans(Plans(), frozenset({"+442079460055"})).find(read_number(number))  # type: ignore[arg-type]
+    assert (found.outcome, found.reason) == ("candidates", reason)
