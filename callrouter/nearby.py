@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from callrouter.hours import OpeningHours
 from callrouter.model import CallRecord
-from infra.areas import Areas
+from infra.areas import Areas, district_of
 from infra.clock import Clock
+from infra.numbers import Number
 from ivr.actions.lookup import OUTCOMES
 from ivr.model import Answered, LookupWait
 
@@ -54,7 +55,15 @@ class Nearby:
             return "unknown"
         where = self._areas.of_postcode(postcode) if postcode else self._areas.of_number(record.number.e164)
         found = sorted(where & _ICBS)
-        return found[0] if len(found) == 1 else "unknown"
+        if len(found) == 1:
+            return found[0]
+        known = district_of(postcode) if postcode else _has_a_place(record.number)
+        return "elsewhere" if known and not where else "unknown"
+
+
+def _has_a_place(number: Number) -> bool:
+    """Whether it is a British number of a town: one that says where the line is."""
+    return (number.e164 or "").startswith(("+441", "+442"))
 
 
 def _own_number(record: CallRecord) -> Answered:

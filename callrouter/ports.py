@@ -111,15 +111,25 @@ class Messages(Protocol):
     """The front-end messages that are live. Answered from memory: it never waits and never fails."""
 
     def valid(
-        self, *, dialled: str, number: Number, area: str, language: str, at: datetime, service: str = ""
+        self,
+        *,
+        dialled: str,
+        number: Number,
+        area: str,
+        language: str,
+        at: datetime,
+        service: str = "",
+        needs_sound: bool = False,
     ) -> tuple[FrontEndMessage, ...]:
         """What a caller of ordinary priority hears here and now, most urgent first.
 
         At most :data:`MOST_MESSAGES`, of at most :data:`MOST_MESSAGES_S` together.
 
         ``area``: an area's id (``infra/areas.yaml``) or a postcode; empty if it is not known. ``service``: the one
-        that the caller has chosen, empty before they chose. Callers who are only ever raised never hear a message:
-        the flow's ``announce`` node passes them by (docs/safety/rules.md, 2).
+        that the caller has chosen, empty before they chose. ``needs_sound``: the network reads nothing out, so that
+        a message whose sound is not on this machine is left out: nobody would hear it, and it would count as heard.
+        Callers who are only ever raised never hear a message: the flow's ``announce`` node passes them by
+        (docs/safety/rules.md, 2).
         """
 
 

@@ -197,9 +197,13 @@ class _Pages:
 
     async def _live(self, found: Version, who: SignedIn) -> Content | None:
         """The live version's content; None for the live version itself, and where there is none."""
-        versions = await self._publishing.versions(who)
-        live = next((each.row.version for each in versions if each.row.state is State.LIVE), None)
-        return await self._publishing.content(live, who) if live and live != found.row.version else None
+        live = self._publishing.live_version
+        if live == found.row.version:
+            return None
+        try:
+            return await self._publishing.content(live, who)
+        except UnknownVersion:  # callers go straight to 111
+            return None
 
     async def _verdict(self, found: Version, content: Content) -> Verdict:
         if found.row.problems:

@@ -168,6 +168,7 @@ class _Pages:
             "approvals": message.standing_approvals(now),
             "review": review,
             "allowed": self._allowed(message),
+            "everywhere": life.EVERYWHERE if message.content.places.everywhere else "",
             "hours": [each for each in HOURS if message.content.longest_life
                       and timedelta(hours=each) <= message.content.longest_life],
             "at_night": not is_office_hours(now),

@@ -207,8 +207,8 @@ class PlaybackWait:
 class LookupWait:
     """For an answer about the world; the door gives it within its budget.
 
-    ``about``: what was said or given, or the service that is asked about. ``stage``: which of the node's questions
-    is being answered. ``language``: the caller's.
+    ``about``: what was said or given, or the service that is asked about; ``area``: where, for messages. ``stage``:
+    which of the node's questions is being answered. ``language``: the caller's.
     """
 
     node: str
@@ -217,6 +217,7 @@ class LookupWait:
     deadline_s: float = LOOKUP_S
     stage: str = ""
     language: str = ""
+    area: str = field(default="", repr=False)
     kind: Literal["lookup"] = "lookup"
 
 

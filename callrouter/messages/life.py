@@ -52,6 +52,9 @@ TEMPLATE_APPROVAL_LIFE = timedelta(days=90)
 
 APPROVERS_OF_TEMPLATE = 2
 
+EVERYWHERE = "everywhere"
+"""The choice of all callers where a template allows it: no area holds a mobile caller, whose number tells no place."""
+
 _CHANGEABLE = (Phase.DRAFT, Phase.APPROVED)
 _GOING_ON = (Phase.SCHEDULED, Phase.LIVE)
 
@@ -138,9 +141,10 @@ def start(
     _require_approvals(template, now)
     if not areas or not all(_is_allowed(template.content.places, each, known) for each in areas):
         raise NotInTemplate("choose areas that the template allows")
+    places = Places(everywhere=True) if EVERYWHERE in areas else Places(areas=areas)
     if not now < until <= now + longest:
         raise NotInTemplate(f"choose an end within {longest.total_seconds() / 3600:g} hours from now")
-    content = replace(template.content, places=Places(areas=areas), starts_at=now, expires_at=until, longest_life=None)
+    content = replace(template.content, places=places, starts_at=now, expires_at=until, longest_life=None)
     return Message(
         id=message_id,
         content=content,
@@ -234,6 +238,8 @@ def _is_anothers(authors: Iterable[Author], approval: Approval) -> bool:
 
 
 def _is_allowed(places: Places, area: str, areas: Areas) -> bool:
+    if area == EVERYWHERE:
+        return places.everywhere
     return area in areas and (places.everywhere or bool(areas.around(area) & set(places.areas)))
 
 

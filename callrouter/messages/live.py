@@ -52,7 +52,15 @@ class LiveMessages:
         """What each prompt says, by its key: always of the newest copy."""
 
     def valid(
-        self, *, dialled: str, number: Number, area: str, language: str, at: datetime, service: str = ""
+        self,
+        *,
+        dialled: str,
+        number: Number,
+        area: str,
+        language: str,
+        at: datetime,
+        service: str = "",
+        needs_sound: bool = False,
     ) -> tuple[FrontEndMessage, ...]:
         """See :meth:`callrouter.ports.Messages.valid`."""
         where = self._areas.around(area) | self._areas.of_postcode(area) | self._areas.of_number(number.e164)
@@ -64,6 +72,8 @@ class LiveMessages:
             if heard is None or heard.seconds > left or not each.is_live(at):
                 continue
             if service not in (each.content.services or ("",)):
+                continue
+            if needs_sound and not all(map(self.sound_of, heard.prompts)):
                 continue
             if _is_meant(each.content.places, where, number, dialled):
                 chosen.append(heard)

@@ -104,7 +104,12 @@ class MessageService:
 
     async def release(self, message_id: str, who: SignedIn) -> Message:
         """Put an approved message live, or schedule it."""
-        return await self._move(message_id, "released", who, lambda m, now: life.release(m, who, now))
+
+        def work(connection: Connection) -> Message:
+            store.require_unchanged(connection, message_id)
+            return self._moved(connection, message_id, "released", who, lambda m, now: life.release(m, who, now))
+
+        return await self._write(work)
 
     async def shorten(self, message_id: str, until: datetime, who: SignedIn) -> Message:
         """An earlier end."""
@@ -123,6 +128,7 @@ class MessageService:
 
         def work(connection: Connection) -> Message:
             advance(connection, store.REVISION)  # first: of two people who start it at once, one sees the other's
+            store.require_unchanged(connection, template_id)
             template = store.get(connection, template_id)
             started = life.start(template, self._new_id(), areas, until, who, now, self.known.areas)
             life.require_once(store.started_from(connection, template_id, last_closed(now)), who, now)
@@ -187,15 +193,17 @@ class MessageService:
             return await self._database.write(work)
 
     async def _move(self, message_id: str, step: str, who: SignedIn, rule: Rule, note: str = "") -> Message:
-        def work(connection: Connection) -> Message:
-            advance(connection, store.REVISION)
-            before, now = store.get(connection, message_id), self._clock.now()
-            after = rule(before, now)
-            store.put(connection, before, after)
-            store.note(connection, Step(now, message_id, step, who.user, who.role.value, note))
-            return after
+        return await self._write(lambda connection: self._moved(connection, message_id, step, who, rule, note))
 
-        return await self._write(work)
+    def _moved(
+        self, connection: Connection, message_id: str, step: str, who: SignedIn, rule: Rule, note: str = ""
+    ) -> Message:
+        advance(connection, store.REVISION)
+        before, now = store.get(connection, message_id), self._clock.now()
+        after = rule(before, now)
+        store.put(connection, before, after)
+        store.note(connection, Step(now, message_id, step, who.user, who.role.value, note))
+        return after
 
     def _add(self, connection: Connection, message: Message, step: str, who: SignedIn) -> Message:
         advance(connection, store.REVISION)
@@ -218,7 +226,8 @@ class MessageService:
     async def _tell_guarded(self, message: Message, kind: str = "needs_review") -> None:
         if message.review is None or (message.id, kind) in self._told:
             return
-        names = ", ".join(self.known.areas[each].name for each in message.content.places.areas)
+        places = message.content.places
+        names = ", ".join(self.known.areas[each].name for each in places.areas) or "all callers"
         notice = ReviewNotice(
             kind="stopped_itself" if kind == "stopped_itself" else "needs_review",
             message=message.id,

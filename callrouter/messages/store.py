@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from callrouter.approvals import Approval, Author
+from callrouter.approvals import Approval, Author, ContentChanged, hash_of
 from callrouter.handover import Role
 from callrouter.messages import content as contents
 from callrouter.messages import tables
@@ -23,6 +23,8 @@ from infra.sql import insert_once
 log = structlog.get_logger()
 REVISION = "messages"
 """What workers follow (:mod:`infra.revisions`)."""
+
+_CHOSEN_AT_NIGHT = ("places", "starts_at", "expires_at", "longest_life")
 
 
 def get(connection: Connection, message_id: str) -> Message:
@@ -42,19 +44,57 @@ def newest(connection: Connection, limit: int) -> list[Message]:
 def going_on(connection: Connection, since: datetime) -> list[Message]:
     """Every message that was put live and whose own end is after ``since``, stopped ones too.
 
-    One that cannot be read here (a newer release wrote it) is logged and left out: the others' ends must be known.
+    One that cannot be read here (a newer release wrote it), or that is not what its digest stands for, is logged and
+    left out: the others' ends must be known.
     """
     at = tables.messages.c
     chosen = sa.select(tables.messages).where(at.state != State.DRAFT, at.expires_at > since).order_by(at.id)
     found: list[Message] = []
     for row in connection.execute(chosen).all():
         try:
-            found += _with_approvals(connection, [row])
+            if _is_unchanged(connection, row):
+                found += _with_approvals(connection, [row])
+            else:
+                log.error("message_changed", message=row.id)
         except SQLAlchemyError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is in that row, the next one may be an "off"
             log.error("message_unreadable", message=row.id, error=type(error).__name__)
     return found
+
+
+def require_unchanged(connection: Connection, message_id: str) -> None:
+    """Raise :class:`ContentChanged` unless the message is, word for word, what its digest stands for."""
+    row = connection.execute(sa.select(tables.messages).where(tables.messages.c.id == message_id)).one_or_none()
+    if row is not None and not _is_unchanged(connection, row):
+        raise ContentChanged("its content is not what was written: write it anew")
+
+
+def _is_unchanged(connection: Connection, row: Any) -> bool:
+    """Of one that was started at night: whether it is its template but for place and times.
+
+    A template that was changed since then does not say any more what it was: nothing can be compared.
+    """
+    content = json.loads(row.content)
+    if not row.template:
+        return bool(row.digest == _digest_of(connection, content))
+    c = tables.messages.c
+    template = connection.execute(sa.select(c.content, c.digest).where(c.id == row.template)).one_or_none()
+    if template is None or template.digest != row.digest:
+        return template is not None
+    words = json.loads(template.content)
+    return bool(row.digest == _digest_of(connection, words) and _but_chosen(words) == _but_chosen(content))
+
+
+def _digest_of(connection: Connection, content: dict[str, Any]) -> str:
+    """The digest of a content as it is written, whatever fields this release has beside."""
+    facts = audio_facts(connection, [key for key, _, _ in contents.read(content).spoken()])
+    return hash_of({"content": content, "audio": {key: sha256 for key, (sha256, _) in facts.items()}})
+
+
+def _but_chosen(content: dict[str, Any]) -> dict[str, Any]:
+    """Without what whoever starts a template chooses."""
+    return {name: value for name, value in content.items() if name not in _CHOSEN_AT_NIGHT}
 
 
 def unreviewed(connection: Connection, at: datetime) -> list[Message]:

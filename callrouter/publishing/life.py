@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,6 +42,7 @@ class Life:
     flow: str
     who: SignedIn
     at: datetime
+    content_of: Callable[[Connection, Row], Content] = store.content_of
 
     def draft(self, content: Content, note: str) -> None:
         """Put in a new version. Raises AlreadyThere, Unsafe, TextReused, RoleMissing."""
@@ -131,23 +132,30 @@ class Life:
             store.change(self.connection, version, State.WITHDRAWN)
         self._did(version, "stopped", note)
 
-    def roll_back(self, note: str) -> None:
-        """As a matter of routine: new calls take the version before, calls in progress finish in theirs."""
+    def roll_back(self, note: str, usable: Collection[str] | None = None) -> None:
+        """As a matter of routine: new calls take the version before, calls in progress finish in theirs.
+
+        ``usable``: the versions that callers can be given here; None where that is not known.
+        """
         ap.require_role(self.who, STOPPERS)
         live = store.only(self.connection, self.flow, State.LIVE)
-        before = store.last_good(self.connection, self.flow)
+        before = store.last_good(self.connection, self.flow, usable)
         if live is None or before is None:
-            raise NothingBefore("there is no good version to go back to; a recall sends callers straight to 111")
+            why = "there is no good version to go back to that can be used here"
+            raise NothingBefore(f"{why}; a recall sends callers straight to 111")
         self._replace_live(State.ROLLED_BACK, before)
         self._did(live.version, "rolled_back", note)
         self._did(before.version, "live_again")
 
-    def recall(self, version: str, note: str) -> None:
-        """Unsafe: new calls take the last good version, calls in progress go to 111 at their next wait."""
+    def recall(self, version: str, note: str, usable: Collection[str] | None = None) -> None:
+        """Unsafe: new calls take the last good version, calls in progress go to 111 at their next wait.
+
+        ``usable`` as for :meth:`roll_back`; where none is, new calls go straight to 111.
+        """
         ap.require_role(self.who, STOPPERS)
         row = self._require(version, "recalled", *(set(State) - {State.RECALLED}))
         if row.state is State.LIVE:
-            before = store.last_good(self.connection, self.flow)
+            before = store.last_good(self.connection, self.flow, usable)
             self._replace_live(State.RECALLED, before)
             if before is not None:
                 self._did(before.version, "live_again")
@@ -204,8 +212,8 @@ class Life:
     def touches(self, row: Row) -> tuple[str, ...]:
         """The guarded kinds of steps in which a version differs from the live one."""
         live = store.only(self.connection, self.flow, State.LIVE)
-        old = None if live is None else store.content_of(self.connection, live)
-        return touched(old, store.content_of(self.connection, row))
+        old = None if live is None else self.content_of(self.connection, live)
+        return touched(old, self.content_of(self.connection, row))
 
     # ------------------------------------------------------------------ rules
 
@@ -219,7 +227,7 @@ class Life:
         """Enough people have approved exactly what is there, also against what is live now."""
         ap.require_enough(
             store.approvals_of(self.connection, row), author=row.author,
-            content=store.content_of(self.connection, row).hash, at=at, clinical_safety=bool(self.touches(row)),
+            content=self.content_of(self.connection, row).hash, at=at, clinical_safety=bool(self.touches(row)),
         )  # fmt: skip
 
     def _require_releasable(self, row: Row) -> None:

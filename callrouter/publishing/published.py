@@ -49,6 +49,10 @@ class PublishedFlows:
         self.shipped = shipped
         self._sound: dict[str, Content] = {shipped.version: shipped}
         self.snapshot = Snapshot(live=shipped)
+        self.usable: frozenset[str] | None = None
+        """The versions that callers can be given here, of those that were read; None before any was."""
+        self.refused_live = ""
+        """The version that people made live, where it cannot be used here: a service or a recording is not there."""
 
     def for_dialled(self, dialled: str, call_ref: str) -> Flow:
         """The flow of a new call, whatever it dialled: which line it was may be asked within the flow."""
@@ -104,6 +108,8 @@ class PublishedFlows:
     def _from(self, loaded: Sequence[Stored]) -> Snapshot:
         usable = {each.row.version: content for each in loaded if (content := self._usable(each)) is not None}
         snapshot = snapshot_of((each.row for each in loaded), usable, self.snapshot)
+        live = next((each.row.version for each in loaded if each.row.state is State.LIVE), "")
+        self.usable, self.refused_live = frozenset(usable), "" if live in usable else live
         if not loaded:
             return replace(snapshot, live=self.shipped)  # an empty store has published nothing yet
         return snapshot

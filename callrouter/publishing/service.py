@@ -20,7 +20,7 @@ from callrouter.publishing.drafts import Drafts
 from callrouter.publishing.errors import NotSound, OtherFlow
 from callrouter.publishing.figures import StageFigures, figures_of, stage_of
 from callrouter.publishing.life import SERVICE, Life
-from callrouter.publishing.model import READERS, WRITERS, State, Step, Version
+from callrouter.publishing.model import READERS, WRITERS, Row, State, Step, Version
 from callrouter.publishing.published import Check, PublishedFlows
 from callrouter.publishing.snapshot import STRAIGHT_TO_111, Snapshot
 from infra.clock import Clock
@@ -32,6 +32,7 @@ NAME = "flows"
 """The revision that every worker follows."""
 
 MOST_STEPS = 500
+MOST_LISTED = 100
 T = TypeVar("T")
 log = structlog.get_logger()
 
@@ -53,6 +54,7 @@ class Publishing:
         self._check = check
         self._drafts = drafts
         self._approval_life = approval_life
+        self._listed: dict[str, Content] = {}
         self._follower = Follower(database, NAME, flows.load, flows.keep)
 
     # ------------------------------------------------------------------ reading
@@ -166,18 +168,30 @@ class Publishing:
 
     async def roll_back(self, who: SignedIn, note: str = "") -> None:
         """Back to the version before; calls in progress finish. Alone, at any hour."""
-        await self._write(who, lambda life: life.roll_back(note))
+        await self._write(who, lambda life: life.roll_back(note, self._flows.usable))
 
     async def recall(self, version: str, who: SignedIn, note: str = "") -> Version:
         """Unsafe: calls in progress go to 111 at their next wait. Alone, at any hour."""
-        await self._write(who, lambda life: life.recall(version, note))
+        await self._write(who, lambda life: life.recall(version, note, self._flows.usable))
         return await self.version(version, who)
 
     # ------------------------------------------------------------------ by itself
 
     async def follow(self, health: Health) -> None:
         """Keep this worker's copy fresh and make live what is due, until cancelled."""
-        await self._follower.follow(health, beside=self.settle)
+
+        async def beside() -> None:
+            self._tell(health)
+            await self.settle()
+
+        await self._follower.follow(health, beside=beside)
+
+    def _tell(self, health: Health) -> None:
+        """Whether this worker gives callers the version that people made live."""
+        if refused := self._flows.refused_live:
+            health.failed("flow", f"version_{refused}_not_served_here")
+        elif not health.works("flow"):
+            health.ok("flow")
 
     async def refresh(self) -> None:
         """Take over now what has changed."""
@@ -230,12 +244,21 @@ class Publishing:
 
     def _seen(self, connection: Connection, version: str) -> Version:
         row = store.get(connection, version)
-        life = Life(connection, self._flows.name, SERVICE, self._clock.now())
+        life = Life(connection, self._flows.name, SERVICE, self._clock.now(), self._content_for_a_list)
         done = row.state in (State.RECALLED, State.WITHDRAWN, State.LIVE)
         return Version(
             row, store.approvals_of(connection, row), () if done else life.touches(row),
             "" if done else life.needs(row, self._clock.now()),
         )  # fmt: skip
+
+    def _content_for_a_list(self, connection: Connection, row: Row) -> Content:
+        """A version's content, read once: a list of fifty would read them all each time. Who releases reads it anew."""
+        known = self._listed.get(row.version)
+        if known is None or known.hash != row.content_hash:
+            while len(self._listed) >= MOST_LISTED:
+                self._listed.pop(next(iter(self._listed)), None)  # other lists are read at the same time
+            known = self._listed[row.version] = store.content_of(connection, row)
+        return known
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         try:

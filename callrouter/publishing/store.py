@@ -64,9 +64,10 @@ MADE_LIVE = ("shipped_live", "published", "live_by_schedule", "live_again")
 """Steps with which a version became the live one. Their order is the record's, whatever a clock said."""
 
 
-def last_good(connection: Connection, flow: str) -> Row | None:
-    """The version that callers met last before the live one, and that nobody took back or recalled."""
-    retired = {row.version: row for row in listed(connection, flow, (State.RETIRED,))}
+def last_good(connection: Connection, flow: str, usable: Collection[str] | None = None) -> Row | None:
+    """The version that callers met last before the live one, and that nobody took back or recalled; of ``usable``."""
+    rows = listed(connection, flow, (State.RETIRED,))
+    retired = {row.version: row for row in rows if usable is None or row.version in usable}
     made_live = select(steps.c.version).where(steps.c.step.in_(MADE_LIVE)).order_by(steps.c.id.desc())
     return next((retired[version] for version in connection.scalars(made_live) if version in retired), None)
 

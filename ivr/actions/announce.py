@@ -58,8 +58,8 @@ class Announce(Node, Elsewhere):
     def enter(self, run: Run) -> Step:
         if run.band is not Band.NORMAL:
             return "raised"
-        about = str(run.facts.get(self.area) or "") if self.area else ""
-        return LookupWait(run.node, "messages", f"{self.service} {about}".strip(), language=run.language)
+        area = str(run.facts.get(self.area) or "") if self.area else ""
+        return LookupWait(run.node, "messages", self.service, language=run.language, area=area)
 
     def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
         if isinstance(heard, Answered):

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from callrouter.announcing import announced
 from callrouter.approvals import Refused
-from callrouter.messages.model import Content, Phase
+from callrouter.messages.life import EVERYWHERE
+from callrouter.messages.model import Content, Phase, Places
+from callrouter.model import CallRecord
 from infra.sql import Database
+from ivr.model import LookupWait
 from tests.message_world import (
     ADA,
     ANN,
@@ -20,11 +25,14 @@ from tests.message_world import (
     BROMLEY_LINE,
     CAZ,
     DEV,
+    LANDLINE,
+    MOBILE,
     NIGHT,
     TUESDAY,
     World,
     content,
     offer,
+    template,
     world_on,
 )
 
@@ -38,6 +46,17 @@ def world(database: Database, tmp_path: Path) -> World:
 
 def starts_like_a_wav(sound: str | None) -> bool:
     return sound is not None and Path(f"{sound}.wav16").read_bytes()[:4] == b"RIFF"
+
+
+def lose_sound(world: World, key: str) -> None:
+    Path(f"{world.live.sound_of(key)}.wav16").unlink()
+
+
+def heard_by(world: World, wait: LookupWait, edge: str = "") -> list[str]:
+    """The markers that a caller hears at an announce node; ``edge``: the Asterisk that holds their line."""
+    nothing, now = cast(Any, None), world.clock.now()
+    record = CallRecord("call", "ctx", "sip", LANDLINE, "111", now, now, nothing, 1, 1, 0, "1.1", {}, edge)
+    return [each.marker for each in announced(world.live, record, wait, now)[0].messages]
 
 
 async def refused(doing: Awaitable[object]) -> str:
@@ -120,6 +139,51 @@ async def test_prompts_are_spoken_in_order_and_have_text_and_sound(world: World)
     await world.service.stop(live.id, ANN)
     assert await world.markers() == []
     assert world.live.texts[heard.prompts[0]]  # a caller in the middle of it hears it to its end
+
+
+async def test_an_area_that_is_not_known_hides_no_message_that_is_for_everybody(world: World) -> None:
+    await world.released(content(places=Places(everywhere=True)))
+    await world.released(content(marker="dental-hours", places=Places(everywhere=True), services=("dental",)))
+    await world.live.follower.look()
+    for area in ("", "unknown", "elsewhere", "SE1 7EH", "whatever they said"):
+        assert heard_by(world, LookupWait("it", "messages", area=area)) == ["norovirus"]
+        assert heard_by(world, LookupWait("it", "messages", "dental", area=area)) == ["dental-hours"]
+
+
+async def test_a_message_whose_sound_is_not_here_is_not_one_that_a_sip_caller_has_heard(world: World) -> None:
+    await world.released()
+    await world.live.follower.look()
+    wait = LookupWait("it", "messages")
+    assert heard_by(world, wait, edge="asterisk-1") == ["norovirus"]
+    (message,) = world.live.valid(dialled="111", number=LANDLINE, area="", language="en", at=world.clock.now())
+    lose_sound(world, message.prompts[0])
+    assert heard_by(world, wait, edge="asterisk-1") == []
+    assert heard_by(world, wait) == ["norovirus"], "other networks read the words out"
+
+
+async def test_a_message_that_is_not_what_was_approved_is_neither_released_nor_heard(world: World) -> None:
+    live, waiting = await world.released(), await world.approved(content(marker="heat"))
+    template = await world.approved_template()
+    world.clock.time = NIGHT
+    await world.service.start(template.id, ("bromley",), NIGHT + timedelta(hours=2), ANN)
+    assert await world.markers(area="bromley") == ["norovirus", "norovirus"]
+    change = text("UPDATE messages SET content = replace(content, 'stomach bug', 'plague') WHERE id <> :template")
+    await world.database.write(lambda connection: connection.execute(change, {"template": template.id}))
+    assert await refused(world.service.release(waiting.id, ANN)) == "content_changed"
+    await world.service.stop(waiting.id, ADA)  # whatever happened to it, what is unsafe can be stopped
+    assert await world.markers(area="bromley") == []
+    assert await refused(world.service.release(live.id, ANN)) == "content_changed"
+
+
+async def test_a_night_message_reaches_mobile_callers_where_its_template_is_for_everybody(world: World) -> None:
+    narrow = await world.approved_template()
+    wide = await world.approved_template(template(marker="heat", places=Places(everywhere=True)))
+    world.clock.time = NIGHT
+    until = NIGHT + timedelta(hours=2)
+    assert await refused(world.service.start(narrow.id, (EVERYWHERE,), until, ANN)) == "not_in_template"
+    await world.service.start(wide.id, (EVERYWHERE,), until, ANN)
+    assert await world.markers(number=MOBILE) == ["heat"]
+    assert [each.areas for each in world.reviewers.heard] == ["all callers"]
 
 
 async def test_a_worker_whose_store_is_down_keeps_what_it_has_until_its_end(world: World) -> None:

@@ -41,7 +41,8 @@ def test_own_number_is_a_mobile_another_or_none_that_may_be_used() -> None:
         ("E17 1AA", "north_east"),
         ("SE9 1AA", "south_east"),
         ("NW1 2AB", "unknown"),
-        ("XX1 1XX", "unknown"),
+        ("M1 1AE", "elsewhere"),
+        ("nonsense", "unknown"),
         ("", "unknown"),
     ],
 )
@@ -50,6 +51,13 @@ def test_area_is_an_integrated_care_board_where_there_is_one_answer(postcode: st
 
     assert answer is not None
     assert answer.outcome == area
+
+
+def test_a_line_of_another_town_is_elsewhere_and_a_mobile_nowhere() -> None:
+    nearby, wait = Nearby(CLOCK, areas=london()), LookupWait("it", "area")
+
+    answers = [nearby.answer(record(number), wait) for number in ("0113 496 0123", "020 7946 0123", "07700 900123")]
+    assert [each.outcome for each in answers if each] == ["elsewhere", "unknown", "unknown"]
 
 
 def test_hours_and_states_are_those_of_the_service() -> None:

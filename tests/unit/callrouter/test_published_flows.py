@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from callrouter.approvals import hash_of
 from callrouter.flows import load_flow
 from callrouter.publishing.content import Content, read_content, seal
+from callrouter.publishing.errors import NothingBefore
 from callrouter.publishing.model import State
 from callrouter.publishing.published import Texts
 from callrouter.publishing.snapshot import STRAIGHT_TO_111
@@ -70,6 +71,40 @@ async def test_live_version_that_is_not_sound_here_leaves_the_last_good_one(data
     await writer.recall(SHIPPED.version, SAFE)  # and where that one is recalled, straight to a person
     await there.refresh()
     assert here.for_dialled("111", "c").version == STRAIGHT_TO_111.version
+
+
+async def test_nobody_goes_back_to_a_version_that_callers_cannot_be_given_here(database: Database) -> None:
+    first, second, third = SHIPPED, content(1), content(2)
+    service, flows = a_worker(database)
+    await service.ship(first, replace=False)
+    for each in (second, third):
+        await service.publish(await approved(service, each), ANN)
+    here, flows = a_worker(database)
+    flows._check = lambda each: ["no line for it here"] if each.version == second.version else []
+    await here.refresh()
+    await here.roll_back(DUTY)
+    assert (here.live_version, (await here.version(first.version, DUTY)).row.state) == (first.version, State.LIVE)
+    with pytest.raises(NothingBefore, match="can be used here"):
+        await here.roll_back(DUTY)
+    await here.recall(first.version, DUTY)
+    assert flows.for_dialled("111", "c").version == STRAIGHT_TO_111.version
+
+
+async def test_a_worker_that_does_not_serve_what_is_live_says_so(database: Database) -> None:
+    service, _ = a_worker(database)
+    await service.ship(SHIPPED, replace=False)
+    here, flows = a_worker(database)
+    health = Health(HandClock())
+    flows._check = lambda each: ["no line for it here"] if each.version != SHIPPED.version else []
+    await here.refresh()
+    here._tell(health)
+    assert health.works("flow")
+    await service.publish(await approved(service, content(1)), ANN)
+    await here.refresh()
+    here._tell(health)
+    assert [(each.name, each.why) for each in health.parts()] == [
+        ("flow", f"version_{content(1).version}_not_served_here")
+    ]
 
 
 async def test_what_an_older_release_published_is_still_met_read_and_taken_back(
