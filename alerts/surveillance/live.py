@@ -1,0 +1,108 @@
+"""Live counts every 15 minutes: what is unusual now, what kind of unusual, and what to look at first.
+
+:func:`learn` once a week, from weeks without a surge in them; :func:`screen` every quarter of an hour. Both get
+*demand*: callers deflected or self-served are added back (:func:`alerts.surveillance.daily.added_back`), and counts of
+before a new menu or lexicon are NaN (:func:`alerts.surveillance.daily.since_break`). An exceedance is a proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from alerts.surveillance import hourly
+from alerts.surveillance.budget import APART, FALSE_EPISODES_A_DAY, Thresholds, Time, calibrate, null_year, together
+from alerts.surveillance.calendar import hours_of_week
+from alerts.surveillance.episodes import episodes
+from alerts.surveillance.glm import Array
+from alerts.surveillance.hourly import HourModel
+from alerts.surveillance.kinds import Kind, kind_of, ranks
+
+QUARTER = timedelta(minutes=15)
+_JUDGED_WEEK = 7 * 96
+_NULL_CELLS = 2_000_000  # series times quarter-hours that are simulated: some seconds
+_SHARE_WINDOW = 16  # quarter-hours over which all calls are compared with what is usual for them
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """``demand`` (S, Q; NaN where missing) of ``names`` (S,), and all calls ``total`` (Q,), by quarter-hours from
+    ``start`` (with its zone) on."""
+
+    names: Sequence[str]
+    demand: Array
+    total: Array
+    start: datetime
+
+    def hours(self) -> NDArray[np.intp]:
+        return hours_of_week(self.start, len(self.total))
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What is usual of each signal and of all calls, and from where on it is not."""
+
+    signals: HourModel
+    calls: HourModel
+    thresholds: Thresholds
+
+
+def learn(past: Counts, seed: int, *, per_day: float = FALSE_EPISODES_A_DAY, null_cells: int = _NULL_CELLS) -> Learnt:
+    """From at least four weeks; raises :class:`HistoryError` under that.
+
+    Thresholds keep ``per_day`` false episodes over all signals, in simulated stretches of about ``null_cells``
+    series times quarter-hours.
+    """
+    hours = past.hours()
+    signals = hourly.fit(past.demand, hours, past.total)
+    rng = np.random.default_rng(seed)
+    time = Time(hours, past.total, hours[:_JUDGED_WEEK])
+    times = max(1, null_cells // (past.demand.shape[0] * (len(hours) + _JUDGED_WEEK)))
+    null = together([null_year(signals, time, rng) for _ in range(times)])
+    calls = hourly.fit(past.total[np.newaxis], hours, past.total)
+    return Learnt(signals, calls, calibrate(null, len(past.names), per_day))
+
+
+@dataclass(frozen=True, slots=True)
+class Exceedance:
+    """``name`` is unusual now, since the quarter-hour that began at ``since``. ``score``: standard deviations of the
+    most unusual window that ends now; ``rank``: 1 is to be looked at first."""
+
+    name: str
+    kind: Kind
+    since: datetime
+    score: float
+    rank: int
+
+
+def screen(learnt: Learnt, recent: Counts) -> list[Exceedance]:
+    """What is unusual in the last quarter-hour of ``recent`` (some days, the last of them judged), by rank."""
+    hours = recent.hours()
+    by_count = hourly.watch(learnt.signals, recent.demand, hours)
+    by_share = hourly.watch(learnt.signals, recent.demand, hours, _busier(learnt, recent.total, hours))
+    count_up, share_up = (learnt.thresholds.exceeded(each) for each in (by_count, by_share))
+    ongoing = {each.series: each for each in episodes(count_up | share_up, APART)}  # the last one of each series
+    score = np.where(count_up[:, -1], by_count.windows[:, -1], by_share.windows[:, -1])
+    place = ranks(special.ndtr(-np.nan_to_num(by_count.windows[:, -1], nan=0.0)))
+    found = []
+    for series, name in enumerate(recent.names):
+        kind = kind_of(bool(count_up[series, -1]), bool(share_up[series, -1]))
+        if kind is not None:
+            since = recent.start + ongoing[series].start * QUARTER
+            found.append(Exceedance(name, kind, since, float(score[series]), int(place[series])))
+    return sorted(found, key=lambda each: each.rank)
+
+
+def _busier(learnt: Learnt, total: Array, hours: NDArray[np.intp]) -> Array:
+    """(Q,): all calls of the last four hours over what is usual; NaN where one of these was not counted."""
+    usual = learnt.calls.hourly[0, hours] / 4
+    observed_until, usual_until = (np.concatenate([[0.0], np.cumsum(each)]) for each in (total, usual))
+    end = np.arange(1, len(total) + 1)
+    begin = np.maximum(end - _SHARE_WINDOW, 0)
+    busier = (observed_until[end] - observed_until[begin]) / (usual_until[end] - usual_until[begin])
+    return np.asarray(np.maximum(busier, 0.1))
