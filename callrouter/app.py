@@ -95,6 +95,7 @@ def app_of(service: Service) -> FastAPI:
     )
     app.include_router(receipts_of(settings, service.texting))
     app.include_router(health_router(readiness))
+    app.include_router(service.plan_sources.router)
     app.include_router(identity_router(service.keys))
     return app
 

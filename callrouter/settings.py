@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     prompts_audio_dir: Path | None = Field(None, description="recorded prompts for Asterisk, one file for each key")
     providers_file: Path = Field(_HERE / "providers.yaml", description="the local providers behind the front door")
     hours_file: Path = Field(_HERE / "hours.yaml", description="when services are open, by the clocks of London")
+    plan_sources_file: Path | None = Field(
+        None, description="where care plans come from (docs/plan-sources.md); none: only what a person imports"
+    )
     alert_rules_file: Path = Field(_HERE.parent / "alerts/rules.yaml", description="alert rules and who is told")
     lookup_budget_ms: int = Field(250, ge=10, le=2000, description="longest that one look-up may hold a caller")
 

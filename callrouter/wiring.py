@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.notify.smtp import SmtpNotifier, SmtpSettings
@@ -40,6 +39,7 @@ from callrouter.nearby import Nearby
 from callrouter.pathways import FoundPlans
 from callrouter.plan_access import PARTS as AUDIT_PARTS
 from callrouter.plan_access import PlanAccess, plan_access
+from callrouter.plan_sources import SOURCE_PART, PlanSources, open_plan_sources
 from callrouter.ports import Dispatch, Meaning, Messages
 from callrouter.providers import Providers, read_providers
 from callrouter.publishing.opening import open_publishing
@@ -63,7 +63,7 @@ from infra.keys import EnvironmentKeys, KeyFile, KeyProvider
 from infra.lease import Lease
 from infra.loops import repeat
 from infra.secrets_file import load_or_create_secret
-from infra.sql import Database, connect_database
+from infra.sql import Database, ask_database, connect_database
 from nlp.errors import LexiconError
 from nlp.lexicon import read_lexicon
 from nlp.service import KeywordUnderstanding
@@ -98,6 +98,7 @@ class Service:
     desk: Desk
     plans: CarePlans
     plan_access: PlanAccess
+    plan_sources: PlanSources
     health: Health
     messaging: Messaging
     publishing: Publishing
@@ -211,6 +212,7 @@ def build(settings: Settings) -> Service:
         desk=Desk(journal, calls, access.on_call, names),
         plans=plans,
         plan_access=access,
+        plan_sources=open_plan_sources(settings, database, keys, clock, health, stores.leases),
         health=health,
         messaging=messages,
         publishing=publishing,
@@ -267,7 +269,7 @@ def _lookups(
     )
 
 
-PARTS = frozenset({"sql", "redis", "copy", ASTERISK, *PORTS.values(), *AUDIT_PARTS})
+PARTS = frozenset({"sql", "redis", "copy", ASTERISK, SOURCE_PART, *PORTS.values(), *AUDIT_PARTS})
 """The kinds of parts that say their state, as alert rules name them."""
 
 
@@ -321,10 +323,6 @@ def readiness_of(service: Service) -> Readiness:
     )
 
 
-async def _ask_database(database: Database) -> None:
-    await database.read(lambda connection: connection.execute(text("SELECT 1")))
-
-
 async def _close_leftovers(service: Service) -> None:
     try:
         async with asyncio.timeout(LEFTOVERS_S):
@@ -360,7 +358,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     lease = partial(Lease, service.stores.leases, holder=secrets.token_hex(8))
     # alerts need no lease: of two workers one wins in SQL, and an alarm must not hang on the state store
     loops = [
-        asyncio.create_task(watch(service.health, "sql", partial(_ask_database, service.database))),
+        asyncio.create_task(watch(service.health, "sql", partial(ask_database, service.database))),
         asyncio.create_task(repeat("journal", writer.step, full=writer.BATCH, lease=lease(name="journal"))),
         asyncio.create_task(repeat("figures", board.step, full=board.BATCH)),
         asyncio.create_task(service.alerts.run()),
@@ -374,6 +372,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     loops += map(asyncio.create_task, service.plan_access.loops(lease))
     loops += [asyncio.create_task(each) for each in service.texting.loops(lease)]
     loops += map(asyncio.create_task, after.loops(lease))
+    loops.append(asyncio.create_task(repeat("plan sources", service.plan_sources.schedule.step, full=1)))
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))
         loops.append(asyncio.create_task(service.stores.run()))

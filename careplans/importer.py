@@ -85,7 +85,7 @@ def _reader(path: Path, needed: Collection[str]) -> Callable[[TextIO], Iterator[
     readers: dict[str, Callable[[TextIO], Iterator[Row]]] = {
         ".csv": partial(_csv_rows, needed=needed),
         ".json": _json_rows,
-        ".ndjson": _ndjson_rows,
+        ".ndjson": read_ndjson,
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -200,7 +200,8 @@ def _json_rows(file: TextIO) -> Iterator[Row]:
         yield json_row(line, pairs)
 
 
-def _ndjson_rows(file: TextIO) -> Iterator[Row]:
+def read_ndjson(file: TextIO) -> Iterator[Row]:
+    """A row for every line that is not blank; one that is no JSON object is a row with that fault."""
     json_decoder = decoder()
     for line, text in enumerate(file, start=1):
         if stripped := text.strip():

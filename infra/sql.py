@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, DateTime, Insert, Table, make_url
+from sqlalchemy import URL, Connection, DateTime, Insert, Table, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import ArgumentError
@@ -49,6 +49,11 @@ def connect_database(url: str) -> Database:
     if address.get_backend_name() == "postgresql":
         return PostgresDatabase(address)
     return SqliteDatabase(address)
+
+
+async def ask_database(database: Database) -> None:
+    """A question that costs nothing, for whoever watches whether the database answers."""
+    await database.read(lambda connection: connection.execute(text("SELECT 1")))
 
 
 def read_address(url: str) -> URL:

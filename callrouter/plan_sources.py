@@ -1,0 +1,63 @@
+"""The sources of plans as the settings name them: what is read by schedule, and who may post."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from callrouter.errors import ConfigurationError
+from callrouter.settings import Settings
+from careplans.routes import plans_router
+from careplans.sources.errors import SourceSettingsWrong
+from careplans.sources.fhir_http import FhirSource
+from careplans.sources.files import FolderSource
+from careplans.sources.model import PlanSource
+from careplans.sources.runs import PlanRuns
+from careplans.sources.schedule import Exclusive, Schedule, Scheduled
+from careplans.sources.settings import FhirSettings, FolderSettings, PushSettings, read_sources
+from infra.clock import Clock
+from infra.crypto import KeyRing
+from infra.health import Health
+from infra.lease import Leases
+from infra.sql import Database
+
+SOURCE_PART = "plan-source"
+"""The kind of part that each source is in the register of health."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSources:
+    """Everything that brings plans by itself. ``router`` takes what is posted."""
+
+    schedule: Schedule
+    router: APIRouter
+
+
+def open_plan_sources(
+    settings: Settings, database: Database, keys: KeyRing, clock: Clock, health: Health, leases: Leases
+) -> PlanSources:
+    """The sources of the settings; raises :class:`ConfigurationError` naming file, line and cause."""
+    try:
+        found = read_sources(settings.plan_sources_file)
+    except SourceSettingsWrong as error:
+        raise ConfigurationError(str(error)) from error
+    runs = PlanRuns(database, keys, clock)
+    exclusive = Exclusive(runs, leases)
+    scheduled = [
+        Scheduled(each.sender, _source(each, clock), each.every_s, timedelta(hours=each.fresh_for_h))
+        for each in found
+        if not isinstance(each, PushSettings)
+    ]
+    for each in scheduled:
+        health.expect(f"{SOURCE_PART}:{each.sender.name}")
+    senders = {each.name: each for each in found if isinstance(each, PushSettings)}
+    return PlanSources(Schedule(scheduled, exclusive, runs, clock, health), plans_router(senders, exclusive))
+
+
+def _source(settings: FolderSettings | FhirSettings, clock: Clock) -> PlanSource:
+    if isinstance(settings, FolderSettings):
+        whole = settings.delivers == "full_lists"
+        return FolderSource(settings.folder, clock, system=settings.system, whole=whole, settled_s=settings.settled_s)
+    return FhirSource(str(settings.url), settings.resources, settings.organisation, settings.token)

@@ -1,0 +1,221 @@
+"""A FHIR R4 server that is asked for what changed: pages, ETags, patience when it is busy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+
+from careplans.rows import instant_version
+from careplans.sources.errors import SourceRefused, SourceUnreachable, SourceUnreadable
+from careplans.sources.fhir import read_bundle
+from careplans.sources.fhir_values import listed, mapping, text
+from careplans.sources.model import Batch
+
+log = structlog.get_logger()
+
+ANSWER_S = 30.0
+"""For a page of 100 resources with their patients, from a server that is slow."""
+TRIES = 4
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+"""A server that asks for more patience than this gets it: the run ends, and the next one goes on from here."""
+MOST_PAGES = 10_000
+LARGEST_PAGE = 32 * 1024 * 1024
+PAGE = 100
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """By resource: from which time changes are asked for, the ETag of the last answer; which page is next."""
+
+    since: dict[str, str] = field(default_factory=dict)
+    etags: dict[str, str] = field(default_factory=dict)
+    reading: str = ""
+    page: str = ""
+    newest: str = ""
+    etag: str = ""
+    line: int = 1
+
+    @classmethod
+    def parse(cls, cursor: str) -> _Cursor:
+        return cls(**json.loads(cursor)) if cursor else cls()
+
+    def written(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class FhirSource:
+    """The changes of some resource types on one server. ``token`` gives the bearer token, or None."""
+
+    def __init__(
+        self,
+        url: str,
+        resources: Sequence[str],
+        organisation: str,
+        token: Callable[[], str | None],
+        *,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._resources = resources
+        self._organisation = organisation
+        self._token = token
+        self._sleep = sleep
+
+    async def read(self, cursor: str) -> AsyncIterator[Batch]:
+        """See :class:`careplans.sources.model.PlanSource`. One delivery for each type of resource that changed."""
+        at = _Cursor.parse(cursor)
+        async with httpx.AsyncClient(timeout=ANSWER_S, headers=self._headers()) as client:
+            left = list(self._resources)
+            if at.reading in left:  # an earlier run was cut off within this one
+                left = left[left.index(at.reading) :]
+            for resource in left:
+                async for batch in self._changes(client, resource, at):
+                    yield batch
+
+    async def _changes(self, client: httpx.AsyncClient, resource: str, at: _Cursor) -> AsyncIterator[Batch]:
+        going_on = at.reading == resource
+        if not going_on:
+            self._begin(resource, at)
+        for _ in range(MOST_PAGES):
+            try:
+                response = await self._page(client, at.page, None if going_on else at.etags.get(resource))
+            except SourceRefused:
+                if at.page == self._first(resource, at):
+                    raise
+                going_on = False  # servers forget their pages after a while: from the start of these changes again
+                self._begin(resource, at)
+                continue
+            if response.status_code == httpx.codes.NOT_MODIFIED:
+                at.reading = ""
+                return
+            if not going_on:
+                at.etag = response.headers.get("etag", "")
+            page = await asyncio.to_thread(read_bundle, response.text, self._organisation, at.line)
+            at.newest = _later(at.newest, await asyncio.to_thread(_newest, response.text, resource))
+            at.line += page.entries
+            last = page.next_url is None
+            if last:
+                self._finish(resource, at)
+            else:
+                at.page = self._within(str(page.next_url), at.page)
+            if page.rows or going_on or not last:
+                yield Batch(page.rows, at.written(), not going_on, last, ignored=page.ignored)
+            if last:
+                return
+            going_on = True
+        raise SourceUnreadable("more pages than any server should have")
+
+    def _begin(self, resource: str, at: _Cursor) -> None:
+        at.reading, at.page, at.newest, at.line = resource, self._first(resource, at), "", 1
+
+    def _first(self, resource: str, at: _Cursor) -> str:
+        since = at.since.get(resource)
+        # from that instant, not after it: what changed within the same millisecond comes again, which is harmless
+        patient = "patient" if resource == "Consent" else "subject"
+        query = {"_count": str(PAGE), "_include": f"{resource}:{patient}", "_sort": "_lastUpdated"}
+        if since:
+            query["_lastUpdated"] = f"ge{since}"
+        return str(httpx.URL(f"{self._url}/{resource}", params=query))
+
+    def _finish(self, resource: str, at: _Cursor) -> None:
+        if at.newest and at.newest != at.since.get(resource):
+            at.since[resource] = at.newest
+            at.etags.pop(resource, None)  # of another question
+        elif at.etag:
+            at.etags[resource] = at.etag
+        at.reading, at.page, at.newest, at.etag = "", "", "", ""
+
+    def _within(self, url: str, page: str) -> str:
+        """The next page, which must be on the same server: the token goes to nobody else."""
+        joined = httpx.URL(page).join(url)
+        if urlsplit(str(joined))[:2] != urlsplit(self._url)[:2]:
+            raise SourceRefused("the next page is on another server")
+        return str(joined)
+
+    def _headers(self) -> dict[str, str]:
+        token = self._token()
+        return {"Accept": "application/fhir+json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+    async def _page(self, client: httpx.AsyncClient, url: str, etag: str | None) -> httpx.Response:
+        pause_s = FIRST_PAUSE_S
+        for left in range(TRIES - 1, -1, -1):
+            response, asked_s = await self._ask(client, url, etag)
+            if response is not None:
+                return response
+            wait_s = max(pause_s, asked_s)
+            if left == 0 or wait_s > LONGEST_PAUSE_S:
+                break
+            await self._sleep(wait_s)
+            pause_s *= 2
+        raise SourceUnreachable("the server did not answer, or asked for patience; the next run goes on from here")
+
+    async def _ask(self, client: httpx.AsyncClient, url: str, etag: str | None) -> tuple[httpx.Response | None, float]:
+        """The answer; or None and for how many seconds the server asked to wait."""
+        try:
+            response = await client.get(url, headers={"If-None-Match": etag} if etag else {})
+        except httpx.HTTPError as error:
+            log.info("plan_server_silent", error=type(error).__name__)
+            return None, 0.0
+        status = response.status_code
+        if status in (httpx.codes.OK, httpx.codes.NOT_MODIFIED):
+            if len(response.content) > LARGEST_PAGE:
+                raise SourceUnreadable("a page is larger than any should be")
+            return response, 0.0
+        if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            return None, _retry_after_s(response)
+        raise SourceRefused(f"the server refuses: {status}{_outcome(response)}")
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    """Seconds, or the time until a date by the server's own clock (RFC 9110, 10.2.3)."""
+    asked = response.headers.get("retry-after", "")
+    if asked.isdecimal():
+        return float(asked)
+    try:
+        then, now = (parsedate_to_datetime(each) for each in (asked, response.headers.get("date", "")))
+        return max((then - now).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _outcome(response: httpx.Response) -> str:
+    """The codes of an OperationOutcome. Its texts are not repeated: they may name a patient."""
+    try:
+        issues = response.json()["issue"]
+        codes = sorted({str(each["code"]) for each in issues} & _ISSUE_CODES)
+    except (ValueError, LookupError, TypeError):
+        return ""
+    return f" ({', '.join(codes)})" if codes else ""
+
+
+_ISSUE_CODES = {
+    "invalid", "structure", "required", "value", "security", "login", "unknown", "expired", "forbidden", "suppressed",
+    "processing", "not-supported", "not-found", "too-long", "code-invalid", "business-rule", "exception", "throttled",
+}  # fmt: skip
+
+
+def _newest(body: str, resource: str) -> str:
+    """The latest ``lastUpdated`` of what was asked for; patients beside it may be newer."""
+    newest = ""
+    for entry in listed(mapping(json.loads(body)).get("entry")):
+        found = mapping(mapping(entry).get("resource"))
+        if found.get("resourceType") == resource:
+            newest = _later(newest, text(mapping(found.get("meta")).get("lastUpdated")))
+    return newest
+
+
+def _later(one: str, other: str) -> str:
+    """The later of two times; what is none is passed over."""
+    try:
+        version = instant_version(other)
+    except ValueError:
+        return one
+    return other if not one or version > instant_version(one) else one

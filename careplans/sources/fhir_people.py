@@ -1,0 +1,83 @@
+"""Whom a FHIR resource is about: its Patient, in the bundle or in the resource itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from careplans.sources.fhir_values import listed, mapping, one_line, text
+from infra.numbers import read_number
+
+NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+_RESTRICTED = {"R", "V"}
+
+
+def find_people(entries: Sequence[object]) -> Mapping[str, Mapping[str, Any]]:
+    """The patients of a bundle, by each reference that may name them."""
+    people: dict[str, Mapping[str, Any]] = {}
+    for entry in map(mapping, entries):
+        resource = mapping(entry.get("resource"))
+        if resource.get("resourceType") == "Patient":
+            names = {f"Patient/{text(resource.get('id'))}", text(entry.get("fullUrl"))}
+            people |= dict.fromkeys(names - {"", "Patient/"}, resource)
+    return people
+
+
+def reference_of(reference: object, people: Mapping[str, Mapping[str, Any]]) -> str:
+    """One name for whom a reference means, the same however it is written; empty if it says nothing."""
+    found = mapping(reference)
+    number = text(mapping(found.get("identifier")).get("value"))
+    named = text(found.get("reference")).partition("/_history")[0]
+    relative = "/".join(named.split("/")[-2:])
+    patient = people.get(named) or people.get(relative)
+    return (_nhs_number(patient) if patient else "") or number or relative
+
+
+def person_of(
+    resource: Mapping[str, Any], people: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Any], list[tuple[str, str]]] | None:
+    """The fields of a row that say who, and what had to be left out; None without a patient."""
+    reference = text(mapping(resource.get("subject")).get("reference")).partition("/_history")[0]
+    contained = {f"#{text(mapping(each).get('id'))}": mapping(each) for each in listed(resource.get("contained"))}
+    known = {**people, **contained}
+    patient = known.get(reference) or known.get("/".join(reference.split("/")[-2:]))
+    if not reference or patient is None or patient.get("resourceType") != "Patient":
+        return None
+    name = _name(patient)
+    phones, oddities = _phones(patient)
+    labels = {text(mapping(each).get("code")) for each in listed(mapping(patient.get("meta")).get("security"))}
+    said = {
+        "nhs_number": _nhs_number(patient),
+        "given_name": one_line(" ".join(map(text, listed(name.get("given"))))),
+        "family_name": one_line(name.get("family")),
+        "date_of_birth": text(patient.get("birthDate")),
+        "phones": phones,
+        "restricted": bool(labels & _RESTRICTED),
+        "changed": text(mapping(patient.get("meta")).get("lastUpdated")),
+    }
+    return said, oddities
+
+
+def _nhs_number(patient: Mapping[str, Any]) -> str:
+    identifiers = map(mapping, listed(patient.get("identifier")))
+    return next((text(each.get("value")) for each in identifiers if each.get("system") == NHS_NUMBER), "")
+
+
+def _name(patient: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The official or usual name, not one of before."""
+    names = [mapping(each) for each in listed(patient.get("name"))]
+    order = {"official": 0, "usual": 1, "old": 9, "maiden": 9}
+    return min(names, key=lambda each: order.get(text(each.get("use")), 5), default={})
+
+
+def _phones(patient: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Numbers that may be looked up. One that cannot be read must not keep a whole plan from being found."""
+    phones, oddities = [], []
+    for place, each in enumerate(map(mapping, listed(patient.get("telecom"))), start=1):
+        if text(each.get("system")) not in ("phone", "sms") or text(each.get("use")) == "old":
+            continue
+        if read_number(text(each.get("value"))).e164 is None:
+            oddities.append(("phones", f"number {place} is left out: it cannot be looked up"))
+        else:
+            phones.append(text(each.get("value")))
+    return phones, oddities

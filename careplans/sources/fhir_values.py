@@ -1,0 +1,31 @@
+"""Values of a FHIR resource as they may really come: of the wrong type, missing, on several lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """An object; empty for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def listed(value: object) -> list[Any]:
+    """A list; empty for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str:
+    """A text or number as text; empty for anything else."""
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def one_line(value: object) -> str:
+    """Text with its white space drawn together."""
+    return " ".join(text(value).split())
+
+
+def paragraphs(values: Iterable[object]) -> str:
+    """Texts under one another, without the empty ones."""
+    return "\n\n".join(filter(None, map(text, values)))

@@ -1,0 +1,120 @@
+"""Sources by schedule: each in its own time, by one process at a time; one that fails stops no other."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from careplans.errors import CarePlanError
+from careplans.sources.errors import SourceUnreachable
+from careplans.sources.model import Batch, Delivered, PlanSource, Sender
+from careplans.sources.runs import PlanRuns
+from infra.clock import Clock
+from infra.health import Health
+from infra.lease import Leases
+
+log = structlog.get_logger()
+
+LEASE_S = 60.0
+"""Renewed with each batch: far longer than any takes; after the death of its holder a source waits so long."""
+
+
+class _Held:
+    """A source that is read only while its lease holds."""
+
+    def __init__(self, source: PlanSource, leases: Leases, name: str, holder: str) -> None:
+        self._source = source
+        self._leases = leases
+        self._name = name
+        self._holder = holder
+
+    async def read(self, cursor: str) -> AsyncIterator[Batch]:
+        async for batch in self._source.read(cursor):
+            if not await self._leases.hold(self._name, self._holder, LEASE_S):
+                raise SourceUnreachable("another process has taken the source over")
+            yield batch
+
+
+class Exclusive:
+    """Runs a source in one process at a time."""
+
+    def __init__(self, runs: PlanRuns, leases: Leases) -> None:
+        self._runs = runs
+        self._leases = leases
+
+    async def run(self, sender: Sender, source: PlanSource) -> list[Delivered] | None:
+        """As :meth:`PlanRuns.run`; None, and nothing was done, while another runs this source."""
+        async with self._lease(f"plans-{sender.name}") as lease:
+            if lease is None:
+                return None
+            return await self._runs.run(sender, _Held(source, self._leases, *lease))
+
+    @asynccontextmanager
+    async def _lease(self, name: str) -> AsyncIterator[tuple[str, str] | None]:
+        holder = secrets.token_hex(8)
+        if not await self._leases.hold(name, holder, LEASE_S):
+            yield None
+            return
+        try:
+            yield name, holder
+        finally:
+            await self._leases.release(name, holder)
+
+
+@dataclass(slots=True)
+class Scheduled:
+    """One source and its times. ``due_s`` on the monotonic clock."""
+
+    sender: Sender
+    source: PlanSource
+    every_s: float
+    fresh_for: timedelta
+    due_s: float = 0.0
+
+
+class Schedule:
+    """The sources that are read by themselves. The state of each stands in the register of health."""
+
+    def __init__(
+        self, sources: Sequence[Scheduled], exclusive: Exclusive, runs: PlanRuns, clock: Clock, health: Health
+    ) -> None:
+        self._sources = sources
+        self._exclusive = exclusive
+        self._runs = runs
+        self._clock = clock
+        self._health = health
+
+    async def step(self, wait_s: float) -> int:
+        """Run every source that is due, side by side; wait if none is."""
+        now = self._clock.monotonic()
+        due = [each for each in self._sources if each.due_s <= now]
+        if not due:
+            await asyncio.sleep(wait_s)
+            return 0
+        await asyncio.gather(*(self._one(each) for each in due))
+        return 0
+
+    async def _one(self, each: Scheduled) -> None:
+        part = f"plan-source:{each.sender.name}"
+        try:
+            await self._exclusive.run(each.sender, each.source)
+            read_at = await self._runs.read_at(each.sender.name)
+        except CarePlanError as error:
+            log.warning("plan_source_failed", source=each.sender.name, error=error.error_id)
+            self._health.failed(part, error.error_id)
+        except Exception as error:  # noqa: BLE001 - one source's failure is no other's
+            log.error("plan_source_failed", source=each.sender.name, error=type(error).__name__)
+            self._health.failed(part, type(error).__name__)
+        else:
+            if read_at is None or self._clock.now() - read_at > each.fresh_for:
+                self._health.failed(part, "stale")
+            else:
+                self._health.ok(part)
+        finally:
+            each.due_s = self._clock.monotonic() + each.every_s

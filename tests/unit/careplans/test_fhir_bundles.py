@@ -1,0 +1,198 @@
+"""Plans out of FHIR bundles: what stands there, what is wrong there, and nothing lost beside it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from careplans.rows import CheckedRow, Gone, check_row
+from careplans.screening import Screened, screen
+from careplans.sources.errors import SourceUnreadable
+from careplans.sources.fhir import read_bundle
+
+TODAY = date(2026, 6, 15)
+SNOMED = "http://snomed.info/sct"
+PATIENT = {
+    "resourceType": "Patient",
+    "id": "p1",
+    "meta": {"lastUpdated": "2026-05-01T10:00:00Z"},
+    "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}],
+    "name": [{"use": "old", "family": "Before"}, {"use": "official", "given": ["Edith", "Ann"], "family": "Example"}],
+    "birthDate": "1938-04-12",
+    "telecom": [{"system": "phone", "value": "07700 900101"}, {"system": "email", "value": "x@example.org"}],
+}
+CARE_PLAN = {
+    "resourceType": "CarePlan",
+    "id": "c1",
+    "meta": {"lastUpdated": "2026-06-01T12:00:00.000+00:00"},
+    "status": "active",
+    "intent": "plan",
+    "category": [{"coding": [{"system": SNOMED, "code": "736253002"}]}],
+    "title": "Pass to the crisis team at once.",
+    "description": "Ask about her dog.",
+    "subject": {"reference": "Patient/p1"},
+    "period": {"start": "2026-05-04", "end": "2027-05-04T00:00:00Z"},
+    "author": {"display": "Demo Crisis Team"},
+}
+
+
+def bundle(*resources: object, **more: object) -> str:
+    return json.dumps({"resourceType": "Bundle", "entry": [{"resource": each} for each in resources]} | more)
+
+
+def screened(*resources: object) -> Screened:
+    return screen(read_bundle(bundle(*resources), "Demo Trust").rows, TODAY, "Demo System")
+
+
+def reasons(*resources: object) -> list[tuple[int, str, str]]:
+    return [(fault.line, fault.field, fault.reason) for fault in screened(*resources).refused]
+
+
+def test_a_care_plan_and_its_patient() -> None:
+    (plan,) = screened(PATIENT, CARE_PLAN).plans
+    assert (plan.plan_id, plan.kind, plan.author_org) == ("CarePlan/c1", "crisis_plan", "Demo Crisis Team")
+    assert (plan.person.full_name, plan.person.nhs_number) == ("Edith Ann Example", "9990000018")
+    assert plan.person.phones == ("+447700900101",)
+    assert (plan.handler_line, plan.detail) == ("Pass to the crisis team at once.", "Ask about her dog.")
+    assert (plan.valid_from, plan.review_by) == (date(2026, 5, 4), date(2027, 5, 4))
+    assert plan.version == 1780315200000
+
+
+def test_a_flag_is_a_special_patient_note_unless_its_code_says_more() -> None:
+    flag = {**CARE_PLAN, "resourceType": "Flag", "title": None, "code": {"text": "Speak slowly."}, "category": []}
+    (plan,) = screened(PATIENT, flag).plans
+    assert (plan.kind, plan.handler_line) == ("special_patient_note", "Speak slowly.")
+
+
+def test_a_pointer_says_where_to_look_and_holds_nothing_of_the_document() -> None:
+    pointer = {
+        **CARE_PLAN, "resourceType": "DocumentReference", "status": "current", "description": "Zzsecret",
+        "type": {"coding": [{"system": SNOMED, "code": "1382601000000107"}]}, "custodian": {"display": "Demo Hospice"},
+        "content": [{"attachment": {"url": "https://plans.example/1", "data": "WnpzZWNyZXQ="}}],
+    }  # fmt: skip
+    (plan,) = screened(PATIENT, pointer).plans
+    assert (plan.kind, plan.detail) == ("respect", "Demo Hospice\n\nhttps://plans.example/1")
+    assert plan.handler_line == "A plan is held by Demo Hospice: a clinician can look there."
+
+
+@pytest.mark.parametrize("status", ["revoked", "entered-in-error", "completed"])
+def test_what_is_over_is_withdrawn_as_of_its_own_time(status: str) -> None:
+    (gone,) = screened(PATIENT, {**CARE_PLAN, "status": status}).gone
+    assert (gone.plan_id, gone.version) == ("CarePlan/c1", 1780315200000)
+
+
+def test_a_deletion_in_a_history_bundle_is_a_withdrawal() -> None:
+    deleted = {
+        "request": {"method": "DELETE", "url": "CarePlan/c1"},
+        "response": {"lastModified": "2026-06-02T00:00:00Z"},
+    }
+    read = read_bundle(json.dumps({"resourceType": "Bundle", "entry": [deleted]}), "Demo Trust")
+    (gone,) = screen(read.rows, TODAY, "Demo System").gone
+    assert gone.plan_id == "CarePlan/c1"
+
+
+def test_a_patient_who_refuses_takes_the_plans_beside_it_back() -> None:
+    consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"},
+               "meta": {"lastUpdated": "2026-06-03T00:00:00Z"}, "provision": {"type": "deny"}}  # fmt: skip
+    found = screened(PATIENT, CARE_PLAN, consent)
+    assert (found.plans, [each.plan_id for each in found.gone]) == ((), ["CarePlan/c1"])
+    assert found.gone[0].version > 1780315200000
+    permits = {**consent, "provision": {"type": "permit"}}
+    assert len(screened(PATIENT, CARE_PLAN, permits).plans) == 1
+    assert "withdraw them by hand" in reasons(PATIENT, consent)[0][2]
+
+
+def test_a_restricted_patient_or_plan_is_restricted() -> None:
+    secret = {"security": [{"code": "R"}]}
+    assert screened({**PATIENT, "meta": secret}, CARE_PLAN).plans[0].restricted
+    assert screened(PATIENT, {**CARE_PLAN, "meta": CARE_PLAN["meta"] | secret}).plans[0].restricted  # type: ignore[operator]
+
+
+def test_a_change_of_the_patient_is_a_newer_version_of_the_plan() -> None:
+    moved = {**PATIENT, "meta": {"lastUpdated": "2026-06-10T00:00:00Z"}}
+    assert screened(moved, CARE_PLAN).plans[0].version > 1780315200000
+
+
+def test_a_number_that_cannot_be_read_does_not_hide_the_plan() -> None:
+    found = screened({**PATIENT, "telecom": [{"system": "phone", "value": "ask the daughter"}]}, CARE_PLAN)
+    assert [(odd.field, odd.reason) for odd in found.warnings] == [
+        ("phones", "number 1 is left out: it cannot be looked up")
+    ]
+
+
+BAD = {
+    "no_patient": ((CARE_PLAN,), (1, "row", "has no subject that stands in the bundle")),
+    "no_subject": ((PATIENT, {**CARE_PLAN, "subject": None}), (2, "row", "has no subject that stands in the bundle")),
+    "draft": ((PATIENT, {**CARE_PLAN, "status": "draft"}), (2, "row", "has no status, or is a draft")),
+    "no_id": ((PATIENT, {**CARE_PLAN, "id": None}), (2, "plan_id", "is missing")),
+    "unknown_kind": (
+        (PATIENT, {**CARE_PLAN, "category": []}),
+        (2, "kind", "is neither a known kind of plan nor its SNOMED code"),
+    ),
+    "no_birth_date": (({**PATIENT, "birthDate": None}, CARE_PLAN), (2, "date_of_birth", "is missing")),
+    "no_resource": (("text",), (1, "row", "is no resource that a plan can be read from")),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_is_named_and_the_rest_is_read(case: str) -> None:
+    resources, fault = BAD[case]
+    other = {**PATIENT, "id": "p2"}
+    good = {**CARE_PLAN, "id": "c2", "subject": {"reference": "https://fhir.example/Patient/p2"}}
+    found = screened(*resources, other, good)
+    assert [(each.line, each.field, each.reason) for each in found.refused] == [fault]
+    assert [plan.plan_id for plan in found.plans] == ["CarePlan/c2"]
+
+
+def test_unknown_fields_are_passed_over_and_counted() -> None:
+    read = read_bundle(bundle(PATIENT, {**CARE_PLAN, "weather": "fine", "goal": []}), "Demo Trust")
+    assert read.ignored == 2
+    assert isinstance(check_row(screen_source(read.rows[0]), TODAY), CheckedRow)
+
+
+def screen_source(row: Any) -> Any:
+    return type(row)(row.line, {**row.values, "source": "Demo System"})
+
+
+def test_a_name_twice_in_a_resource_refuses_that_one() -> None:
+    body = bundle(PATIENT, CARE_PLAN).replace('"status": "active"', '"status": "active", "status": "revoked"')
+    found = screen(read_bundle(body, "Demo Trust").rows, TODAY, "Demo System")
+    assert [each.reason for each in found.refused] == ["has one name twice"]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{", '{"resourceType": "Patient"}', '{"a": ' * 100_000, '{"x": ' + "9" * 5000]
+)
+def test_what_is_no_bundle_is_said_to_be_none(body: str) -> None:
+    with pytest.raises(SourceUnreadable):
+        read_bundle(body, "Demo Trust")
+
+
+NAMES = st.sampled_from([*CARE_PLAN, *PATIENT, "x"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(field=st.sampled_from([*CARE_PLAN]), patients_field=st.sampled_from([*PATIENT]), value=JSON, other=JSON)
+def test_whatever_stands_beside_it_a_good_plan_is_not_lost(
+    field: str, patients_field: str, value: object, other: object
+) -> None:
+    """No value raises anything, and the good plan beside the bad one is read."""
+    good, its_patient = {**CARE_PLAN, "id": "c2", "subject": {"reference": "Patient/p2"}}, {**PATIENT, "id": "p2"}
+    bad = {**CARE_PLAN, field: value}
+    strange = {**PATIENT, patients_field: other}
+    found = screened(strange, bad, its_patient, good)
+    assert "CarePlan/c2" in [plan.plan_id for plan in found.plans] or (isinstance(found.gone, tuple) and field == "id")
+
+
+def test_gone_and_plans_are_told_apart() -> None:
+    rows = read_bundle(bundle(PATIENT, {**CARE_PLAN, "status": "revoked"}), "Demo Trust").rows
+    assert isinstance(check_row(screen_source(rows[0]), TODAY), Gone)
