@@ -15,6 +15,8 @@ CarePlanError
 ├── AlreadyReviewed  somebody has reviewed it already
 ├── NoSuchPlan       the plan that was named is not stored
 ├── PlanHeld         a legal hold forbids it
+├── CrewNoticeRefused  no crew is told; its reason says what is missing
+├── CrewDevicesError   the file of approved devices is not what it should be
 └── RetentionError   the table of retention is not what it should be
 
 No message holds a personal value.
@@ -123,3 +125,19 @@ class AlreadyReviewed(CarePlanError):
     """Somebody has reviewed it already. Open it again to see what they said."""
 
     error_id = "plan_already_reviewed"
+
+
+class CrewNoticeRefused(CarePlanError):
+    """Nobody was told. ``reason``: ``unknown_device``, ``no_incident`` or ``not_confirmed``."""
+
+    error_id = "crew_notice_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CrewDevicesError(CarePlanError):
+    """The text names file, line and cause."""
+
+    error_id = "crew_devices_unreadable"

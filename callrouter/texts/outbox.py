@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select, update
 from callrouter.texts.model import OPEN, Kept, Purpose, State, Template, Text
 from callrouter.texts.tables import texts
 from infra.clock import Clock
-from infra.crypto import KeyRing
+from infra.crypto import KeyRing, SealError
 from infra.sql import Database, insert_once
 
 
@@ -56,13 +56,16 @@ class Outbox:
         return [_kept(row) for row in await self._database.read(lambda connection: connection.execute(query).all())]
 
     async def open_text(self, kept: Kept, templates: Mapping[str, Template]) -> Text | None:
-        """The text itself; None if it is done, or its template is no longer known."""
+        """The text itself; None if it is done, its template is no longer known, or no key opens it any more."""
         query = select(texts.c.sealed, texts.c.wrapped_key).where(texts.c.reference == kept.reference)
         row = await self._database.read(lambda connection: connection.execute(query).one())
         template = templates.get(kept.template)
         if row.wrapped_key is None or template is None:
             return None
-        secret = json.loads(self._keys.unwrap(row.wrapped_key).open(row.sealed, _context(kept.reference)))
+        try:
+            secret = json.loads(self._keys.unwrap(row.wrapped_key).open(row.sealed, _context(kept.reference)))
+        except SealError:
+            return None
         return Text(kept.reference, kept.purpose, template, secret["to"], secret["values"])
 
     async def move(

@@ -71,7 +71,7 @@ class Sender:
     async def _send(self, kept: Kept) -> None:
         text = await self._outbox.open_text(kept, self._templates)
         if text is None or kept.is_late(self._clock.now()):
-            await self._done(kept, State.GIVEN_UP, kept.reason or ("too_late" if text else "no_template"))
+            await self._done(kept, State.GIVEN_UP, kept.reason or ("too_late" if text else "unreadable"))
             return
         reason, for_ever = "no_provider", True
         for provider in self._providers.values():

@@ -220,6 +220,15 @@ async def test_number_and_values_are_gone_when_the_text_is_done_and_never_stood_
     assert any_house.notify.words == ["Ref K7P3-CANARY."]
 
 
+async def test_a_text_that_no_key_opens_any_more_stops_no_other(house: House) -> None:
+    await house.put(REF)
+    other = House(house.database, house.clock)  # with keys of its own
+    await other.put("cd" * 16)
+    await other.sender.step(0)
+    assert await house.state(REF) == (State.GIVEN_UP, "", "unreadable")
+    assert other.arrived == ["cd" * 16]
+
+
 @pytest.fixture
 async def receipts(house: House) -> AsyncIterator[httpx.AsyncClient]:
     validator = RequestValidator("a-token-of-the-tests-and-nothing-else")
