@@ -11,6 +11,8 @@ from fastapi import APIRouter, FastAPI
 from adapters.asterisk.worker import SipWorker
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
+from callrouter.crew import open_crew
+from callrouter.crew_routes import crew_router
 from callrouter.encounter_routes import encounters_router, read_sender_keys
 from callrouter.identity import identity_router
 from callrouter.messages.routes import messages_router
@@ -64,6 +66,9 @@ def app_of(service: Service) -> FastAPI:
         production=settings.is_production,
         development_sign_in=settings.sign_in_is_open,
     )
+    crew = open_crew(
+        settings, service.database, service.keys, service.clock, service.texting.outbox, service.journal, service.calls
+    )
     app.include_router(
         console_router(
             figures=service.board,
@@ -74,6 +79,7 @@ def app_of(service: Service) -> FastAPI:
             flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
             plans=service.plan_access,
             welfare=service.after_calls.welfare,
+            crew=crew,
             open_wallboard=settings.open_wallboard,
             openid=openid_of(settings, secret, sessions, service.clock),
         )
@@ -93,6 +99,8 @@ def app_of(service: Service) -> FastAPI:
             clock=service.clock,
         )
     )
+    if crew is not None and settings.crew_feed_key is not None:
+        app.include_router(crew_router(crew, settings.crew_feed_key.get_secret_value()))
     app.include_router(receipts_of(settings, service.texting))
     app.include_router(health_router(readiness))
     app.include_router(service.plan_sources.router)

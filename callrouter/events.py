@@ -160,6 +160,24 @@ class TextReported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AmbulanceRequested:
+    """An ambulance was requested for the patient confirmed in this call; the crew with ``device`` is told of a plan."""
+
+    kind: ClassVar[str] = "ambulance_requested"
+    device: str
+    incident: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrewTold:
+    """What became of a text to the crew: ``what`` is crew (the notice) or correction; ``outcome`` as of texts."""
+
+    kind: ClassVar[str] = "crew_told"
+    what: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallBackRequested:
     """The caller wants to be called back by ``service``, at the number that they confirmed by key."""
 
@@ -312,7 +330,8 @@ END_CLASSES = (
 Event: TypeAlias = (
     Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch
     | RedFlagHeard | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed
-    | TextRequested | TextReported | CallBackRequested | SurveyAnswered | PlanDisclosed | NeedStated
+    | TextRequested | TextReported | AmbulanceRequested | CrewTold | CallBackRequested | SurveyAnswered
+    | PlanDisclosed | NeedStated
     | TalkEnded | ContextOpened | TakenOver | SessionFailed | HandedBack | Ended
 )  # fmt: skip
 

@@ -24,6 +24,7 @@ FILE_KEY = "CALLROUTER_SETTINGS_FILE"
 _ELSEWHERE = {FILE_KEY, "CALLROUTER_CACHE", "CALLROUTER_DEBIAN_MIRROR"}  # read by set-up scripts
 _HERE = Path(__file__).resolve().parent
 
+_LONGEST_SYSTEM = 60
 _SHORTEST_TOKEN = 32  # characters of a secret that only machines know
 
 
@@ -125,6 +126,11 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(None, description="signs alert webhooks (HMAC-SHA-256)")
 
     texts_file: Path = Field(_HERE / "texts.yaml", description="texts that may be sent to callers and crews")
+    crew_devices_file: Path | None = Field(None, description="approved devices of crews; none: no crew is told")
+    crew_system: str = Field("111 call control", description="where crews open the reference, as the text names it")
+    crew_feed_key: SecretStr | None = Field(
+        None, description="key of the feed that tells of ambulances requested; at least 32 characters"
+    )
     govuk_notify_api_key: SecretStr | None = Field(None, description="texts go by GOV.UK Notify, with this key")
     govuk_notify_url: str = Field(
         "https://api.notifications.service.gov.uk", description="address of GOV.UK Notify's interface"
@@ -210,6 +216,12 @@ class Settings(BaseSettings):
             token = self.govuk_notify_token.get_secret_value() if self.govuk_notify_token else ""
             if len(token) < _SHORTEST_TOKEN:
                 wrong.append(f"GOVUK_NOTIFY_TOKEN: at least {_SHORTEST_TOKEN} characters, for its delivery receipts")
+        if self.crew_feed_key is not None and len(self.crew_feed_key.get_secret_value()) < _SHORTEST_TOKEN:
+            wrong.append(f"CREW_FEED_KEY: at least {_SHORTEST_TOKEN} characters")
+        if self.crew_devices_file is not None and not (self.govuk_notify_api_key or self.twilio_account_sid):
+            wrong.append("CREW_DEVICES_FILE: needs a provider of texts (docs/notices.md)")
+        if not 0 < len(self.crew_system) <= _LONGEST_SYSTEM or "((" in self.crew_system:
+            wrong.append(f"CREW_SYSTEM: 1 to {_LONGEST_SYSTEM} characters, without a placeholder")
         for key, url in (("GOVUK_NOTIFY_URL", self.govuk_notify_url), ("TWILIO_API_URL", self.twilio_api_url)):
             if not is_safe(url):
                 wrong.append(f"{key}: must begin with https://")

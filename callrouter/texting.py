@@ -74,8 +74,11 @@ def open_texting(
     outbox = Outbox(database, keys, clock)
 
     async def told(kept: Kept) -> None:
-        if kept.purpose is Purpose.CALLER:  # a call that is long over is forgotten; the outbox still knows
-            await calls.note(kept.call_ref, ev.TextReported(text=kept.template, outcome=kept.state))
+        if kept.purpose is Purpose.CALLER:
+            event: ev.Event = ev.TextReported(text=kept.template, outcome=kept.state)
+        else:
+            event = ev.CrewTold(what=kept.purpose, outcome=kept.state)
+        await calls.note(kept.call_ref, event)  # a call that is long over is forgotten; the outbox still knows
 
     return Texting(
         outbox=outbox,

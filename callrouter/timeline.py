@@ -22,6 +22,14 @@ _TEXTED = {
     "given_up": "could not be sent, or may not have arrived: say where to find it",
 }
 
+_TO_CREW = {"crew": "notice to the crew", "correction": "correction to the crew"}
+_TOLD_CREW = {
+    "sent": "was sent",
+    "delivered": "reached their device",
+    "failed": "did not reach their device: tell ambulance control by telephone",
+    "given_up": "could not be sent, or may not have arrived: tell ambulance control by telephone",
+}
+
 
 def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
     """The event as a sentence; None for what helps nobody. ``names`` maps provider ids to names."""
@@ -48,6 +56,10 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return f"Asked for the text “{text.replace('_', ' ')}”"
         case ev.TextReported(text=text, outcome=outcome):
             return f"The text “{text.replace('_', ' ')}” {_TEXTED.get(outcome, outcome)}"
+        case ev.AmbulanceRequested(device=device):
+            return f"Ambulance requested: the crew with {device} is told that a care plan exists"
+        case ev.CrewTold(what=what, outcome=outcome):
+            return f"The {_TO_CREW.get(what, what)} {_TOLD_CREW.get(outcome, outcome)}"
         case ev.CallBackRequested():
             return "Asked to be called back, and keeps the place in the queue"
         case ev.NeedStated(need="interpreter", language=language):

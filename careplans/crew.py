@@ -93,14 +93,15 @@ class CrewNotices:
             except IntegrityError:  # another worker was first, and has committed
                 return await self._database.write(lambda connection: self._send(connection, call_ref, keys, to))
 
-    async def correct(self, incident: str) -> bool:
+    async def correct(self, call_ref: str, incident: str) -> bool:
         """It was the wrong patient: the reference opens nothing from now on, and the crew is told to disregard it.
 
-        Once; False if there is nothing to correct (any more). Raises :class:`PlanStoreFailed`.
+        Once, from the call that the notice went from; False if there is nothing to correct (any more). Raises
+        :class:`CrewNoticeRefused` (``no_incident``), :class:`PlanStoreFailed`.
         """
         keys = self._incident(incident)
         with store_errors():
-            return await self._database.write(lambda connection: self._correct(connection, keys))
+            return await self._database.write(lambda connection: self._correct(connection, call_ref, keys))
 
     def _send(self, connection: Connection, call_ref: str, keys: Sequence[str], to: CrewDevice) -> CrewNotice:
         known = connection.execute(select(crew_notices).where(crew_notices.c.incident.in_(keys))).one_or_none()
@@ -121,13 +122,14 @@ class CrewNotices:
         )  # fmt: skip
         return CrewNotice(ref, to.id, True, text)
 
-    def _correct(self, connection: Connection, keys: Sequence[str]) -> bool:
+    def _correct(self, connection: Connection, call_ref: str, keys: Sequence[str]) -> bool:
         now, text = self._clock.now(), secrets.token_hex(16)
-        once = crew_notices.c.incident.in_(keys) & crew_notices.c.corrected_at.is_(None)
+        ours = crew_notices.c.incident.in_(keys) & (crew_notices.c.call_ref == call_ref)
+        once = ours & crew_notices.c.corrected_at.is_(None)
         marked = connection.execute(update(crew_notices).where(once).values(corrected_at=now, correction=text))
         if marked.rowcount != 1:
             return False
-        row = connection.execute(select(crew_notices).where(crew_notices.c.incident.in_(keys))).one()
+        row = connection.execute(select(crew_notices).where(ours)).one()
         withdraw_reference(connection, row.ref, now)
         to = self._devices.get(row.device)
         if to is not None:  # a device that is no longer approved is told nothing more; the reference is dead anyway

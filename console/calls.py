@@ -28,14 +28,17 @@ _CONTEXT = re.compile(r"[0-9a-f]{32}")
 _FIELDS = ("day", "month", "year")
 
 
-def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock) -> None:
-    """``GET /calls/{context}``, the check of a date of birth, and a clinician's "I have checked"."""
+def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock, *, tells_crews: bool = False) -> None:
+    """``GET /calls/{context}``, the check of a date of birth, and a clinician's "I have checked".
+
+    ``tells_crews``: there is a page to tell the ambulance crew from.
+    """
 
     @router.get("/calls/{context}", name="call")
     async def call(request: Request, context: str) -> Response:
         session = web.require(request, *MAY_ANSWER)
         page = await _page(pages, context, session)
-        return web.page(request, "call.html", **_values(page, session))
+        return web.page(request, "call.html", **_values(page, session, tells_crews))
 
     @router.post("/calls/{context}/check", name="check")
     async def check(request: Request, context: str) -> Response:
@@ -47,7 +50,7 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock) -> No
         typed = Typed(*(fields.get(name, "") for name in _FIELDS))
         born = typed.read(clock.now().astimezone(words.LONDON).date())
         if isinstance(born, Problem):
-            return web.page(request, "call.html", 422, **_values(page, session), typed=typed, problem=born)
+            return web.page(request, "call.html", 422, **_values(page, session, tells_crews), typed=typed, problem=born)
         return await _open(request, session, page, typed, born)
 
     @router.post("/calls/{context}/checked", name="checked")
@@ -55,7 +58,7 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock) -> No
         session = web.require(request, *MAY_SAY_CHECKED)
         await web.form(request, session)
         page = await _page(pages, context, session)
-        values = _values(page, session)
+        values = _values(page, session, tells_crews)
         try:
             plans = await pages.open_checked(page.call.context, session.who)
         except PlanClosed as error:
@@ -65,7 +68,7 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock) -> No
         return web.page(request, "call.html", **values, plans=shown(plans, session.who.role), said_checked=True)
 
     async def _open(request: Request, session: Session, page: CallPage, typed: Typed, born: date) -> Response:
-        values = _values(page, session)
+        values = _values(page, session, tells_crews)
         try:
             plans = await pages.check_birth_date(page.call.context, born, session.who)
         except TooManyTries:
@@ -84,8 +87,9 @@ async def _page(pages: CallPages, context: str, session: Session) -> CallPage:
     return page
 
 
-def _values(page: CallPage, session: Session) -> dict[str, Any]:
+def _values(page: CallPage, session: Session, tells_crews: bool) -> dict[str, Any]:
     return {
+        "tells_crews": tells_crews,
         "may_say_checked": session.who.role in MAY_SAY_CHECKED,
         "page": page,
         "call": page.call,

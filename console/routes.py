@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from callrouter.crew import Crew
 from callrouter.handover import CallPages
 from callrouter.messages.service import MessageService
 from callrouter.plan_access import PlanAccess
@@ -20,6 +21,7 @@ from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.service import Publishing
 from callrouter.welfare import Welfare
 from console.calls import add_calls
+from console.crew import add_crew
 from console.flow_replay import Replaying
 from console.flows import add_flows
 from console.messages import add_messages
@@ -57,12 +59,13 @@ def console_router(
     openid: OpenId | None = None,
     plans: PlanAccess | None = None,
     welfare: Welfare | None = None,
+    crew: Crew | None = None,
 ) -> APIRouter:
     """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
     web = Web(sessions, has_sign_in=openid is not None)
     router = APIRouter(route_class=route_class(web), include_in_schema=False)
     add_wallboard(router, web, figures, is_open=open_wallboard)
-    add_calls(router, web, pages, clock)
+    add_calls(router, web, pages, clock, tells_crews=crew is not None)
     add_sign_in(router, web, openid)
     if messages is not None:
         add_messages(router, web, messages, clock)
@@ -70,6 +73,8 @@ def console_router(
         add_flows(router, web, flows.publishing, flows.hearing, flows.replaying)
     if plans is not None:
         add_plans(router, web, plans, clock)
+    if crew is not None:
+        add_crew(router, web, crew)
     if welfare is not None:
         add_welfare(router, web, welfare)
     return router

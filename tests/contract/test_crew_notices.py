@@ -137,9 +137,10 @@ async def test_one_notice_for_each_incident_by_two_workers_and_again(house: Hous
 async def test_a_correction_is_sent_once_and_the_reference_opens_nothing_more(house: House) -> None:
     await house.load(EDITH)
     await house.confirm()
-    assert not await house.crew.correct(INCIDENT)
+    assert not await house.crew.correct("ref-call", INCIDENT)
     sent = await house.crew.send("ref-call", INCIDENT, DEVICE.id)
-    assert [await house.crew.correct(INCIDENT) for _ in range(2)] == [True, False]
+    assert not await house.crew.correct("ref-other", INCIDENT)  # another call's
+    assert [await house.crew.correct("ref-call", INCIDENT) for _ in range(2)] == [True, False]
     for _ in range(2):
         await house.sender.step(0)
     assert sorted(house.notify.words)[1:] == [f"Disregard ref {sent.ref}."]
@@ -155,7 +156,7 @@ async def test_nothing_personal_is_in_what_providers_receive_or_in_the_tables(
     await house.load(EDITH)
     await house.confirm()
     await house.crew.send("ref-call", INCIDENT, DEVICE.id)
-    await house.crew.correct(INCIDENT)
+    await house.crew.correct("ref-call", INCIDENT)
     await house.sender.step(0)
     house.notify.fault = None
     rows = [
