@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, or_, select
 
 import careplans.access.tables
 import careplans.audit.tables  # noqa: F401 - their tables belong to the metadata
@@ -73,19 +74,23 @@ _CLEAR = (
 _NEWEST_FIRST = (plans.c.valid_from.desc(), plans.c.source, plans.c.id)
 
 
-_BY_NUMBER = (
-    select(*_CLEAR)
-    .join(plan_numbers, plan_numbers.c.plan == plans.c.id)
-    # The index never holds restricted plans; asked again, because one slip here is a disclosure.
-    .where(plan_numbers.c.number_hash.in_(bindparam("hashes", expanding=True)), plans.c.restricted == false())
-    .order_by(*_NEWEST_FIRST)
-)
-"""Made once: putting a query together costs more than running it, and every call asks this one."""
+@lru_cache(maxsize=8)
+def _by_number(keys: int) -> Select[Any]:
+    """The query for so many live keys, put together once: that costs more than running it, and every call asks it."""
+    either = or_(*(plan_numbers.c.number_hash == bindparam(f"hash{at}") for at in range(keys)))
+    return (
+        select(*_CLEAR)
+        .join(plan_numbers, plan_numbers.c.plan == plans.c.id)
+        # The index never holds restricted plans; asked again, because one slip here is a disclosure.
+        .where(either, plans.c.restricted == false())
+        .order_by(*_NEWEST_FIRST)
+    )
 
 
 def plans_by_number(connection: Connection, hashes: Sequence[str]) -> list[FoundPlan]:
     """The plans that a number may mean, newest first: one query, on an index. ``hashes``: under each live key."""
-    return [_found(row) for row in connection.execute(_BY_NUMBER, {"hashes": hashes})]
+    asked = {f"hash{at}": each for at, each in enumerate(hashes)}
+    return [_found(row) for row in connection.execute(_by_number(len(hashes)), asked)]
 
 
 _BY_NHS_NUMBER, _BY_SURNAME = (

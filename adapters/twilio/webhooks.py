@@ -61,13 +61,20 @@ class Webhooks:
         self._prompts = prompts
         self._clock = clock
 
-    def call_ref(self, form: Form) -> str:
-        """The call of a CallSid: random to outsiders, the same when the first webhook is retried."""
-        return self._keys.index("twilio-call", form["CallSid"])[:REF_LENGTH]
+    async def call_ref(self, form: Form) -> str:
+        """The call of a CallSid: random to outsiders, the same when the first webhook is retried.
+
+        While keys are changed, a call that began under an older one goes on under its name.
+        """
+        newest, *older = (each[:REF_LENGTH] for each in self._keys.index_all("twilio-call", form["CallSid"]))
+        for each in older:
+            if await self._calls.knows(each):
+                return each
+        return newest
 
     async def started(self, form: Form, token: str) -> str:
         """A new call, or the first webhook of one again."""
-        step = Step(self.call_ref(form), token=token)
+        step = Step(await self.call_ref(form), token=token)
         given = Input(step.key, InputKind.STARTED, self._clock.now(), arrival=arrival(form))
         return await self._document(await self._calls.handle(step.call_ref, given), form)
 
@@ -126,7 +133,7 @@ class Webhooks:
         """The call's own status: only that it is over counts."""
         if not is_over(form):
             return
-        call_ref = self.call_ref(form)
+        call_ref = await self.call_ref(form)
         present = await self._calls.present(call_ref)
         ended = next((each for each in present.instructions if isinstance(each, End)), None)
         if form["CallStatus"] not in ("completed", "canceled"):

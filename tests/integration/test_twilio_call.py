@@ -15,10 +15,13 @@ from fastapi import FastAPI
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
 from callrouter.ports import PlanFound
+from infra.crypto import KeyRing
+from infra.keys import new_pair
 from infra.numbers import Number, NumberClass
 from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall, check
 from tests.service import PROMPTS, PROVIDERS, CallService, FakePlans, build_calls
 
+KEYS = new_pair()
 FALLBACK = "+442079460199"
 HANDLERS = {"+442079460101", "+442079460102"}
 CLINICIANS, MENTAL_HEALTH = "+442079460110", "+442079460120"
@@ -62,7 +65,7 @@ def a_client(app: FastAPI) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    service = await build_calls(tmp_path)
+    service = await build_calls(tmp_path, keys=KeyRing.from_base64(KEYS))
     async with a_client(an_app(service)) as client:
         yield World(service, client)
     await service.close()
@@ -213,6 +216,18 @@ async def test_a_hang_up_in_a_menu(world: World) -> None:
     await call.status()
     ended = await world.only(call, "ended")
     assert (ended.end_class, ended.by, ended.reason) == ("left_in_message", "caller", "hung_up")
+
+
+async def test_a_call_goes_on_under_its_name_while_keys_are_changed(world: World) -> None:
+    """A worker that was started again with a new pair first gets the end of a call that began before."""
+    before, call = world.service.keys, world.call()
+    await call.start()
+    world.service.keys = KeyRing.from_base64(f"{new_pair()}\n{KEYS}")
+    async with a_client(an_app(world.service)) as restarted:
+        call.client = restarted
+        await call.status()
+    world.service.keys = before
+    assert (await world.only(call, "ended")).end_class == "left_in_message"
 
 
 async def test_a_repeat_caller_who_waits_goes_round_until_somebody_is_free(tmp_path: Path) -> None:
