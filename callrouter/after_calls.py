@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from alerts.model import Rule
 from alerts.store import AlertStore
+from callrouter.calls import Calls
+from callrouter.earlier_calls import EarlierCalls
 from callrouter.encounters import EncounterIndexer
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
@@ -32,7 +34,7 @@ from infra.yamlfile import YamlFileError
 class AfterCalls:
     """``repeats`` is asked by calls; the two readers follow the stream of events; ``welfare`` is for clinicians.
 
-    ``shared``: numbers that many people call from.
+    ``shared``: numbers that many people call from; ``owners``: the ODS code of each provider, by its id.
     """
 
     repeats: RepeatCalls
@@ -40,6 +42,13 @@ class AfterCalls:
     unanswered: Unanswered
     welfare: Welfare
     shared: frozenset[str]
+    owners: Mapping[str, str]
+    journal: Journal
+    clock: Clock
+
+    def earlier(self, calls: Calls) -> EarlierCalls:
+        """What the page of a call asks."""
+        return EarlierCalls(self.journal, calls, self.repeats, self.clock, self.owners)
 
     def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the calls, each in one process at a time."""
@@ -78,6 +87,9 @@ def after_calls(
         Unanswered(stream, journal, repeats, welfare),
         welfare,
         shared,
+        owners,
+        journal,
+        clock,
     )
 
 

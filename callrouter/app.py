@@ -80,6 +80,7 @@ def app_of(service: Service) -> FastAPI:
             plans=service.plan_access,
             welfare=service.after_calls.welfare,
             crew=crew,
+            earlier=service.after_calls.earlier(service.calls),
             open_wallboard=settings.open_wallboard,
             openid=openid_of(settings, secret, sessions, service.clock),
         )

@@ -281,6 +281,28 @@ class ContextOpened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatAnswered:
+    """The caller was asked whether they called twice in four days; ``answer``: yes, no or not_known."""
+
+    kind: ClassVar[str] = "repeat_answered"
+    role: str
+    answer: str = personal("")
+    user: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatChecked:
+    """Earlier calls were looked for again, with the patient's details; ``earlier``: starts of those that count."""
+
+    kind: ClassVar[str] = "repeat_checked"
+    role: str
+    outcome: str = personal("")
+    reason: str = personal("")
+    earlier: list[str] | None = personal()
+    user: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOver:
     """Another worker owns the call from here on."""
 
@@ -328,11 +350,10 @@ END_CLASSES = (
 """docs/safety/rules.md, 8; a call without an ``ended`` event is in progress."""
 
 Event: TypeAlias = (
-    Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch
-    | RedFlagHeard | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed
-    | TextRequested | TextReported | AmbulanceRequested | CrewTold | CallBackRequested | SurveyAnswered
-    | PlanDisclosed | NeedStated
-    | TalkEnded | ContextOpened | TakenOver | SessionFailed | HandedBack | Ended
+    Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch | RedFlagHeard
+    | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed | TextRequested
+    | TextReported | AmbulanceRequested | CrewTold | CallBackRequested | SurveyAnswered | PlanDisclosed | NeedStated
+    | TalkEnded | ContextOpened | RepeatAnswered | RepeatChecked | TakenOver | SessionFailed | HandedBack | Ended
 )  # fmt: skip
 
 AGENT_ROLES = frozenset({"handler", "clinician"})

@@ -29,6 +29,13 @@ _TOLD_CREW = {
     "failed": "did not reach their device: tell ambulance control by telephone",
     "given_up": "could not be sent, or may not have arrived: tell ambulance control by telephone",
 }
+_REPEAT_OF_PATIENT = {
+    "PRC": "Possible repeat caller: a similar patient called at least twice in the last four days",
+    "RC": _REPEAT["RC"],
+    "NRC": "Not a repeat caller",
+    "IIQ": "Too little is known of earlier calls to tell",
+    "ER": _REPEAT["ER"],
+}
 
 
 def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
@@ -50,6 +57,10 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return _plan_in_words(outcome, int((detail or {}).get("people", 0)))
         case ev.LookedUp(what="repeat", outcome=outcome):
             return _REPEAT.get(outcome)
+        case ev.RepeatChecked(outcome=outcome):
+            return f"Looked again with the patient’s details. {_REPEAT_OF_PATIENT.get(outcome, outcome)}"
+        case ev.RepeatAnswered(answer=answer):
+            return f"Asked about earlier calls: {answer.replace('_', ' ')}"
         case ev.LookedUp(what="birth_date", outcome=outcome):
             return "Keyed a date of birth: it fits a plan" if outcome == "asserted" else "Keyed a date of birth"
         case ev.TextRequested(text=text):

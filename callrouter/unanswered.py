@@ -94,5 +94,4 @@ class Unanswered:
 def at_risk(view: CallView) -> bool:
     """A red flag, the distress flag, or a crisis or end-of-life plan at any level but none (rules.md, 1)."""
     plan = any(found.raises for what, found in view.findings if what in ("plan", "birth_date"))
-    distress = any(found.distress for what, found in view.findings if what == "repeat")
-    return bool(view.red_flags) or plan or distress
+    return bool(view.red_flags) or plan or view.in_distress

@@ -88,6 +88,12 @@ class CallView:
     session_failed: str | None = None
     handed_back: str | None = None
     epochs: int = 1
+    repeat_answer: str = ""
+
+    @property
+    def in_distress(self) -> bool:
+        """Whether the look-up found three calls of this number that the caller had just ended early."""
+        return any(found.distress for what, found in self.findings if what == "repeat")
 
     def finding(self, what: str) -> Finding | None:
         """The newest answer of the look-up ``what`` (plan, repeat)."""
@@ -125,6 +131,11 @@ def advance(view: CallView, recorded: ev.Recorded) -> CallView:
         case ev.LookedUp() as e:
             found = Finding(at, e.outcome, e.reason, e.took_ms, e.detail, bool(e.raises))
             return replace(view, findings=(*view.findings, (e.what, found)))
+        case ev.RepeatChecked() as e:
+            checked = Finding(at, e.outcome, e.reason, 0.0, {"earlier": e.earlier} if e.earlier else None)
+            return replace(view, findings=(*view.findings, ("repeat", checked)))
+        case ev.RepeatAnswered(answer=answer):
+            return replace(view, repeat_answer=answer)
         case ev.Queued() as e:
             return replace(view, queued_at=view.queued_at or at, band=e.band)
         case ev.LegStarted() as e:

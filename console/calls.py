@@ -37,8 +37,8 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock, *, te
     @router.get("/calls/{context}", name="call")
     async def call(request: Request, context: str) -> Response:
         session = web.require(request, *MAY_ANSWER)
-        page = await _page(pages, context, session)
-        return web.page(request, "call.html", **_values(page, session, tells_crews))
+        page = await page_of_call(pages, context, session)
+        return web.page(request, "call.html", **values_of(page, session, tells_crews))
 
     @router.post("/calls/{context}/check", name="check")
     async def check(request: Request, context: str) -> Response:
@@ -46,19 +46,21 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock, *, te
         # address, nor wait on the server for a second request.
         session = web.require(request, *MAY_ANSWER)
         fields = await web.form(request, session)
-        page = await _page(pages, context, session)
+        page = await page_of_call(pages, context, session)
         typed = Typed(*(fields.get(name, "") for name in _FIELDS))
         born = typed.read(clock.now().astimezone(words.LONDON).date())
         if isinstance(born, Problem):
-            return web.page(request, "call.html", 422, **_values(page, session, tells_crews), typed=typed, problem=born)
+            return web.page(
+                request, "call.html", 422, **values_of(page, session, tells_crews), typed=typed, problem=born
+            )
         return await _open(request, session, page, typed, born)
 
     @router.post("/calls/{context}/checked", name="checked")
     async def checked(request: Request, context: str) -> Response:
         session = web.require(request, *MAY_SAY_CHECKED)
         await web.form(request, session)
-        page = await _page(pages, context, session)
-        values = _values(page, session, tells_crews)
+        page = await page_of_call(pages, context, session)
+        values = values_of(page, session, tells_crews)
         try:
             plans = await pages.open_checked(page.call.context, session.who)
         except PlanClosed as error:
@@ -68,7 +70,7 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock, *, te
         return web.page(request, "call.html", **values, plans=shown(plans, session.who.role), said_checked=True)
 
     async def _open(request: Request, session: Session, page: CallPage, typed: Typed, born: date) -> Response:
-        values = _values(page, session, tells_crews)
+        values = values_of(page, session, tells_crews)
         try:
             plans = await pages.check_birth_date(page.call.context, born, session.who)
         except TooManyTries:
@@ -80,14 +82,16 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock, *, te
         return web.page(request, "call.html", **values, plans=shown(plans, session.who.role))
 
 
-async def _page(pages: CallPages, context: str, session: Session) -> CallPage:
+async def page_of_call(pages: CallPages, context: str, session: Session) -> CallPage:
+    """The page of this call, recorded as opened. Raises :class:`NoSuchCall`."""
     page = await pages.page(context, session.who) if _CONTEXT.fullmatch(context) else None
     if page is None:
         raise NoSuchCall
     return page
 
 
-def _values(page: CallPage, session: Session, tells_crews: bool) -> dict[str, Any]:
+def values_of(page: CallPage, session: Session, tells_crews: bool) -> dict[str, Any]:
+    """What ``call.html`` shows of a page."""
     return {
         "tells_crews": tells_crews,
         "may_say_checked": session.who.role in MAY_SAY_CHECKED,

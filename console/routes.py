@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from callrouter.crew import Crew
+from callrouter.earlier_calls import EarlierCalls
 from callrouter.handover import CallPages
 from callrouter.messages.service import MessageService
 from callrouter.plan_access import PlanAccess
@@ -22,6 +23,7 @@ from callrouter.publishing.service import Publishing
 from callrouter.welfare import Welfare
 from console.calls import add_calls
 from console.crew import add_crew
+from console.earlier import add_earlier
 from console.flow_replay import Replaying
 from console.flows import add_flows
 from console.messages import add_messages
@@ -60,6 +62,7 @@ def console_router(
     plans: PlanAccess | None = None,
     welfare: Welfare | None = None,
     crew: Crew | None = None,
+    earlier: EarlierCalls | None = None,
 ) -> APIRouter:
     """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
     web = Web(sessions, has_sign_in=openid is not None)
@@ -75,6 +78,8 @@ def console_router(
         add_plans(router, web, plans, clock)
     if crew is not None:
         add_crew(router, web, crew)
+    if earlier is not None:
+        add_earlier(router, web, pages, earlier, clock, tells_crews=crew is not None)
     if welfare is not None:
         add_welfare(router, web, welfare)
     return router
