@@ -96,7 +96,12 @@ class _Contact:
             return False
         first = self.members[0]
         near = other.provider != "" and first.provider == other.provider
-        return near and other.started - first.started <= SAME_CONTACT and tie(first.traits, other.traits) in _POSSIBLE
+        if not near or other.started - first.started > SAME_CONTACT:
+            return False
+        # A report may be that of a call of ours of which we know the number alone. Two calls from one number are of one
+        # patient for certain only where that is known: who rings again within minutes must not count as one contact.
+        enough = _POSSIBLE if first.external != other.external else {Tie.SAME}
+        return tie(first.traits, other.traits) in enough
 
 
 def _same_reference(one: Encounter, other: Encounter) -> bool:
