@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from tests.running import free_port
+from tests.running import ROOT, free_port
 
 START_S = 40.0
 
@@ -31,11 +30,9 @@ class OidcProvider:
 
     def start(self) -> None:
         """Returns when it answers."""
-        users = [part for each in self._users for part in ("--user-claims", each)]
-        command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(self.port), "--require-nonce", "true"]
+        command = [sys.executable, "-m", "tests.oidc_server", str(self.port), *self._users]
         with self._log.open("ab") as log:
-            environment = {**os.environ, "NO_COLOR": "1"}
-            self._process = subprocess.Popen([*command, *users], stdout=log, stderr=log, env=environment)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
         until = time.monotonic() + START_S
         while not self._answers():
             assert self._process.poll() is None, self._log.read_text()
