@@ -31,7 +31,7 @@ BOTH = KeyRing(b"n" * 32, b"j" * 32, [(b"m" * 32, b"i" * 32)])
 NEW = KeyRing(b"n" * 32, b"j" * 32)
 BORN = date(1938, 4, 12)
 MANY = 2 * PORTION + 50
-one_database = pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
+one_database = pytest.mark.parametrize("database_kind", ["sqlite"])
 """For what is told by our own comparisons: the statements are those of the other tests, which run on both."""
 
 

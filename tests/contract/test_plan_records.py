@@ -34,7 +34,7 @@ NUMBER = "+447700900101"
 GOVERNOR = Viewer("zzgovernor", "administrator")
 TABLE = (Kept(Record.WITHDRAWN, timedelta(days=30), "test", "IG, 2026-06-01"),
          Kept(Record.ERASED, timedelta(days=10), "test", "IG, 2026-06-01"))  # fmt: skip
-one_database = pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
+one_database = pytest.mark.parametrize("database_kind", ["sqlite"])
 """For what is told by our own comparisons: the statements are those of the other tests, which run on both."""
 
 

@@ -21,7 +21,7 @@ SOURCE = "Universal Care Plan"
 NUMBER = "+447700900101"
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 SEALER = Sealer(KeyRing(b"m" * 32, b"i" * 32))
-one_database = pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
+one_database = pytest.mark.parametrize("database_kind", ["sqlite"])
 """For what is told by our own comparisons: the statements are those of the other tests, which run on both."""
 EDITH = Person("Edith", "Example", date(1938, 4, 12), "9990000018", (NUMBER,))
 
