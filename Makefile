@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 FOR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows
+.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows fuzz-plans
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -74,9 +74,13 @@ up: setup-dev ## the production shape without containers, on loopback until Ctrl
 	@bash infra/setup/test_tools.sh
 	@$(BIN)/callrouter up $(if $(FOR),--for $(FOR))
 
-fuzz: setup-dev ## every law again and again with new examples until one breaks; FOR=600 seconds
+fuzz: setup-dev fuzz-plans ## random bytes for a minute, then every law again and again until one breaks; FOR=600 seconds
 	@end=$$((SECONDS + $(or $(FOR),600))); \
 	  while [ "$$SECONDS" -lt "$$end" ]; do CALLROUTER_EXAMPLES=fuzz $(BIN)/python -m pytest -q -m hypothesis; done
+
+fuzz-plans: setup-dev ## random bytes against every reader of plans, guided by coverage; FOR=60 seconds
+	@found=$$(mktemp -d); trap 'rm -rf "$$found"' EXIT; \
+	  $(BIN)/python -m tests.fuzz.plans -max_total_time=$(or $(FOR),60) -rss_limit_mb=1024 "$$found" tests/fuzz/seeds
 
 fuzz-flows: setup-dev ## ten thousand generated flows, checked and played with all inputs (half an hour); FIRST_FLOW=1
 	@FLOWS=$(or $(FLOWS),10000) $(BIN)/python -m pytest -n0 -q -s tests/flows/test_check_against_player.py

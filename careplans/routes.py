@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from careplans.errors import CarePlanError, PlanStoreFailed
 from careplans.sources.errors import SourceUnreachable, SourceUnreadable
-from careplans.sources.push import FHIR, LARGEST_BODY, NDJSON, Body, answer, is_sender
+from careplans.sources.push import FORMS, LARGEST_BODY, Body, answer, is_sender
 from careplans.sources.schedule import Exclusive
 from careplans.sources.settings import PushSettings
 from infra.errors import StateUnavailable
@@ -28,8 +28,8 @@ def plans_router(senders: Mapping[str, PushSettings], exclusive: Exclusive) -> A
         if sender is None or scheme.lower() != "bearer" or not is_sender(sender, key.strip()):
             return _refusal(401, "unknown_sender", "no such source, or not its key")
         form = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if form not in (NDJSON, FHIR):
-            return _refusal(415, "unknown_form", f"expected {NDJSON} or {FHIR}")
+        if form not in FORMS:
+            return _refusal(415, "unknown_form", f"expected {' or '.join(FORMS)}")
         octets = await _body(request)
         if octets is None:
             return _refusal(413, "too_large", f"a body may have {LARGEST_BODY} octets")

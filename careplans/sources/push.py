@@ -14,6 +14,7 @@ from careplans.importer import read_ndjson
 from careplans.rows import Row
 from careplans.sources.errors import SourceUnreadable
 from careplans.sources.fhir import read_bundle
+from careplans.sources.itk import read_notes
 from careplans.sources.model import BATCH, Batch, Delivered
 from careplans.sources.settings import PushSettings
 
@@ -22,6 +23,8 @@ LARGEST_BODY = 8 * 1024 * 1024
 
 NDJSON = "application/x-ndjson"
 FHIR = "application/fhir+json"
+ITK = "application/xml"
+FORMS = (NDJSON, FHIR, ITK)
 
 
 class Body:
@@ -46,6 +49,8 @@ class Body:
             portion, first = following, False
 
     def _rows(self) -> tuple[Sequence[Row], int]:
+        if self._form == ITK:
+            return read_notes(self._octets, self._organisation), 0
         try:
             text = self._octets.decode("utf-8-sig")
         except UnicodeDecodeError as error:

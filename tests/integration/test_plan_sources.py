@@ -353,6 +353,30 @@ class TestPush:
         refused = await door.post("/api/plans/hospice", content="[]", headers=headers)
         assert (refused.status_code, refused.json()["error"]) == (400, "plan_source_unreadable")
 
+    async def test_the_notes_in_itk_reports_may_be_posted(self, door: httpx.AsyncClient, runs: PlanRuns) -> None:
+        """Three reports of one person out of order: one plan, as of the newest."""
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/xml"}
+        body = (Path(__file__).parents[1] / "data/itk/three_reports_out_of_order.xml").read_bytes()
+        told = (await door.post("/api/plans/hospice", content=body, headers=headers)).json()
+        assert (told["state"], told["refused"], told["imported"]) == ("done", [], 1)
+        again = (await door.post("/api/plans/hospice", content=body, headers=headers)).json()
+        assert (again["imported"], again["updated"]) == (0, 0)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>',
+            b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>',
+            b"<x>",
+            b"",
+        ],
+    )
+    async def test_an_xml_bomb_or_an_external_entity_is_refused(self, door: httpx.AsyncClient, body: bytes) -> None:
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/xml"}
+        refused = await door.post("/api/plans/hospice", content=body, headers=headers)
+        assert (refused.status_code, refused.json()["error"]) == (400, "plan_source_unreadable")
+        assert "root:" not in refused.text
+
     async def test_other_forms_and_bodies_without_end_are_refused(self, door: httpx.AsyncClient) -> None:
         headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "text/csv"}
         assert (await door.post("/api/plans/hospice", content="x", headers=headers)).status_code == 415
