@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from fastapi import APIRouter
 
@@ -16,7 +17,7 @@ from careplans.sources.files import FolderSource
 from careplans.sources.model import PlanSource
 from careplans.sources.runs import PlanRuns
 from careplans.sources.schedule import Exclusive, Schedule, Scheduled
-from careplans.sources.settings import FhirSettings, FolderSettings, PushSettings, read_sources
+from careplans.sources.settings import FhirSettings, FolderSettings, PushSettings, SftpSettings, read_sources
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.health import Health
@@ -45,8 +46,9 @@ def open_plan_sources(
         raise ConfigurationError(str(error)) from error
     runs = PlanRuns(database, keys, clock)
     exclusive = Exclusive(runs, leases)
+    spool = settings.data_dir / "plan-sources"
     scheduled = [
-        Scheduled(each.sender, _source(each, clock), each.every_s, timedelta(hours=each.fresh_for_h))
+        Scheduled(each.sender, _source(each, spool, clock), each.every_s, timedelta(hours=each.fresh_for_h))
         for each in found
         if not isinstance(each, PushSettings)
     ]
@@ -56,8 +58,17 @@ def open_plan_sources(
     return PlanSources(Schedule(scheduled, exclusive, runs, clock, health), plans_router(senders, exclusive))
 
 
-def _source(settings: FolderSettings | FhirSettings, clock: Clock) -> PlanSource:
+def _source(settings: FolderSettings | SftpSettings | FhirSettings, spool: Path, clock: Clock) -> PlanSource:
+    if isinstance(settings, FhirSettings):
+        return FhirSource(str(settings.url), settings.resources, settings.organisation, settings.token)
+    whole = settings.delivers == "full_lists"
     if isinstance(settings, FolderSettings):
-        whole = settings.delivers == "full_lists"
         return FolderSource(settings.folder, clock, system=settings.system, whole=whole, settled_s=settings.settled_s)
-    return FhirSource(str(settings.url), settings.resources, settings.organisation, settings.token)
+    from careplans.sources.sftp import SftpAddress, SftpSource  # a library that only who fetches so must load
+
+    address = SftpAddress(
+        settings.host, settings.port, settings.user, settings.folder, settings.key_file, settings.known_hosts_file
+    )
+    return SftpSource(
+        address, spool / settings.name, clock, system=settings.system, whole=whole, settled_s=settings.settled_s
+    )

@@ -31,7 +31,7 @@ SETTLED_S = 60.0
 REMEMBERED = 200
 """Files that are known again by their digest: half a year of daily files."""
 
-_FORMS = {".csv", ".json", ".ndjson"}
+FORMS = {".csv", ".json", ".ndjson"}
 
 
 @dataclass(slots=True)
@@ -163,7 +163,7 @@ def _look(path: Path) -> _Found | None:
 
 
 def _is_whole_name(path: Path) -> bool:
-    return path.suffix.lower() in _FORMS and not path.name.startswith(".")
+    return path.suffix.lower() in FORMS and not path.name.startswith(".")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from careplans.importer import read_ndjson
 from careplans.rows import Row
 from careplans.sources.errors import SourceUnreadable
 from careplans.sources.fhir import read_bundle
-from careplans.sources.itk import read_notes
 from careplans.sources.model import BATCH, Batch, Delivered
 from careplans.sources.settings import PushSettings
 
@@ -50,6 +49,8 @@ class Body:
 
     def _rows(self) -> tuple[Sequence[Row], int]:
         if self._form == ITK:
+            from careplans.sources.itk import read_notes  # its XML reader is loaded where one is posted only
+
             return read_notes(self._octets, self._organisation), 0
         try:
             text = self._octets.decode("utf-8-sig")

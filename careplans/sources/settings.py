@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FilePath, HttpUrl, ValidationError
 
 from careplans.sources.errors import SourceSettingsWrong
 from careplans.sources.model import Sender
@@ -50,6 +50,20 @@ class FolderSettings(_Scheduled):
     settled_s: float = Field(60.0, ge=0, le=3600)
 
 
+class SftpSettings(_Scheduled):
+    """Files on an SFTP server. ``known_hosts_file`` holds its own key, ``key_file`` ours: both are needed."""
+
+    kind: Literal["sftp"]
+    host: str = Field(min_length=1)
+    port: int = Field(22, ge=1, le=65_535)
+    user: str = Field(min_length=1)
+    folder: str = Field(min_length=1)
+    key_file: FilePath
+    known_hosts_file: FilePath
+    delivers: Literal["full_lists", "changes"]
+    settled_s: float = Field(60.0, ge=0, le=3600)
+
+
 class FhirSettings(_Scheduled):
     """A FHIR R4 server that is asked. ``organisation``: the author of plans that name none."""
 
@@ -75,14 +89,14 @@ class PushSettings(SourceSettings):
     key_sha256: tuple[Digest, ...] = Field(min_length=1, max_length=2)
 
 
-AnySource = Annotated[FolderSettings | FhirSettings | PushSettings, Field(discriminator="kind")]
+AnySource = FolderSettings | SftpSettings | FhirSettings | PushSettings
 
 
 class _File(_Strict):
-    sources: tuple[AnySource, ...]
+    sources: tuple[Annotated[AnySource, Field(discriminator="kind")], ...]
 
 
-def read_sources(path: Path | None) -> Sequence[FolderSettings | FhirSettings | PushSettings]:
+def read_sources(path: Path | None) -> Sequence[AnySource]:
     """The sources of a file; none without one. Raises :class:`SourceSettingsWrong` naming file, line and cause."""
     if path is None:
         return ()
