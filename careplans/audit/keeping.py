@@ -28,20 +28,18 @@ class LateEntries:
         self._governance = governance
         self._clock = clock
         self._health = health
-        self._untold: GovernanceNotice | None = None
 
     async def step(self, wait_s: float) -> int:
         """Enter what waits; returns how many entries that was. While some wait, the part is failing."""
         await asyncio.sleep(wait_s)
-        first = self._trail.first_waiting()
-        if first is not None:
+        if self._trail.some_wait:
             self._health.failed(LATE, "entries_wait")
-            self._untold = self._untold or GovernanceNotice("audit_late", first.entry, self._clock.now())
         done = await self._trail.settle()
         self._health.ok(LATE)
-        if self._untold is not None:
-            await self._governance.tell(self._untold)
-            self._untold = None
+        late = self._trail.untold
+        if late is not None:
+            await self._governance.tell(GovernanceNotice("audit_late", late.entry, self._clock.now()))
+            self._trail.told()
         return done
 
 

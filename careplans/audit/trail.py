@@ -30,6 +30,7 @@ class AuditTrail:
         self._people = People(keyring)
         self._clock = clock
         self._spool = spool or AuditSpool()
+        self._untold: AuditEntry | None = None
 
     def actor(self, user: str) -> str:
         """The keyed hash that stands for a person."""
@@ -91,11 +92,22 @@ class AuditTrail:
             done = await self._database.write(both)
         if waiting:
             self._spool.entered(len(waiting))
+            self._untold = self._untold or waiting[0]
         return done
 
-    def first_waiting(self) -> AuditEntry | None:
-        """The oldest entry that the database has not taken yet."""
-        return next(iter(self._spool.waiting()), None)
+    @property
+    def some_wait(self) -> bool:
+        """Whether there are entries that the database has not taken yet."""
+        return bool(self._spool.waiting())
+
+    @property
+    def untold(self) -> AuditEntry | None:
+        """The first entry that came late and that nobody was told of."""
+        return self._untold
+
+    def told(self) -> None:
+        """Somebody was told that entries came late."""
+        self._untold = None
 
     async def settle(self) -> int:
         """Enter what waits, in order; how many entries that was. Raises :class:`PlanStoreFailed`."""
