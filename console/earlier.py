@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from fastapi import APIRouter, Request, Response
@@ -17,7 +18,8 @@ from console.calls import MAY_ANSWER, page_of_call, values_of
 from console.web import Web
 from infra.clock import Clock
 
-_DAY = ("born-day", "born-month", "born-year")
+_NOT_DIGITS = re.compile("[^0-9]+", re.ASCII)
+_NO_DATE = Problem("Date of birth must be numbers, for example 27 3 1984", ("born",))
 
 
 def add_earlier(
@@ -39,7 +41,7 @@ def add_earlier(
         session = web.require(request, *MAY_ANSWER)
         fields = await web.form(request, session)
         page = await page_of_call(pages, context, session)
-        born = _born(fields, clock.now().astimezone(words.LONDON).date())
+        born = _born(fields.get("born", ""), clock.now().astimezone(words.LONDON).date())
         refused = born.text if isinstance(born, Problem) else ""
         if not isinstance(born, Problem):
             try:
@@ -53,9 +55,12 @@ def add_earlier(
         return web.page(request, "call.html", 422, **values, earlier_refused=words.capital(refused), details=fields)
 
 
-def _born(fields: dict[str, str], today: date) -> date | Problem | None:
-    typed = Typed(*(fields.get(name, "") for name in _DAY))
-    return typed.read(today) if any((typed.day, typed.month, typed.year)) else None
+def _born(typed: str, today: date) -> date | Problem | None:
+    """Day, month and year in one field; None for an empty one."""
+    if not typed.strip():
+        return None
+    parts = [each for each in _NOT_DIGITS.split(typed) if each]
+    return Typed(*parts).read(today) if len(parts) == len(("day", "month", "year")) else _NO_DATE
 
 
 def _patient(fields: dict[str, str], born: date | None) -> Patient:

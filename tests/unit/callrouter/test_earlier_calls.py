@@ -29,7 +29,7 @@ from tests.console_browser import Console
 ADA = Patient("Ada", "Fictional", date(1965, 2, 17), "female", "ZZ99 3AA")
 HANNAH = SignedIn("Hannah", Role.HANDLER)
 DETAILS = {
-    "first_name": "Ada", "last_name": "Fictional", "born-day": "17", "born-month": "2", "born-year": "1965",
+    "first_name": "Ada", "last_name": "Fictional", "born": "17/2/1965",
     "gender": "female", "postcode": "zz99 3aa",
 }  # fmt: skip
 
@@ -138,7 +138,7 @@ async def test_the_page_looks_again_and_puts_no_detail_into_an_address(talk: Tal
     await talk.reported(3, 50)
     path = f"/calls/{talk.context}"
     async with talk.console().browser(HANNAH) as browser:
-        refused = await browser.send(f"{path}/earlier", {**DETAILS, "born-day": "31"}, of=path)
+        refused = await browser.send(f"{path}/earlier", {**DETAILS, "born": "31 2 1965"}, of=path)
         assert (refused.status_code, "must be a real date" in refused.text) == (422, True)
         too_few = await browser.send(f"{path}/earlier", {"first_name": "Ada"}, of=path)
         assert (too_few.status_code, "at least three" in too_few.text) == (422, True)

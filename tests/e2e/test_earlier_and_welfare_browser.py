@@ -1,0 +1,98 @@
+"""Welfare tasks and earlier calls in a browser: by keyboard alone, on a desk and on a telephone, without barriers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from console_world import CONTEXT, NOON, Desk, SetBoard, SetClock, call_page
+from e2e_browser import DESKTOP, PHONE, FindBarriers, OpenTab, Serve, Shoot
+from fastapi import FastAPI
+from playwright.sync_api import Page, expect
+
+from callrouter.view import Finding
+from callrouter.welfare import Left, Task, Welfare
+from callrouter.welfare_tables import metadata
+from console.routes import console_router, mount_static
+from console.session import Sessions
+from infra.crypto import KeyRing
+from infra.sql import connect_database
+
+SIZES = pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+SECRET = "a-secret-of-the-tests-and-of-nothing-else"
+DISTRESS = Finding(NOON, "PRC", "by_number", 3.0, {"distress": True}, raises=True)
+
+
+async def nobody(_task: Task) -> None:
+    """The duty manager is not in the house."""
+
+
+@pytest.fixture
+def url(tmp_path: Path, serve: Serve) -> Iterator[str]:
+    clock = SetClock(NOON)
+    database = connect_database(f"sqlite:///{tmp_path}/welfare.db")
+    welfare = Welfare(database, KeyRing(b"m" * 32, b"i" * 32), clock, nobody)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await database.write(metadata.create_all)
+        left = Left("one", CONTEXT, "choose_service", NOON - timedelta(minutes=3), "+447700900123")
+        await welfare.make(left)
+        await welfare.make(replace(left, call_ref="two", left_at=NOON - timedelta(minutes=1), number=None))
+        clock.at = NOON + timedelta(minutes=2)
+        await welfare.look_after()
+        yield
+        await database.close()
+
+    page = call_page()
+    desk = Desk(page_of_call=replace(page, call=replace(page.call, findings=(("repeat", DISTRESS),))))
+    sessions = Sessions(SECRET, clock=clock, development_sign_in=True)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.include_router(console_router(figures=SetBoard(), pages=desk, sessions=sessions, clock=clock, welfare=welfare))
+    mount_static(app)
+    with serve(app) as address:
+        yield address
+
+
+def sign_in(page: Page) -> None:
+    page.get_by_label("Your name").fill("Nina")
+    page.get_by_label("Clinician", exact=True).check()
+    page.get_by_role("button", name="Sign in").click()
+
+
+@SIZES
+def test_a_clinician_takes_a_task_on_by_keyboard(
+    url: str, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers, viewport: dict[str, int]
+) -> None:
+    page = open_tab(f"{url}/welfare", viewport=viewport)
+    sign_in(page)
+    rows = page.locator("[data-task]")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("07700 900123")
+    expect(rows.first).to_contain_text("Duty manager told")
+    assert find_barriers(page) == []
+    shoot(page, f"welfare-{viewport['width']}")
+    page.get_by_role("button", name="Take on the caller on 07700 900123").focus()
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(1)
+    expect(page.get_by_role("status")).to_contain_text("Nina took on the task of the caller on 07700 900123")
+    assert find_barriers(page) == []
+
+
+@SIZES
+def test_the_page_of_a_call_says_distress_and_asks_about_earlier_calls(
+    url: str, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers, viewport: dict[str, int]
+) -> None:
+    page = open_tab(f"{url}/calls/{CONTEXT}", viewport=viewport)
+    sign_in(page)
+    expect(page.get_by_text("Distress flag")).to_be_visible()
+    expect(page.get_by_text("called 111 twice in the last four days?")).to_be_visible()
+    page.locator("summary", has_text="Look again").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Home postcode")).to_be_visible()
+    assert find_barriers(page) == []
+    shoot(page, f"earlier-calls-{viewport['width']}")
