@@ -75,6 +75,7 @@ def _write_batch(
     if changed:
         if sealer.rotates:
             bring_together(connection, sealer, _everybody(sealer, changed))
+            _read_keys(connection, changed)
         _save(connection, sealer, changed, now)
         _index_numbers(connection, sealer, changed)
 
@@ -117,6 +118,15 @@ def _touched(sealer: Sealer, changed: _Known) -> Iterator[PersonKeys]:
 def _everybody(sealer: Sealer, changed: Sequence[_Known]) -> list[PersonKeys]:
     before = [each.keys for each in changed if each.keys is not None]
     return before + [keys for each in changed if each.plan for keys in sealer.person_keys(each.plan.person)]
+
+
+def _read_keys(connection: Connection, changed: Sequence[_Known]) -> None:
+    """Whom the stored plans are about, by the hashes that they have now."""
+    known = {each.id: each for each in changed if each.keys is not None}
+    for table in (ended_plans, plans):
+        query = select(table.c.id, table.c.nhs_key, table.c.name_key).where(table.c.id.in_(known))
+        for row in connection.execute(query):
+            known[row.id].keys = PersonKeys(row.nhs_key, row.name_key)
 
 
 def _save(connection: Connection, sealer: Sealer, changed: Sequence[_Known], now: datetime) -> None:

@@ -142,6 +142,17 @@ async def test_somebody_restricted_by_a_plan_under_the_older_key_stays_off_the_n
 
 
 @one_database
+async def test_a_restricted_plan_that_moves_to_its_right_person_frees_the_wrong_one_half_way(
+    database: Database,
+) -> None:
+    await write(database, OLD, plan(1, nhs="9990000018", restricted=True))
+    await write(database, OLD, plan(1, source="Shared Record", nhs="9990000018"))
+    assert await found(database, BOTH, 1) == 0
+    await write(database, BOTH, plan(1, 2, nhs="9990000026", family="Other", restricted=True))
+    assert await found(database, BOTH, 1) == 1
+
+
+@one_database
 async def test_one_persons_plans_come_along_though_they_share_no_single_key(database: Database) -> None:
     """A and B share a name, A and C a number: whoever writes D, known by name only, must see that C is restricted."""
     await write(database, OLD, plan(1, source="C", nhs="9990000018", family="Other", restricted=True))
