@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket
 
+import alerts.surveillance  # noqa: F401 - before numpy is imported: it tells numpy to use one thread
 from tests.postgres import Postgres, PostgresMissing
 
 # the machine is shared: an example that waited for a core has broken no law

@@ -94,6 +94,8 @@ def day_factors(total: Array, first_day: date) -> Array:
 
     A kind of day seen fewer than four times has the factor of a Sunday, and a Sunday then 1.
     """
+    if np.isnan(total).all():
+        raise HistoryError("no day has a count of all calls")
     kinds = _kinds(first_day, len(total))
     mean = float(np.nanmean(total)) or 1.0
     factors = np.ones(BANK_HOLIDAY + 1)

@@ -118,7 +118,8 @@ def _fit(design: Design, counts: Array, present: NDArray[np.bool_], control: Far
     if not control.reweight:
         return fits, _Spread(np.maximum(dispersion, 1), dispersion, fits.converged)
     with np.errstate(divide="ignore", invalid="ignore"):
-        residual = 1.5 * (counts ** (2 / 3) * fits.mean ** (-1 / 6) - np.sqrt(fits.mean))
+        root = np.sqrt(fits.mean)
+        residual = 1.5 * (np.cbrt(counts * counts / root) - root)
         room = np.maximum(1 - fits.leverage(design, trend=trend), _OWN_FIT)
         residual /= np.sqrt(np.maximum(dispersion, 1)[:, None] * room)
         weights *= np.where(residual > control.weightsThreshold, residual**-2.0, 1.0)
@@ -146,7 +147,8 @@ def _keeps_trend(fits: Fits, spread: _Spread, found: Forecast, largest: Array, c
 
 def _bound(forecast: Forecast, observed: Array, control: FarringtonControl) -> tuple[Array, Array, Array]:
     """Expected count, bound and score."""
-    mean = np.where(forecast.fitted, np.exp(forecast.eta), np.nan)
+    with np.errstate(over="ignore"):
+        mean = np.where(forecast.fitted, np.exp(forecast.eta), np.nan)
     centre = mean
     if control.thresholdMethod == "delta":
         bound = thresholds.delta(mean, forecast.dispersion, forecast.variance, control.level, control.powertrans)

@@ -29,10 +29,16 @@ _LEAST_MEAN = 1e-3  # cases an hour; a series never heard of is not expected nev
 
 @dataclass(frozen=True, slots=True)
 class HourModel:
-    """``hourly`` (S, 168): expected cases in an hour. ``dispersion`` (S, windows): at least 1, by window length."""
+    """``hourly`` (S, 168): expected cases in an hour, NaN where too little is known. ``dispersion`` (S, windows): at
+    least 1, by window length."""
 
     hourly: Array
     dispersion: Array
+
+    def known(self) -> HourModel:
+        """The part of it of which enough is known."""
+        some = ~np.isnan(self.hourly[:, 0])
+        return HourModel(self.hourly[some], self.dispersion[some])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,10 @@ class Watched:
 
 def fit(counts: Array, hours: NDArray[np.intp], total: Array) -> HourModel:
     """What is usual, from quarter-hours ``counts`` (S, Q; NaN where missing), their ``hours`` of the week (Q,) and
-    the calls of all kinds ``total`` (Q,). Raises :class:`HistoryError` under four weeks."""
+    the calls of all kinds ``total`` (Q,). Raises :class:`HistoryError` under four weeks.
+
+    A series of which less than four weeks were counted, as after a new menu, has a model of NaN: nothing is said of it.
+    """
     if counts.shape[1] < LEAST_WEEKS * HOURS_A_WEEK * 4:
         raise HistoryError(f"the hour-of-week model needs {LEAST_WEEKS} weeks of quarter-hours")
     cells = np.equal.outer(hours, np.arange(HOURS_A_WEEK)).astype(float)
@@ -61,6 +70,7 @@ def fit(counts: Array, hours: NDArray[np.intp], total: Array) -> HourModel:
     weight = _PRIOR_CASES / usual.sum(axis=1, keepdims=True) * HOURS_A_WEEK
     quarterly = (cases + weight * usual) / (quarters + weight)
     hourly = np.maximum(4 * quarterly, _LEAST_MEAN)
+    hourly[seen.sum(axis=1) < LEAST_WEEKS * HOURS_A_WEEK * 4] = np.nan
     return HourModel(hourly, _dispersions(hourly, counts, hours))
 
 
@@ -72,7 +82,9 @@ def _dispersions(hourly: Array, counts: Array, hours: NDArray[np.intp]) -> Array
         whole = counts.shape[1] // (4 * window) * 4 * window
         shape = (len(counts), -1, 4 * window)
         sums, means = (each[:, :whole].reshape(shape).sum(axis=2) for each in (counts, expected))
-        found.append(np.nanmean((sums - means) ** 2 / means, axis=1))
+        pearson = (sums - means) ** 2 / means
+        judged = ~np.isnan(pearson)
+        found.append(np.where(judged, pearson, 0.0).sum(axis=1) / np.maximum(judged.sum(axis=1), 1))
     return np.asarray(np.maximum(np.stack(found, axis=1), 1.0))
 
 

@@ -19,6 +19,7 @@ from alerts.surveillance import hourly
 from alerts.surveillance.budget import APART, FALSE_EPISODES_A_DAY, Thresholds, Time, calibrate, null_year, together
 from alerts.surveillance.calendar import hours_of_week
 from alerts.surveillance.episodes import episodes
+from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.glm import Array
 from alerts.surveillance.hourly import HourModel
 from alerts.surveillance.kinds import Kind, kind_of, ranks
@@ -53,7 +54,7 @@ class Learnt:
 
 
 def learn(past: Counts, seed: int, *, per_day: float = FALSE_EPISODES_A_DAY, null_cells: int = _NULL_CELLS) -> Learnt:
-    """From at least four weeks; raises :class:`HistoryError` under that.
+    """From at least four weeks; raises :class:`HistoryError` where no signal has them.
 
     Thresholds keep ``per_day`` false episodes over all signals, in simulated stretches of about ``null_cells``
     series times quarter-hours.
@@ -62,8 +63,11 @@ def learn(past: Counts, seed: int, *, per_day: float = FALSE_EPISODES_A_DAY, nul
     signals = hourly.fit(past.demand, hours, past.total)
     rng = np.random.default_rng(seed)
     time = Time(hours, past.total, hours[:_JUDGED_WEEK])
-    times = max(1, null_cells // (past.demand.shape[0] * (len(hours) + _JUDGED_WEEK)))
-    null = together([null_year(signals, time, rng) for _ in range(times)])
+    known = signals.known()
+    if not len(known.hourly):
+        raise HistoryError(f"no signal was counted for {hourly.LEAST_WEEKS} weeks since it last changed")
+    times = max(1, null_cells // (len(known.hourly) * (len(hours) + _JUDGED_WEEK)))
+    null = together([null_year(known, time, rng) for _ in range(times)])
     calls = hourly.fit(past.total[np.newaxis], hours, past.total)
     return Learnt(signals, calls, calibrate(null, len(past.names), per_day))
 

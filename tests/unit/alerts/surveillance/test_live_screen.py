@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from alerts.surveillance.calendar import hours_of_week
+from alerts.surveillance.daily import since_break
+from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.kinds import Kind
 from alerts.surveillance.live import Counts, Learnt, learn, screen
 
@@ -78,3 +80,22 @@ def test_a_feed_that_stopped_counting_raises_nothing(learnt: Learnt) -> None:
     now.total[-4:] = np.nan
 
     assert screen(learnt, now) == []
+
+
+def test_a_signal_whose_menu_changed_last_week_is_left_out_and_the_others_are_not() -> None:
+    past = counts(START, 6 * WEEK, seed=1)
+    past.demand[0] = since_break(past.demand[:1], ["1"] * 5 * WEEK + ["2"] * WEEK)
+    now = recent()
+    now.demand[[0, 3], -12:] *= 4
+
+    learnt = learn(past, seed=2, per_day=0.05, null_cells=100_000)
+
+    assert [each.name for each in screen(learnt, now)] == ["fever"]
+
+
+def test_where_every_signal_is_new_nothing_can_be_learnt() -> None:
+    past = counts(START, 6 * WEEK, seed=1)
+    past.demand[:, : 5 * WEEK] = np.nan
+
+    with pytest.raises(HistoryError):
+        learn(past, seed=2)

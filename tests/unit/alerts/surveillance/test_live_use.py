@@ -87,6 +87,11 @@ def test_a_kind_of_day_seldom_seen_brings_what_a_sunday_brings() -> None:
     assert factors[7] == factors[6] > 2 * factors[0]
 
 
+def test_without_any_count_of_all_calls_days_cannot_be_told_apart() -> None:
+    with pytest.raises(HistoryError):
+        day_factors(np.full(20, np.nan), date(2026, 1, 5))
+
+
 def test_callers_kept_from_the_queue_by_a_message_are_added_back() -> None:
     answered, deflected, self_served = np.array([[3.0, np.nan]]), np.array([[5.0, 1]]), np.array([[2.0, 1]])
 
