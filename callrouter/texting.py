@@ -119,16 +119,20 @@ def _to_callers(templates: dict[str, Template]) -> frozenset[str]:
     return frozenset(templates) - frozenset(CREW_WORDS)
 
 
+def notify_of(settings: Settings, clock: Clock) -> GovUkNotify | None:
+    """GOV.UK Notify, if it is set; raises :class:`ConfigurationError`."""
+    if settings.govuk_notify_api_key is None:
+        return None
+    key = settings.govuk_notify_api_key.get_secret_value()
+    try:
+        return GovUkNotify(NotifySettings(api_key=key, address=settings.govuk_notify_url), clock)
+    except ValueError as error:
+        raise ConfigurationError(f"CALLROUTER_GOVUK_NOTIFY_API_KEY: {error}") from None
+
+
 def _by(settings: Settings, clock: Clock) -> list[TextProvider]:
-    found: list[TextProvider] = []
-    if settings.govuk_notify_api_key is not None:
-        try:
-            agreed = NotifySettings(
-                api_key=settings.govuk_notify_api_key.get_secret_value(), address=settings.govuk_notify_url
-            )
-        except ValueError as error:
-            raise ConfigurationError(f"CALLROUTER_GOVUK_NOTIFY_API_KEY: {error}") from None
-        found.append(GovUkNotify(agreed, clock))
+    notify = notify_of(settings, clock)
+    found: list[TextProvider] = [notify] if notify is not None else []
     if settings.twilio_account_sid and settings.twilio_auth_tokens is not None:
         token = settings.twilio_auth_tokens.get_secret_value().split(",")[0].strip()
         found.append(

@@ -16,6 +16,7 @@ from callrouter.doctor.model import Check, Finding, examine
 from callrouter.doctor.public import check_fall_back, check_public_address
 from callrouter.doctor.records import check_database
 from callrouter.doctor.sign_in import check_sign_in
+from callrouter.doctor.texts import check_texts
 from callrouter.settings import load_settings
 
 CHECKS: tuple[tuple[str, Check], ...] = (
@@ -27,6 +28,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("prompts", check_audio),
     ("public address", check_public_address),
     ("sign-in", check_sign_in),
+    ("texts", check_texts),
     ("fall-back", check_fall_back),
     ("alerts", check_alerts),
 )
