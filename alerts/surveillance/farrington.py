@@ -73,13 +73,12 @@ def _judge_alike(counts: Array, weeks: NDArray[np.intp], past: Baseline, control
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Of each fit (F,): the linear predictor at the judged week, its variance, the dispersion (at least 1), whether
-    a trend is in it, and whether there is a fit at all."""
+    """Of each fit (F,): the linear predictor at the judged week, its variance, the dispersion (at least 1), and
+    whether there is a fit at all."""
 
     eta: Array
     variance: Array
     dispersion: Array
-    trend: NDArray[np.bool_]
     fitted: NDArray[np.bool_]
 
 
@@ -97,7 +96,7 @@ def predict(design: Design, history: Array, control: FarringtonControl) -> Forec
         return found
     drop = ~kept
     without = _forecast(*_fit(design, counts[drop], present[drop], control, trend=False), season, trend=False)
-    for name in ("eta", "variance", "dispersion", "trend", "fitted"):
+    for name in ("eta", "variance", "dispersion", "fitted"):
         getattr(found, name)[drop] = getattr(without, name)
     return found
 
@@ -132,7 +131,7 @@ def _fit(design: Design, counts: Array, present: NDArray[np.bool_], control: Far
 
 def _forecast(fits: Fits, spread: _Spread, season: int, *, trend: bool) -> Forecast:
     eta, variance = fits.predict(0.0, season, trend=trend)
-    return Forecast(eta, variance * spread.error, spread.dispersion, np.full(len(eta), trend), spread.fitted)
+    return Forecast(eta, variance * spread.error, spread.dispersion, spread.fitted)
 
 
 def _keeps_trend(fits: Fits, spread: _Spread, found: Forecast, largest: Array, control: FarringtonControl

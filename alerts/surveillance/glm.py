@@ -47,7 +47,6 @@ class Fits:
     season_weight: Array  # (F, G): their sums
     season_time: Array  # (F, G): mean time of a season under them
     slope_information: Array  # (F,): inverse of the slope's unscaled variance
-    points: Array  # (F,): how many points have a count and a weight
     freedom: Array  # (F,): residual degrees of freedom
     converged: NDArray[np.bool_]  # (F,): False where 25 steps did not do, as when every count is 0
 
@@ -87,7 +86,6 @@ def fit(design: Design, counts: Array, weights: Array, *, trend: bool) -> Fits:
     columns = design.columns()
     present = (weights > 0).astype(np.float64)
     filled = present @ columns > 0
-    points = present.sum(axis=1)
     fits = Fits(
         intercepts=np.zeros((rows, design.levels)),
         slope=np.zeros(rows),
@@ -96,11 +94,11 @@ def fit(design: Design, counts: Array, weights: Array, *, trend: bool) -> Fits:
         season_weight=np.zeros((rows, design.levels)),
         season_time=np.zeros((rows, design.levels)),
         slope_information=np.ones(rows),
-        points=points,
-        freedom=points - filled.sum(axis=1) - int(trend),
+        freedom=present.sum(axis=1) - filled.sum(axis=1) - int(trend),
         converged=np.zeros(rows, bool),
     )
-    _iterate(design, columns, fits, counts, weights, trend=trend)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a fit that fails has not converged
+        _iterate(design, columns, fits, counts, weights, trend=trend)
     return fits
 
 
@@ -120,8 +118,7 @@ def _iterate(design: Design, columns: Array, fits: Fits, counts: Array, weights:
         eta = np.hstack([state.intercepts, state.slope[:, None]]) @ back if trend else state.intercepts @ back
         mean = np.maximum(np.exp(eta), _SMALLEST_MEAN)
         before, deviance = deviance, _deviance(counts, log_counts, eta, mean, weights)
-        with np.errstate(invalid="ignore"):
-            going = np.abs(deviance - before) >= TOLERANCE * (np.abs(deviance) + 0.1)
+        going = np.abs(deviance - before) >= TOLERANCE * (np.abs(deviance) + 0.1)
         done = ~going | (step == MAX_STEPS - 1)
         if done.any():
             _keep(fits, rows, done, state, mean, working)
@@ -143,18 +140,17 @@ class _Solution:
 
 def _solve(sums: Array, working: Array, response: Array, levels: int, *, trend: bool) -> _Solution:
     """One weighted least-squares step: the slope from what is left within the seasons, then the intercepts."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        moments = working @ sums
-        right = (working * response) @ sums[:, : levels * (1 + int(trend))]
-        weight = moments[:, :levels]
-        if not trend:
-            none = np.zeros(len(working))
-            level = np.where(weight > 0, right / weight, 0.0)
-            return _Solution(level, none, weight, np.zeros_like(weight), none + 1.0)
-        centre = np.where(weight > 0, moments[:, levels : 2 * levels] / weight, 0.0)
-        information = (moments[:, 2 * levels :] - centre * moments[:, levels : 2 * levels]).sum(axis=1)
-        slope = (right[:, levels:] - centre * right[:, :levels]).sum(axis=1) / information
-        level = np.where(weight > 0, right[:, :levels] / weight, 0.0) - slope[:, None] * centre
+    moments = working @ sums
+    right = (working * response) @ sums[:, : levels * (1 + int(trend))]
+    weight = moments[:, :levels]
+    if not trend:
+        none = np.zeros(len(working))
+        level = np.where(weight > 0, right / weight, 0.0)
+        return _Solution(level, none, weight, np.zeros_like(weight), none + 1.0)
+    centre = np.where(weight > 0, moments[:, levels : 2 * levels] / weight, 0.0)
+    information = (moments[:, 2 * levels :] - centre * moments[:, levels : 2 * levels]).sum(axis=1)
+    slope = (right[:, levels:] - centre * right[:, :levels]).sum(axis=1) / information
+    level = np.where(weight > 0, right[:, :levels] / weight, 0.0) - slope[:, None] * centre
     return _Solution(level, slope, weight, centre, information)
 
 
