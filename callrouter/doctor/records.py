@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.doctor.clocks import compare, now
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.settings import Settings
+from careplans.store import plans
 from infra.migrate import is_up_to_date
 from infra.sql import Database, connect_database
 
@@ -48,6 +49,7 @@ async def _look(database: Database, settings: Settings) -> list[Finding]:
         found.append(warning("sql", "SQLite is for one process on one machine", do))
     if await is_up_to_date(database):
         found.append(ok("sql", "every migration is in"))
+        found += await database.read(_plans)
         if database.dialect == "postgresql":
             found += _partitions(await database.read(_journal_tables), now())
     else:
@@ -86,6 +88,14 @@ def _journal_tables(connection: Connection) -> tuple[bool, set[str]]:
     kind = connection.execute(text("SELECT relkind::text FROM pg_class WHERE oid = to_regclass('journal')")).scalar()
     query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass('journal')"
     return kind == "p", set(connection.execute(text(query)).scalars())
+
+
+def _plans(connection: Connection) -> list[Finding]:
+    """Plans from before there was a search by name are not found by it: it would say "none" where there is one."""
+    older = select(plans.c.id).where(plans.c.index_key.is_(None)).limit(1)
+    if connection.execute(older).first() is None:
+        return []
+    return [warning("plans", "some are not found by name yet", "run `callrouter plan rotate-keys` once")]
 
 
 def _partitions(tables: tuple[bool, set[str]], at: datetime) -> list[Finding]:
