@@ -17,7 +17,7 @@ from careplans.sources.files import FolderSource
 from careplans.sources.model import PlanSource
 from careplans.sources.runs import PlanRuns
 from careplans.sources.schedule import Exclusive, Schedule, Scheduled
-from careplans.sources.settings import FhirSettings, FolderSettings, PushSettings, SftpSettings, read_sources
+from careplans.sources.settings import AnySource, FhirSettings, FolderSettings, PushSettings, SftpSettings, read_sources
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.health import Health
@@ -47,15 +47,23 @@ def open_plan_sources(
     runs = PlanRuns(database, keys, clock)
     exclusive = Exclusive(runs, leases)
     spool = settings.data_dir / "plan-sources"
-    scheduled = [
-        Scheduled(each.sender, _source(each, spool, clock), each.every_s, timedelta(hours=each.fresh_for_h))
-        for each in found
-        if not isinstance(each, PushSettings)
-    ]
+    scheduled = [_scheduled(each, spool, clock) for each in found]
     for each in scheduled:
         health.expect(f"{SOURCE_PART}:{each.sender.name}")
     senders = {each.name: each for each in found if isinstance(each, PushSettings)}
     return PlanSources(Schedule(scheduled, exclusive, runs, clock, health), plans_router(senders, exclusive))
+
+
+def _scheduled(settings: AnySource, spool: Path, clock: Clock) -> Scheduled:
+    if isinstance(settings, PushSettings):
+        return Scheduled(settings.sender)
+    return Scheduled(
+        settings.sender,
+        _source(settings, spool, clock),
+        settings.every_s,
+        timedelta(hours=settings.fresh_for_h),
+        by_delivery=not isinstance(settings, FhirSettings) and settings.delivers == "full_lists",
+    )
 
 
 def _source(settings: FolderSettings | SftpSettings | FhirSettings, spool: Path, clock: Clock) -> PlanSource:

@@ -44,6 +44,12 @@ class Ledger:
         else:
             connection.execute(update(plan_sources).where(plan_sources.c.name == source).values(**values))
 
+    def note_read(self, connection: Connection, source: str, now: datetime) -> None:
+        """All that there was has been read, if only nothing."""
+        if _source(connection, source) is None:
+            self.move(connection, source, "", None)
+        connection.execute(update(plan_sources).where(plan_sources.c.name == source).values(read_at=now))
+
     def note_gone(self, connection: Connection, run: int, gone: Sequence[Gone]) -> None:
         """Keep what the run withdraws until it is judged."""
         rows = []
@@ -164,15 +170,25 @@ def lacking(connection: Connection, run: int, system: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def note_read(connection: Connection, source: str, now: datetime) -> None:
-    """All that there was has been read."""
-    connection.execute(update(plan_sources).where(plan_sources.c.name == source).values(read_at=now))
+def is_held(connection: Connection, source: str) -> bool:
+    """Whether a run of this source waits for a person."""
+    query = select(plan_runs.c.id).where(plan_runs.c.source == source, plan_runs.c.state == RunState.HELD).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def read_at(connection: Connection, source: str) -> datetime | None:
     """When the source was last read to its end."""
     row = _source(connection, source)
     return None if row is None else row.read_at
+
+
+def delivered_at(connection: Connection, source: str) -> datetime | None:
+    """When the newest delivery began that was read to its end."""
+    whole = (RunState.DONE, RunState.HELD, RunState.REFUSED, RunState.SUPERSEDED)
+    query = select(plan_runs.c.began_at).where(
+        plan_runs.c.source == source, plan_runs.c.state.in_(whole), plan_runs.c.why != "broken"
+    )
+    return connection.execute(query.order_by(plan_runs.c.id.desc()).limit(1)).scalar()
 
 
 def runs(connection: Connection, source: str | None, most: int) -> list[RunReport]:

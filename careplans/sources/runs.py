@@ -87,7 +87,7 @@ class PlanRuns:
                 run = await self._take(sender, batch, said)
                 if run.state is RunState.READ and (settled := await self._settle_open(sender)) is not None:
                     done.append(settled)
-            await self._database.write(partial(ledger.note_read, source=sender.name, now=self._clock.now()))
+            await self._database.write(partial(self._ledger.note_read, source=sender.name, now=self._clock.now()))
         return [Delivered(run, tuple(said.refused.get(run.id, ())), tuple(said.odd.get(run.id, ()))) for run in done]
 
     async def release(self, run: int) -> RunReport:
@@ -109,6 +109,16 @@ class PlanRuns:
         """When the source was last read to its end; None: never."""
         with _store_errors():
             return await self._database.read(partial(ledger.read_at, source=source))
+
+    async def delivered_at(self, source: str) -> datetime | None:
+        """When the newest delivery of the source began that was read to its end; None: there was none."""
+        with _store_errors():
+            return await self._database.read(partial(ledger.delivered_at, source=source))
+
+    async def held(self, source: str) -> bool:
+        """Whether a run of the source waits for a person."""
+        with _store_errors():
+            return await self._database.read(partial(ledger.is_held, source=source))
 
     async def quarantined(self, source: str | None = None, most: int = MOST_FAULTS) -> list[Quarantined]:
         """What could not be read and has not come again right, newest first."""

@@ -67,14 +67,22 @@ class Exclusive:
             await self._leases.release(name, holder)
 
 
+LOOK_S = 60.0
+"""Between looks at whether a run of a sender who posts is held."""
+
+
 @dataclass(slots=True)
 class Scheduled:
-    """One source and its times. ``due_s`` on the monotonic clock."""
+    """One source and its times; ``due_s`` on the monotonic clock. Without ``source`` it posts by itself, when it likes.
+
+    ``by_delivery``: it is fresh while something came in time, not while it could be looked at.
+    """
 
     sender: Sender
-    source: PlanSource
-    every_s: float
-    fresh_for: timedelta
+    source: PlanSource | None = None
+    every_s: float = LOOK_S
+    fresh_for: timedelta | None = None
+    by_delivery: bool = False
     due_s: float = 0.0
 
 
@@ -103,8 +111,9 @@ class Schedule:
     async def _one(self, each: Scheduled) -> None:
         part = f"plan-source:{each.sender.name}"
         try:
-            await self._exclusive.run(each.sender, each.source)
-            read_at = await self._runs.read_at(each.sender.name)
+            if each.source is not None:
+                await self._exclusive.run(each.sender, each.source)
+            wrong = await self._wrong(each)
         except CarePlanError as error:
             log.warning("plan_source_failed", source=each.sender.name, error=error.error_id)
             self._health.failed(part, error.error_id)
@@ -112,9 +121,19 @@ class Schedule:
             log.error("plan_source_failed", source=each.sender.name, error=type(error).__name__)
             self._health.failed(part, type(error).__name__)
         else:
-            if read_at is None or self._clock.now() - read_at > each.fresh_for:
-                self._health.failed(part, "stale")
+            if wrong:
+                self._health.failed(part, wrong)
             else:
                 self._health.ok(part)
         finally:
             each.due_s = self._clock.monotonic() + each.every_s
+
+    async def _wrong(self, each: Scheduled) -> str:
+        """Why a person must see to a source that can be read; empty if nobody must."""
+        if await self._runs.held(each.sender.name):
+            return "run_held"
+        if each.fresh_for is None:
+            return ""
+        last = self._runs.delivered_at if each.by_delivery else self._runs.read_at
+        fresh_at = await last(each.sender.name)
+        return "stale" if fresh_at is None or self._clock.now() - fresh_at > each.fresh_for else ""

@@ -34,7 +34,7 @@ from infra.lease import MemoryLeases
 from infra.migrate import upgrade_database
 from infra.numbers import read_number
 from infra.sql import Database, connect_database
-from tests.plan_world import SYSTEM, HandClock, Script, plan
+from tests.plan_world import SYSTEM, HandClock, Script, gone, plan
 from tests.running import free_port
 
 KEYS = KeyRing(b"m" * 32, b"i" * 32)
@@ -415,6 +415,33 @@ class TestSchedule:
         before = len(await runs.runs())
         await schedule.step(0)  # none is due
         assert len(await runs.runs()) == before
+
+    async def test_a_held_run_is_told_until_a_person_decides_and_a_source_that_is_late_too(
+        self, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        health = Health(clock)
+        posts = Sender("posts", SYSTEM)
+        day = timedelta(days=1)
+        late = Sender("late", "Late")
+        sources = [Scheduled(posts), Scheduled(late, Script([]), 60, day)]
+        schedule = Schedule(sources, Exclusive(runs, MemoryLeases()), runs, clock, health)
+        await runs.run(posts, Script([[[plan(101)]]]))
+        (held,) = await runs.run(posts, Script([[[plan(101)]], [[gone(1, "P101")]]]))
+
+        async def why() -> dict[str, str]:
+            clock.move(seconds=61)
+            await schedule.step(0)
+            return {part.name: part.why for part in health.parts()}
+
+        assert await why() == {"plan-source:posts": "run_held", "plan-source:late": ""}
+        await runs.refuse(held.run.id)
+        assert (await why())["plan-source:posts"] == ""
+        sources[1].by_delivery = True  # it owes full lists, and none has come
+        assert (await why())["plan-source:late"] == "stale"
+        sources[1].source = Script([[[plan(102, source="Late")]]])
+        assert (await why())["plan-source:late"] == ""
+        clock.move(days=2)
+        assert (await why())["plan-source:late"] == "stale"
 
     async def test_the_service_reads_the_sources_of_its_settings(self, tmp_path: Path) -> None:
         from callrouter.settings import Settings
