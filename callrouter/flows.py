@@ -9,9 +9,10 @@ from typing import Any
 
 from callrouter.errors import ConfigurationError
 from infra.yamlfile import YamlFile, YamlFileError, read_yaml
-from ivr.check import World, check
+from ivr.check import World, check, proven
 from ivr.errors import Defect, FlowDefect
 from ivr.flow import Flow, read_flow
+from ivr.proof.prove import Proof
 from ivr.subflows import ReadFile, WrittenOut, write_out
 from ivr.voices import in_voice
 
@@ -31,11 +32,17 @@ class FlowFileError(ConfigurationError):
 
 def load_flow(path: Path, world: World | None = None) -> Flow:
     """A flow that passed every check, its subflows written out; raises :class:`FlowFileError` with every problem."""
+    return load_proof(path, world).flow
+
+
+def load_proof(path: Path, world: World | None = None) -> Proof:
+    """As :func:`load_flow`, with the proof that it may be used."""
     files: dict[str, YamlFile] = {}
     written, flow = _read(path, files)
-    if defects := check(flow, world):
-        raise FlowFileError(_name(files, written, defects))
-    return flow
+    try:
+        return proven(flow, world)
+    except FlowDefect as error:
+        raise FlowFileError(_name(files, written, error.defects)) from error
 
 
 def load_written_out(path: Path, world: World | None = None) -> Flow:

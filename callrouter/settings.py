@@ -15,8 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callrouter.errors import ConfigurationError
 from callrouter.role_claims import read_role_claims
-from infra.redis import RedisAddress
-from infra.sql import read_address
+from infra.sql_address import read_address
 from infra.urls import is_safe
 
 PREFIX = "CALLROUTER_"
@@ -178,6 +177,8 @@ class Settings(BaseSettings):
         """Raise :class:`ConfigurationError`, naming every key that is not fit to run with."""
         wrong: list[str] = []
         if self.redis_url is not None:
+            from infra.redis import RedisAddress  # its client is not for commands that ask no Redis
+
             try:
                 RedisAddress.parse(self.redis_url.get_secret_value())
             except ValueError as error:

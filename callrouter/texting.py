@@ -19,12 +19,13 @@ from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
 from callrouter.settings import Settings
 from callrouter.texts.asked import AskedTexts
-from callrouter.texts.model import Kept, Purpose, Template
+from callrouter.texts.in_force import to_callers
+from callrouter.texts.model import Kept, Purpose
 from callrouter.texts.outbox import Outbox
 from callrouter.texts.ports import TextProvider
 from callrouter.texts.routes import receipts_router
 from callrouter.texts.sending import Sender
-from callrouter.texts.templates import CREW_WORDS, read_templates
+from callrouter.texts.templates import read_templates
 from infra.bus import EventStream
 from infra.clock import Clock
 from infra.crypto import KeyRing
@@ -83,16 +84,9 @@ def open_texting(
     return Texting(
         outbox=outbox,
         sender=Sender(outbox, carried, templates, clock, told),
-        asked=AskedTexts(stream, journal, database, outbox, _to_callers(templates)),
+        asked=AskedTexts(stream, journal, database, outbox, to_callers(templates)),
         is_on=bool(carried),
     )
-
-
-def texts_in_force(settings: Settings) -> frozenset[str]:
-    """Keys of the texts that callers can be sent here; none where nobody carries them."""
-    templates = read_templates(settings.texts_file)
-    has_provider = settings.govuk_notify_api_key is not None or bool(settings.twilio_account_sid)
-    return _to_callers(templates) if has_provider else frozenset()
 
 
 def receipts_of(settings: Settings, texting: Texting) -> APIRouter:
@@ -113,10 +107,6 @@ def receipts_of(settings: Settings, texting: Texting) -> APIRouter:
         twilio_is_signed=is_signed,
         twilio_outcomes=twilio_texts.OUTCOMES,
     )
-
-
-def _to_callers(templates: dict[str, Template]) -> frozenset[str]:
-    return frozenset(templates) - frozenset(CREW_WORDS)
 
 
 def notify_of(settings: Settings, clock: Clock) -> GovUkNotify | None:

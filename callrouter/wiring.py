@@ -52,7 +52,8 @@ from callrouter.replay.service import Replay
 from callrouter.settings import Settings
 from callrouter.shared_dispatch import SharedDispatch
 from callrouter.stores import Stores, open_stores
-from callrouter.texting import Texting, open_texting, texts_in_force
+from callrouter.texting import Texting, open_texting
+from callrouter.texts.in_force import texts_in_force
 from careplans.service import CarePlans
 from infra.areas import london
 from infra.clock import Clock, SystemClock

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, DateTime, Insert, Table, make_url, text
+from sqlalchemy import Connection, DateTime, Insert, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.types import TypeDecorator
 
 from infra.postgres import PostgresDatabase
+from infra.sql_address import read_address
 from infra.sqlite import SqliteDatabase
 
 T = TypeVar("T")
@@ -54,21 +54,6 @@ def connect_database(url: str) -> Database:
 async def ask_database(database: Database) -> None:
     """A question that costs nothing, for whoever watches whether the database answers."""
     await database.read(lambda connection: connection.execute(text("SELECT 1")))
-
-
-def read_address(url: str) -> URL:
-    """``sqlite:///file`` or ``postgresql://…``; a driver that is named in it is passed over.
-
-    Raises ValueError for any other address, without repeating it: it may hold a password.
-    """
-    try:
-        address = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ValueError("expected sqlite:///file or postgresql://user@host/name") from None
-    kind = address.get_backend_name()
-    if kind == "postgresql" or (kind == "sqlite" and address.database not in (None, "", ":memory:")):
-        return address
-    raise ValueError(f"{kind}: expected sqlite:///file or postgresql://user@host/name")
 
 
 def insert_once(table: Table, dialect: str) -> Insert:

@@ -19,11 +19,11 @@ from ivr.actions.say import Say
 from ivr.actions.seek import Seek
 from ivr.actions.set import Set
 from ivr.engine import CUT_OFF, MISSED_THAT
-from ivr.errors import Defect
+from ivr.errors import Defect, FlowDefect
 from ivr.flow import ENGINE_NODES, Flow
 from ivr.model import DEFAULT_SERVICE, FIRST_WORDS, MAX_NODES, NOTICE
 from ivr.proof.lengths import Lengths
-from ivr.proof.prove import prove
+from ivr.proof.prove import Proof, prove
 from ivr.run import LANGUAGE, SHORT_MENUS, SLOW
 from ivr.voices import in_voice
 
@@ -49,8 +49,22 @@ def check(flow: Flow, world: World | None = None) -> list[Defect]:
 
     What is wrong with single nodes comes first. Only a flow that is sound in itself is proved.
     """
+    try:
+        proven(flow, world)
+    except FlowDefect as error:
+        return list(error.defects)
+    return []
+
+
+def proven(flow: Flow, world: World | None = None) -> Proof:
+    """The proof of a flow that may be used; raises :class:`FlowDefect` with what :func:`check` gives."""
     world = world or World()
-    return defects_of_nodes(flow, world) or list(prove(flow, world.lengths).defects)
+    if defects := defects_of_nodes(flow, world):
+        raise FlowDefect(defects)
+    proof = prove(flow, world.lengths)
+    if proof.defects:
+        raise FlowDefect(list(proof.defects))
+    return proof
 
 
 def defects_of_nodes(flow: Flow, world: World) -> list[Defect]:

@@ -9,18 +9,17 @@ from typing import Annotated
 
 import typer
 
-from callrouter.flows import FlowFileError, load_flow, load_prompts
+from callrouter.flows import FlowFileError, load_flow, load_prompts, load_proof
 from callrouter.providers import read_providers
 from callrouter.publishing.soundness import promised_with
 from callrouter.settings import load_settings
-from callrouter.texting import texts_in_force
+from callrouter.texts.in_force import texts_in_force
 from infra.sounds import seconds_of_sounds
 from ivr.check import World
 from ivr.export.markdown import as_markdown
 from ivr.export.mermaid import as_mermaid
 from ivr.proof.diff import as_data, as_table, differences
 from ivr.proof.lengths import Lengths, estimate_lengths
-from ivr.proof.prove import prove
 from ivr.proof.report import report
 from ivr.voices import by_language, language_of, plain_key
 
@@ -48,12 +47,11 @@ def check(
     sound = True
     for file in files:
         try:
-            flow = load_flow(file, world)
+            found = report(load_proof(file, world))
         except FlowFileError as error:
             sound = False
             typer.echo(str(error), err=True)
             continue
-        found = report(prove(flow, world.lengths))
         typer.echo(f"{file}: {found.verdict()}")
         for line in found.details() if verbose else ():
             typer.echo(f"  {line}")
@@ -89,11 +87,11 @@ def export(
 ) -> None:
     """Write a flow that passed the check out: as a diagram, or as everything that a caller can meet, to be signed."""
     world = world_in_force()
-    flow = load_flow(file, world)
+    proof = load_proof(file, world)
     if form is Form.MERMAID:
-        typer.echo(as_mermaid(flow), nl=False)
+        typer.echo(as_mermaid(proof.flow), nl=False)
         return
-    texts: dict[str, dict[str, str]] = {language: {} for language in flow.languages}
+    texts: dict[str, dict[str, str]] = {language: {} for language in proof.flow.languages}
     for key, text in load_prompts(load_settings().prompts_file).items():
-        texts.get(language_of(key) or flow.languages[0], {})[plain_key(key)] = text
-    typer.echo(as_markdown(report(prove(flow, world.lengths)), texts), nl=False)
+        texts.get(language_of(key) or proof.flow.languages[0], {})[plain_key(key)] = text
+    typer.echo(as_markdown(report(proof), texts), nl=False)

@@ -30,7 +30,7 @@ from callrouter.publishing.service import Publishing
 from callrouter.replay.report import Report
 from callrouter.replay.service import Replay
 from callrouter.settings import Settings, load_settings
-from callrouter.texting import texts_in_force
+from callrouter.texts.in_force import texts_in_force
 from callrouter.wiring import key_ring
 from infra.clock import SystemClock
 

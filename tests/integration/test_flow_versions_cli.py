@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from callrouter.cli import app
+from callrouter.cli.commands import commands
 from callrouter.cli.versions import table
 from callrouter.errors import ConfigurationError
 from callrouter.providers import read_providers
@@ -49,7 +49,7 @@ async def _start_once() -> None:
 
 
 def typed(*arguments: str) -> str:
-    result = CliRunner().invoke(app, ["flow", *arguments], catch_exceptions=False)
+    result = CliRunner().invoke(commands(), ["flow", *arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from callrouter.cli import app
+from callrouter.cli.commands import commands
 from callrouter.cli.common import SEALED
 from infra.keys import new_pair
 
@@ -20,7 +20,7 @@ P1,Demo Trust,Hospice,end of life plan,9990000018,Zzedith,Zzexample,1938-04-12,0
 
 
 def run(*words: str | Path) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["plan", *map(str, words)])
+    result = CliRunner().invoke(commands(), ["plan", *map(str, words)])
     return result.exit_code, result.output
 
 
@@ -52,7 +52,7 @@ def test_a_plan_is_held_exported_rotated_and_erased(tmp_path: Path, monkeypatch:
     assert run("lookup", "07700 900101") == (0, "none (no_plan)\n")
     assert run("expire") == (0, "0 records ended\n")
     assert run("export", plan)[0] == 1
-    result = CliRunner().invoke(app, ["audit", "verify"])
+    result = CliRunner().invoke(commands(), ["audit", "verify"])
     assert "as it was written" in result.output
 
 
