@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from callrouter.cli import app
+from callrouter.cli.commands import commands
 from callrouter.plan_access import head_signer, heads_file
 from callrouter.settings import load_settings
 from careplans.audit.heads import HeadFile
@@ -22,7 +22,7 @@ from infra.sql import connect_database
 
 
 def type_(*words: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, list(words))
+    result = CliRunner().invoke(commands(), list(words))
     return result.exit_code, result.output
 
 
@@ -71,5 +71,5 @@ def test_a_wrong_key_or_file_is_said_in_words(tmp_path: Path, monkeypatch: pytes
     heads.write_text(heads.read_text() + "cut off he")
     code, said = type_("audit", "verify")
     assert (code, ":2: is no signed end of the chain" in said) == (1, True)
-    result = CliRunner().invoke(app, ["audit", "verify", "--public-key", "short"])
+    result = CliRunner().invoke(commands(), ["audit", "verify", "--public-key", "short"])
     assert "must be base64 of 32 octets" in str(result.exception)
