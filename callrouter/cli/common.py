@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 import callrouter.journal
 import callrouter.repeat_tables
+import callrouter.texts.tables
+import callrouter.welfare_tables
 import careplans.sources.tables
 import careplans.store
 from callrouter.cli.refusals import in_words
@@ -32,6 +34,8 @@ from infra.sql import Database, connect_database
 SEALED = wrapped_keys_of(
     callrouter.journal.metadata,
     callrouter.repeat_tables.metadata,
+    callrouter.texts.tables.metadata,
+    callrouter.welfare_tables.metadata,
     careplans.store.metadata,
     careplans.sources.tables.metadata,
 )
