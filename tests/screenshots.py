@@ -86,6 +86,14 @@ def _shoot_messages_and_flows(browser: Browser, folder: Path) -> None:
         page = _signed_in(browser, house, url, "Cleo", Role.CLINICAL_SAFETY)
         page.goto(f"{url}/flows/{house.new.version}")
         page.screenshot(path=IMAGES / "flow.png", full_page=True)
+        page.goto(f"{url}/flows/new")
+        page.get_by_label("The flow").fill(
+            page.get_by_label("The flow").input_value().replace("[hello]", "[hello_calm]")
+        )
+        page.get_by_role("button", name="Check it").click()
+        page.screenshot(path=IMAGES / "flow-new.png", full_page=True)
+        page.goto(f"{url}/flows/{house.new.version}/replay?from=24/3/2026+00:00&to=25/3/2026+00:00")
+        page.screenshot(path=IMAGES / "flow-replay.png", full_page=True)
 
 
 def _signed_in(browser: Browser, house: House, url: str, name: str, role: Role) -> Page:

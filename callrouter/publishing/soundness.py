@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callrouter.publishing.content import Content
+from ivr.actions.record import Record
 from ivr.check import World, check
 
 _RECORDED = ("wav", "wav16")
@@ -49,6 +50,8 @@ class SoundCheck:
         problems = [str(each) for each in check(content.flow, world)]
         if self.folder is None:
             return problems
+        recorded = (name for name, node in content.flow.nodes.items() if isinstance(node, Record))
+        problems += [f"nodes.{name}: callers by SIP are not recorded: Asterisk is not told to" for name in recorded]
         here = recordings(self.folder, keys)
         played = {key for node in content.flow.nodes.values() for key in node.prompt_keys()}
         for key in sorted(played):

@@ -22,8 +22,9 @@ from callrouter.publishing.tables import steps, versions
 from infra.health import Health
 from infra.migrate import upgrade_database
 from infra.sql import Database, connect_database
+from ivr.flow import read_flow
 from tests.hand_clock import HandClock
-from tests.publishing_world import ANN, CHECK, DUTY, SAFE, TEXTS, a_worker, approved, content
+from tests.publishing_world import ANN, CHECK, DUTY, SAFE, TEXTS, a_worker, approved, content, flow_data
 from tests.service import LONDON, PROMPTS, PROVIDERS
 
 SHIPPED = content()
@@ -244,6 +245,18 @@ def test_a_prompt_without_its_recording_is_a_problem_where_callers_hear_recordin
         file.unlink()
     assert "nobody has recorded" in check(seal(flow, {"en": TEXTS}, sounds))[0]
     assert recordings(None, TEXTS) == {}
+
+
+def test_a_flow_that_records_talks_is_a_problem_where_callers_come_by_sip(tmp_path: Path) -> None:
+    data = flow_data(exits={"nurse": "taped"})
+    data["nodes"]["taped"] = {"action": "record", "exits": {"next": "nurses"}}
+    for key in TEXTS:
+        (tmp_path / f"{key}.wav16").write_bytes(key.encode())
+    taped = seal(read_flow(data), {"en": TEXTS}, recordings(tmp_path, TEXTS))
+
+    assert SoundCheck(PROVIDERS.services, None)(taped) == []
+    (problem,) = SoundCheck(PROVIDERS.services, tmp_path)(taped)
+    assert problem.startswith("nodes.taped: callers by SIP are not recorded")
 
 
 def test_texts_are_those_of_the_published_versions_then_the_shipped() -> None:
