@@ -179,6 +179,7 @@ def group_by_person(plans: Sequence[_P]) -> list[list[_P]]:
 _NEVER_LOOKED_UP = {
     NumberClass.WITHHELD: "withheld",
     NumberClass.CARRIER_FILLER: "carrier_filler",
+    NumberClass.DIVERTED: "diverted_line",
     NumberClass.UNREADABLE: "unreadable_number",
 }
 

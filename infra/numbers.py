@@ -25,6 +25,7 @@ class NumberClass(StrEnum):
     WITHHELD = "withheld"
     CARRIER_FILLER = "carrier_filler"
     UNREADABLE = "unreadable"
+    DIVERTED = "diverted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,18 @@ class Number:
             return True
         kind: int = phonenumbers.number_type(phonenumbers.parse(self.e164))
         return kind == phonenumbers.PhoneNumberType.MOBILE
+
+
+def calling_number(raw: str | None, *, withheld: bool = False, diverter: str = "") -> Number:
+    """The number of a caller, as :func:`read_number`; ``DIVERTED`` where it is that of the line diverted to us.
+
+    A surgery's line that is diverted at night must not make every caller the surgery; where the caller's own number
+    came beside ``diverter``, it stands.
+    """
+    number = read_number(raw, withheld=withheld)
+    if number.e164 is not None and number.e164 == read_number(diverter).e164:
+        return Number(NumberClass.DIVERTED)
+    return number
 
 
 def read_number(raw: str | None, *, withheld: bool = False) -> Number:

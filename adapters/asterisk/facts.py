@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from callrouter.model import Arrival
-from infra.numbers import Number, read_number
+from infra.numbers import Number, calling_number
 
 NETWORK = "sip"
 
@@ -47,12 +47,12 @@ def failure(facts: Mapping[str, str]) -> str:
 def caller_number(facts: Mapping[str, str]) -> Number:
     """The number that a look-up may use: the network's own (P-Asserted-Identity) before the presented one.
 
-    ``Privacy: id`` withholds it. A ``Diversion`` header names the line that was diverted, which is not the
-    caller's, and is never read here.
+    ``Privacy: id`` withholds it. ``Diversion`` or ``History-Info`` name the line that was diverted: where the
+    carrier gives that line's number as the caller's, there is no caller's number.
     """
     withheld = any(word in ("id", "user", "header") for word in facts.get("PRIVACY", "").lower().split(";"))
     asserted = _user_of(facts.get("PAI", ""))
-    return read_number(asserted or facts.get("CLI", ""), withheld=withheld)
+    return calling_number(asserted or facts.get("CLI", ""), withheld=withheld, diverter=facts.get("DIVERTER", ""))
 
 
 def _user_of(header: str) -> str:

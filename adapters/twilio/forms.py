@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from adapters.twilio.signature import Form
 from callrouter.model import Arrival
-from infra.numbers import Number, read_number
+from infra.numbers import Number, calling_number
 
 LARGEST_FORM = 64 * 1024  # octets; Twilio's largest (a minute of speech, all headers) stays under 8 KB
 MOST_FIELDS = 200
@@ -50,7 +50,8 @@ def arrival(form: Form) -> Arrival:
 def caller(form: Form) -> Number:
     """The calling number, withheld and unreadable ones told apart; never raises."""
     raw = _user_of(form.get("From", ""))
-    return read_number(raw, withheld=raw.lstrip("+") in _WITHHELD)
+    diverter = _user_of(form.get("ForwardedFrom", ""))
+    return calling_number(raw, withheld=raw.lstrip("+") in _WITHHELD, diverter=diverter)
 
 
 def dialled(form: Form) -> str:

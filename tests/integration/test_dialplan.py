@@ -62,6 +62,7 @@ async def test_what_a_worker_learns_from_the_invite(line: Line) -> None:
     assert facts["CLI"] == "+447700900123"
     assert facts["PAI"] == '"A, (b} ${EXTEN}" <sip:+442079460000@carrier.example>'
     assert facts["PRIVACY"] == "none"
+    assert facts["DIVERTER"] == "+442079460123"
     assert facts["SIP_CALL_ID"] == invite.header("Call-ID")
     assert f"tag={facts['FROM_TAG']}" in (invite.header("From") or "")
     assert (facts["DIALLED"], facts["STAGE"], facts["DIALNO"]) == ("111", "new", "0")

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.numbers import Number, NumberClass, read_number
+from adapters.asterisk.facts import caller_number
+from careplans.model import Match, MatchLevel, unmatchable
+from infra.numbers import Number, NumberClass, calling_number, read_number
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,17 @@ def test_a_missing_number_is_withheld(raw: str | None) -> None:
 def test_the_networks_word_wins_over_the_number_that_is_there() -> None:
     """SIP ``Privacy: id`` beside a number in ``P-Asserted-Identity``."""
     assert read_number("07700900123", withheld=True) == Number(NumberClass.WITHHELD)
+
+
+def test_the_number_of_a_diverted_line_is_not_the_callers() -> None:
+    surgery, caller = "+442079460123", "07700900123"
+    assert calling_number(surgery, diverter="020 7946 0123") == Number(NumberClass.DIVERTED)
+    assert calling_number(caller, diverter=surgery) == read_number(caller)
+    assert calling_number(surgery, withheld=True, diverter=surgery) == Number(NumberClass.WITHHELD)
+    assert calling_number("", diverter="") == Number(NumberClass.WITHHELD)
+    assert caller_number({"PAI": f"<sip:{surgery}@gp.example>", "DIVERTER": surgery}).kind is NumberClass.DIVERTED
+    assert caller_number({"CLI": caller, "DIVERTER": surgery}) == read_number(caller)
+    assert unmatchable(Number(NumberClass.DIVERTED)) == Match(MatchLevel.NONE, "diverted_line")
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,17 @@ async def test_repeat_caller_is_raised(house: House, outcome: str, band: Band) -
     assert [each.band for each in started] == [band]
 
 
+async def test_a_line_in_distress_is_raised_whatever_the_rule_of_repeat_calls_says(house: House) -> None:
+    async def finds(number: Number, started: datetime) -> RepeatFound:
+        return RepeatFound("NRC", "fewer_than_two_earlier", distress=True)
+
+    house.facts.repeat = finds
+    await house.press("1", await house.start())
+
+    assert [each.band for each in await house.events(ev.LegStarted)] == [Band.RAISED]
+    assert (await looked_up(house, "repeat")).detail == {"distress": True}
+
+
 async def test_words_that_are_a_red_flag_lead_to_the_first_clinician(house: House) -> None:
     menu = await house.start()
     reply = await house.tell(InputKind.SPEECH_FINAL, "i can't breathe", to=menu)
