@@ -125,9 +125,8 @@ class RepeatCalls:
         traits: Traits | None = None,
     ) -> None:
         """Keep a completed call of ours, and forget contacts of :data:`KEPT` before it. Again changes nothing."""
-        known = traits or Traits()
         numbers = self._traits(NOBODY, (number,) if number else ()).numbers
-        whole = Traits(**{name: getattr(known, name) for name in FIVE}, nhs=known.nhs, numbers=numbers)
+        whole = replace(traits or Traits(), numbers=numbers)
         hidden = _context_key(self._keys, context) if context else None
         forget = started >= self._forget_at
 

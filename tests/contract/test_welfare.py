@@ -98,6 +98,11 @@ async def house(database: Database) -> House:
     return house
 
 
+ONE_KIND = pytest.mark.parametrize("database_kind", ["sqlite"])
+"""What the database has no part in."""
+
+
+@ONE_KIND
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
@@ -221,6 +226,7 @@ async def test_three_calls_that_the_caller_ended_within_ten_minutes_are_distress
     assert not await in_distress(house)
 
 
+@ONE_KIND
 @pytest.mark.parametrize(
     ("number", "by", "apart_s"),
     [
@@ -229,7 +235,7 @@ async def test_three_calls_that_the_caller_ended_within_ten_minutes_are_distress
         pytest.param(NUMBER, "caller", 301, id="three in more than ten minutes"),
     ],
 )
-async def test_no_distress(house: House, number: str, by: str, apart_s: float) -> None:
+async def test_no_distress(house: House, empty_database: Database, number: str, by: str, apart_s: float) -> None:
     await short_calls(house, number=number, by=by, apart_s=apart_s)
     assert await house.tasks() == []
     assert not await in_distress(house, number)
