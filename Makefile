@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 FOR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows fuzz-plans
+.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows fuzz-plans plan-memory
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -81,6 +81,9 @@ fuzz: setup-dev fuzz-plans ## random bytes for a minute, then every law again an
 fuzz-plans: setup-dev ## random bytes against every reader of plans, guided by coverage; FOR=60 seconds
 	@found=$$(mktemp -d); trap 'rm -rf "$$found"' EXIT; \
 	  $(BIN)/python -m tests.fuzz.plans -max_total_time=$(or $(FOR),60) -rss_limit_mb=1024 "$$found" tests/fuzz/seeds
+
+plan-memory: setup-dev ## import plan files of 300 MB, CSV and JSON, in the memory of short ones (some minutes)
+	@PLAN_FILE_MB=$(or $(MB),300) $(BIN)/python -m pytest -n0 -q -s tests/integration/test_plan_memory.py
 
 fuzz-flows: setup-dev ## ten thousand generated flows, checked and played with all inputs (half an hour); FIRST_FLOW=1
 	@FLOWS=$(or $(FLOWS),10000) $(BIN)/python -m pytest -n0 -q -s tests/flows/test_check_against_player.py

@@ -15,7 +15,7 @@ import typer
 from careplans.errors import CarePlanError, PlanFileError
 from careplans.model import RowFault
 from careplans.sources.files import OneFile
-from careplans.sources.model import Delivered, Quarantined, RunReport, RunState, Sender
+from careplans.sources.model import BY_HAND, Delivered, Quarantined, RunReport, RunState
 from careplans.sources.runs import PlanRuns
 
 T = TypeVar("T")
@@ -25,9 +25,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of word
 OfSource = Annotated[str | None, typer.Option("--source", help="Only this source.")]
 Most = Annotated[int, typer.Option("--most", help="At most so many, the newest first.")]
 RunNumber = Annotated[int, typer.Argument(help="The number of a held run; see `callrouter plan sources`.")]
-
-BY_HAND = Sender("import")
-"""Files that a person names: their rows say themselves of which source they are."""
 
 
 def add_sources(app: typer.Typer, open_runs: OpenRuns) -> None:

@@ -141,7 +141,10 @@ class FhirSource:
         return str(joined)
 
     def _headers(self) -> dict[str, str]:
-        token = self._token()
+        try:
+            token = self._token()
+        except (OSError, KeyError):
+            raise SourceRefused("the token for the server cannot be read") from None
         return {"Accept": "application/fhir+json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     async def _page(self, client: httpx.AsyncClient, url: str, etag: str | None) -> httpx.Response:

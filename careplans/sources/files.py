@@ -64,8 +64,7 @@ class _Found:
 
     def same(self) -> bool:
         """Whether the file is still the one that was found."""
-        stat = self.path.stat()
-        return (stat.st_size, stat.st_mtime_ns) == (self.size, self.changed_ns)
+        return _look(self.path) == self
 
 
 class OneFile:

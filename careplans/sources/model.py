@@ -57,6 +57,10 @@ class Sender:
     most_withdrawn: float = MOST_WITHDRAWN
 
 
+BY_HAND = Sender("import")
+"""Files that a person names: their rows say themselves of which source they are."""
+
+
 class RunState(StrEnum):
     """What became of a delivery."""
 

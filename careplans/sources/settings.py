@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, FilePath, HttpUrl, ValidationError
 
 from careplans.sources.errors import SourceSettingsWrong
-from careplans.sources.model import Sender
+from careplans.sources.model import BY_HAND, Sender
 from infra.yamlfile import YamlFileError, read_yaml
 
 FRESH_FOR_H = 26.0
@@ -113,9 +113,9 @@ def read_sources(path: Path | None) -> Sequence[AnySource]:
         seen: dict[str, int] = {}
         for number, each in enumerate(found):
             value = getattr(each, name)
-            if value in seen:
+            if value in seen or value == BY_HAND.name:
                 where = ["sources", str(number), name]
-                raise SourceSettingsWrong(f"{file.locate(where)}: {'.'.join(where)}: {value} stands there twice")
+                raise SourceSettingsWrong(f"{file.locate(where)}: {'.'.join(where)}: {value} is taken")
             seen[value] = number
     _check_tokens(found, path)
     return found

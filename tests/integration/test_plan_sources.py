@@ -137,6 +137,20 @@ class TestFolder:
         (delivered,) = await runs.run(TRUST, source)
         assert (delivered.run.records, delivered.run.imported, delivered.run.unchanged) == (450, 450, 0)
 
+    async def test_a_file_that_goes_away_while_it_is_read_is_no_fault_of_the_store(
+        self, folder: Path, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        path = self.put(folder, "a.ndjson", [plan(line, phones="") for line in range(1, 451)], clock)
+
+        class TakenAway(FolderSource):
+            async def read(self, cursor: str):  # type: ignore[no-untyped-def]
+                async for batch in super().read(cursor):
+                    yield batch
+                    path.unlink(missing_ok=True)
+
+        with pytest.raises(SourceUnreachable, match="changed while it was read"):
+            await runs.run(TRUST, TakenAway(folder, clock, system=SYSTEM, whole=True))
+
     async def test_a_folder_that_is_not_there_is_said(self, runs: PlanRuns, clock: HandClock, tmp_path: Path) -> None:
         with pytest.raises(SourceRefused, match="cannot be read"):
             await runs.run(TRUST, FolderSource(tmp_path / "none", clock, system=SYSTEM, whole=False))
@@ -484,9 +498,16 @@ def test_a_wrong_file_of_sources_is_refused_by_line(tmp_path: Path, case: str) -
     assert cause.split(": ", 1)[1] in str(raised.value)
 
 
+def test_the_name_of_what_is_imported_by_hand_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "sources.yaml"
+    file.write_text("sources:\n- {kind: folder, name: import, system: Demo, folder: /x, delivers: changes}\n")
+    with pytest.raises(SourceSettingsWrong, match=r":2: sources.0.name: import is taken"):
+        read_sources(file)
+
+
 def test_two_sources_of_one_name_or_system_are_refused(tmp_path: Path) -> None:
     one = "{kind: folder, name: trust, system: Demo, folder: /x, delivers: changes}"
     file = tmp_path / "sources.yaml"
     file.write_text(f"sources:\n- {one}\n- {one.replace('trust', 'other')}\n")
-    with pytest.raises(SourceSettingsWrong, match=r":3: sources.1.system: Demo stands there twice"):
+    with pytest.raises(SourceSettingsWrong, match=r":3: sources.1.system: Demo is taken"):
         read_sources(file)
