@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.twilio.routes import twilio_router
@@ -53,7 +53,6 @@ steps = st.lists(
 
 
 @given(steps=steps)
-@settings(max_examples=150, deadline=None)
 def test_every_webhook_leads_to_a_person_and_the_call_ends_once(steps: list[tuple[str, int, dict[str, str]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_live(Path(folder), steps))

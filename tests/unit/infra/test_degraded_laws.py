@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from distant_store import KEEP_S, SOON_S, Process, World, stored
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.bus import Entry
@@ -88,7 +88,6 @@ class Story:
         assert await self.world.entries() == list(range(1, len(self.committed) + 1))
 
 
-@settings(max_examples=150, deadline=None)
 @given(HAPPENINGS)
 def test_what_was_committed_stands_and_every_event_is_told_in_order(happenings: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
