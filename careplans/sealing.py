@@ -61,11 +61,6 @@ class Sealer:
         return self._keyring.index_keys[0]
 
     @property
-    def master_key(self) -> str:
-        """The id of the master key that wraps."""
-        return self._keyring.masters[0]
-
-    @property
     def rotates(self) -> bool:
         """Whether rows may stand under more than one index key."""
         return len(self._keyring.index_keys) > 1

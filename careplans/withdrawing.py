@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from careplans.errors import PlanUnreadable
-from careplans.sealing import Sealed, Sealer
+from careplans.sealing import Sealer
 from careplans.tables import ended_plans, lock_for_writing, plans
 from careplans.writing import batches
 
-_log = structlog.get_logger(__name__)
-
 WITHDRAWN = "withdrawn"
 ERASED = "erased"
-
-CHUNK = 2000
-"""Plans looked through at once: some ten milliseconds, so that callers' look-ups beside it hardly wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,42 +53,6 @@ def live_count(connection: Connection, source: str) -> int:
     """How many plans of ``source`` are in force."""
     query = select(func.count()).select_from(plans).where(plans.c.source == source)
     return int(connection.execute(query).scalar_one())
-
-
-def missing_from(connection: Connection, sealer: Sealer, source: str, seen: Iterable[str]) -> list[Withdrawal]:
-    """The plans of ``source`` in force whose ids are not among ``seen``, as :func:`withdraw_plans` takes them.
-
-    For a full list of a source. One that does not open cannot be named: it stays, and is logged.
-    """
-    known = {bytes.fromhex(each) for plan_id in seen for each in sealer.identities(source, plan_id)}
-    missing = [row for row, identity in _each_of(connection, source) if bytes.fromhex(identity) not in known]
-    return [each for batch in batches(missing) for each in _named(connection, sealer, batch)]
-
-
-def _each_of(connection: Connection, source: str) -> Iterator[tuple[str, str]]:
-    """The id and the identity of every plan of ``source`` in force."""
-    query = (
-        select(plans.c.id, plans.c.identity)
-        .where(plans.c.source == source, plans.c.identity > bindparam("after"))
-        .order_by(plans.c.identity)
-        .limit(CHUNK)
-    )
-    after = ""
-    while rows := connection.execute(query, {"after": after}).all():
-        for row in rows:
-            yield row.id, row.identity
-            after = row.identity
-
-
-def _named(connection: Connection, sealer: Sealer, batch: Sequence[str]) -> Iterator[Withdrawal]:
-    columns = (plans.c.id, plans.c.version, plans.c.wrapped_key, plans.c.person)
-    for row in connection.execute(select(*columns).where(plans.c.id.in_(batch))):
-        try:
-            plan_id = sealer.open_reference(row.id, Sealed(row.wrapped_key, row.person, b""))
-        except PlanUnreadable:
-            _log.error("plan_not_withdrawn", plan=row.id)
-        else:
-            yield Withdrawal(plan_id, row.version, absent=True)
 
 
 def _withdraw_batch(

@@ -95,7 +95,7 @@ class Postgres:
     def sql(self, statement: str, url: str | None = None) -> str:
         """What psql prints. Raises AssertionError with what it says if the server refuses."""
         psql = [self._binaries / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, url or self.url]
-        done = subprocess.run(psql, check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(psql, check=False, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

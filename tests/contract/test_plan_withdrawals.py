@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
@@ -12,7 +12,7 @@ from careplans.kinds import PlanKind
 from careplans.model import Person, Plan
 from careplans.sealing import Sealer
 from careplans.store import ended_plans, plan_numbers, plans, plans_by_number
-from careplans.withdrawing import Withdrawal, live_count, missing_from, withdraw_plans
+from careplans.withdrawing import Withdrawal, live_count, withdraw_plans
 from careplans.writing import write_plans
 from infra.crypto import KeyRing
 from infra.sql import Database
@@ -51,9 +51,6 @@ class Store:
 
     async def count(self, source: str = SOURCE) -> int:
         return await self._database.read(lambda c: live_count(c, source))
-
-    async def missing(self, seen: Sequence[str]) -> list[Withdrawal]:
-        return await self._database.read(lambda c: missing_from(c, SEALER, SOURCE, seen))
 
     async def ask(self, question: Callable[[Connection], object]) -> object:
         return await self._database.read(question)
@@ -124,19 +121,9 @@ async def test_another_sources_plan_of_the_same_id_stays(store: Store) -> None:
     assert (await store.count(), await store.count("Demo Trust")) == (0, 1)
 
 
-async def test_missing_plans_are_those_of_this_source_that_the_list_lacks(store: Store) -> None:
-    await store.write(*[plan(f"P{at}") for at in range(450)], plan("P1000", source="Demo Trust"))
-    missing = await store.missing([f"P{at}" for at in range(450) if at not in (7, 449)])
-    assert sorted(missing, key=lambda each: each.source_plan_id) == [
-        Withdrawal("P449", 3, absent=True), Withdrawal("P7", 3, absent=True),
-    ]  # fmt: skip
-    assert await store.withdraw(*missing) == 2
-    assert await store.missing([f"P{at}" for at in range(450) if at not in (7, 449)]) == []
-
-
 async def test_a_plan_that_a_list_lacked_comes_back_with_the_next_list_that_has_it(store: Store) -> None:
     await store.write(plan())
-    await store.withdraw(*await store.missing([]))
+    await store.withdraw(Withdrawal("P1", 3, absent=True))
     await store.write(plan(version=2))
     assert await store.found() == []
     await store.write(plan(version=3))
