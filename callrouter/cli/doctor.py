@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from callrouter.doctor.asterisk import check_asterisks
+from callrouter.doctor.audit import check_audit
 from callrouter.doctor.live import check_redis
 from callrouter.doctor.local import check_alerts, check_audio, check_keys, check_retention
 from callrouter.doctor.model import Check, Finding, examine
@@ -29,6 +30,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("public address", check_public_address),
     ("sign-in", check_sign_in),
     ("texts", check_texts),
+    ("audit", check_audit),
     ("fall-back", check_fall_back),
     ("alerts", check_alerts),
 )

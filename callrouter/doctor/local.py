@@ -126,6 +126,9 @@ async def _channels(settings: Settings, rules: Sequence[Rule]) -> list[Finding]:
     if not any(each.metric == "dependency_down_s" for each in rules):
         do = "add a rule with `metric: dependency_down_s` (docs/alerts.md)"
         found.append(warning("alerts", "no rule tells anybody of a part that stops working", do))
+    if not any(each.metric == "governance" for each in rules):
+        do = "add a rule with `metric: governance` (docs/alerts.md)"
+        found.append(warning("alerts", "no rule tells information governance of emergency access to plans", do))
     return found
 
 

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from callrouter.cli.commands import commands
+from callrouter.doctor.audit import check_audit
 from callrouter.plan_access import head_signer, heads_file
-from callrouter.settings import load_settings
+from callrouter.settings import Settings, load_settings
 from careplans.audit.heads import HeadFile
 from careplans.audit.keeping import HeadLoop
 from infra.clock import SystemClock
@@ -73,3 +74,17 @@ def test_a_wrong_key_or_file_is_said_in_words(tmp_path: Path, monkeypatch: pytes
     assert (code, ":2: is no signed end of the chain" in said) == (1, True)
     result = CliRunner().invoke(commands(), ["audit", "verify", "--public-key", "short"])
     assert "must be base64 of 32 octets" in str(result.exception)
+    (found,) = asyncio.run(check_audit(load_settings()))
+    assert (found.level, "1 of its signed ends" in found.text) == ("warning", True)
+
+
+def test_doctor_says_whether_signed_ends_are_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path / "data"))
+    (found,) = asyncio.run(check_audit(load_settings()))
+    assert (found.level, "nothing is signed yet" in found.text) == ("ok", True)
+    assert type_("plan", "rotate-keys")[0] == 0
+    sign()
+    (found,) = asyncio.run(check_audit(load_settings()))
+    assert (found.level, found.text) == ("ok", "signed to entry 1")
+    (found,) = asyncio.run(check_audit(Settings(data_dir=tmp_path / "data", environment="production")))
+    assert (found.level, "the disk of the service itself" in found.text) == ("warning", True)
