@@ -63,7 +63,7 @@ def _shoot_call_page(page: Page, service: RunningService) -> None:
         page.goto(f"{service.url}/calls/{_context_of(service)}")
         page.screenshot(path=IMAGES / "call-closed.png", full_page=True)
         for label, value in (("Day", "5"), ("Month", "5"), ("Year", "1962")):
-            page.get_by_label(label).fill(value)
+            page.get_by_label(label, exact=True).fill(value)
         page.get_by_role("button", name="Check and open").click()
         page.screenshot(path=IMAGES / "call-open.png", full_page=True)
         call.hang_up()

@@ -25,7 +25,7 @@ def sign_in(page: Page, role: str) -> None:
 
 def type_date(page: Page, date: tuple[str, str, str]) -> None:
     for label, text in zip(("Day", "Month", "Year"), date, strict=True):
-        page.get_by_label(label).fill(text)
+        page.get_by_label(label, exact=True).fill(text)
     page.get_by_role("button", name="Check and open").click()
 
 

@@ -59,7 +59,7 @@ def sign_in(page: Page, name: str, role: str, organisation: str = "") -> None:
 def type_patient(page: Page, number: str = "999 000 0018") -> None:
     page.get_by_label("NHS number").fill(number)
     for label, text in zip(("Day", "Month", "Year"), ("12", "4", "1938"), strict=True):
-        page.get_by_label(label).fill(text)
+        page.get_by_label(label, exact=True).fill(text)
 
 
 def tab_to(page: Page, element_id: str) -> None:

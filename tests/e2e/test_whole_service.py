@@ -125,9 +125,9 @@ def newest_context(service: RunningService) -> str:
 
 
 def check(page: Page, day: str, month: str, year: str) -> None:
-    page.get_by_label("Day").fill(day)
-    page.get_by_label("Month").fill(month)
-    page.get_by_label("Year").fill(year)
+    page.get_by_label("Day", exact=True).fill(day)
+    page.get_by_label("Month", exact=True).fill(month)
+    page.get_by_label("Year", exact=True).fill(year)
     page.get_by_role("button", name="Check and open").click()
 
 
