@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from callrouter import events as ev
-from callrouter.approvals import Refused, RoleMissing
+from callrouter.approvals import Refused, RoleMissing, StoreAway
 from callrouter.calls import Calls
 from callrouter.handover import SignedIn
 from callrouter.journal import Journal
@@ -64,7 +66,8 @@ class EarlierCalls:
     async def look(self, context: str, patient: Patient, who: SignedIn) -> Earlier:
         """Apply the rule with the patient's details, and keep them (as keyed hashes) with this call for later ones.
 
-        Raises :class:`RoleMissing`; :class:`NotNow` with fewer than three details, and after :data:`MOST_LOOKS`.
+        Raises :class:`RoleMissing`; :class:`NotNow` with fewer than three details, and after :data:`MOST_LOOKS`;
+        :class:`StoreAway`.
         """
         if self._repeats.traits(patient).known < FEWEST_IN_COMMON:
             raise NotNow("enter at least three of the details")
@@ -74,9 +77,12 @@ class EarlierCalls:
         assert view.offered_at is not None
         found = await self._repeats.find(read_number(view.number), view.offered_at, patient)
         await self._calls.note(view.call_ref, _event(found, who))
-        if view.answered_at is not None and found.outcome != "ER":
-            await self._keep(view, patient)
-        reports = await self._repeats.reports(found.encounters) if found.outcome == "RC" else []
+        try:
+            if view.answered_at is not None:
+                await self._keep(view, patient)
+            reports = await self._repeats.reports(found.encounters) if found.outcome == "RC" else []
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreAway("earlier calls cannot be read just now: ask the caller") from error
         return Earlier(found.outcome, tuple(reports))
 
     async def _keep(self, view: CallView, patient: Patient) -> None:

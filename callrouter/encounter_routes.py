@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.errors import ConfigurationError
 from callrouter.repeat import RepeatCalls
@@ -53,6 +54,8 @@ def encounters_router(repeats: RepeatCalls, clock: Clock, senders: Mapping[str, 
             imported = await EncounterReports(repeats, clock).take(bytes(body))
         except ItkError as error:
             return _refused(422, error.error_id, str(error))
+        except (SQLAlchemyError, OSError):
+            return _refused(503, "store_away", "nothing was kept: send it again in a moment")
         skipped = [{"place": each.place, "reason": each.reason} for each in imported.skipped]
         return JSONResponse({"kept": imported.kept, "known": imported.known, "skipped": skipped})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,15 @@ async def test_what_cannot_be_read_is_refused_with_its_cause(door: httpx.AsyncCl
     assert (refused.status_code, refused.json()["error_id"]) == (422, "itk_unreadable")
     assert "Fictional" not in refused.text
     assert (await post(door, b" " * (16 * 1024 * 1024 + 1))).status_code == 413
+
+
+async def test_a_sender_is_told_to_send_again_while_the_database_is_away(
+    door: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "door.db") as file:
+        file.execute("DROP TABLE encounter_keys")
+    refused = await post(door, THREE.read_bytes())
+    assert (refused.status_code, refused.json()["error_id"]) == (503, "store_away")
 
 
 @pytest.mark.parametrize("text", ["south", "south:abc", ":" + "a" * 64, "south:" + "G" * 64])
