@@ -48,10 +48,10 @@ def test_other_language_is_spoken_where_there_is_a_voice_for_it(tmp_path: Path) 
     assert made == (1 if voice_for("pl") is None else 2)
 
 
-def test_espeak_is_told_language_and_speed(tmp_path: Path) -> None:
-    command = EspeakNg("espeak-ng", "pl").command("Tak.", tmp_path / "x", slow=True)
+def test_espeak_is_told_language_and_speed_and_takes_no_text_for_an_option(tmp_path: Path) -> None:
+    command = EspeakNg("espeak-ng", "pl").command("-f/a/file", tmp_path / "x", slow=True)
 
-    assert command == ["espeak-ng", "-v", "pl", "-s", "120", "-w", str(tmp_path / "x"), "Tak."]
+    assert command == ["espeak-ng", "-v", "pl", "-s", "120", "-w", str(tmp_path / "x"), "--", "-f/a/file"]
 
 
 def test_sound_of_another_rate_is_brought_to_that_of_its_file(tmp_path: Path) -> None:
