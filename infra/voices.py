@@ -60,7 +60,8 @@ class EspeakNg:
     def command(self, text: str, file: Path, *, slow: bool) -> list[str]:
         """See :class:`Voice`."""
         words_a_minute = "120" if slow else "150"
-        return [self.program, "-v", self.language, "-s", words_a_minute, "-w", str(file), "--", text]  # a text is never an option
+        options = ["-v", self.language, "-s", words_a_minute, "-w", str(file)]
+        return [self.program, *options, "--", text]  # a text is never an option
 
 
 def voice_for(language: str) -> Voice | None:
