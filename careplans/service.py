@@ -126,7 +126,9 @@ class CarePlans:
             right = born_on(self._sealer, stored, born)
             what = What.CHECKED_RIGHT if right else What.CHECKED_WRONG
             entries = self._audit.entries(line, what, [each.found.id for each in right or stored], call_ref=call_ref)
-            allowed = await self._audit.within(partial(append_within, entries=entries, most_wrong=DAILY_TRIES))
+            allowed = await self._audit.within(
+                partial(append_within, entries=entries, actors=self._audit.actors(line.user), most_wrong=DAILY_TRIES)
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller goes on to a person
             _log.error("birth_date_check_failed", error=type(error).__name__)
             return Match(MatchLevel.UNAVAILABLE, "store_failed")

@@ -111,12 +111,12 @@ class PlansOnCall:
     async def _try_recorded(self, viewer: Viewer, call: MatchedCall, entries: Sequence[AuditEntry]) -> bool:
         """Record a try if there is one left, else its refusal. Says whether there was."""
         spooled = self._audit.spooled_tries(viewer, call.call_ref)
-        refusal = self._entries(viewer, What.REFUSED, call)
+        refusal, actors = self._entries(viewer, What.REFUSED, call), self._audit.actors(viewer.user)
 
         def record(connection: Connection) -> bool:
             lock_for_writing(connection, plan_audit)
             # what was spooled stands in the chain by now, in this same transaction
-            left = chain.wrong_tries(connection, entries[0].actor, call.call_ref) < self._tries
+            left = chain.wrong_tries(connection, actors, call.call_ref) < self._tries
             self._audit.enter(connection, viewer, entries if left else refusal)
             return left
 

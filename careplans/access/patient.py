@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from careplans.errors import NotOnePatient
 from careplans.model import group_by_person, is_nhs_number
 from careplans.sealing import Sealer
-from careplans.store import SealedPlan, plans_by_id
-from careplans.tables import plans
+from careplans.store import SealedPlan, plans_by_id, plans_by_nhs_number, plans_by_surname
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,14 +29,12 @@ def find_patient(connection: Connection, sealer: Sealer, asked: PatientAsked) ->
     """
     number = "".join(asked.nhs_number.split()).replace("-", "")
     if number:
-        hashes = sealer.nhs_hashes(number) if is_nhs_number(number) else ()
-        of_patient = plans.c.nhs_key.in_(hashes)
+        fitting = plans_by_nhs_number(connection, sealer.nhs_hashes(number)) if is_nhs_number(number) else []
     else:
-        of_patient = plans.c.surname_key.in_(sealer.surname_hashes(asked.family_name, asked.birth_date))
-    ids = connection.execute(select(plans.c.id).where(of_patient)).scalars().all()
+        fitting = plans_by_surname(connection, sealer.surname_hashes(asked.family_name, asked.birth_date))
     found = [
         plan
-        for plan in plans_by_id(connection, ids)
+        for plan in plans_by_id(connection, [each.id for each in fitting])
         if sealer.open_person(plan.found.id, plan.sealed).birth_date == asked.birth_date
     ]
     if len(group_by_person(found)) != 1:

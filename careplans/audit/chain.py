@@ -89,21 +89,26 @@ def hash_of(before: str, row: Mapping[str, Any]) -> str:
     return link(before, [row["seq"], at.astimezone(UTC).isoformat(), *(row[name] for name in names)])
 
 
-def wrong_tries(connection: Connection, actor: str, call_ref: str) -> int:
-    """How many birth dates this person has got wrong in this call."""
+def wrong_tries(connection: Connection, actors: Sequence[str], call_ref: str) -> int:
+    """How many birth dates this person, under whichever of their hashes, has got wrong in this call."""
     query = select(func.count(distinct(plan_audit.c.attempt))).where(
-        plan_audit.c.actor == actor,
+        plan_audit.c.actor.in_(actors),
         plan_audit.c.call_ref == call_ref,
         plan_audit.c.what == What.CHECKED_WRONG,
     )
     return int(connection.execute(query).scalar_one())
 
 
-def append_within(connection: Connection, entries: Sequence[AuditEntry], most_wrong: int) -> bool:
-    """Add the ``entries`` of one try; False if its actor has been wrong ``most_wrong`` times within a day before."""
+def append_within(
+    connection: Connection, entries: Sequence[AuditEntry], actors: Sequence[str], most_wrong: int
+) -> bool:
+    """Add the ``entries`` of one try; False if ``actors``, the hashes of who tried, have been wrong too often.
+
+    Too often: ``most_wrong`` times within a day before.
+    """
     lock_for_writing(connection, plan_audit)
     wrong = select(func.count(distinct(plan_audit.c.attempt))).where(
-        plan_audit.c.actor == entries[0].actor,
+        plan_audit.c.actor.in_(actors),
         plan_audit.c.what == What.CHECKED_WRONG,
         plan_audit.c.at > entries[0].at - A_DAY,
     )

@@ -183,6 +183,18 @@ class TestTries:
         await on_call.open_by_birth_date(call, WRONG, handler)
         assert await on_call.open_by_birth_date(call, WRONG, handler) == ()
 
+    async def test_a_change_of_the_index_key_gives_nobody_more(
+        self, on_call: PlansOnCall, database: Database, plans: CarePlans, desk: Desk, row: MakeRow, handler: Viewer
+    ) -> None:
+        await plans.load([row()])
+        call = await desk.ring()
+        for _ in range(5):
+            await on_call.open_by_birth_date(call, WRONG, handler)
+        newer = KeyRing(b"n" * 32, b"j" * 32, [(b"m" * 32, b"i" * 32)])
+        trail = AuditTrail(database, newer, desk.clock)
+        with pytest.raises(TooManyTries):
+            await PlansOnCall(database, newer, desk.clock, trail, desk).open_by_birth_date(call, RIGHT, handler)
+
     async def test_being_right_costs_no_try(
         self, plans: CarePlans, on_call: PlansOnCall, desk: Desk, row: MakeRow, handler: Viewer
     ) -> None:
