@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import Connection, insert, select, update
@@ -54,8 +54,6 @@ class CrewNotice:
     ref: str
     device: str
     is_new: bool
-    text: str = field(repr=False)
-    """The text's reference in the outbox."""
 
 
 class CrewNotices:
@@ -106,7 +104,7 @@ class CrewNotices:
     def _send(self, connection: Connection, call_ref: str, keys: Sequence[str], to: CrewDevice) -> CrewNotice:
         known = connection.execute(select(crew_notices).where(crew_notices.c.incident.in_(keys))).one_or_none()
         if known is not None:
-            return CrewNotice(known.ref, known.device, False, known.notice)
+            return CrewNotice(known.ref, known.device, False)
         plans = _confirmed(connection, call_ref)
         if not plans:
             raise CrewNoticeRefused("not_confirmed")
@@ -120,7 +118,7 @@ class CrewNotices:
             connection, reference=text, purpose="crew", template="crew_notice", to=to.mobile, values=values,
             call_ref=call_ref,
         )  # fmt: skip
-        return CrewNotice(ref, to.id, True, text)
+        return CrewNotice(ref, to.id, True)
 
     def _correct(self, connection: Connection, call_ref: str, keys: Sequence[str]) -> bool:
         now, text = self._clock.now(), secrets.token_hex(16)

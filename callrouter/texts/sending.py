@@ -7,6 +7,7 @@ not sent again: nobody is texted twice, and the page says that it may not have a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -49,9 +50,11 @@ class Sender:
         self._clock = clock
         self._told = told
 
-    async def step(self, _wait_s: float) -> int:
-        """Look after what is due, at most a batch; returns how many that was."""
+    async def step(self, wait_s: float) -> int:
+        """Look after what is due, at most a batch; returns how many that was, after ``wait_s`` if nothing is."""
         due = await self._outbox.due(self.BATCH)
+        if not due:
+            await asyncio.sleep(wait_s)  # the next look at the table: time makes texts due, and other processes
         for kept in due:
             if kept.state is State.WAITING:
                 await self._send(kept)
