@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -82,16 +81,8 @@ class Asking(Node):
 
     def gather(self, run: Run) -> Gather:
         """What the network shall take: one key, and words where there is a vocabulary in the caller's language."""
-        return self._listening if run.hears_words else self._only_keys
-
-    @cached_property
-    def _listening(self) -> Gather:
-        words = tuple(word for words in self.vocabulary().values() for word in words)
+        words = tuple(word for words in self.vocabulary().values() for word in words) if run.hears_words else ()
         return Gather(1, bool(words), self.timeout_s, words)
-
-    @cached_property
-    def _only_keys(self) -> Gather:
-        return Gather(1, False, self.timeout_s)
 
     def enter(self, run: Run) -> Step:
         return self.ask(run)

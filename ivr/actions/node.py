@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,7 +38,7 @@ class Node(BaseModel):
     moves is :func:`key_0`. The engine's own ``error`` and ``timeout`` need not be told.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     SUPPLIED: ClassVar[frozenset[str]] = frozenset()
     """Exits of this action that the engine leads to the default 111 service where the author gives none."""
