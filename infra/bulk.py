@@ -1,4 +1,4 @@
-"""Many new rows at once: COPY on PostgreSQL, which takes a third of what an INSERT for each row does."""
+"""Many new rows at once: COPY on PostgreSQL, which spares binding and running an INSERT for each row."""
 
 from __future__ import annotations
 
