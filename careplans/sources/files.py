@@ -86,10 +86,13 @@ class OneFile:
 
 
 class FolderSource:
-    """The plan files of one folder, oldest first. ``whole``: each is a full list of what its system has."""
+    """The plan files of one folder, oldest first. ``whole``: each is a full list of what its system has.
+
+    ``settled_s``: how long a file must not have changed; None where every file that lies there is whole.
+    """
 
     def __init__(
-        self, folder: Path, clock: Clock, *, system: str | None, whole: bool, settled_s: float = SETTLED_S
+        self, folder: Path, clock: Clock, *, system: str | None, whole: bool, settled_s: float | None = SETTLED_S
     ) -> None:
         self._folder = folder
         self._clock = clock
@@ -107,6 +110,10 @@ class FolderSource:
             async for batch in self._one(found, at):
                 yield batch
         self._digests = {found: digest for found, digest in self._digests.items() if found.path.exists()}
+
+    def gone_through(self) -> list[Path]:
+        """The files that are done with; asked after a read that came to its end."""
+        return [found.path for found in self._digests]
 
     async def _one(self, found: _Found, at: _Cursor) -> AsyncIterator[Batch]:
         digest, rows = await asyncio.to_thread(self._open, found)
@@ -139,7 +146,7 @@ class FolderSource:
         return sorted(ready, key=lambda each: (each.changed_ns, each.path.name))
 
     def _is_settled(self, found: _Found) -> bool:
-        if found.path.with_name(f"{found.path.name}.done").exists():
+        if self._settled_s is None or found.path.with_name(f"{found.path.name}.done").exists():
             return True
         return self._clock.now().timestamp() - found.changed_ns / 1e9 >= self._settled_s
 

@@ -64,7 +64,8 @@ class SftpSource:
         self._folder = folder
         self._clock = clock
         self._settled_s = settled_s
-        self._files = FolderSource(folder, clock, system=system, whole=whole, settled_s=0)
+        # what is here is whole, whatever the sender's clock says of its time
+        self._files = FolderSource(folder, clock, system=system, whole=whole, settled_s=None)
 
     async def read(self, cursor: str) -> AsyncIterator[Batch]:
         """See :class:`careplans.sources.model.PlanSource`."""
@@ -159,11 +160,10 @@ class SftpSource:
             raise SourceUnreachable("a file is not what was announced; it is fetched again from its start")
 
     def _empty(self) -> None:
-        """What was taken goes away; an empty mark stays, so that it is not fetched again while it lies there."""
-        for path in self._folder.iterdir():
-            if path.suffix in FORMS and not path.name.startswith("."):
-                (self._folder / f"{path.name}.taken").touch()
-                path.unlink()
+        """What was read goes away; an empty mark stays, so that it is not fetched again while it lies there."""
+        for path in self._files.gone_through():
+            (self._folder / f"{path.name}.taken").touch()
+            path.unlink()
 
 
 def _measure(path: Path) -> tuple[int, str]:

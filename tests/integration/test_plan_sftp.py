@@ -85,6 +85,18 @@ async def test_files_are_fetched_once_and_nothing_of_them_stays_here(
     assert delivered.run.imported == 1
 
 
+async def test_a_file_from_a_server_whose_clock_is_ahead_is_read(
+    address: SftpAddress, remote: Path, runs: PlanRuns, tmp_path: Path
+) -> None:
+    path = put(remote, "a.ndjson", 101)
+    ahead = CLOCK.now().timestamp() + 30
+    os.utime(path, (ahead, ahead))
+    (remote / "a.ndjson.done").touch()
+    (delivered,) = await runs.run(TRUST, source(address, tmp_path))
+    assert delivered.run.imported == 1
+    assert [path.suffix for path in (tmp_path / "spool").iterdir()] == [".taken"]
+
+
 async def test_a_transfer_that_was_cut_off_goes_on_from_its_octet(
     address: SftpAddress, remote: Path, runs: PlanRuns, tmp_path: Path
 ) -> None:
