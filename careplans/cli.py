@@ -7,11 +7,14 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
+from datetime import date
 from typing import Annotated
 
 import typer
 
-from careplans.model import Candidate, Match, MatchLevel, unmatchable
+from careplans.errors import CarePlanError
+from careplans.model import Candidate, Match, MatchLevel, Viewer, unmatchable
+from careplans.records_cli import By
 from careplans.service import CarePlans
 from careplans.sources.cli import OpenRuns, add_sources
 from infra.numbers import Number, read_number
@@ -35,7 +38,38 @@ def plan_app(open_service: OpenService, open_runs: OpenRuns) -> typer.Typer:
         typer.echo(json.dumps(_match_json(match)) if as_json else _match_words(match))
         raise typer.Exit(1 if match.outcome is MatchLevel.UNAVAILABLE else 0)
 
+    @app.command()
+    def find(by: By, as_json: AsJson = False) -> None:
+        """Say which plans a patient has, restricted ones too; asks for who it is. Opens none; recorded in the audit.
+
+        Exit 1 if the store did not answer.
+        """
+        # asked for and not given as arguments: those stand in the shell's history and in the list of processes
+        nhs_number = typer.prompt("NHS number (empty: by name)", default="", show_default=False)
+        name = "" if nhs_number else typer.prompt("Family name")
+        born = None if nhs_number else typer.prompt("Date of birth (YYYY-MM-DD)", value_proc=_day)
+        try:
+            match = asyncio.run(_find(open_service, Viewer(by, "administrator"), nhs_number, name, born))
+        except CarePlanError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+        typer.echo(json.dumps(_match_json(match)) if as_json else _match_words(match))
+        raise typer.Exit(1 if match.outcome is MatchLevel.UNAVAILABLE else 0)
+
     return app
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter("write the day as YYYY-MM-DD, for example 1984-03-27") from None
+
+
+async def _find(open_service: OpenService, viewer: Viewer, nhs_number: str, name: str, born: date | None) -> Match:
+    async with open_service() as plans:
+        await plans.enter_search(viewer)
+        return await (plans.find_by_nhs_number(nhs_number) if born is None else plans.find_by_name(name, born))
 
 
 async def _lookup(open_service: OpenService, number: Number) -> Match:

@@ -83,12 +83,16 @@ class CarePlans:
             _log.error("plan_match_failed", error=type(error).__name__)
             return Match(MatchLevel.UNAVAILABLE, "store_failed")
 
+    async def enter_search(self, viewer: Viewer) -> None:
+        """Enter into the audit that somebody searches; raises :class:`PlanStoreFailed`, and then nobody may."""
+        await self._audit.record(viewer, self._audit.entries(viewer, What.SEARCHED))
+
     async def find_by_nhs_number(self, number: str) -> Match:
         """The plans of a patient for a clinician's search: candidates, restricted people too, nothing opened.
 
         Spaces and hyphens do not matter; a number that fails its check (modulus 11) is ``none`` with
-        ``not_an_nhs_number``. Never raises, as :meth:`match_number`. Who may ask, and its record, is for the caller
-        of this function to see to.
+        ``not_an_nhs_number``. Never raises, as :meth:`match_number`. Who may ask is for the caller of this function to
+        see to, and to enter it first (:meth:`enter_search`).
         """
         digits = number.replace(" ", "").replace("-", "")
         if not is_nhs_number(digits):

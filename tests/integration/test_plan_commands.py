@@ -19,8 +19,8 @@ P1,Demo Trust,Hospice,end of life plan,9990000018,Zzedith,Zzexample,1938-04-12,0
 """
 
 
-def run(*words: str | Path) -> tuple[int, str]:
-    result = CliRunner().invoke(commands(), ["plan", *map(str, words)])
+def run(*words: str | Path, typed: str = "") -> tuple[int, str]:
+    result = CliRunner().invoke(commands(), ["plan", *map(str, words)], input=typed)
     return result.exit_code, result.output
 
 
@@ -54,6 +54,22 @@ def test_a_plan_is_held_exported_rotated_and_erased(tmp_path: Path, monkeypatch:
     assert run("export", plan)[0] == 1
     result = CliRunner().invoke(commands(), ["audit", "verify"])
     assert "as it was written" in result.output
+
+
+def test_a_restricted_patient_is_found_by_who_they_are_and_each_search_is_in_the_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    (tmp_path / "plans.csv").write_text(PLANS.replace(",version", ",version,restricted").replace(",1\n", ",1,yes\n"))
+    assert run("import", tmp_path / "plans.csv")[0] == 0
+    assert run("lookup", "07700 900101") == (0, "none (no_plan)\n")
+    for typed in ("999 000 0018\n", "\nZzexample\n1938-13-12\n1938-04-12\n"):
+        code, out = run("find", typed=typed)
+        assert code == 0
+        assert "1 plan(s), 1 possible person(s)" in out
+    assert "none (not_an_nhs_number)" in run("find", typed="9990000019\n")[1]
+    with closing(sqlite3.connect(tmp_path / "callrouter.db")) as database:
+        assert database.execute("SELECT count(*) FROM plan_audit WHERE what = 'searched'").fetchone() == (3,)
 
 
 def test_a_change_of_keys_forgets_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
