@@ -121,7 +121,7 @@ class Welfare:
         _clinician(who)
         at = welfare_tasks.c
         mine = update(welfare_tasks).where(at.id == task_id, at.acknowledged_at.is_(None))
-        values = {"acknowledged_at": self._clock.now(), "acknowledged_by": who.user[:64]}
+        values = {"acknowledged_at": self._clock.now(), "acknowledged_by": who.user}
         await _asked(self._database.write(lambda connection: connection.execute(mine.values(values)).rowcount))
         found = await self._read(select(welfare_tasks).where(at.id == task_id))
         if not found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, MetaData, String, Table
+from sqlalchemy import Column, Index, LargeBinary, MetaData, String, Table, Text
 
 from infra.sql import UtcDateTime
 
@@ -21,7 +21,7 @@ welfare_tasks = Table(
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("number", LargeBinary),
     Column("acknowledged_at", UtcDateTime),
-    Column("acknowledged_by", String(64), nullable=False, server_default=""),
+    Column("acknowledged_by", Text, nullable=False, server_default=""),
     Column("escalated_at", UtcDateTime),
     Index("welfare_tasks_open", "acknowledged_at", "made_at"),
 )
