@@ -18,11 +18,14 @@ LONDON = ZoneInfo("Europe/London")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Person:
-    """Whom a plan is about, as its source says. Never printed: it has no ``repr`` of its values."""
+    """Whom a plan is about, as its source says. Never printed: it has no ``repr`` of its values.
+
+    A pointer names an NHS number and nothing else: then both names are empty and ``birth_date`` is None.
+    """
 
     given_name: str
     family_name: str
-    birth_date: date
+    birth_date: date | None
     nhs_number: str | None = None
     phones: tuple[str, ...] = ()
 

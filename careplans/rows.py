@@ -44,6 +44,8 @@ class Row:
     fault: str | None = None
     oddities: tuple[RowFault, ...] = ()
     """What whoever made the row out of something else had to leave out."""
+    pointer: bool = False
+    """It says of whom by a verified NHS number alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def check_row(row: Row, today: date) -> CheckedRow | Gone | tuple[RowFault, ...]
         if _is_withdrawn(row.values):
             gone = GoneFields.model_validate(dict(row.values))
             return Gone(row.line, gone.source, gone.plan_id, gone.version)
-        fields = PlanFields.model_validate(dict(row.values))
+        fields = (PointerFields if row.pointer else PlanFields).model_validate(dict(row.values))
     except ValidationError as error:
         return tuple(_faults(row.line, error))
     faults = tuple(RowFault(row.line, name, reason) for name, reason in _date_faults(fields, today))
@@ -205,6 +207,18 @@ def _ten_digits(value: object) -> str | None:
     return digits
 
 
+def _valid_number(value: object) -> str:
+    number = _ten_digits(value)
+    if number is None or not is_nhs_number(number):
+        raise ValueError("is no valid NHS number, and nothing else says of whom this is")
+    return number
+
+
+def _nothing(value: object) -> None:
+    if value is not None:
+        raise ValueError("has no place in a pointer")
+
+
 def _phones(value: object) -> tuple[str, ...]:
     pieces = value if isinstance(value, list) else _text(value).split(";")
     texts = [text for text in map(_text, pieces) if text]
@@ -235,7 +249,7 @@ class PlanFields(BaseModel):
     nhs_number: Annotated[str | None, BeforeValidator(_ten_digits)] = None
     given_name: Annotated[str, BeforeValidator(_line(100, needed=False))] = ""
     family_name: Annotated[str, BeforeValidator(_line(100))]
-    date_of_birth: Annotated[date, BeforeValidator(_needed_date)]
+    date_of_birth: Annotated[date | None, BeforeValidator(_needed_date)]
     phones: Annotated[tuple[str, ...], BeforeValidator(_phones)] = ()
     handler_line: Annotated[str, BeforeValidator(_line(HANDLER_LINE_LONGEST))]
     detail: Annotated[str, BeforeValidator(_paragraphs)] = ""
@@ -244,6 +258,14 @@ class PlanFields(BaseModel):
     version: Annotated[int, BeforeValidator(_version)]
     restricted: Annotated[bool, BeforeValidator(_yes)] = False
     withdrawn: Annotated[bool, BeforeValidator(_yes)] = False
+
+
+class PointerFields(PlanFields):
+    """What a pointer needs: an NHS number in the place of name and date of birth."""
+
+    nhs_number: Annotated[str | None, BeforeValidator(_valid_number)]
+    family_name: Annotated[str, BeforeValidator(_line(0, needed=False))] = ""
+    date_of_birth: Annotated[date | None, BeforeValidator(_nothing)] = None
 
 
 class GoneFields(BaseModel):
@@ -280,7 +302,8 @@ def _reason(kind: str, context: Mapping[str, object]) -> str:
 
 def _date_faults(fields: PlanFields, today: date) -> list[tuple[str, str]]:
     faults = []
-    if not EARLIEST_BIRTH <= fields.date_of_birth <= today:
+    born = fields.date_of_birth
+    if born is not None and not EARLIEST_BIRTH <= born <= today:
         faults.append(("date_of_birth", "is in the future or before 1880"))
     if fields.valid_from < EARLIEST_PLAN:
         faults.append(("valid_from", "is before the NHS began"))

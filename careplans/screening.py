@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from careplans.model import Plan, RowFault
@@ -76,4 +76,4 @@ def _check(row: Row, today: date, system: str | None) -> CheckedRow | Gone | tup
     named = str(row.values.get("source") or "").strip()
     if named not in ("", system):
         return (RowFault(row.line, "source", "is not the one that this sender speaks for"),)
-    return check_row(Row(row.line, {**row.values, "source": system}, oddities=row.oddities), today)
+    return check_row(replace(row, values={**row.values, "source": system}), today)

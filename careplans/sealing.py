@@ -103,7 +103,8 @@ class Sealer:
     def row_keys(self, source: str, plan_id: str, person: Person, content: Content, review_by: date | None) -> RowKeys:
         """The hashes to write with a plan."""
         index = self._keyring.index
-        number, surname = _valid_number(person), _surname(person.family_name, person.birth_date)
+        number, born = _valid_number(person), person.birth_date
+        surname = None if born is None else _surname(person.family_name, born)
         said = [content.handler_line, content.detail, review_by and review_by.isoformat()]
         return RowKeys(
             index_key=self.index_key,
@@ -122,7 +123,7 @@ class Sealer:
             "plan_id": plan.plan_id,
             "given_name": person.given_name,
             "family_name": person.family_name,
-            "birth_date": person.birth_date.isoformat(),
+            "birth_date": person.birth_date and person.birth_date.isoformat(),
             "nhs_number": person.nhs_number,
             "phones": person.phones,
         }
@@ -153,10 +154,11 @@ class Sealer:
     def open_person(self, row_id: str, sealed: Sealed) -> Person:
         """Whom the plan is about; raises :class:`PlanUnreadable`."""
         values = json.loads(self._open(row_id, sealed, "person"))
+        born = values["birth_date"]
         return Person(
             given_name=values["given_name"],
             family_name=values["family_name"],
-            birth_date=date.fromisoformat(values["birth_date"]),
+            birth_date=born and date.fromisoformat(born),
             nhs_number=values["nhs_number"],
             phones=tuple(values["phones"]),
         )
@@ -184,6 +186,8 @@ def _valid_number(person: Person) -> str | None:
 
 
 def _names(person: Person) -> str:
+    if person.birth_date is None:  # a pointer: all of them lack a name, and are no less different people for it
+        return json.dumps(["nhs number", person.nhs_number])
     return json.dumps([plain(person.given_name), plain(person.family_name), person.birth_date.isoformat()])
 
 

@@ -76,7 +76,7 @@ def _facts(connection: Connection, sealer: Sealer, row: Mapping[str, Any]) -> di
         secret = {
             "source_id": sealer.open_reference(row["id"], sealed),
             "name": person.full_name,
-            "born": person.birth_date.isoformat(),
+            "born": _plain(person.birth_date),
             "nhs_number": person.nhs_number,
             "telephones": list(person.phones),
             "for_whoever_takes_the_call": content.handler_line,

@@ -25,6 +25,8 @@ class PatientAsked:
 def find_patient(connection: Connection, sealer: Sealer, asked: PatientAsked) -> list[SealedPlan]:
     """All plans of the one patient who is exactly this, restricted ones too; newest first.
 
+    Pointers are found by the NHS number alone, as they have no date of birth, unless another plan of that number has
+    a different one from what was asked.
     Raises :class:`NotOnePatient` where it is none or several: nothing tells which of the two it is.
     """
     number = "".join(asked.nhs_number.split()).replace("-", "")
@@ -32,11 +34,13 @@ def find_patient(connection: Connection, sealer: Sealer, asked: PatientAsked) ->
         fitting = plans_by_nhs_number(connection, sealer.nhs_hashes(number)) if is_nhs_number(number) else []
     else:
         fitting = plans_by_surname(connection, sealer.surname_hashes(asked.family_name, asked.birth_date))
-    found = [
-        plan
+    born = {
+        plan: sealer.open_person(plan.found.id, plan.sealed).birth_date
         for plan in plans_by_id(connection, [each.id for each in fitting])
-        if sealer.open_person(plan.found.id, plan.sealed).birth_date == asked.birth_date
-    ]
+    }
+    found = [plan for plan in born if born[plan] == asked.birth_date]
+    if found or not any(born.values()):
+        found = [plan for plan in born if born[plan] in (None, asked.birth_date)]
     if len(group_by_person(found)) != 1:
         raise NotOnePatient("this is not exactly one patient with a plan")
     return found

@@ -16,7 +16,7 @@ from careplans.kinds import SNOMED, PlanKind
 from careplans.model import RowFault
 from careplans.rows import HANDLER_LINE_LONGEST, Row, instant_version
 from careplans.sources.errors import SourceUnreadable
-from careplans.sources.fhir_people import find_people, person_of, reference_of
+from careplans.sources.fhir_people import find_people, person_of, pointed_at, reference_of
 from careplans.sources.fhir_values import listed, mapping, one_line, paragraphs, text
 
 SNOMED_SYSTEM = "http://snomed.info/sct"
@@ -109,12 +109,15 @@ def _row(
         return Row(line, own | {"withdrawn": "yes"})
     if status in ("draft", ""):
         return Row(line, own, "has no status, or is a draft")
-    if patient is None:
+    pointer = pointed_at(resource) if patient is None and kind == "DocumentReference" else None
+    said = said or pointer or {}
+    if not said:
         return Row(line, own, "has no subject that stands in the bundle")
     labels = [*listed(meta.get("security")), *listed(resource.get("securityLabel"))]
     restricted = said.pop("restricted") or any(_codes(label) & _RESTRICTED for label in labels)
     values = {**own, **said, **_content(kind, resource, organisation), "restricted": restricted}
-    return Row(line, values, oddities=tuple(RowFault(line, name, reason) for name, reason in oddities))
+    faults = tuple(RowFault(line, name, reason) for name, reason in oddities)
+    return Row(line, values, oddities=faults, pointer=pointer is not None)
 
 
 def _version(meta: Mapping[str, Any]) -> str:
@@ -156,7 +159,7 @@ def _words(kind: str, resource: Mapping[str, Any]) -> tuple[str, str]:
 
 def _where(resource: Mapping[str, Any]) -> tuple[str, str]:
     """A pointer says where to look, and holds nothing of the document itself."""
-    custodian = text(mapping(resource.get("custodian")).get("display"))
+    custodian = _organisation(resource.get("custodian"))
     attachments = [mapping(mapping(each).get("attachment")) for each in listed(resource.get("content"))]
     short = one_line(f"A plan is held by {custodian}: a clinician can look there." if custodian else "")
     places = [text(each.get("url")) for each in attachments]
@@ -166,7 +169,13 @@ def _where(resource: Mapping[str, Any]) -> tuple[str, str]:
 def _author(resource: Mapping[str, Any]) -> str:
     authors = resource.get("author")
     first = authors[0] if isinstance(authors, list) and authors else authors
-    return text(mapping(first).get("display") or mapping(resource.get("custodian")).get("display"))
+    return text(mapping(first).get("display")) or _organisation(resource.get("custodian"))
+
+
+def _organisation(reference: object) -> str:
+    """Its name, or the code by which everybody knows it."""
+    found = mapping(reference)
+    return text(found.get("display")) or text(mapping(found.get("identifier")).get("value"))
 
 
 def _snomed(concept: object) -> list[str]:

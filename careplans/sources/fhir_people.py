@@ -10,6 +10,8 @@ from infra.numbers import read_number
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 _RESTRICTED = {"R", "V"}
+_VERIFICATION = "NHSNumberVerificationStatus"
+_VERIFIED = {"01", "number-present-and-verified"}
 
 
 def find_people(entries: Sequence[object]) -> Mapping[str, Mapping[str, Any]]:
@@ -56,6 +58,24 @@ def person_of(
         "changed": text(mapping(patient.get("meta")).get("lastUpdated")),
     }
     return said, oddities
+
+
+def pointed_at(resource: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The fields of a row that say who, where the subject is an NHS number and nothing else; None if it is not.
+
+    A number whose verification status stands beside it and is anything but "01 number present and verified" is none.
+    """
+    subject = mapping(resource.get("subject"))
+    identifier = mapping(subject.get("identifier"))
+    if subject.get("reference") or identifier.get("system") != NHS_NUMBER:
+        return None
+    said = [
+        each for each in map(mapping, listed(identifier.get("extension"))) if _VERIFICATION in text(each.get("url"))
+    ]
+    statuses = [listed(mapping(each.get("valueCodeableConcept")).get("coding")) for each in said]
+    if not all(any(text(mapping(code).get("code")) in _VERIFIED for code in codes) for codes in statuses):
+        return None
+    return {"nhs_number": text(identifier.get("value")), "restricted": False}
 
 
 def _nhs_number(patient: Mapping[str, Any]) -> str:

@@ -80,6 +80,45 @@ def test_a_pointer_says_where_to_look_and_holds_nothing_of_the_document() -> Non
     assert plan.handler_line == "A plan is held by Demo Hospice: a clinician can look there."
 
 
+VERIFICATION = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus"
+NUMBERED = {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "999 000 0018"}
+POINTER = {
+    "resourceType": "DocumentReference", "id": "Y05868-1", "meta": {"lastUpdated": "2026-06-01T12:00:00Z"},
+    "status": "current", "type": {"coding": [{"system": SNOMED, "code": "736253002"}]},
+    "subject": {"identifier": NUMBERED}, "custodian": {"identifier": {"value": "Y05868"}},
+    "content": [{"attachment": {"url": "https://plans.example/1"}}],
+}  # fmt: skip
+
+
+def verified(code: str) -> dict[str, Any]:
+    status = {"url": VERIFICATION, "valueCodeableConcept": {"coding": [{"code": code}]}}
+    return {**POINTER, "subject": {"identifier": {**NUMBERED, "extension": [status]}}}
+
+
+@pytest.mark.parametrize("pointer", [POINTER, verified("01")], ids=["no status", "verified"])
+def test_a_pointer_of_the_national_record_locator_has_a_verified_number_alone(pointer: dict[str, Any]) -> None:
+    (plan,) = screened(pointer).plans
+    assert (plan.person.nhs_number, plan.person.birth_date, plan.person.phones) == ("9990000018", None, ())
+    assert (plan.kind, plan.detail) == ("crisis_plan", "Y05868\n\nhttps://plans.example/1")
+
+
+@pytest.mark.parametrize(
+    ("pointer", "field"),
+    [
+        (verified("02"), "row"), (verified(""), "row"),
+        ({**POINTER, "subject": {"identifier": {**NUMBERED, "value": "9990000019"}}}, "nhs_number"),
+        ({**POINTER, "subject": {"identifier": {**NUMBERED, "value": ""}}}, "nhs_number"),
+        ({**POINTER, "subject": {"identifier": {**NUMBERED, "system": "https://example/number"}}}, "row"),
+        ({**POINTER, "subject": {"identifier": NUMBERED, "reference": "Patient/p9"}}, "row"),
+        ({**POINTER, "type": {"coding": [{"system": SNOMED, "code": "163171000000105"}]}}, "kind"),
+        ({**CARE_PLAN, "subject": {"identifier": NUMBERED}}, "row"),
+    ],
+)  # fmt: skip
+def test_any_other_pointer_without_a_patient_stays_out(pointer: dict[str, Any], field: str) -> None:
+    found = screened(pointer)
+    assert (found.plans, [each.field for each in found.refused]) == ((), [field])
+
+
 @pytest.mark.parametrize("status", ["revoked", "entered-in-error", "completed"])
 def test_what_is_over_is_withdrawn_as_of_its_own_time(status: str) -> None:
     (gone,) = screened(PATIENT, {**CARE_PLAN, "status": status}).gone
