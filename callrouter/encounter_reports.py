@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,17 +53,22 @@ class EncounterReports:
 
         Raises :class:`infra.itk.ItkError` for what is no message at all. The same message again changes nothing.
         """
-        message = read_message(octets)
         now = self._clock.now()
-        skipped = [Skipped(fault.place, fault.reason) for fault in message.faults]
-        good: list[External] = []
-        for place, report in enumerate(message.reports, start=1):
-            if (reason := _unfit(report, now)) is None:
-                good.append(external(report))
-            else:
-                skipped.append(Skipped(place, reason))
+        good, skipped = await asyncio.to_thread(_read, octets, now)  # this loop carries calls
         kept = await self._repeats.keep_external(good, now)
         return Imported(kept, len(good) - kept, tuple(skipped))
+
+
+def _read(octets: bytes, now: datetime) -> tuple[list[External], list[Skipped]]:
+    message = read_message(octets)
+    skipped = [Skipped(fault.place, fault.reason) for fault in message.faults]
+    good: list[External] = []
+    for place, report in enumerate(message.reports, start=1):
+        if (reason := _unfit(report, now)) is None:
+            good.append(external(report))
+        else:
+            skipped.append(Skipped(place, reason))
+    return good, skipped
 
 
 def outcomes(octets: bytes, keys: KeyRing) -> list[tuple[Encounter, RepeatFound]]:

@@ -15,7 +15,9 @@ from callrouter.errors import ConfigurationError
 from callrouter.repeat import RepeatCalls
 from infra.clock import Clock
 
-MOST_OCTETS = 16 * 1024 * 1024
+MOST_OCTETS = 2 * 1024 * 1024
+"""Of one message: some thirty long reports. It is read beside the calls of this process; long lists go by the CLI."""
+
 _HASH = 64  # hex digits of SHA-256
 
 

@@ -6,6 +6,7 @@ the rule needs, for a call that is on its way.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -144,7 +145,11 @@ class RepeatCalls:
 
         Forgets what began longer than :data:`KEPT` before ``now``.
         """
-        rows = [(encounter_of(self._keys, each, self._is_shared), each) for each in new]
+
+        def hashed() -> list[tuple[Encounter, External]]:
+            return [(encounter_of(self._keys, each, self._is_shared), each) for each in new]
+
+        rows = await asyncio.to_thread(hashed)  # there may be hundreds, and this loop carries calls
 
         def write(connection: Connection) -> int:
             _forget(connection, now)

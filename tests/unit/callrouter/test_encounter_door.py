@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,18 @@ async def test_a_senders_report_is_kept_once_under_either_of_its_keys(door: http
     assert (await post(door, THREE.read_bytes(), KEYS[1])).json() == {"kept": 0, "known": 3, "skipped": []}
 
 
+async def test_a_message_is_read_and_hashed_beside_the_loop_that_carries_calls(door: httpx.AsyncClient) -> None:
+    on_the_loop: set[str] = set()
+    sys.setprofile(lambda frame, _what, _of: on_the_loop.add(frame.f_code.co_name))  # of this thread alone
+    try:
+        sent = await post(door, THREE.read_bytes())
+    finally:
+        sys.setprofile(None)
+    assert sent.json()["kept"] == 3
+    assert "keep_external" in on_the_loop
+    assert not on_the_loop & {"read_message", "external", "encounter_of"}
+
+
 @pytest.mark.parametrize("key", ["", "another", KEYS[0].upper()])
 async def test_nobody_else_may_send(door: httpx.AsyncClient, key: str) -> None:
     refused = await post(door, THREE.read_bytes(), key)
@@ -64,7 +77,7 @@ async def test_what_cannot_be_read_is_refused_with_its_cause(door: httpx.AsyncCl
     refused = await post(door, THREE.read_bytes()[:900])
     assert (refused.status_code, refused.json()["error_id"]) == (422, "itk_unreadable")
     assert "Fictional" not in refused.text
-    assert (await post(door, b" " * (16 * 1024 * 1024 + 1))).status_code == 413
+    assert (await post(door, b" " * (2 * 1024 * 1024 + 1))).status_code == 413
 
 
 async def test_a_sender_is_told_to_send_again_while_the_database_is_away(
