@@ -83,7 +83,7 @@ def after_calls(
     owners = {each.id: each.ods or each.id for each in providers}
     return AfterCalls(
         repeats,
-        EncounterIndexer(stream, journal, repeats, keys, owners),
+        EncounterIndexer(stream, journal, repeats, keys, clock, owners),
         Unanswered(stream, journal, repeats, welfare),
         welfare,
         shared,

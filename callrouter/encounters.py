@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -13,6 +13,7 @@ from callrouter.journal import Journal, unseal
 from callrouter.repeat import RepeatCalls
 from callrouter.view import fold
 from infra.bus import Entry, EventStream, Position
+from infra.clock import Clock
 from infra.crypto import KeyRing, SealError
 
 COUNTED = frozenset({"answered", "answer_unknown"})
@@ -20,6 +21,9 @@ COUNTED = frozenset({"answered", "answer_unknown"})
 
 MOST_OPEN = 50_000
 """Calls that end at another reader of the group are never told to have ended here; the journal knows them, too."""
+
+WITHOUT_BEGINNING = timedelta(minutes=5)
+"""After its end; a writer of the journal that died has been replaced long before, and with it what it had in hand."""
 
 log = structlog.get_logger()
 
@@ -55,6 +59,7 @@ class EncounterIndexer:
         journal: Journal,
         repeats: RepeatCalls,
         keys: KeyRing,
+        clock: Clock,
         owners: Mapping[str, str] | None = None,
     ) -> None:
         """``owners``: the ODS code of each provider, by its id, under which its own reports name it."""
@@ -63,6 +68,7 @@ class EncounterIndexer:
         self._journal = journal
         self._repeats = repeats
         self._keys = keys
+        self._clock = clock
         self._open: dict[str, _Open] = {}
 
     async def join(self) -> None:
@@ -72,7 +78,8 @@ class EncounterIndexer:
     async def step(self, wait_s: float) -> int:
         """Index what has ended, at most one batch; returns how many entries were read.
 
-        A call whose journal is not written yet is left for the next step: nothing is acknowledged past it.
+        A call whose journal is not written yet is left for the next step: nothing is acknowledged past it. One that
+        has an end there and no beginning is given up after :data:`WITHOUT_BEGINNING`, for those behind it.
         """
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
         done: list[Position] = []
@@ -96,17 +103,18 @@ class EncounterIndexer:
             case "leg_answered" if call is not None:
                 self._open[entry.call_ref] = replace(call, answered_by=str(entry.facts.get("provider", "")))
             case "ended":
-                done = entry.facts.get("end_class") not in COUNTED or await self._keep(entry.call_ref, call)
+                done = entry.facts.get("end_class") not in COUNTED or await self._keep(entry, call)
                 if done:
                     self._open.pop(entry.call_ref, None)
                 return done
         return True
 
-    async def _keep(self, call_ref: str, call: _Open | None) -> bool:
+    async def _keep(self, ended: Entry, call: _Open | None) -> bool:
         """Keep the call as an encounter if a person was there; False if the journal has still to tell."""
+        call_ref = ended.call_ref
         try:
             known = self._from_stream(call) if call and call.answered_by is not None else None
-            known = known or await self._from_journal(call_ref)
+            known = known or await self._from_journal(ended)
         except SealError:
             log.error("encounter_unreadable", call_ref=call_ref)  # one such call must not stop the index
             return True
@@ -130,9 +138,15 @@ class EncounterIndexer:
         provider = call.answered_by or ""
         return _Contact(offered.number, call.first.at, provider, offered.context, offered.resumes)
 
-    async def _from_journal(self, call_ref: str) -> _Contact | None:
-        view = fold(await self._journal.read(call_ref))
-        if view is None or view.offered_at is None or view.ended_at is None:
+    async def _from_journal(self, ended: Entry) -> _Contact | None:
+        view = fold(await self._journal.read(ended.call_ref))
+        if view is None or view.ended_at is None:
             return None
+        if view.offered_at is None:
+            if self._clock.now() - ended.at < WITHOUT_BEGINNING:
+                return None
+            # events were lost (Redis came back without its data): whose contact it was, nobody will ever tell
+            log.error("encounter_lost", call_ref=ended.call_ref)
+            return _Contact(None, ended.at)
         number = view.number if view.answered_at else None
         return _Contact(number, view.offered_at, view.provider or "", view.context, view.resumes)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from alerts.kpi import LiveFigures
 from callrouter import events as ev
@@ -75,7 +76,7 @@ async def test_a_completed_call_is_an_encounter_before_its_journal_is_written(
     journal: Journal, repeats: RepeatCalls
 ) -> None:
     stream = MemoryStream()
-    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS, HandClock())
     await indexer.join()
     await stream.append(answered_call("one"))
     while await indexer.step(0):
@@ -88,7 +89,7 @@ async def test_a_call_that_began_before_the_reader_waits_for_its_journal(
 ) -> None:
     stream = MemoryStream()
     entries = answered_call("one")
-    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS, HandClock())
     await indexer.join()
     await journal.write(entries[:1])  # SQL is behind: the answer and the end are still on their way
     await stream.append(entries[2:])
@@ -99,13 +100,34 @@ async def test_a_call_that_began_before_the_reader_waits_for_its_journal(
     assert await kept(repeats) == 1
 
 
+async def test_a_call_whose_beginning_was_lost_is_told_and_given_up_for_those_behind_it(
+    journal: Journal, repeats: RepeatCalls
+) -> None:
+    stream, clock = MemoryStream(), HandClock()
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS, clock)
+    await indexer.join()
+    lost, behind = answered_call("lost")[2:], answered_call("behind")
+    await journal.write([*lost, *behind])
+    await stream.append([*lost, *behind])
+    clock.move(299)
+    assert await indexer.step(0) == 0  # its beginning may be with a writer that has died
+    clock.move(1)
+    with capture_logs() as logs:
+        while await indexer.step(0):
+            pass
+    assert [(each["event"], each["log_level"], each["call_ref"]) for each in logs] == [
+        ("encounter_lost", "error", "lost")
+    ]
+    assert await kept(repeats) == 1
+
+
 async def test_a_call_resumed_after_we_cut_it_off_is_one_encounter_whoever_reads_of_it(
     journal: Journal, repeats: RepeatCalls
 ) -> None:
     stream = MemoryStream()
     first, again = answered_call("first"), answered_call("again", resumes="first")
     await journal.write([*first, *again])
-    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS, HandClock())
     await indexer.join()
     await stream.append([first[-1], again[-1]])  # what came before went to a reader that has died
     while await indexer.step(0):
@@ -118,7 +140,7 @@ async def test_a_call_that_nobody_answered_is_no_encounter(
     journal: Journal, repeats: RepeatCalls, end_class: str
 ) -> None:
     stream = MemoryStream()
-    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS, HandClock())
     await indexer.join()
     await stream.append(call("one", ev.Ended(end_class=end_class, reason="hung_up", by="caller")))
     while await indexer.step(0):
@@ -165,7 +187,7 @@ async def test_a_call_whose_entries_come_twice_or_out_of_turn_is_one_encounter(
     journal: Journal, repeats: RepeatCalls, order: tuple[int, ...]
 ) -> None:
     stream = MemoryStream()
-    indexer = EncounterIndexer(stream, journal, repeats, KEYS)
+    indexer = EncounterIndexer(stream, journal, repeats, KEYS, HandClock())
     await indexer.join()
     entries = answered_call("one")
     await journal.write(entries)
