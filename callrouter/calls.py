@@ -32,6 +32,7 @@ from callrouter.moves import (
     leg_events,
     performed,
     record_after,
+    record_noting,
     remembering,
     was_dropped,
 )
@@ -190,14 +191,16 @@ class Calls:
         return await self._states.name(f"first.{hidden}", call_ref, keep_s=KEEP_OVER_S)
 
     async def note(self, call_ref: str, event: ev.Event) -> bool:
-        """Record an event that moves nothing (the call's page was opened); False for a forgotten call."""
+        """Record an event that moves nothing (the call's page was opened).
+
+        False, and it is not recorded, for a forgotten call and for a look beyond :data:`callrouter.model.MOST_LOOKS`.
+        """
         for _ in range(MOST_COMMITS):
             record, key = await self._read(call_ref)
             if record is None or key is None:
                 return False
-            after = replace(record, step=record.step + 1)
-            if ev.is_agent_there(event) and record.answered_at is not None and record.ended is None:
-                after = replace(after, answer_evidence="agent")
+            if (after := record_noting(record, event)) is None:
+                return False
             if await self._write(record, after, (event,), key, self._clock.now()):
                 return True
         return False

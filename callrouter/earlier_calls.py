@@ -22,8 +22,6 @@ from infra.numbers import read_number
 
 ANSWERS = ("yes", "no", "not_known")
 AFTER_THE_CALL = timedelta(minutes=60)
-MOST_LOOKS = 5
-"""Looks by typed details in one call: a page must not become a search for anybody's calls."""
 
 
 class NotNow(Refused):
@@ -60,23 +58,23 @@ class EarlierCalls:
         """
         if answer not in ANSWERS:
             raise NotNow("choose yes, no or not known")
-        view, _ = await self._call(context, who)
+        view = await self._call(context, who)
         await self._calls.note(view.call_ref, ev.RepeatAnswered(answer=answer, role=who.role, user=who.user))
 
     async def look(self, context: str, patient: Patient, who: SignedIn) -> Earlier:
         """Apply the rule with the patient's details, and keep them (as keyed hashes) with this call for later ones.
 
-        Raises :class:`RoleMissing`; :class:`NotNow` with fewer than three details, and after :data:`MOST_LOOKS`;
-        :class:`StoreAway`.
+        Raises :class:`RoleMissing`; :class:`NotNow` with fewer than three details, and when the look cannot be recorded
+        (after :data:`callrouter.model.MOST_LOOKS`, or the call is forgotten): then nothing is shown.
+        Raises :class:`StoreAway`.
         """
         if self._repeats.traits(patient).known < FEWEST_IN_COMMON:
             raise NotNow("enter at least three of the details")
-        view, looks = await self._call(context, who)
-        if looks >= MOST_LOOKS:
-            raise NotNow("the limit of looks for this call is reached: ask the caller")
+        view = await self._call(context, who)
         assert view.offered_at is not None
         found = await self._repeats.find(read_number(view.number), view.offered_at, patient)
-        await self._calls.note(view.call_ref, _event(found, who))
+        if not await self._calls.note(view.call_ref, _event(found, who)):
+            raise NotNow("no look can be recorded: this call's limit is reached, or it is forgotten. Ask the caller")
         try:
             if view.answered_at is not None:
                 await self._keep(view, patient)
@@ -95,17 +93,16 @@ class EarlierCalls:
         )
         await self._repeats.identify(call_ref, traits)
 
-    async def _call(self, context: str, who: SignedIn) -> tuple[CallView, int]:
+    async def _call(self, context: str, who: SignedIn) -> CallView:
         if who.role not in ev.AGENT_ROLES:
             raise RoleMissing("earlier calls are for who takes this one")
         call_ref = await self._journal.call_of_context(context)
-        recorded = await self._journal.read(call_ref) if call_ref else []
-        view = fold(recorded)
+        view = fold(await self._journal.read(call_ref)) if call_ref else None
         if view is None or view.offered_at is None:
             raise NotNow("there is no such call")
         if view.ended_at is not None and self._clock.now() - view.ended_at > AFTER_THE_CALL:
             raise NotNow("this call ended more than an hour ago")
-        return view, sum(isinstance(each.event, ev.RepeatChecked) for each in recorded)
+        return view
 
 
 def _event(found: RepeatFound, who: SignedIn) -> ev.RepeatChecked:

@@ -23,6 +23,9 @@ WITHOUT_US = "without_us"
 MOST_REPLIES = 32
 """Stored replies kept for a call: a network retries within seconds, so only the newest can be asked again."""
 
+MOST_LOOKS = 5
+"""Looks for earlier contacts by typed details in one call: its page must not become a search for anybody's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -78,7 +81,8 @@ class CallRecord:
     """A call between two inputs: sealed in the state store, gone some time after the call.
 
     ``arrived_at``: since when the caller has waited; before ``offered_at`` for one whom we cut off and who came back.
-    ``due_at``: when the present wait is over, whoever owns the call then.
+    ``due_at``: when the present wait is over, whoever owns the call then. ``looks``: how many of :data:`MOST_LOOKS`
+    were made.
 
     The flags below the session only ever go from unset to set, so that the life of a call moves forward.
     """
@@ -109,6 +113,7 @@ class CallRecord:
     handed_back: bool = False
     ended: str | None = None
     dropped: bool = False
+    looks: int = 0
 
     @property
     def version(self) -> Version:

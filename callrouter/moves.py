@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from callrouter import events as ev
-from callrouter.model import MOST_REPLIES, NEXT_LIFE, CallRecord, Input, InputKind, Reply
+from callrouter.model import MOST_LOOKS, MOST_REPLIES, NEXT_LIFE, CallRecord, Input, InputKind, Reply
 from ivr import model as ivr
 
 _WAITS: dict[InputKind, tuple[type[Any], ...]] = {
@@ -214,3 +214,15 @@ def heard_as(given: Input) -> ivr.Heard:
     """The input for the engine, which knows targets and not the services that they were found for."""
     value = given.value.partition(" ")[0] if given.kind is InputKind.OFFERED else given.value
     return ivr.Heard(given.kind, value)
+
+
+def record_noting(record: CallRecord, event: ev.Event) -> CallRecord | None:
+    """The record with an event that moves nothing; None for a look beyond :data:`MOST_LOOKS`."""
+    after = replace(record, step=record.step + 1)
+    if ev.is_agent_there(event) and record.answered_at is not None and record.ended is None:
+        after = replace(after, answer_evidence="agent")
+    if isinstance(event, ev.RepeatChecked):  # counted here: the journal may lag behind
+        if record.looks >= MOST_LOOKS:
+            return None
+        after = replace(after, looks=record.looks + 1)
+    return after

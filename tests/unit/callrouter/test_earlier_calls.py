@@ -15,15 +15,17 @@ from call_world import House
 from callrouter import events as ev
 from callrouter.approvals import RoleMissing
 from callrouter.desk import Desk
-from callrouter.earlier_calls import MOST_LOOKS, EarlierCalls, NotNow
+from callrouter.earlier_calls import EarlierCalls, NotNow
 from callrouter.handover import Role, SignedIn
-from callrouter.model import InputKind
+from callrouter.model import MOST_LOOKS, InputKind
 from callrouter.patient import Patient
 from callrouter.repeat import EarlierReport, External, RepeatCalls
 from callrouter.repeat_tables import metadata
 from console.calls import add_calls
 from console.earlier import add_earlier
+from infra.bus import MemoryStream
 from infra.numbers import Number, NumberClass
+from infra.state import MemoryStates
 from tests.console_browser import Console
 
 ADA = Patient("Ada", "Fictional", date(1965, 2, 17), "female", "ZZ99 3AA")
@@ -105,9 +107,8 @@ async def test_only_who_takes_the_call_while_it_lasts_and_not_without_end(talk: 
         await talk.earlier.look(talk.context, Patient("Ada", "Fictional"), HANNAH)
     with pytest.raises(NotNow, match="no such call"):
         await talk.earlier.look("f" * 32, ADA, HANNAH)
-    for _ in range(MOST_LOOKS):
+    for _ in range(MOST_LOOKS):  # quicker than the journal is written
         await talk.earlier.look(talk.context, ADA, HANNAH)
-        await talk.house.writer.drain()
     with pytest.raises(NotNow, match="limit"):
         await talk.earlier.look(talk.context, ADA, HANNAH)
     await talk.house.tell(InputKind.HUNG_UP, "caller hung_up")
@@ -115,6 +116,14 @@ async def test_only_who_takes_the_call_while_it_lasts_and_not_without_end(talk: 
     talk.house.clock.move(3601)
     with pytest.raises(NotNow, match="an hour ago"):
         await talk.earlier.answered(talk.context, "yes", HANNAH)
+
+
+async def test_a_look_that_cannot_be_recorded_shows_nothing(talk: Talk) -> None:
+    await talk.reported(3, 50)
+    started_again = talk.house.new_door(states=MemoryStates(MemoryStream()))  # the call is forgotten
+    earlier = EarlierCalls(talk.house.journal, started_again, talk.repeats, talk.house.clock, {})
+    with pytest.raises(NotNow, match="recorded"):
+        await earlier.look(talk.context, ADA, HANNAH)
 
 
 async def test_the_page_asks_and_keeps_the_answer(talk: Talk) -> None:
