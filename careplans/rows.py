@@ -92,13 +92,15 @@ class RecordId:
     source: str
     plan_id: str | None = field(repr=False)
     version: int | None
+    restricted: bool = False
 
 
 def read_id(values: Mapping[str, object], system: str | None = None) -> RecordId:
     """Which plan a row is about. ``system``: the only one that its sender speaks for."""
     source = system or _read_or_none(_line(100), values.get("source"))
     plan_id = _read_or_none(_line(200), values.get("plan_id"))
-    return RecordId(source or "", plan_id if source else None, _read_or_none(_version, values.get("version")))
+    version, restricted = _read_or_none(_version, values.get("version")), _read_or_none(_yes, values.get("restricted"))
+    return RecordId(source or "", plan_id if source else None, version, bool(restricted))
 
 
 def _read_or_none(read: Callable[[object], T], value: object) -> T | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, or_, select, update
+from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, false, or_, select, update
 
 from careplans.model import Plan, same_person
 from careplans.reindexing import bring_together
@@ -56,6 +56,53 @@ def write_plans(connection: Connection, sealer: Sealer, new: Sequence[Plan], now
     for batch in batches(new):
         _write_batch(connection, sealer, batch, now, written)
     return written
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """What a record that cannot be read still says: that this plan is restricted. ``version``: None if it has none."""
+
+    source: str
+    plan_id: str = field(repr=False)
+    version: int | None
+
+
+def restrict_plans(connection: Connection, sealer: Sealer, said: Sequence[Restriction]) -> int:
+    """Mark stored plans as restricted, unless they are newer than what says so; returns how many became it.
+
+    In the transaction of ``connection`` every plan of their persons leaves the number index. A newer version that can
+    be read decides again.
+    """
+    lock_for_writing(connection, plans)
+    return sum(_restrict_batch(connection, sealer, batch) for batch in batches(said))
+
+
+def _restrict_batch(connection: Connection, sealer: Sealer, batch: Sequence[Restriction]) -> int:
+    asked = [(sealer.identities(each.source, each.plan_id), each) for each in batch]
+    known = _known(connection, [identities for identities, _ in asked])
+    named = [(known[identities[0]], each) for identities, each in asked if identities[0] in known]
+    marked = {
+        row.id: row
+        for row, each in named
+        if not row.ended and (each.version is None or each.version >= row.version) and row.keys is not None
+    }
+    if not marked:
+        return 0
+    changed = list(marked.values())
+    if sealer.rotates:
+        bring_together(connection, sealer, _persons(connection, sealer, marked))
+        _read_keys(connection, changed)
+    newly = update(plans).where(plans.c.id.in_(marked), plans.c.restricted == false()).values(restricted=True)
+    done = connection.execute(newly).rowcount
+    _index_numbers(connection, sealer, changed)
+    return done
+
+
+def _persons(connection: Connection, sealer: Sealer, ids: Collection[str]) -> list[PersonKeys]:
+    """Whom stored plans are about, under every live index key."""
+    query = select(plans.c.id, plans.c.wrapped_key, plans.c.person).where(plans.c.id.in_(ids))
+    people = [sealer.open_person(row.id, Sealed(row.wrapped_key, row.person, b"")) for row in connection.execute(query)]
+    return [keys for person in people for keys in sealer.person_keys(person)]
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

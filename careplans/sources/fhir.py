@@ -97,13 +97,17 @@ def _row(
 ) -> Row:
     meta = mapping(resource.get("meta"))
     own_id = text(resource.get("id"))
-    own: dict[str, object] = {"plan_id": f"{kind}/{own_id}" if own_id else "", "version": _version(meta)}
+    labels = [*listed(meta.get("security")), *listed(resource.get("securityLabel"))]
+    restricted = any(_codes(label) & _RESTRICTED for label in labels)
+    plan_id = f"{kind}/{own_id}" if own_id else ""
+    own: dict[str, object] = {"plan_id": plan_id, "version": _version(meta), "restricted": restricted}
     if _has_name_twice(resource):
         return Row(line, own, "has one name twice")
     patient = person_of(resource, people)
     said, oddities = patient or ({}, [])
     # a new number, or a restriction, changes the patient and not the plan
     own["version"] = _newer(own["version"], said.pop("changed", ""))
+    own["restricted"] = said.pop("restricted", False) or restricted
     status = text(resource.get("status"))
     if status in _GONE[kind] or text(resource.get("docStatus")) == "entered-in-error":
         return Row(line, own | {"withdrawn": "yes"})
@@ -113,9 +117,7 @@ def _row(
     said = said or pointer or {}
     if not said:
         return Row(line, own, "has no subject that stands in the bundle")
-    labels = [*listed(meta.get("security")), *listed(resource.get("securityLabel"))]
-    restricted = said.pop("restricted") or any(_codes(label) & _RESTRICTED for label in labels)
-    values = {**own, **said, **_content(kind, resource, organisation), "restricted": restricted}
+    values = {**own, **said, **_content(kind, resource, organisation)}
     faults = tuple(RowFault(line, name, reason) for name, reason in oddities)
     return Row(line, values, oddities=faults, pointer=pointer is not None)
 

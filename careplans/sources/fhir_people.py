@@ -75,7 +75,7 @@ def pointed_at(resource: Mapping[str, Any]) -> dict[str, Any] | None:
     statuses = [listed(mapping(each.get("valueCodeableConcept")).get("coding")) for each in said]
     if not all(any(text(mapping(code).get("code")) in _VERIFIED for code in codes) for codes in statuses):
         return None
-    return {"nhs_number": text(identifier.get("value")), "restricted": False}
+    return {"nhs_number": text(identifier.get("value"))}
 
 
 def _nhs_number(patient: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ nothing half. What is withdrawn is judged at the end of a delivery, when it is k
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -28,7 +28,7 @@ from careplans.sources.ledger import Ledger
 from careplans.sources.model import MOST_FAULTS, Batch, Delivered, PlanSource, Quarantined, RunReport, RunState, Sender
 from careplans.sources.quarantine import Quarantine, discard, quarantined
 from careplans.withdrawing import withdraw_plans
-from careplans.writing import write_plans
+from careplans.writing import Restriction, restrict_plans, write_plans
 from infra.clock import Clock
 from infra.crypto import KeyRing, SealError
 from infra.sql import Database
@@ -147,6 +147,7 @@ class PlanRuns:
         run = ledger.open_run(connection, sender.name) or ledger.begin_run(connection, sender, batch.whole, now)
         written = write_plans(connection, self._sealer, screened.plans, now)
         taken = self._without_doubles(connection, run.id, screened, batch, sender.system)
+        restrict_plans(connection, self._sealer, _restrictions(taken.bad, sender.system))
         self._ledger.note_gone(connection, run.id, taken.gone)
         self._quarantine.release(connection, sender.name, [*taken.plans, *taken.gone])
         self._quarantine.keep(connection, sender.name, sender.system, run.id, taken.bad, now)
@@ -255,6 +256,12 @@ def _screened(batch: Batch, today: date, system: str | None) -> Screened:
     return replace(
         screened, bad=(*screened.bad, BadRow(Row(batch.broken.line, {}, batch.broken.reason), (batch.broken,)))
     )
+
+
+def _restrictions(bad: Sequence[BadRow], system: str | None) -> list[Restriction]:
+    """Plans of which a record says that they are restricted, though nothing else in it may be right."""
+    named = [read_id(each.row.values, system) for each in bad]
+    return [Restriction(of.source, of.plan_id, of.version) for of in named if of.plan_id is not None and of.restricted]
 
 
 def _is_nameless(bad: BadRow, system: str | None) -> bool:

@@ -208,6 +208,40 @@ class TestQuarantine:
         assert [(f.line, f.field) for f in delivered.refused] == [(101, "source")]
         assert (await is_found(store, 101), await is_found(store, 102)) == (False, True)
 
+    @pytest.mark.parametrize("version", [4, "?"])
+    async def test_one_that_says_restricted_takes_its_person_out_of_the_number_index(
+        self, runs: PlanRuns, store: CarePlans, version: object
+    ) -> None:
+        feed, other = Feed(runs), Feed(runs, Sender("other", "Other Trust"))
+        await other.gives(of("Other Trust", [plan(101)]))
+        await feed.gives([plan(101), plan(102)])
+        await feed.gives([plan(101, version=version, kind="?", restricted="yes"), plan(102, version=4, kind="?")])
+        assert (await is_found(store, 101), await is_found(store, 102)) == (False, True)
+        await other.gives(of("Other Trust", [plan(101, version=9)]))
+        assert not await is_found(store, 101)
+        await feed.gives([plan(101, version=4)])  # read at last, and it says that nobody is restricted
+        assert await is_found(store, 101)
+
+    async def test_what_says_restricted_and_is_older_than_what_is_stored_hides_nobody(
+        self, runs: PlanRuns, store: CarePlans
+    ) -> None:
+        feed = Feed(runs)
+        await feed.gives([plan(101, version=5)])
+        await feed.gives([plan(101, version=4, kind="?", restricted="yes")])
+        assert await is_found(store, 101)
+
+    async def test_it_hides_plans_under_an_older_index_key_too(
+        self, database: Database, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        await Feed(runs, Sender("other", "Other Trust")).gives(of("Other Trust", [plan(101)]))
+        await Feed(runs).gives([plan(101)])
+        both = KeyRing(b"n" * 32, b"j" * 32, [(b"m" * 32, b"i" * 32)])
+        store = CarePlans(database, both, clock)
+        assert await is_found(store, 101)
+        said = Script([[[]], [[plan(101, version=4, kind="?", restricted="yes")]]])
+        await PlanRuns(database, both, clock).run(TRUST, said)
+        assert not await is_found(store, 101)
+
     async def test_a_person_may_discard_it(self, runs: PlanRuns) -> None:
         await Feed(runs).gives([plan(101, kind="?")])
         (record,) = await runs.quarantined()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careplans.rows import CheckedRow, Gone, check_row
+from careplans.rows import CheckedRow, Gone, check_row, read_id
 from careplans.screening import Screened, screen
 from careplans.sources.errors import SourceUnreadable
 from careplans.sources.fhir import read_bundle
@@ -150,6 +150,16 @@ def test_a_restricted_patient_or_plan_is_restricted() -> None:
     secret = {"security": [{"code": "R"}]}
     assert screened({**PATIENT, "meta": secret}, CARE_PLAN).plans[0].restricted
     assert screened(PATIENT, {**CARE_PLAN, "meta": CARE_PLAN["meta"] | secret}).plans[0].restricted  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "where", [{"meta": {"security": [{"code": "V"}]}}, {"securityLabel": [{"coding": [{"code": "R"}]}]}]
+)
+def test_one_that_cannot_be_read_says_all_the_same_that_it_is_restricted(where: dict[str, Any]) -> None:
+    (bad,) = screened({**CARE_PLAN, **where}).bad
+    assert (bad.faults[0].reason, read_id(bad.row.values, "Demo System").restricted) == (
+        "has no subject that stands in the bundle", True,
+    )  # fmt: skip
 
 
 def test_a_change_of_the_patient_is_a_newer_version_of_the_plan() -> None:
