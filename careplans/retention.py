@@ -11,10 +11,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Select, delete, select
 
 from careplans.erasing import WhyErased, erase_plans
 from careplans.errors import RetentionError
+from careplans.sources.tables import plan_quarantine
 from careplans.tables import ended_plans, lock_for_writing, plan_holds, plans
 from careplans.withdrawing import ERASED, WITHDRAWN
 from infra.yamlfile import YamlFile, YamlFileError, read_yaml
@@ -31,11 +32,15 @@ class Record(StrEnum):
 
     WITHDRAWN = "withdrawn_plan"
     ERASED = "erased_plan"
+    QUARANTINED = "quarantined_record"
+
+
+_FROM = {Record.WITHDRAWN: "ended_at", Record.ERASED: "ended_at", Record.QUARANTINED: "last_at"}
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How long one kind is kept, from the end of the plan. ``verified``: who confirmed it; empty keeps for ever."""
+    """How long one kind is kept, from its end or last coming. ``verified``: who confirmed it; empty keeps for ever."""
 
     record: Record
     keep_for: timedelta
@@ -61,34 +66,33 @@ def read_retention(path: Path = OURS) -> tuple[Kept, ...]:
 
 def over(connection: Connection, table: Sequence[Kept], now: datetime) -> dict[Record, list[str]]:
     """The ids of at most :data:`MOST_AT_ONCE` records of each kind that are over their time and under no hold."""
-    why = {Record.WITHDRAWN: WITHDRAWN, Record.ERASED: ERASED}
-    held = select(plan_holds.c.plan)
     return {
-        row.record: list(
-            connection.execute(
-                select(ended_plans.c.id)
-                .where(
-                    ended_plans.c.why == why[row.record],
-                    ended_plans.c.ended_at < now - row.keep_for,
-                    ended_plans.c.id.not_in(held),
-                )
-                .order_by(ended_plans.c.ended_at)
-                .limit(MOST_AT_ONCE)
-            ).scalars()
-        )
+        row.record: list(connection.execute(_older(row.record, now - row.keep_for).limit(MOST_AT_ONCE)).scalars())
         for row in table
         if row.verified
     }
 
 
+def _older(record: Record, before: datetime) -> Select[Any]:
+    if record is Record.QUARANTINED:
+        last_at = plan_quarantine.c.last_at
+        return select(plan_quarantine.c.id).where(last_at < before).order_by(last_at)
+    why = {Record.WITHDRAWN: WITHDRAWN, Record.ERASED: ERASED}[record]
+    c = ended_plans.c
+    query = select(c.id).where(c.why == why, c.ended_at < before, c.id.not_in(select(plan_holds.c.plan)))
+    return query.order_by(c.ended_at)
+
+
 def end_records(connection: Connection, table: Sequence[Kept], by: str, now: datetime) -> dict[Record, list[str]]:
-    """Erase what is :func:`over`, and forget tombstones that are; returns what was done, by kind."""
+    """Erase what is :func:`over`, forget tombstones and quarantined records that are; what was done, by kind."""
     lock_for_writing(connection, plans)
     ids = over(connection, table, now)
     if withdrawn := ids.get(Record.WITHDRAWN):
         erase_plans(connection, withdrawn, WhyErased.RETENTION_OVER, by, now)
     if erased := ids.get(Record.ERASED):
         connection.execute(delete(ended_plans).where(ended_plans.c.id.in_(erased)))
+    if quarantined := ids.get(Record.QUARANTINED):
+        connection.execute(delete(plan_quarantine).where(plan_quarantine.c.id.in_(quarantined)))
     return ids
 
 
@@ -101,8 +105,9 @@ def _row(file: YamlFile, at: str, values: Any) -> Kept:
         raise RetentionError(f"{file.locate([at, 'keep_for'])}: keep_for: expected “N days” or “N years”")
     if words["class"] not in list(Record):
         raise RetentionError(f"{file.locate([at, 'class'])}: class: expected one of {', '.join(Record)}")
-    if words["from"] != "ended_at":
-        raise RetentionError(f"{file.locate([at, 'from'])}: from: expected ended_at")
+    expected = _FROM[Record(words["class"])]
+    if words["from"] != expected:
+        raise RetentionError(f"{file.locate([at, 'from'])}: from: expected {expected}")
     if not words["source"]:
         raise RetentionError(f"{file.locate([at, 'source'])}: source: where it comes from is missing")
     days = int(length[1]) if length[2] == "day" else math.ceil(int(length[1]) * 365.25)

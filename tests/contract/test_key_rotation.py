@@ -10,12 +10,16 @@ from functools import partial
 import pytest
 from sqlalchemy import delete, select, update
 
+from callrouter.cli.common import SEALED
 from callrouter.journal import Journal, calls
 from careplans.kinds import PlanKind
 from careplans.model import MatchLevel, Person, Plan
 from careplans.rotation import PORTION, Rotated, Rotation
 from careplans.sealing import Sealer
 from careplans.service import CarePlans
+from careplans.sources.model import Sender
+from careplans.sources.runs import PlanRuns
+from careplans.sources.tables import plan_quarantine
 from careplans.store import ended_plans, plan_numbers, plans
 from careplans.withdrawing import Withdrawal, withdraw_plans
 from careplans.writing import write_plans
@@ -24,6 +28,8 @@ from infra.crypto import KeyRing
 from infra.numbers import read_number
 from infra.rewrap import WrappedKeys, rewrap
 from infra.sql import Database
+from tests.plan_world import SYSTEM, Script
+from tests.plan_world import plan as row
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 OLD = KeyRing(b"m" * 32, b"i" * 32)
@@ -206,6 +212,25 @@ async def test_the_journal_opens_under_the_newest_master_key_alone(database: Dat
     wrapped = dict(await database.read(lambda c: c.execute(select(calls.c.call_ref, calls.c.wrapped_key)).all()))
     assert NEW.unwrap(wrapped["one"]).open(sealed, b"journal:one:1") == b"{}"
     assert wrapped["two"] is None
+
+
+@one_database
+async def test_what_stands_in_quarantine_is_known_again_under_the_newest_keys(database: Database) -> None:
+    sender, script = Sender("trust", SYSTEM), Script([[[row(101, kind="?"), row(102, kind="?")]]])
+    await PlanRuns(database, OLD, Clock()).run(sender, script)
+    done = await Rotation(database, BOTH, SEALED).run()
+    assert (done.settled, not done.masters_needed) == (True, True)
+    kept = select(plan_quarantine.c.id, plan_quarantine.c.wrapped_key, plan_quarantine.c.content)
+    for each in await database.read(lambda c: c.execute(kept).all()):
+        assert b"P10" in NEW.unwrap(each.wrapped_key).open(each.content, f"{each.id}/quarantine".encode())
+    script.deliveries = [*script.deliveries, [[row(101), row(102, kind="?")]]]
+    runs = PlanRuns(database, BOTH, Clock())
+    await runs.run(sender, script)
+    assert [(each.line, each.times) for each in await runs.quarantined()] == [(102, 2)]
+    script.deliveries = [*script.deliveries, [[row(102)]]]
+    runs = PlanRuns(database, NEW, Clock())  # what came again meanwhile stands under the newest index key
+    await runs.run(sender, script)
+    assert await runs.quarantined() == []
 
 
 @one_database

@@ -20,12 +20,16 @@ from careplans.records import PlanRecords
 from careplans.retention import Kept, Record
 from careplans.sealing import Sealer
 from careplans.service import CarePlans
+from careplans.sources.model import Sender
+from careplans.sources.runs import PlanRuns
 from careplans.store import ended_plans, plan_numbers, plans
 from careplans.withdrawing import Withdrawal, withdraw_plans
 from careplans.writing import write_plans
 from infra.crypto import KeyRing
 from infra.numbers import read_number
 from infra.sql import Database
+from tests.plan_world import SYSTEM, Script
+from tests.plan_world import plan as row
 
 KEYS = KeyRing(b"m" * 32, b"i" * 32)
 SEALER = Sealer(KEYS)
@@ -33,7 +37,8 @@ NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 NUMBER = "+447700900101"
 GOVERNOR = Viewer("zzgovernor", "administrator")
 TABLE = (Kept(Record.WITHDRAWN, timedelta(days=30), "test", "IG, 2026-06-01"),
-         Kept(Record.ERASED, timedelta(days=10), "test", "IG, 2026-06-01"))  # fmt: skip
+         Kept(Record.ERASED, timedelta(days=10), "test", "IG, 2026-06-01"),
+         Kept(Record.QUARANTINED, timedelta(days=5), "test", "IG, 2026-06-01"))  # fmt: skip
 one_database = pytest.mark.parametrize("database_kind", ["sqlite"])
 """For what is told by our own comparisons: the statements are those of the other tests, which run on both."""
 
@@ -221,6 +226,18 @@ class TestRetention:
         world.clock.at = NOON + timedelta(days=40_000)
         assert await world.records.end_those_over() == 0
         assert (await world.tombstone())["person"] is not None
+
+    async def test_a_quarantined_record_is_destroyed_when_it_has_not_come_for_its_time(self, world: World) -> None:
+        runs, script = PlanRuns(world.database, KEYS, world.clock), Script([])
+        for _ in range(2):
+            world.clock.at += timedelta(days=1)
+            script.deliveries = [*script.deliveries, [[row(1, kind="?")]]]
+            await runs.run(Sender("trust", SYSTEM), script)
+        world.clock.at += timedelta(days=5)
+        assert await world.records.end_those_over() == 0
+        world.clock.at += timedelta(seconds=1)
+        assert await world.records.end_those_over() == 1
+        assert (await runs.quarantined(), await world.audited()) == ([], [])
 
     @one_database
     async def test_the_job_looks_each_hour(self, world: World) -> None:

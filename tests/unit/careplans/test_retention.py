@@ -15,18 +15,19 @@ from careplans.retention import Record, read_retention
 GOOD = """\
 - {class: withdrawn_plan, keep_for: 8 years, from: ended_at, source: a code of practice, verified: ""}
 - {class: erased_plan, keep_for: 1 day, from: ended_at, source: a proposal, verified: "IG, 2026-06-01"}
+- {class: quarantined_record, keep_for: 90 days, from: last_at, source: a proposal, verified: "IG, 2026-06-01"}
 """
 
 
 def test_what_is_shipped_is_verified_by_nobody() -> None:
-    assert [(row.record, row.verified) for row in read_retention()] == [(Record.WITHDRAWN, ""), (Record.ERASED, "")]
+    assert [(row.record, row.verified) for row in read_retention()] == [(each, "") for each in Record]
     assert all(row.source for row in read_retention())
 
 
 def test_lengths_are_days_or_years(tmp_path: Path) -> None:
     (tmp_path / "table.yaml").write_text(GOOD)
     lengths = [row.keep_for for row in read_retention(tmp_path / "table.yaml")]
-    assert lengths == [timedelta(days=2922), timedelta(days=1)]
+    assert lengths == [timedelta(days=2922), timedelta(days=1), timedelta(days=90)]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,8 @@ def test_lengths_are_days_or_years(tmp_path: Path) -> None:
         ("8 years", "8 months", "table.yaml:1: keep_for: expected"), ("8 years", "0 years", "keep_for"),
         ("withdrawn_plan", "letter", "table.yaml:1: class: expected one of withdrawn_plan, erased_plan"),
         ("erased_plan", "withdrawn_plan", "withdrawn_plan must stand there once"),
-        ("a proposal", '""', "table.yaml:2: source"), ("from: ended_at", "from: born", "from: expected ended_at"),
+        ("a proposal", '""', "table.yaml:2: source"), ("last_at", "ended_at", "from: expected last_at"),
+        ("from: ended_at", "from: born", "from: expected ended_at"),
         (", from: ended_at", "", "a row needs class"), (GOOD, "rows: 1", "is no list"), (GOOD, "", "empty"),
     ],
 )  # fmt: skip
@@ -47,7 +49,7 @@ def test_a_table_that_is_wrong_is_refused(tmp_path: Path, was: str, becomes: str
 
 async def test_doctor_says_what_nobody_verified(tmp_path: Path) -> None:
     (finding,) = await check_retention(Settings())
-    assert (finding.level, "withdrawn_plan, erased_plan" in finding.text) == ("warning", True)
+    assert (finding.level, "withdrawn_plan, erased_plan, quarantined_record" in finding.text) == ("warning", True)
     (tmp_path / "table.yaml").write_text(GOOD.replace('""', '"IG, 2026-06-01"'))
     (finding,) = await check_retention(Settings(retention_file=tmp_path / "table.yaml"))
     assert finding.level == "ok"
