@@ -43,9 +43,9 @@ def main() -> int:
             page.goto(service.url)
             time.sleep(LIVELY_S)  # the chart wants more than one minute of calls
             page.screenshot(path=IMAGES / "wallboard.png", full_page=True)
-            _shoot_call_page(page, service)
-            callers.terminate()
+            callers.terminate()  # the next call is the newest of the list
             callers.wait(20)
+            _shoot_call_page(page, service)
         _shoot_messages_and_flows(browser, Path(folder) / "house")
         browser.close()
     return 0
@@ -104,8 +104,8 @@ def _signed_in(browser: Browser, house: House, url: str, name: str, role: Role) 
 
 
 def _context_of(service: RunningService) -> str:
-    """The page of the call from the number with the plan, among all that arrive meanwhile."""
-    for line in service.run("call", "list", "--limit", "40").stdout.splitlines():
+    """The page of the call from the number with the plan, among the newest: some of the others have just ended."""
+    for line in service.run("call", "list", "--limit", "10").stdout.splitlines():
         context, call_ref = line.split()[-1], line.split()[2]
         offered = next(iter(service.events(call_ref)), {})
         if offered.get("number") == NUMBER:
