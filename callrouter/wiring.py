@@ -373,7 +373,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     loops += map(asyncio.create_task, service.plan_access.loops(lease))
     loops += [asyncio.create_task(each) for each in service.texting.loops(lease)]
     loops += map(asyncio.create_task, after.loops(lease))
-    loops.append(asyncio.create_task(repeat("plan sources", service.plan_sources.schedule.step, full=1)))
+    loops.append(asyncio.create_task(service.plan_sources.schedule.run()))
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))
         loops.append(asyncio.create_task(service.stores.run()))

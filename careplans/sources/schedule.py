@@ -18,6 +18,7 @@ from careplans.sources.runs import PlanRuns
 from infra.clock import Clock
 from infra.health import Health
 from infra.lease import Leases
+from infra.loops import repeat
 
 log = structlog.get_logger()
 
@@ -73,9 +74,10 @@ LOOK_S = 60.0
 
 @dataclass(slots=True)
 class Scheduled:
-    """One source and its times; ``due_s`` on the monotonic clock. Without ``source`` it posts by itself, when it likes.
+    """One source and its times; ``due_s``, ``looked_s`` on the monotonic clock.
 
-    ``by_delivery``: it is fresh while something came in time, not while it could be looked at.
+    Without ``source`` it posts by itself, when it likes. ``by_delivery``: it is fresh while something came in
+    time, not while it could be looked at.
     """
 
     sender: Sender
@@ -84,6 +86,7 @@ class Scheduled:
     fresh_for: timedelta | None = None
     by_delivery: bool = False
     due_s: float = 0.0
+    looked_s: float = 0.0
 
 
 class Schedule:
@@ -97,36 +100,67 @@ class Schedule:
         self._runs = runs
         self._clock = clock
         self._health = health
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Read each source in its own time, until cancelled."""
+        try:
+            await repeat("plan sources", self.step, full=1)
+        finally:
+            running = list(self._running.values())
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     async def step(self, wait_s: float) -> int:
-        """Run every source that is due, side by side; wait if none is."""
+        """Begin with every source that is due; wait for what runs, ``wait_s`` at most. A slow one goes on meanwhile."""
         now = self._clock.monotonic()
-        due = [each for each in self._sources if each.due_s <= now]
-        if not due:
+        for each in self._sources:
+            name = each.sender.name
+            if name in self._running:
+                if each.looked_s + LOOK_S <= now:
+                    each.looked_s = now
+                    await self._tell_if_wrong(each)
+            elif each.due_s <= now:
+                each.looked_s = now
+                self._running[name] = asyncio.create_task(self._one(each))
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=wait_s)
+            self._running = {name: task for name, task in self._running.items() if not task.done()}
+        else:
             await asyncio.sleep(wait_s)
-            return 0
-        await asyncio.gather(*(self._one(each) for each in due))
         return 0
 
     async def _one(self, each: Scheduled) -> None:
-        part = f"plan-source:{each.sender.name}"
         try:
             if each.source is not None:
                 await self._exclusive.run(each.sender, each.source)
             wrong = await self._wrong(each)
-        except CarePlanError as error:
-            log.warning("plan_source_failed", source=each.sender.name, error=error.error_id)
-            self._health.failed(part, error.error_id)
         except Exception as error:  # noqa: BLE001 - one source's failure is no other's
-            log.error("plan_source_failed", source=each.sender.name, error=type(error).__name__)
-            self._health.failed(part, type(error).__name__)
+            self._failed(each, error)
         else:
             if wrong:
-                self._health.failed(part, wrong)
+                self._health.failed(_part(each), wrong)
             else:
-                self._health.ok(part)
+                self._health.ok(_part(each))
         finally:
             each.due_s = self._clock.monotonic() + each.every_s
+
+    async def _tell_if_wrong(self, each: Scheduled) -> None:
+        """Of a source that is still being read: it may take hours, and be stale by then."""
+        try:
+            if wrong := await self._wrong(each):
+                self._health.failed(_part(each), wrong)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(each, error)
+
+    def _failed(self, each: Scheduled, error: Exception) -> None:
+        if isinstance(error, CarePlanError):
+            log.warning("plan_source_failed", source=each.sender.name, error=error.error_id)
+            self._health.failed(_part(each), error.error_id)
+        else:
+            log.error("plan_source_failed", source=each.sender.name, error=type(error).__name__)
+            self._health.failed(_part(each), type(error).__name__)
 
     async def _wrong(self, each: Scheduled) -> str:
         """Why a person must see to a source that can be read; empty if nobody must."""
@@ -137,3 +171,7 @@ class Schedule:
         last = self._runs.delivered_at if each.by_delivery else self._runs.read_at
         fresh_at = await last(each.sender.name)
         return "stale" if fresh_at is None or self._clock.now() - fresh_at > each.fresh_for else ""
+
+
+def _part(each: Scheduled) -> str:
+    return f"plan-source:{each.sender.name}"

@@ -23,7 +23,7 @@ from careplans.routes import plans_router
 from careplans.sources.errors import SourceRefused, SourceSettingsWrong, SourceUnreachable
 from careplans.sources.fhir_http import FhirSource
 from careplans.sources.files import FolderSource
-from careplans.sources.model import Sender
+from careplans.sources.model import Batch, Sender
 from careplans.sources.push import LARGEST_BODY
 from careplans.sources.runs import PlanRuns
 from careplans.sources.schedule import Exclusive, Schedule, Scheduled
@@ -420,7 +420,7 @@ class TestSchedule:
             Scheduled(TRUST, Script([[[plan(101)]]]), 60, day),
         ]
         schedule = Schedule(sources, Exclusive(runs, MemoryLeases()), runs, clock, health)
-        await schedule.step(0)
+        await schedule.step(60)
         parts = {part.name: (part.state, part.why) for part in health.parts()}
         assert parts == {
             "plan-source:broken": ("failed", "plan_source_refused"),
@@ -444,7 +444,7 @@ class TestSchedule:
 
         async def why() -> dict[str, str]:
             clock.move(seconds=61)
-            await schedule.step(0)
+            await schedule.step(60)
             return {part.name: part.why for part in health.parts()}
 
         assert await why() == {"plan-source:posts": "run_held", "plan-source:late": ""}
@@ -456,6 +456,34 @@ class TestSchedule:
         assert (await why())["plan-source:late"] == ""
         clock.move(days=2)
         assert (await why())["plan-source:late"] == "stale"
+
+    async def test_a_slow_source_stops_no_other_and_is_told_to_be_stale_while_it_is_read(
+        self, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        health, forever = Health(clock), asyncio.Event()
+
+        class Slow:
+            async def read(self, cursor: str) -> AsyncIterator[Batch]:
+                await forever.wait()
+                yield Batch((), cursor, first=True, last=True)
+
+        day = timedelta(days=1)
+        quick = Scheduled(TRUST, Script([[[plan(101)]]]), 60, day)
+        sources = [Scheduled(Sender("slow", "Slow"), Slow(), 60, day), quick]
+        schedule = Schedule(sources, Exclusive(runs, MemoryLeases()), runs, clock, health)
+        running = asyncio.create_task(schedule.run())
+        try:
+            async with asyncio.timeout(60):
+                while quick.due_s <= clock.monotonic():  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(0.05)
+                clock.move(seconds=61)
+                while quick.due_s <= clock.monotonic():  # noqa: ASYNC110 - nor of this
+                    await asyncio.sleep(0.05)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        parts = {part.name: part.why for part in health.parts()}
+        assert parts == {"plan-source:slow": "stale", "plan-source:trust": ""}
 
     async def test_the_service_reads_the_sources_of_its_settings(self, tmp_path: Path) -> None:
         from callrouter.settings import Settings
