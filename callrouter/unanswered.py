@@ -12,9 +12,9 @@ from infra.bus import Entry, EventStream, Position
 from infra.crypto import SealError
 
 UNANSWERED = frozenset(
-    {"abandoned", "left_in_message", "deflected", "self_served", "served_elsewhere", "dropped_by_us"}
+    {"abandoned", "left_in_message", "deflected", "self_served", "served_elsewhere", "dropped_by_us", "answer_unknown"}
 )
-"""End classes of calls that nobody answered, as far as anybody can tell."""
+"""End classes of calls that no person answered, as far as anybody can tell: a switch's answer is not a person's."""
 
 CALLER_LEFT = frozenset({"abandoned", "left_in_message", "deflected"})
 MOST_RESUMED = 5  # links of calls that we cut off and that were resumed: more than one number can have (resuming.py)

@@ -40,6 +40,8 @@ REPEAT = ev.LookedUp(what="repeat", gap="", took_ms=1.0, outcome="PRC", reason="
 MENU = ev.NodeEntered(node="menu")
 ANSWERED = ev.LegAnswered(provider="north", evidence="agent")
 
+SWITCH = ev.LegAnswered(provider="north", evidence="answer_unknown")
+
 
 def ended(end_class: str = "abandoned", by: str = "caller") -> ev.Ended:
     return ev.Ended(end_class=end_class, reason="hung_up", by=by)
@@ -111,6 +113,8 @@ ONE_KIND = pytest.mark.parametrize("database_kind", ["sqlite"])
         pytest.param([CRISIS, ended("left_in_message")], 1, id="crisis plan, only a candidate"),
         pytest.param([DISTRESS, ended()], 1, id="distress flag"),
         pytest.param([FLAG, ANSWERED, ended("answered")], 0, id="red flag, and a person answered"),
+        pytest.param([FLAG, SWITCH, ended("answer_unknown")], 1, id="red flag, and a switch answered"),
+        pytest.param([SWITCH, ended("answer_unknown")], 0, id="a switch answered, nothing else"),
         pytest.param([OTHER_PLAN, ended()], 0, id="another plan"),
         pytest.param([REPEAT, ended()], 0, id="repeat caller"),
         pytest.param([MENU, ended()], 0, id="nothing of the kind"),
