@@ -15,12 +15,25 @@ class SignedIn:
     """A person with a signed session. ``session`` is its random id: two names in one session are one person.
 
     ``organisation``: whom they work for, as the sign-in says; what was passed to it is theirs to open.
+    ``user`` alone says who somebody is: it is what is compared, hashed and counted. ``name`` may change from one
+    sign-in to the next, and two people may bear one: it is only shown.
     """
 
     user: str
     role: Role
     session: str = field(default="", repr=False, compare=False)
     organisation: str = ""
+    name: str = field(default="", repr=False, compare=False)
+
+    @property
+    def shown(self) -> str:
+        """Name and user as people read them."""
+        return shown_as(self.user, self.name)
+
+
+def shown_as(user: str, name: str) -> str:
+    """Whoever has this ``user`` and bore this ``name``, as people read it: ``Sam Example (u-1001)``."""
+    return f"{name} ({user})" if name and name != user else user
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from careplans.model import Viewer
 
 def viewer_of(who: SignedIn) -> Viewer:
     """A signed-in person."""
-    return Viewer(user=who.user, role=who.role, session=who.session, organisation=who.organisation)
+    return Viewer(user=who.user, role=who.role, session=who.session, organisation=who.organisation,
+                  name=who.shown)  # fmt: skip
 
 
 def shown(plan: Opened) -> OpenedPlan:

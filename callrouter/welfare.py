@@ -51,7 +51,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task. ``acknowledged_by`` is empty, and the time None, while nobody has."""
+    """One task. ``acknowledged_by``, as people read it, is empty, and the time None, while nobody has."""
 
     id: str
     context: str
@@ -121,7 +121,7 @@ class Welfare:
         _clinician(who)
         at = welfare_tasks.c
         mine = update(welfare_tasks).where(at.id == task_id, at.acknowledged_at.is_(None))
-        values = {"acknowledged_at": self._clock.now(), "acknowledged_by": who.user}
+        values = {"acknowledged_at": self._clock.now(), "acknowledged_by": who.shown}
         await _asked(self._database.write(lambda connection: connection.execute(mine.values(values)).rowcount))
         found = await self._read(select(welfare_tasks).where(at.id == task_id))
         if not found:

@@ -93,12 +93,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who wants to see a plan, and as what. ``session`` is the random id of their sign-in."""
+    """Who wants to see a plan, and as what. ``session`` is the random id of their sign-in.
+
+    ``user`` says who somebody is; ``name`` is how information governance reads it in the audit (``user`` if empty).
+    """
 
     user: str = field(repr=False)
     role: str
     session: str = field(default="", repr=False)
     organisation: str = ""
+    name: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ class Sessions:
         """
         expires = self._clock.now() + SESSION_LIFE
         sid = within.sid if within else secrets.token_urlsafe(16)
-        facts = {"user": who.user, "role": who.role.value, "sid": sid, "org": who.organisation}
+        facts = {"user": who.user, "role": who.role.value, "sid": sid, "org": who.organisation,
+                 "name": who.name}  # fmt: skip
         return str(self._cookies.dumps({**facts, "exp": int(expires.timestamp())}))
 
     def read(self, cookies: Mapping[str, str]) -> Session | None:
@@ -72,7 +73,7 @@ class Sessions:
         try:
             facts: Any = self._cookies.loads(cookies.get(self.cookie_name, ""))
             expires = datetime.fromtimestamp(facts["exp"], tz=self._clock.now().tzinfo)
-            who = SignedIn(facts["user"], Role(facts["role"]), facts["sid"], facts["org"])
+            who = SignedIn(facts["user"], Role(facts["role"]), facts["sid"], facts["org"], facts["name"])
             session = Session(who, facts["sid"], expires)
         except (BadData, KeyError, TypeError, ValueError):
             return None

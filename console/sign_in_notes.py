@@ -49,6 +49,7 @@ class Choice:
     roles: tuple[Role, ...]
     back_to: str
     organisation: str = ""
+    name: str = field(default="", repr=False)
 
 
 class Notes:
@@ -79,7 +80,7 @@ class Notes:
         if not facts:
             return None
         roles = tuple(Role(each) for each in facts["roles"])
-        return Choice(facts["user"], roles, facts["back_to"], facts["organisation"])
+        return Choice(facts["user"], roles, facts["back_to"], facts["organisation"], facts["name"])
 
     def forget(self, response: Response) -> None:
         """Have the browser drop whatever it carries."""

@@ -27,6 +27,8 @@ class Found(Protocol):
     def roles(self) -> tuple[Role, ...]: ...
     @property
     def organisation(self) -> str: ...
+    @property
+    def name(self) -> str: ...
 
 
 class ProviderPort(Protocol):
@@ -67,10 +69,12 @@ def add_openid(router: APIRouter, web: Web, openid: OpenId) -> None:
             return response
         back_to = attempt.back_to if attempt else "/"
         if len(person.roles) == 1:
-            return _signed(SignedIn(person.user, person.roles[0], organisation=person.organisation), back_to)
+            return _signed(
+                SignedIn(person.user, person.roles[0], organisation=person.organisation, name=person.name), back_to
+            )
         response = RedirectResponse("/sign-in/role", status_code=303)
         notes.forget(response)
-        notes.keep_choice(response, Choice(person.user, person.roles, back_to, person.organisation))
+        notes.keep_choice(response, Choice(person.user, person.roles, back_to, person.organisation, person.name))
         return response
 
     @router.get("/sign-in/role")
@@ -83,7 +87,9 @@ def add_openid(router: APIRouter, web: Web, openid: OpenId) -> None:
         role = (await web.form(request, None)).get("role", "")
         if role not in choice.roles:
             return web.page(request, "sign_in_role.html", 422, roles=choice.roles, missing=True)
-        return _signed(SignedIn(choice.user, Role(role), organisation=choice.organisation), choice.back_to)
+        return _signed(
+            SignedIn(choice.user, Role(role), organisation=choice.organisation, name=choice.name), choice.back_to
+        )
 
     @router.get("/sign-out/provider")
     async def sign_out_there(request: Request) -> Response:

@@ -67,11 +67,16 @@ class OidcSettings:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who came back, and in which roles they may work here; at least one. ``organisation``: empty if nobody says."""
+    """Who came back, and in which roles they may work here; at least one.
+
+    ``user`` is the unique claim and nothing else; two people may have one name, and one person may change it.
+    ``organisation``, ``name``: empty if nobody says.
+    """
 
     user: str = field(repr=False)
     roles: tuple[Role, ...]
     organisation: str = ""
+    name: str = field(default="", repr=False)
 
 
 class _Metadata(BaseModel):
@@ -207,12 +212,10 @@ class Provider:
         roles = roles_of(claims.get(self._settings.role_claim), self._settings.roles)
         if not roles:
             raise _refused("no_role")
-        # two people may have one name, and one person may change it: what is unique stands beside it
         shown = isinstance(name, str) and name.isprintable() and 0 < len(name) <= _LONGEST_USER
         works_for = claims.get(self._settings.organisation_claim)
         named = isinstance(works_for, str) and works_for.isprintable() and len(works_for) <= _LONGEST_USER
-        user = f"{name} ({unique})" if shown and name != unique else unique
-        return Person(user, roles, str(works_for) if named else "")
+        return Person(unique, roles, str(works_for) if named else "", str(name) if shown else "")
 
     async def _describe(self) -> _Metadata:
         if self._metadata and self._clock.monotonic() - self._metadata[0] < KNOWN_FOR_S:

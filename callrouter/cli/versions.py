@@ -125,7 +125,7 @@ def history(
     reader = _person("", Role.ADMINISTRATOR, alone=True)
     for each in _changing(lambda service, who: service.history(who, version), reader):
         role = each.role.replace("_", " ")
-        typer.echo(f"{each.at:%Y-%m-%d %H:%M:%S}Z  {each.version}  {each.step:<16} {each.by} ({role})  {each.note}")
+        typer.echo(f"{each.at:%Y-%m-%d %H:%M:%S}Z  {each.version}  {each.step:<16} {each.who} ({role})  {each.note}")
 
 
 def replay(

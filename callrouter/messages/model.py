@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
@@ -12,6 +12,7 @@ from typing import ClassVar
 from pydantic import ConfigDict
 
 from callrouter.approvals import Approval, Author
+from callrouter.handover import shown_as
 
 REVIEW_WITHIN = timedelta(hours=2)
 """A message that one person started at night stops itself unless a second has reviewed it (docs/safety/rules.md, 5)."""
@@ -203,6 +204,12 @@ class Step:
     by: str
     role: str
     note: str = ""
+    name: str = field(default="", compare=False)
+
+    @property
+    def who(self) -> str:
+        """Who it was, as people read it."""
+        return shown_as(self.by, self.name)
 
 
 @dataclass(frozen=True, slots=True)

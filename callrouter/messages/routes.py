@@ -34,7 +34,10 @@ def messages_router(service: MessageService, asker: Asker, clock: Clock) -> APIR
     @router.get("/{message_id}")
     async def one(request: Request, message_id: str) -> dict[str, Any]:
         sheet = await service.sheet(message_id, asker(request))
-        steps = [{"at": each.at, "step": each.step, "by": each.by, "note": each.note} for each in sheet.steps]
+        steps = [
+            {"at": each.at, "step": each.step, "by": each.by, "name": each.name, "note": each.note}
+            for each in sheet.steps
+        ]
         return {**shown(sheet.message), "steps": steps}
 
     @router.put("/{message_id}")

@@ -202,7 +202,7 @@ class MessageService:
         before, now = store.get(connection, message_id), self._clock.now()
         after = rule(before, now)
         store.put(connection, before, after)
-        store.note(connection, Step(now, message_id, step, who.user, who.role.value, note))
+        store.note(connection, Step(now, message_id, step, who.user, who.role.value, note, who.name))
         return after
 
     def _add(self, connection: Connection, message: Message, step: str, who: SignedIn) -> Message:
@@ -210,7 +210,7 @@ class MessageService:
         now = self._clock.now()
         store.add(connection, message, now)
         note = f"from template {message.template}" if message.template else ""
-        store.note(connection, Step(now, message.id, step, who.user, who.role.value, note))
+        store.note(connection, Step(now, message.id, step, who.user, who.role.value, note, who.name))
         return message
 
     def _lapse(self, connection: Connection, message_id: str) -> Message | None:

@@ -133,7 +133,7 @@ def note(connection: Connection, step: Step) -> None:
     """Add a line to the record."""
     connection.execute(
         sa.insert(tables.steps).values(
-            at=step.at, message=step.message, step=step.step, by=step.by, role=step.role, note=step.note
+            at=step.at, message=step.message, step=step.step, by=step.by, role=step.role, note=step.note, name=step.name
         )
     )
 
@@ -141,7 +141,7 @@ def note(connection: Connection, step: Step) -> None:
 def steps_of(connection: Connection, message_id: str) -> list[Step]:
     """Who did what with the message, oldest first."""
     at = tables.steps.c
-    chosen = sa.select(at.at, at.message, at.step, at.by, at.role, at.note).where(at.message == message_id)
+    chosen = sa.select(at.at, at.message, at.step, at.by, at.role, at.note, at.name).where(at.message == message_id)
     return [Step(**row._mapping) for row in connection.execute(chosen.order_by(at.id))]
 
 

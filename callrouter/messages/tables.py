@@ -50,6 +50,7 @@ steps = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("role", sa.String(32), nullable=False),
     sa.Column("note", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
     sa.Index("message_steps_by_message", "message"),
 )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from callrouter.approvals import Approval, Author
-from callrouter.handover import Role
+from callrouter.handover import Role, shown_as
 
 
 class State(StrEnum):
@@ -53,6 +53,12 @@ class Step:
     by: str
     role: str
     note: str
+    name: str = ""
+
+    @property
+    def who(self) -> str:
+        """Who it was, as people read it."""
+        return shown_as(self.by, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ def _staged(figures: StageFigures) -> dict[str, Any]:
 def _step(step: Step) -> dict[str, Any]:
     return {
         "at": step.at.isoformat(), "version": step.version, "step": step.step, "by": step.by, "role": step.role,
-        "note": step.note,
+        "note": step.note, "name": step.name,
     }  # fmt: skip
 
 

@@ -118,7 +118,8 @@ def change(connection: Connection, version: str, state: State, **values: Any) ->
 
 def add_step(connection: Connection, version: str, step: str, who: SignedIn, at: datetime, note: str = "") -> None:
     """Record what somebody did."""
-    row = {"at": at, "version": version, "step": step, "by": who.user, "role": who.role, "note": note}
+    row = {"at": at, "version": version, "step": step, "by": who.user, "role": who.role, "note": note,
+           "name": who.name}  # fmt: skip
     connection.execute(steps.insert().values(row))
 
 
@@ -127,7 +128,10 @@ def steps_of(connection: Connection, version: str | None, limit: int) -> list[St
     query = select(steps).order_by(steps.c.id.desc()).limit(limit)
     if version is not None:
         query = query.where(steps.c.version == version)
-    return [Step(each.at, each.version, each.step, each.by, each.role, each.note) for each in connection.execute(query)]
+    return [
+        Step(each.at, each.version, each.step, each.by, each.role, each.note, each.name)
+        for each in connection.execute(query)
+    ]
 
 
 def add_approval(connection: Connection, version: str, approval: Approval) -> None:

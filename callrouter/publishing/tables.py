@@ -59,6 +59,7 @@ steps = Table(
     Column("by", Text, nullable=False),
     Column("role", String(32), nullable=False),
     Column("note", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
     Index("flow_steps_by_version", "version"),
 )
 outcomes = Table(

@@ -31,12 +31,12 @@ class People:
         """The hash that stands for a sign-in."""
         return self._keyring.index("plan-session", session)
 
-    def keep(self, connection: Connection, user: str) -> None:
-        """See to it that the hash of ``user`` can be read by information governance later."""
+    def keep(self, connection: Connection, user: str, name: str) -> None:
+        """See to it that the hash of ``user`` can be read later, by information governance, as ``name``."""
         actor = self.actor(user)
         if connection.execute(select(audit_people.c.actor).where(audit_people.c.actor == actor)).first() is None:
             key = self._keyring.new_data_key()
-            row = {"actor": actor, "wrapped_key": key.wrapped, "name": key.seal(user.encode(), actor.encode())}
+            row = {"actor": actor, "wrapped_key": key.wrapped, "name": key.seal(name.encode(), actor.encode())}
             connection.execute(insert_once(audit_people, connection.dialect.name), [row])
 
     def names(self, connection: Connection, actors: Iterable[str]) -> dict[str, str]:

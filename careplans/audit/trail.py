@@ -57,7 +57,7 @@ class AuditTrail:
 
     def enter(self, connection: Connection, viewer: Viewer, entries: Sequence[AuditEntry]) -> None:
         """Add ``entries`` in somebody's own transaction: what they stand for is done with them or not at all."""
-        self._people.keep(connection, viewer.user)
+        self._people.keep(connection, viewer.user, viewer.name or viewer.user)
         chain.append(connection, entries)
 
     async def record(self, viewer: Viewer, entries: Sequence[AuditEntry]) -> None:

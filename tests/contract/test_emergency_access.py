@@ -13,6 +13,7 @@ from careplans.errors import (
     AlreadyReviewed,
     NoRelationship,
     NotOnePatient,
+    OwnEmergency,
     PlanStoreFailed,
 )
 from careplans.model import Viewer
@@ -122,3 +123,12 @@ async def test_a_reference_opens_for_its_organisation_for_twelve_hours(house: Ho
     house.clock.at += timedelta(microseconds=1)
     with pytest.raises(NoRelationship):
         await house.references.open(ref, CREW)
+
+
+async def test_nobody_reviews_their_own_emergency_under_a_new_name_in_a_new_session(house: House) -> None:
+    own = await house.emergency.ask(EDITH, REASON, Viewer("u-1", "clinician", "one", name="Sam Example (u-1)"))
+    later = Viewer("u-1", "information_governance", "two", name="Sam Newname (u-1)")
+    with pytest.raises(OwnEmergency):
+        await house.reviews.decide(own.id, accepted=True, words="all well", viewer=later)
+    (case,) = await house.reviews.newest(INES)
+    assert case.who == "Sam Example (u-1)"

@@ -23,7 +23,7 @@ from tests.message_world import world_on
 from tests.publishing_world import a_worker, content
 
 LONG = "Dr " + "x" * 237
-AUTHOR = SignedIn(f"{LONG} one", Role.COMMISSIONER, "s-1")
+AUTHOR = SignedIn(f"{LONG} one", Role.COMMISSIONER, "s-1", name="Sam Example")
 SAFETY = SignedIn(f"{LONG} two", Role.CLINICAL_SAFETY, "s-2")
 NURSE = SignedIn(f"{LONG} three", Role.CLINICIAN, "s-3")
 
@@ -36,7 +36,7 @@ async def test_a_message_is_written_approved_released_and_stopped(database: Data
     await world.service.stop(drafted.id, NURSE)
     assert await world.markers() == []
     sheet = await world.service.sheet(drafted.id, AUTHOR)
-    assert [each.by for each in sheet.steps] == [AUTHOR.user, SAFETY.user, AUTHOR.user, NURSE.user]
+    assert [each.who for each in sheet.steps] == [AUTHOR.shown, SAFETY.user, AUTHOR.shown, NURSE.user]
 
 
 async def test_a_version_is_written_approved_and_published(database: Database) -> None:
@@ -45,7 +45,7 @@ async def test_a_version_is_written_approved_and_published(database: Database) -
     made = await service.draft(draft, "", AUTHOR)
     await service.approve(draft.version, made.row.content_hash, SAFETY)
     await service.publish(draft.version, AUTHOR)
-    assert {each.by for each in await service.history(AUTHOR, draft.version)} == {AUTHOR.user, SAFETY.user}
+    assert {each.who for each in await service.history(AUTHOR, draft.version)} == {AUTHOR.shown, SAFETY.shown}
 
 
 async def test_who_took_a_welfare_task_on_is_named_whole(database: Database) -> None:

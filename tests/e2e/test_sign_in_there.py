@@ -65,7 +65,7 @@ def test_sign_in_at_the_provider_leads_back_to_the_call_and_out_again(
         shoot(page, "signed-out")
         page.goto(url + CALL)
         assert page.url.startswith(provider.issuer)
-    assert [view.user for view in world.desk.views] == ["Sam Example (u-1001)"]
+    assert [view.shown for view in world.desk.views] == ["Sam Example (u-1001)"]
 
 
 def test_who_has_two_roles_chooses_with_the_keyboard_alone(

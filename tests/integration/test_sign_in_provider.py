@@ -96,7 +96,7 @@ async def test_a_provider_of_others_lets_its_people_in_and_nobody_else(provider:
         assert (await sam.client.get("/who")).status_code == 200
         session = sessions.read(dict(sam.client.cookies))
         assert session is not None
-        assert (session.who.user, session.who.role) == ("Sam Example (u-1001)", "handler")
+        assert (session.who.user, session.who.name, session.who.role) == ("u-1001", "Sam Example", "handler")
 
         assert "names no role for you" in (await alex.sign_in("u-1002")).text
         assert (await alex.client.get("/who")).status_code == 303

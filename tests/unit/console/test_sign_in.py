@@ -15,11 +15,15 @@ import pytest
 from console_world import CONTEXT, SetClock, World
 from oidc_stand_in import ISSUER, OURS, StandIn, new_ec, other_rsa, our_secret
 
+from callrouter.approvals import Author, OwnWork, require_other
 from callrouter.handover import Role, SignedIn
+from callrouter.plan_pages import viewer_of
 from callrouter.role_claims import read_role_claims, roles_of
+from careplans.audit.people import People
 from console.errors import ProviderAway, SignInRefused
 from console.sign_in_notes import LIFE, Attempt
 from console.sign_in_provider import CLOCKS_DIFFER_S, KNOWN_FOR_S
+from infra.crypto import KeyRing
 
 CALL = f"/calls/{CONTEXT}"
 
@@ -66,7 +70,25 @@ async def test_who_signs_in_comes_back_to_the_page_they_asked_for_under_a_name_t
     back = await site.come_back(await site.set_out())
     assert (back.status_code, back.headers["location"]) == (303, CALL)
     assert (await site.client.get(CALL)).status_code == 200
-    assert site.world.desk.views == [SignedIn("Sam Example (u-1)", Role.HANDLER)]
+    assert site.world.desk.views == [SignedIn("u-1", Role.HANDLER)]
+    assert site.world.desk.views[0].shown == "Sam Example (u-1)"
+
+
+async def test_a_new_name_makes_nobody_another_person(site: Site) -> None:
+    people = []
+    for name in ({"name": "Sam Example"}, {"name": "Sam Newname"}, {"name": None}):
+        site.client.cookies.clear()
+        site.stand_in.claims = {"roles": ["111-handler"], **name}
+        await site.come_back(await site.set_out())
+        await site.client.get(CALL)
+        people.append(site.world.desk.views[-1])
+    assert [each.shown for each in people] == ["Sam Example (u-1)", "Sam Newname (u-1)", "u-1"]
+    author = Author(people[0].user, "s-before")
+    for each in people[1:]:
+        with pytest.raises(OwnWork):
+            require_other(each, author)
+    actors = People(KeyRing(b"m" * 32, b"i" * 32))
+    assert len({actors.actor(viewer_of(each).user) for each in people}) == 1
 
 
 async def test_a_role_comes_from_the_claim_and_nothing_else(site: Site) -> None:
@@ -264,7 +286,7 @@ async def identified(stand_in: StandIn) -> Any:
 @pytest.mark.parametrize("claims", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS.keys())
 async def test_a_token_that_does_not_say_what_it_must_lets_nobody_in(claims: dict[str, Any]) -> None:
     stand_in = StandIn(SetClock())
-    assert (await identified(stand_in)).user == "Sam Example (u-1)"
+    assert (await identified(stand_in)).user == "u-1"
     stand_in.claims = claims
     with pytest.raises(SignInRefused):
         await identified(stand_in)
