@@ -307,12 +307,12 @@ class Calls:
             call_ref=call_ref, context=self._new_id(), network=arrival.network, edge=arrival.edge,
             number=arrival.number, dialled=arrival.dialled, offered_at=now,
             arrived_at=dropped.arrived_at if dropped else now, session=sprint.session, epoch=given.epoch,
-            step=1, seq=0, wait_id=wait_id, replies={},
+            step=1, seq=0, wait_id=wait_id, replies={}, resumes=dropped.first if dropped else None,
         )  # fmt: skip
         offered = ev.Offered(
             network=arrival.network, dialled=arrival.dialled, cli_class=arrival.number.kind, flow=flow.flow,
             flow_version=flow.version, context=record.context, number=arrival.number.e164,
-            resumes=dropped.call_ref if dropped else None,
+            resumes=record.resumes,
         )  # fmt: skip
         return await self._play_out(record, flow, sprint, lane, [offered], wait_id, given.at)
 

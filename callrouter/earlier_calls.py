@@ -72,7 +72,7 @@ class EarlierCalls:
             raise NotNow("enter at least three of the details")
         view = await self._call(context, who)
         assert view.offered_at is not None
-        found = await self._repeats.find(read_number(view.number), view.offered_at, patient)
+        found = await self._repeats.find(read_number(view.number), view.offered_at, patient, resumes=view.resumes)
         if not await self._calls.note(view.call_ref, _event(found, who)):
             raise NotNow("no look can be recorded: this call's limit is reached, or it is forgotten. Ask the caller")
         try:

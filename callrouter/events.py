@@ -24,7 +24,7 @@ def personal(default: Any = None) -> Any:
 class Offered:
     """The call is connected to the service's telephony; the ``offered`` clock starts.
 
-    ``resumes``: the call that we cut off, of a caller who rang back within minutes. The two are one contact.
+    ``resumes``: of a caller whom we cut off and who rang back within minutes, the first call of this one contact.
     """
 
     kind: ClassVar[str] = "offered"

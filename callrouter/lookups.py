@@ -129,7 +129,7 @@ class Lookups:
                     record.number, date.fromisoformat(wait.about), record.call_ref
                 )
             case "repeat":
-                return await self._repeats.find(record.number, record.offered_at)
+                return await self._repeats.find(record.number, record.offered_at, resumes=record.resumes)
             case _:
                 return await self._understanding.understand(wait.about, flow.vocabulary(wait.node))
 

@@ -82,7 +82,7 @@ class CallRecord:
 
     ``arrived_at``: since when the caller has waited; before ``offered_at`` for one whom we cut off and who came back.
     ``due_at``: when the present wait is over, whoever owns the call then. ``looks``: how many of :data:`MOST_LOOKS`
-    were made.
+    were made. ``resumes``: the first call of this contact, if this one is not.
 
     The flags below the session only ever go from unset to set, so that the life of a call moves forward.
     """
@@ -114,6 +114,12 @@ class CallRecord:
     ended: str | None = None
     dropped: bool = False
     looks: int = 0
+    resumes: str | None = None
+
+    @property
+    def first(self) -> str:
+        """The first call of this contact: a call resumed after we cut it off is no other one."""
+        return self.resumes or self.call_ref
 
     @property
     def version(self) -> Version:

@@ -66,8 +66,11 @@ class RepeatFound:
 class Repeats(Protocol):
     """Earlier encounters."""
 
-    async def find(self, number: Number, started: datetime) -> RepeatFound:
-        """Whether a call that started then, from this number, is a potential repeat."""
+    async def find(self, number: Number, started: datetime, *, resumes: str | None = None) -> RepeatFound:
+        """Whether a call that started then, from this number, is a potential repeat.
+
+        ``resumes``: the first call of the same contact, which is no earlier one.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,10 +92,13 @@ class RepeatCalls:
         self._insert_short = insert_once(short_calls, database.dialect)
         self._forget_at = datetime.min.replace(tzinfo=UTC)
 
-    async def find(self, number: Number, started: datetime, patient: Patient = NOBODY) -> RepeatFound:
+    async def find(
+        self, number: Number, started: datetime, patient: Patient = NOBODY, *, resumes: str | None = None
+    ) -> RepeatFound:
         """Whether a call that started then is a repeat, by what is known of its patient and by its number.
 
-        ER when the store fails; IIQ where neither the number nor the patient can be looked up.
+        ``resumes``: the first call of the same contact, which is not counted (docs/safety/rules.md, 4). ER when the
+        store fails; IIQ where neither the number nor the patient can be looked up.
         """
         started = started.astimezone(UTC)  # 96 hours on a local clock are 95 or 97 over a clock change
         numbers = (number.e164,) if number.e164 else ()
@@ -106,7 +109,7 @@ class RepeatCalls:
         asked = {"keys": keys, "before": started, "since": started - WINDOW}
 
         def work(connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
-            rows = connection.execute(_FOUND, asked).all()
+            rows = [row for row in connection.execute(_FOUND, asked) if row.id != resumes]
             return rows, any(_in_distress(connection, hidden, started) for each in caller for hidden in each.numbers)
 
         try:

@@ -17,7 +17,6 @@ UNANSWERED = frozenset(
 """End classes of calls that no person answered, as far as anybody can tell: a switch's answer is not a person's."""
 
 CALLER_LEFT = frozenset({"abandoned", "left_in_message", "deflected"})
-MOST_RESUMED = 5  # links of calls that we cut off and that were resumed: more than one number can have (resuming.py)
 
 log = structlog.get_logger()
 
@@ -75,20 +74,9 @@ class Unanswered:
             distress = await self._repeats.keep_short(view.call_ref, view.number, view.ended_at)
         if not (at_risk(view) or distress):
             return
-        first = await self._first_of(view)
-        left = Left(first, view.context, view.node, view.ended_at, view.number)
+        left = Left(view.resumes or view.call_ref, view.context, view.node, view.ended_at, view.number)
         if await self._welfare.make(left, once_for_number=not at_risk(view)):
             log.warning("welfare_task_made", call_ref=view.call_ref)
-
-    async def _first_of(self, view: CallView) -> str:
-        """The first call of this contact: a call resumed after we cut it off is no other one."""
-        call_ref, resumes = view.call_ref, view.resumes
-        for _ in range(MOST_RESUMED):
-            if resumes is None:
-                break
-            before = fold(await self._journal.read(resumes))
-            call_ref, resumes = resumes, before.resumes if before else None
-        return call_ref
 
 
 def at_risk(view: CallView) -> bool:

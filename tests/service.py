@@ -57,7 +57,7 @@ class FakeRepeats:
     found: RepeatFound = field(default_factory=lambda: RepeatFound("NRC", "fewer_than_two_earlier"))
     asked: list[Number] = field(default_factory=list)
 
-    async def find(self, number: Number, started: datetime) -> RepeatFound:
+    async def find(self, number: Number, started: datetime, *, resumes: str | None = None) -> RepeatFound:
         self.asked.append(number)
         return self.found
 

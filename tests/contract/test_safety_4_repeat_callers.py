@@ -129,6 +129,15 @@ async def test_a_report_of_a_call_that_we_carried_is_the_same_encounter(index: I
     assert (found.outcome, len(found.earlier)) == ("PRC", 2)
 
 
+async def test_the_call_that_this_one_resumes_is_no_earlier_contact(index: Index) -> None:
+    assert NUMBER.e164 is not None
+    await index.repeats.keep("yesterday", NUMBER.e164, NOW - 24 * HOUR, provider="XX1")
+    await index.repeats.keep("cut off", NUMBER.e164, NOW - HOUR / 12, provider="XX1")
+
+    assert (await index.repeats.find(NUMBER, NOW)).outcome == "PRC"
+    assert (await index.repeats.find(NUMBER, NOW, resumes="cut off")).outcome == "NRC"
+
+
 async def test_never_by_number_on_a_shared_line(index: Index) -> None:
     for hours in (1, 2, 3):
         await index.repeats.keep(f"call{hours}", CARE_HOME, NOW - hours * HOUR)

@@ -148,7 +148,7 @@ async def test_two_workers_that_read_the_same_make_one_task(house: House) -> Non
 async def test_a_call_resumed_after_we_cut_it_off_and_left_again_is_one_task(house: House) -> None:
     await house.call("one", FLAG, MENU, ended("dropped_by_us", by="us"))
     await house.call("two", FLAG, MENU, ended("dropped_by_us", by="us"), resumes="one")
-    await house.call("three", FLAG, MENU, ended(), resumes="two")
+    await house.call("three", FLAG, MENU, ended(), resumes="one")
 
     assert len(await house.tasks()) == 1
 

@@ -99,7 +99,7 @@ class _Plans:
 class _Repeats:
     facts: Facts
 
-    async def find(self, number: Number, started: datetime) -> RepeatFound:
+    async def find(self, number: Number, started: datetime, *, resumes: str | None = None) -> RepeatFound:
         return await self.facts.repeat(number, started)
 
 
