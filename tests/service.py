@@ -16,8 +16,10 @@ from callrouter import journal as journal_tables
 from callrouter.calls import Calls
 from callrouter.dispatch import LocalDispatch
 from callrouter.flows import LoadedFlows, load_flow, load_prompts
+from callrouter.hours import OpeningHours, read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
+from callrouter.nearby import Nearby
 from callrouter.ports import Meaning, PlanFound, RepeatFound
 from callrouter.providers import Provider, Providers
 from infra.bus import EventStream, MemoryStream
@@ -33,6 +35,7 @@ from nlp.service import KeywordUnderstanding
 ROOT = Path(__file__).resolve().parent.parent
 LONDON = ROOT / "ivr/flows/london-111.yaml"
 PROMPTS = load_prompts(ROOT / "ivr/prompts/en.yaml")
+SHIPPED_HOURS = read_hours(ROOT / "callrouter/hours.yaml")
 
 
 @dataclass
@@ -149,8 +152,9 @@ async def build_calls(
     budget_s: float = 0.25,
     stores: tuple[CallStates, EventStream] | None = None,
     keys: KeyRing | None = None,
+    hours: OpeningHours | None = None,
 ) -> CallService:
-    """A service that carries calls through ``flow`` (the London one), its journal in ``folder``."""
+    """Carries calls through ``flow`` (the London one) with ``hours`` (as shipped); its journal is in ``folder``."""
     clock, keys = clock or SystemClock(), keys or KeyRing(os.urandom(32), os.urandom(32))
     states, stream = stores or _in_process()
     plans, repeats, flow = plans or FakePlans(), repeats or FakeRepeats(), flow or load_flow(LONDON)
@@ -161,7 +165,14 @@ async def build_calls(
     calls = Calls(
         states=states,
         flows=LoadedFlows(flow),
-        lookups=Lookups(plans=plans, repeats=repeats, understanding=Understanding(), clock=clock, budget_s=budget_s),
+        lookups=Lookups(
+            plans=plans,
+            repeats=repeats,
+            understanding=Understanding(),
+            clock=clock,
+            budget_s=budget_s,
+            nearby=Nearby(clock, hours=hours or SHIPPED_HOURS),
+        ),
         dispatch=dispatch,
         keys=keys,
         clock=clock,

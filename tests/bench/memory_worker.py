@@ -19,7 +19,9 @@ from adapters.asterisk.worker import SipWorker
 from callrouter.calls import Calls
 from callrouter.dispatch import LocalDispatch
 from callrouter.flows import LoadedFlows, load_flow, load_prompts
+from callrouter.hours import read_hours
 from callrouter.lookups import Lookups
+from callrouter.nearby import Nearby
 from callrouter.providers import read_providers
 from callrouter.settings import Settings
 from callrouter.sip import audio_files
@@ -56,7 +58,13 @@ def _calls(stream: MemoryStream) -> Calls:
     calls = Calls(
         states=MemoryStates(stream),
         flows=LoadedFlows(load_flow(settings.flow_file)),
-        lookups=Lookups(plans=FakePlans(), repeats=FakeRepeats(), understanding=Understanding(), clock=clock),
+        lookups=Lookups(
+            plans=FakePlans(),
+            repeats=FakeRepeats(),
+            understanding=Understanding(),
+            clock=clock,
+            nearby=Nearby(clock, hours=read_hours(settings.hours_file)),
+        ),
         dispatch=dispatch,
         keys=KeyRing(os.urandom(32), os.urandom(32)),
         clock=clock,

@@ -16,7 +16,7 @@ from ivr.proof.lengths import estimate_lengths
 
 LENGTHS = estimate_lengths([load_prompts(Path(engine.__file__).parent / "prompts" / "en.yaml")])
 LONDON = london()
-SIZES = {"area": 1, "hours": 1, "plan": 5, "kind": 2, "repeat": 5, "key": 13}
+SIZES = {"area": 1, "hours": 3, "plan": 5, "kind": 2, "repeat": 5, "key": 13}
 
 
 def changed(name: str, **fields: object) -> Flow:
@@ -40,9 +40,10 @@ def test_key_that_moved_is_told_for_all_callers_whom_it_takes_elsewhere() -> Non
     rows = differences(LONDON, changed("main_menu", keys=keys), LENGTHS)
 
     assert {row.case["key"] for row in rows} == {("3",), ("8",)}
-    assert sum(map(cases, rows)) == 2 * 5 * 2 * 5
+    assert sum(map(cases, rows)) == 2 * 3 * 5 * 2 * 5
     to_dental = [row for row in rows if row.after.services == ("dental",)]
     assert {(row.case["key"], row.after.band) for row in to_dental} == {(("8",), "normal")}, "raised callers never"
+    assert {row.case["hours"] for row in to_dental} == {("open",)}
 
 
 def test_longer_prompt_is_told_in_seconds_for_everybody_who_hears_it() -> None:

@@ -18,11 +18,14 @@ from callrouter import journal as tables
 from callrouter.calls import Calls
 from callrouter.dispatch import LocalDispatch
 from callrouter.flows import LoadedFlows
+from callrouter.hours import read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
 from callrouter.model import Arrival, Input, InputKind, Reply
+from callrouter.nearby import Nearby
 from callrouter.ports import Dispatch, Flows, Meaning, Offer, PlanFound, RepeatFound
 from callrouter.providers import Provider, Providers
+from callrouter.settings import Settings
 from infra.bus import MemoryStream
 from infra.crypto import KeyRing
 from infra.health import Health
@@ -39,6 +42,7 @@ FindRepeat: TypeAlias = Callable[[Number, datetime], Awaitable[RepeatFound]]
 NewHouse: TypeAlias = Callable[..., Awaitable["House"]]
 
 NUMBER = "+447700900123"
+SHIPPED_HOURS = read_hours(Settings.model_fields["hours_file"].default)
 SOON_S = 5.0  # how long a test waits for something that comes at once
 
 
@@ -142,6 +146,7 @@ class House:
         lookups = Lookups(
             plans=_Plans(self.facts), repeats=_Repeats(self.facts), understanding=ExactWords(),
             clock=self.clock, budget_s=budget_s, health=health,
+            nearby=Nearby(self.clock, hours=SHIPPED_HOURS),
         )  # fmt: skip
         door = Calls(
             states=states or self.states, flows=flows or LoadedFlows(flow or self.flow), lookups=lookups,
