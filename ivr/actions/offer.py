@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 ACCEPT_KEY = "1"
 NOT_POSSIBLE, SENT = "text_not_possible", "text_sent"
+TEXTS = "texts"
+"""Texts of the whole call, whichever offer sent them: one at most (docs/safety/rules.md, 2)."""
 
 
 class Offer(Node, Elsewhere):
@@ -144,7 +146,7 @@ class Offer(Node, Elsewhere):
 
     def _looked_up(self, run: Run, answer: Answered) -> Step:
         if isinstance(run.wait, LookupWait) and run.wait.stage == own_number.STAGE:
-            if answer.outcome == "mobile" and not run.counted("text"):
+            if answer.outcome == "mobile" and not run.counts.get(TEXTS):
                 return own_number.confirm(run, answer)
             run.do(Play((NOT_POSSIBLE,)))
             return "declined"
@@ -159,7 +161,7 @@ class Offer(Node, Elsewhere):
         return own_number.look_up(run) if self.kind == "text" else "accepted"
 
     def _confirmed(self, run: Run) -> Step:
-        run.count("text")
+        run.counts[TEXTS] = run.counts.get(TEXTS, 0) + 1
         run.tell(TextAsked(run.node, str(self.text)))
         run.do(Play((SENT,)))
         return "accepted"

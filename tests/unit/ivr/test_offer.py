@@ -84,6 +84,18 @@ def test_text_is_sent_when_the_mobile_number_was_confirmed_by_key() -> None:
     assert player.dialled == ("clinician",)
 
 
+def test_text_is_sent_once_in_a_call_whichever_offer_asks() -> None:
+    first = {"action": "set", "band": "normal", "exits": {"next": "one"}}
+    one = {**TEXT, "exits": {"accepted": "two", "declined": "person"}}
+    player = Player(inline("first", first=first, one=one, two={**TEXT, "text": "flu"}, person=PERSON))
+    player.play("heard", "1", "1", "heard", "1")
+
+    assert [each for each in player.happenings if isinstance(each, TextAsked)] == [TextAsked("one", "sore_throat")]
+    assert player.heard.count("text_sent") == 1
+    assert player.heard[-1] == "text_not_possible"
+    assert player.dialled == ("clinician",)
+
+
 @pytest.mark.parametrize("steps", [["silence"], ["2"], ["timer"]])
 def test_text_is_not_sent_to_a_number_that_was_not_confirmed(steps: list[str]) -> None:
     player = call(TEXT).play("heard", "1", *steps)
