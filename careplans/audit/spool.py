@@ -45,9 +45,10 @@ class AuditSpool:
         """What waits, oldest first."""
         return tuple(self._waiting)
 
-    def entered(self, count: int) -> None:
-        """The oldest ``count`` are in the chain now."""
-        del self._waiting[:count]
+    def entered(self, entries: Sequence[AuditEntry]) -> None:
+        """These are in the chain now. Known by their ids: of two who enter at once, both forget the same ones."""
+        gone = {each.entry for each in entries}
+        self._waiting = [each for each in self._waiting if each.entry not in gone]
         if self._file is not None:
             os.ftruncate(self._file, 0)
             self._write(self._waiting)

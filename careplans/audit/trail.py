@@ -91,7 +91,7 @@ class AuditTrail:
         with store_errors():
             done = await self._database.write(both)
         if waiting:
-            self._spool.entered(len(waiting))
+            self._spool.entered(waiting)
             self._untold = self._untold or waiting[0]
         return done
 
