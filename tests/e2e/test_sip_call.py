@@ -50,13 +50,13 @@ class House:
         """The reference of the newest call in the journal."""
         return self.service.run("call", "list", "--limit", "1").stdout.split()[2]
 
-    def wait_for_event(self, kind: str, within: float = 30.0) -> None:
+    def wait_for_event(self, kind: str, within: float = 60.0) -> None:
         """Return as soon as the newest call's journal holds an event of this kind."""
         deadline = time.monotonic() + within
         while kind not in kinds(self.service.events(self.newest_call())):
             assert time.monotonic() < deadline, f"no event {kind}"
 
-    def ended(self, within: float = 10.0) -> list[dict[str, Any]]:
+    def ended(self, within: float = 40.0) -> list[dict[str, Any]]:
         """The events of the newest call, once its end is in the journal."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -148,7 +148,7 @@ def test_a_caller_presses_1_and_talks_to_111_until_they_hang_up(house: House) ->
     answered = time.monotonic()
     assert ear.wait_heard(int(3.2 * LEASE_S / 0.02), within=4 * LEASE_S), "the caller hears the prompts"
     ear.press("1")
-    invite = line.wait_called(within=10, count=before + 1)
+    invite = line.wait_called(within=40, count=before + 1)
     assert ear.wait_heard(40), "the caller hears the provider"
     assert house.ears["one-eleven"].wait_heard(40), "the provider hears the caller"
     caller.hang_up()
@@ -169,9 +169,9 @@ def test_a_caller_presses_1_and_talks_to_111_until_they_hang_up(house: House) ->
 def test_keys_by_sip_info_reach_the_dental_line_which_hangs_up(house: House) -> None:
     caller, ear = house.call("+447700900124", keys_by_info=[(8.0, "3")], rfc4733=False)
     caller.wait_answered()
-    house.providers["dental-line"].wait_called(within=15)
+    house.providers["dental-line"].wait_called(within=40)
     assert ear.wait_heard(40)
-    assert caller.wait_ended(within=15) == 0, "both legs end when the provider hangs up"
+    assert caller.wait_ended(within=40) == 0, "both legs end when the provider hangs up"
     events = house.ended()
     assert only(events, "talk_ended")["by"] == "provider"
     assert only(events, "leg_answered")["provider"] == "dental-line"
@@ -199,7 +199,7 @@ def test_a_busy_mental_health_line_gives_the_caller_to_a_clinician(house: House)
     caller, ear = house.call("+447700900126")
     caller.wait_answered()
     ear.press("2")
-    invite = line.wait_called(within=20, count=before + 1)
+    invite = line.wait_called(within=40, count=before + 1)
     assert house.ears["clinician-line"].wait_heard(20)
     caller.hang_up()
     events = house.ended()
@@ -225,7 +225,7 @@ def test_a_waiting_caller_is_put_through_as_soon_as_a_line_is_free(house: House)
     first, ear = house.call("+447700900128")
     first.wait_answered()
     ear.press("1")
-    line.wait_called(within=20, count=before + 1)
+    line.wait_called(within=40, count=before + 1)
     second, waiting_ear = house.call("+447700900129")
     second.wait_answered()
     waiting_ear.press("1")
@@ -234,7 +234,7 @@ def test_a_waiting_caller_is_put_through_as_soon_as_a_line_is_free(house: House)
     assert waiting_ear.wait_heard(50)
     freed = time.monotonic()
     first.hang_up()
-    line.wait_called(within=5, count=before + 2)
+    line.wait_called(within=30, count=before + 2)
     assert waiting_ear.wait_heard(40)
     second.hang_up()
     events = house.ended()
