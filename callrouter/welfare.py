@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -51,7 +51,10 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task. ``acknowledged_by``, as people read it, is empty, and the time None, while nobody has."""
+    """One task. ``acknowledged_by``, as people read it, is empty, and the time None, while nobody has.
+
+    ``context``, which opens the call and what it matched, is told to who has taken the task on; else it is empty.
+    """
 
     id: str
     context: str
@@ -103,13 +106,14 @@ class Welfare:
     async def tasks(self, who: SignedIn) -> list[Task]:
         """Open tasks, who left first on top; then those acknowledged within :data:`SHOWN_AFTER`, newest first.
 
+        A list makes no relationship (docs/safety/rules.md, 6): the call of a task is named to who has it, to no other.
         Raises :class:`RoleMissing`, :class:`StoreAway`.
         """
         _clinician(who)
         since = self._clock.now() - SHOWN_AFTER
         at = welfare_tasks.c
         shown = select(welfare_tasks).where(or_(at.acknowledged_at.is_(None), at.acknowledged_at >= since))
-        tasks = await self._read(shown)
+        tasks = [_for(who, each) for each in await self._read(shown)]
         newest_first = sorted((each for each in tasks if not each.is_open), key=lambda each: each.left_at, reverse=True)
         return sorted((each for each in tasks if each.is_open), key=lambda each: each.left_at) + newest_first
 
@@ -126,7 +130,7 @@ class Welfare:
         found = await self._read(select(welfare_tasks).where(at.id == task_id))
         if not found:
             raise NoSuchTask("there is no such task")
-        return found[0]
+        return _for(who, found[0])
 
     async def look_after(self) -> int:
         """Tell the duty manager of every task that nobody took on in time; returns how many. Raises SQLAlchemyError.
@@ -179,6 +183,10 @@ class Welfare:
 
 def _escalated(connection: Connection, task_id: str, now: datetime) -> None:
     connection.execute(update(welfare_tasks).where(welfare_tasks.c.id == task_id).values(escalated_at=now))
+
+
+def _for(who: SignedIn, task: Task) -> Task:
+    return task if task.acknowledged_by == who.shown else replace(task, context="")
 
 
 def _clinician(who: SignedIn) -> None:

@@ -28,7 +28,7 @@ def welfare_router(welfare: Welfare, asker: Asker) -> APIRouter:
 def _shown(task: Task) -> dict[str, Any]:
     return {
         "id": task.id,
-        "call": task.context,
+        "call": task.context or None,
         "number": task.number,
         "last_step": task.last_step,
         "left_at": task.left_at,

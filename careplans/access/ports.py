@@ -22,7 +22,8 @@ class MatchedCalls(Protocol):
     async def by_context(self, context: str) -> MatchedCall | None:
         """The call that was handed over under this random id; None if there is none.
 
-        Who knows the id was handed the call: it stands in no list and in no address but the call's own. Raises
+        Who knows the id was handed the call, or has taken on its welfare task, which is recorded: it stands in no other
+        list, and in no address but the call's own. Raises
         :class:`careplans.errors.PlanStoreFailed` if that cannot be known now.
         """
 

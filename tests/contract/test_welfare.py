@@ -132,7 +132,7 @@ async def test_a_task_says_number_last_step_and_time_and_the_database_not_even_t
     await house.call("one", CRISIS, MENU, ended())
     (task,) = await house.tasks()
 
-    assert (task.number, task.last_step, task.left_at, task.context) == (NUMBER, "menu", NOW, f"{'one':0>32}")
+    assert (task.number, task.last_step, task.left_at) == (NUMBER, "menu", NOW)
     rows = await house.database.read(lambda connection: connection.execute(text("SELECT * FROM welfare_tasks")).all())
     assert NUMBER[-6:] not in str(rows)
 
@@ -181,14 +181,25 @@ async def test_the_first_clinician_has_it_and_nobody_else_may(house: House) -> N
     assert await welfare.tasks(NURSE) == []
 
 
+async def test_the_call_of_a_task_is_named_to_who_has_taken_it_on_and_to_no_other(house: House) -> None:
+    await house.call("one", CRISIS, MENU, ended())
+    (task,) = await house.tasks()
+    assert task.context == ""
+    mine = await house.welfare().acknowledge(task.id, NURSE)
+    other = SignedIn("Otto", Role.CLINICIAN)
+    late = await house.welfare().acknowledge(task.id, other)
+    listed = [(await house.welfare().tasks(who))[0] for who in (NURSE, other)]
+    assert [each.context for each in (mine, late, *listed)] == [f"{'one':0>32}", "", f"{'one':0>32}", ""]
+
+
 async def test_open_tasks_stand_on_top_who_left_first_first(house: House) -> None:
-    for call in ("one", "two", "three"):
-        await house.call(call, FLAG, ended())
+    for number in "123":
+        await house.call(f"call{number}", FLAG, ended(), number=f"+44770090000{number}")
         house.clock.move(5)
     tasks = await house.tasks()
-    assert [each.context[-3:] for each in tasks] == ["one", "two", "ree"]
+    assert [str(each.number)[-1] for each in tasks] == ["1", "2", "3"]
     await house.welfare().acknowledge(tasks[0].id, NURSE)
-    assert [each.context[-3:] for each in await house.welfare().tasks(NURSE)] == ["two", "ree", "one"]
+    assert [str(each.number)[-1] for each in await house.welfare().tasks(NURSE)] == ["2", "3", "1"]
 
 
 async def test_unacknowledged_after_two_minutes_the_duty_manager_is_told_once(house: House) -> None:
