@@ -30,12 +30,17 @@ class LateEntries:
         self._health = health
 
     async def step(self, wait_s: float) -> int:
-        """Enter what waits; returns how many entries that was. While some wait, the part is failing."""
+        """Enter what waits; returns how many entries that was. While some wait, or the spool cannot be kept
+        on disk, the part is failing.
+        """
         await asyncio.sleep(wait_s)
         if self._trail.some_wait:
             self._health.failed(LATE, "entries_wait")
         done = await self._trail.settle()
-        self._health.ok(LATE)
+        if self._trail.spool_is_safe:
+            self._health.ok(LATE)
+        else:
+            self._health.failed(LATE, "spool_not_on_disk")
         late = self._trail.untold
         if late is not None:
             await self._governance.tell(GovernanceNotice("audit_late", late.entry, self._clock.now()))

@@ -25,14 +25,23 @@ _log = structlog.get_logger(__name__)
 class AuditSpool:
     """The spool of one process. ``folder`` None keeps entries in memory only: for one command, and tests.
 
-    Never raises: what the disk does not take is still in memory and in the log.
+    Never raises: what the disk does not take is still in memory and in the log, and :attr:`is_safe` says so.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._waiting: list[AuditEntry] = []
         self._file: int | None = None
+        self._is_safe = True
         if folder is not None:
-            self._open(folder)
+            try:
+                self._open(folder)
+            except OSError as error:
+                self._not_safe("audit_spool_not_made", error)
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether what waits would outlive this process, as far as the folder that was given has taken it so far."""
+        return self._is_safe
 
     def keep(self, entries: Sequence[AuditEntry]) -> None:
         """Keep ``entries``, in order, after those that wait already. Each is an error line of the log, too."""
@@ -49,8 +58,14 @@ class AuditSpool:
         """These are in the chain now. Known by their ids: of two who enter at once, both forget the same ones."""
         gone = {each.entry for each in entries}
         self._waiting = [each for each in self._waiting if each.entry not in gone]
-        if self._file is not None:
+        if self._file is None:
+            return
+        try:
             os.ftruncate(self._file, 0)
+        except OSError as error:  # what stays in it is known by its ids when it is taken in
+            self._not_safe("audit_spool_not_emptied", error)
+        else:
+            self._is_safe = True
             self._write(self._waiting)
 
     def wrong_tries(self, actor: str, call_ref: str) -> int:
@@ -68,9 +83,14 @@ class AuditSpool:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"audit-{secrets.token_hex(8)}.jsonl"
         unlocked = path.with_suffix(".new")  # nobody may find it before it is locked
-        self._file = os.open(unlocked, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        unlocked.rename(path)
+        file = os.open(unlocked, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            unlocked.rename(path)
+        except OSError:
+            os.close(file)
+            raise
+        self._file = file
         for left in sorted(folder.glob("audit-*.jsonl")):
             if left != path:
                 self._take_in(left)
@@ -91,11 +111,14 @@ class AuditSpool:
             return
         octets = "".join(f"{json.dumps(asdict(each), default=datetime.isoformat)}\n" for each in entries).encode()
         try:
-            whole = os.write(self._file, octets) == len(octets)
-        except OSError:
-            whole = False
-        if not whole:
-            _log.error("audit_spool_not_written", entries=len(entries))
+            if os.write(self._file, octets) != len(octets):
+                raise OSError("cut off")
+        except OSError as error:
+            self._not_safe("audit_spool_not_written", error)
+
+    def _not_safe(self, event: str, error: OSError) -> None:
+        self._is_safe = False
+        _log.error(event, error=type(error).__name__, waiting=len(self._waiting))
 
 
 def _entry(line: bytes) -> AuditEntry | None:

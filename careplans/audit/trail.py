@@ -101,6 +101,11 @@ class AuditTrail:
         return bool(self._spool.waiting())
 
     @property
+    def spool_is_safe(self) -> bool:
+        """Whether what the database does not take would outlive this process."""
+        return self._spool.is_safe
+
+    @property
     def untold(self) -> AuditEntry | None:
         """The first entry that came late and that nobody was told of."""
         return self._untold

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from plan_fixtures import HandClock
+
 from careplans.audit.chain import AuditEntry, What
+from careplans.audit.keeping import LATE, LateEntries
 from careplans.audit.spool import AuditSpool
 from careplans.audit.trail import AuditTrail
 from careplans.model import Viewer
+from infra.crypto import KeyRing
+from infra.health import Health
+from infra.sql import Database
+from tests.plan_house import Told
 
 
 def one(trail: AuditTrail, clinician: Viewer, plan: str) -> list[AuditEntry]:
@@ -26,3 +33,17 @@ def test_two_who_enter_at_once_do_not_forget_what_came_between(
     assert spool.waiting() == tuple(between)
     spool.close()
     assert AuditSpool(tmp_path / "spool").waiting() == tuple(between)
+
+
+async def test_a_folder_that_cannot_be_made_stops_nobody_and_is_told(
+    database: Database, keyring: KeyRing, clock: HandClock, clinician: Viewer, tmp_path: Path
+) -> None:
+    (tmp_path / "in-the-way").write_text("a file")
+    health = Health(clock)
+    trail = AuditTrail(database, keyring, clock, AuditSpool(tmp_path / "in-the-way"))
+    late = LateEntries(trail, Told(), clock, health)
+    await late.step(0)
+    assert not health.works(LATE)
+    trail.keep_for_later(one(trail, clinician, "p1"))
+    assert await late.step(0) == 1  # from memory
+    assert not trail.some_wait
