@@ -32,7 +32,7 @@ async def test_our_own_call_coming_back_is_refused(line: Line) -> None:
         assert not worker.seen or all(each.type != "CallBroadcast" for each in worker.seen)
 
 
-@pytest.mark.parametrize("dialled", ["111&PJSIP/999%40provider-north", "111%2C1", "+44111"])
+@pytest.mark.parametrize("dialled", ["111&PJSIP/999%40provider-north", "111%2C1", "+44111", "18001111"])
 async def test_the_dialled_number_rings_nobody_else(line: Line, dialled: str) -> None:
     context = fresh_context()
     async with line.worker() as worker:
@@ -40,7 +40,7 @@ async def test_the_dialled_number_rings_nobody_else(line: Line, dialled: str) ->
         channel = await worker.own()
         await worker.say(channel, f"e1-to-{context}-default")
         invite = await asyncio.to_thread(line.invite, "default", context)
-    expected = dialled if dialled.startswith("+") else "111"
+    expected = dialled if dialled.lstrip("+").isdecimal() else "111"
     assert channel.variables["DIALLED"] == expected
     assert invite.start.startswith(f"INVITE sip:{expected}@")
 
