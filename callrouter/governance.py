@@ -20,14 +20,18 @@ class GovernanceNotices:
 
     def __init__(self, store: AlertStore, rules: Sequence[Rule]) -> None:
         self._store = store
-        self._rules = [each for each in rules if each.metric == "governance"]
+        self._rules = [each for each in rules if each.metric == "governance" and each.who]
 
-    async def tell(self, notice: GovernanceNotice) -> None:
-        """Queue it, once for each kind and id: the state that goes with it can be stored only once."""
+    async def tell(self, notice: GovernanceNotice) -> bool:
+        """Queue it, once for each kind and id: the state that goes with it can be stored only once.
+
+        False if no rule names anybody.
+        """
         for rule in self._rules:
             alert = f"{rule.name}:{notice.id}"
             state = AlertState(rule=alert, phase="firing", since=notice.at)
             await self._store.move(state, _notices(rule, alert, notice))
+        return bool(self._rules)
 
 
 def _notices(rule: Rule, alert: str, notice: GovernanceNotice) -> list[Notice]:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Row, Select, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,6 +29,7 @@ ESCALATE_AFTER = timedelta(minutes=2)
 SHOWN_AFTER = timedelta(hours=2)
 """How long an acknowledged task stays on the list, below the open ones."""
 
+log = structlog.get_logger()
 T = TypeVar("T")
 
 
@@ -72,8 +74,8 @@ class Task:
         return self.acknowledged_at is None
 
 
-Escalate = Callable[[Task], Awaitable[None]]
-"""Tells the duty manager; telling the same task again changes nothing."""
+Escalate = Callable[[Task], Awaitable[bool]]
+"""Tells the duty manager, False if nobody is named; telling the same task again changes nothing."""
 
 
 class Welfare:
@@ -84,6 +86,7 @@ class Welfare:
         self._keys = keys
         self._clock = clock
         self._escalate = escalate
+        self._is_nobody_told = False
         self._insert = insert_once(welfare_tasks, database.dialect)
 
     async def make(self, left: Left, *, once_for_number: bool = False) -> bool:
@@ -135,7 +138,8 @@ class Welfare:
     async def look_after(self) -> int:
         """Tell the duty manager of every task that nobody took on in time; returns how many. Raises SQLAlchemyError.
 
-        Told first and marked then: who dies in between tells it again, and the notice knows itself.
+        Told first and marked then: who dies in between tells it again, and the notice knows itself. Where no rule names
+        anybody, no task is marked, and the log says so once.
         """
         at, now = welfare_tasks.c, self._clock.now()
         late = select(welfare_tasks).where(
@@ -143,9 +147,16 @@ class Welfare:
         )
         rows = await self._database.read(lambda connection: connection.execute(late).all())
         for row in rows:
-            await self._escalate(self._task(row))
+            if not await self._escalate(self._task(row)):
+                self._nobody_to_tell(len(rows))
+                return 0
             await self._database.write(partial(_escalated, task_id=row.id, now=now))
         return len(rows)
+
+    def _nobody_to_tell(self, tasks: int) -> None:
+        if not self._is_nobody_told:
+            log.error("welfare_tasks_not_told", reason="no alert rule of the metric welfare_task", tasks=tasks)
+        self._is_nobody_told = True
 
     async def _read(self, query: Select[Any]) -> list[Task]:
         rows = await _asked(self._database.read(lambda connection: connection.execute(query).all()))

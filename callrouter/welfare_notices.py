@@ -16,14 +16,18 @@ class WelfareNotices:
 
     def __init__(self, store: AlertStore, rules: Sequence[Rule]) -> None:
         self._store = store
-        self._rules = [each for each in rules if each.metric == "welfare_task"]
+        self._rules = [each for each in rules if each.metric == "welfare_task" and each.who]
 
-    async def __call__(self, task: Task) -> None:
-        """Queue the notices, once for each task: the state that goes with them can be stored only once."""
+    async def __call__(self, task: Task) -> bool:
+        """Queue the notices, once for each task: the state that goes with them can be stored only once.
+
+        False if no rule names anybody.
+        """
         for rule in self._rules:
             alert = f"{rule.name}:{task.id}"
             state = AlertState(rule=alert, phase="firing", since=task.made_at)
             await self._store.move(state, [_notice(rule, alert, task, who) for who in rule.who])
+        return bool(self._rules)
 
 
 def _notice(rule: Rule, alert: str, task: Task, recipient: Recipient) -> Notice:

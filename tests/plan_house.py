@@ -48,11 +48,15 @@ class Told:
 
     notices: list[GovernanceNotice] = field(default_factory=list)
     is_shut: bool = False
+    is_nobodys: bool = False
 
-    async def tell(self, notice: GovernanceNotice) -> None:
+    async def tell(self, notice: GovernanceNotice) -> bool:
         if self.is_shut:
             raise OSError("the letter box is shut")
+        if self.is_nobodys:
+            return False
         self.notices.append(notice)
+        return True
 
 
 class House:

@@ -129,6 +129,9 @@ async def _channels(settings: Settings, rules: Sequence[Rule]) -> list[Finding]:
     if not any(each.metric == "governance" for each in rules):
         do = "add a rule with `metric: governance` (docs/alerts.md)"
         found.append(warning("alerts", "no rule tells information governance of emergency access to plans", do))
+    if not any(each.metric == "welfare_task" for each in rules):
+        do = "add a rule with `metric: welfare_task` (docs/alerts.md)"
+        found.append(warning("alerts", "no rule tells the duty manager of a caller at risk whom nobody rings back", do))
     return found
 
 

@@ -106,7 +106,8 @@ class EmergencyAccess:
         with store_errors():
             rows = await self._database.read(lambda connection: connection.execute(untold).all())
             for row in rows:
-                await self._governance.tell(GovernanceNotice("broke_glass", row.id, row.at))
+                if not await self._governance.tell(GovernanceNotice("broke_glass", row.id, row.at)):
+                    return 0  # not told, so not marked: whoever is named later is told of it
                 told = update(plan_emergencies).where(plan_emergencies.c.id == row.id)
                 await self._database.write(partial(_execute, statement=told.values(told_at=self._clock.now())))
         return len(rows)

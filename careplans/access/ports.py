@@ -40,5 +40,5 @@ class GovernanceNotice:
 class Governance(Protocol):
     """Information governance, told."""
 
-    async def tell(self, notice: GovernanceNotice) -> None:
-        """Queue the notice, once for each kind and id, however often it is told."""
+    async def tell(self, notice: GovernanceNotice) -> bool:
+        """Queue the notice, once for each kind and id, however often it is told; False if nobody is named."""

@@ -42,8 +42,9 @@ class LateEntries:
         else:
             self._health.failed(LATE, "spool_not_on_disk")
         late = self._trail.untold
-        if late is not None:
-            await self._governance.tell(GovernanceNotice("audit_late", late.entry, self._clock.now()))
+        if late is not None and await self._governance.tell(
+            GovernanceNotice("audit_late", late.entry, self._clock.now())
+        ):
             self._trail.told()
         return done
 

@@ -132,3 +132,12 @@ async def test_nobody_reviews_their_own_emergency_under_a_new_name_in_a_new_sess
         await house.reviews.decide(own.id, accepted=True, words="all well", viewer=later)
     (case,) = await house.reviews.newest(INES)
     assert case.who == "Sam Example (u-1)"
+
+
+async def test_what_nobody_is_named_for_waits_until_somebody_is(house: House) -> None:
+    house.told.is_nobodys = True
+    emergency = await house.emergency.ask(EDITH, REASON, CLIVE)
+    assert await house.emergency.tell() == 0
+    house.told.is_nobodys = False
+    assert await house.emergency.tell() == 1
+    assert [each.id for each in house.told.notices] == [emergency.id]

@@ -202,6 +202,17 @@ async def test_open_tasks_stand_on_top_who_left_first_first(house: House) -> Non
     assert [str(each.number)[-1] for each in await house.welfare().tasks(NURSE)] == ["2", "3", "1"]
 
 
+async def test_no_task_is_called_told_where_no_rule_names_anybody(house: House) -> None:
+    await house.call("one", FLAG, ended())
+    assert len(await house.tasks()) == 1
+    house.clock.move(121)
+    untold = Welfare(house.database, house.keys, house.clock, WelfareNotices(house.store, []))
+    assert await untold.look_after() == 0
+    assert [each.escalated_at for each in await house.tasks()] == [None]
+    assert await house.welfare().look_after() == 1  # a rule was added
+    assert len(await house.store.open_deliveries("email")) == 1
+
+
 async def test_unacknowledged_after_two_minutes_the_duty_manager_is_told_once(house: House) -> None:
     await house.call("one", FLAG, ended())
     await house.call("two", FLAG, ended())
