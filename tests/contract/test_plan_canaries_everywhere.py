@@ -165,7 +165,8 @@ def backups(database: Database, folder: Path, request: pytest.FixtureRequest) ->
     dump = folder / "dump.sql"
     subprocess.run([find_binaries() / "pg_dump", "-f", dump, url], check=True)
     oid = server.sql("SELECT oid FROM pg_database WHERE datname = current_database()", url)
-    newest = sorted((server.data / "pg_wal").glob("0*"), key=lambda each: each.stat().st_mtime)[-1]
+    # by name: the newest file may be one that is made ready, and still empty
+    newest = server.data / "pg_wal" / server.sql("SELECT pg_walfile_name(pg_current_wal_lsn())", url)
     tables = b"".join(each.read_bytes() for each in (server.data / "base" / oid).iterdir() if each.is_file())
     (folder / "tables").write_bytes(tables)
     return [dump, folder / "tables", newest]
