@@ -27,15 +27,16 @@ SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 DISTRESS = Finding(NOON, "PRC", "by_number", 3.0, {"distress": True}, raises=True)
 
 
-async def nobody(_task: Task) -> None:
-    """The duty manager is not in the house."""
+async def duty_manager(_task: Task) -> bool:
+    """Takes every notice, and does nothing."""
+    return True
 
 
 @pytest.fixture
 def url(tmp_path: Path, serve: Serve) -> Iterator[str]:
     clock = SetClock(NOON)
     database = connect_database(f"sqlite:///{tmp_path}/welfare.db")
-    welfare = Welfare(database, KeyRing(b"m" * 32, b"i" * 32), clock, nobody)
+    welfare = Welfare(database, KeyRing(b"m" * 32, b"i" * 32), clock, duty_manager)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
