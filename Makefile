@@ -41,8 +41,8 @@ demo: setup ## simulated callers on 127.0.0.1:8111 until Ctrl-C; FOR=30 ends by 
 test: setup-dev ## run every test; installs SIPp, Asterisk (cached) and Chromium where it can
 	@bash infra/setup/test_tools.sh
 	@$(BIN)/python -m pytest -q -m "not alone and not faults and not soak"
-	@echo "and the whole houses, three at a time …"
-	@$(BIN)/python -m pytest -q -n3 -m "alone and not faults and not soak"
+	@echo "and the whole houses, two at a time …"
+	@$(BIN)/python -m pytest -q -n2 -m "alone and not faults and not soak"
 
 faults: setup-dev ## break every part under real calls: the long form, 1,000 calls (writes bench/faults.json)
 	@bash infra/setup/test_tools.sh

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.alone
 
 __all__ = ["house", "house_with_everything"]  # fixtures
 
-OFTEN = ("medical", "not understood, then dental")
+OFTEN = ("medical",)
 FAULTS = pytest.mark.faults
 """The others by SIP are part of the long form (`make faults`): a call takes half a minute."""
 

@@ -24,7 +24,7 @@ async def through(it: House, number: str, key: str, sound: int) -> Caller:
             await caller.answered.wait()
         await hears(caller, SOUNDS["long_menu"])
         caller.press(key)
-        await hears(caller, sound, within=15)
+        await hears(caller, sound, within=45)
     except TimeoutError:
         caller.hang_up()
         raise
