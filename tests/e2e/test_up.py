@@ -25,7 +25,7 @@ from tests.sip.sipp import SippCaller
 pytestmark = pytest.mark.alone
 
 START_S = 100.0
-CALL_S = 30.0
+CALL_S = 60.0  # a key that a stalled machine swallows is silence, and silence is with 111 after 42 s
 
 
 @pytest.fixture(scope="module")
