@@ -47,7 +47,9 @@ class AuditSpool:
         """Keep ``entries``, in order, after those that wait already. Each is an error line of the log, too."""
         self._waiting += entries
         for each in entries:
-            _log.error("audit_entry_spooled", **(asdict(each) | {"at": each.at.isoformat(), "what": str(each.what)}))
+            said = asdict(each) | {"at": each.at.isoformat(), "what": str(each.what)}
+            del said["about"]  # a reference that was opened there opens again
+            _log.error("audit_entry_spooled", **said)
         self._write(entries)
 
     def waiting(self) -> tuple[AuditEntry, ...]:

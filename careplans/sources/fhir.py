@@ -76,7 +76,9 @@ def read_bundle(body: str, organisation: str, first_line: int = 1) -> Bundle:
 
 def _parsed(body: str) -> Mapping[str, Any]:
     try:
-        return mapping(json.loads(body, object_pairs_hook=_object))
+        bundle = json.loads(body, object_pairs_hook=_object)
+        _has_name_twice(bundle)  # what is nested too deep to be looked through is found out here, before any row
+        return mapping(bundle)
     except (ValueError, RecursionError):
         raise SourceUnreadable("not JSON that can be read") from None
 

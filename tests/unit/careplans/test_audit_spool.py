@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from plan_fixtures import HandClock
+from structlog.testing import capture_logs
 
 from careplans.audit.chain import AuditEntry, What
 from careplans.audit.keeping import LATE, LateEntries
@@ -33,6 +34,17 @@ def test_two_who_enter_at_once_do_not_forget_what_came_between(
     assert spool.waiting() == tuple(between)
     spool.close()
     assert AuditSpool(tmp_path / "spool").waiting() == tuple(between)
+
+
+def test_what_opened_a_plan_and_opens_it_again_is_not_in_the_log(
+    spool: AuditSpool, trail: AuditTrail, clinician: Viewer
+) -> None:
+    entries = trail.entries(clinician, What.OPENED_REFERENCE, ["p1"], about="a-live-reference")
+    with capture_logs() as logs:
+        spool.keep(entries)
+    assert [each["event"] for each in logs] == ["audit_entry_spooled"]
+    assert "a-live-reference" not in str(logs)
+    assert [each.about for each in spool.waiting()] == ["a-live-reference"]
 
 
 async def test_a_folder_that_cannot_be_made_stops_nobody_and_is_told(

@@ -245,3 +245,10 @@ def test_whatever_stands_beside_it_a_good_plan_is_not_lost(
 def test_gone_and_plans_are_told_apart() -> None:
     rows = read_bundle(bundle(PATIENT, {**CARE_PLAN, "status": "revoked"}), "Demo Trust").rows
     assert isinstance(check_row(screen_source(rows[0]), TODAY), Gone)
+
+
+@pytest.mark.parametrize("depth", [600, 5_000, 100_000])
+def test_a_bundle_nested_too_deep_is_unreadable(depth: int) -> None:
+    resource = '{"resourceType": "CarePlan", "id": "1", "x": ' + "[" * depth + "]" * depth + "}"
+    with pytest.raises(SourceUnreadable):
+        read_bundle('{"resourceType": "Bundle", "entry": [{"resource": ' + resource + "}]}", "Trust")
