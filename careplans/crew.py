@@ -79,7 +79,8 @@ class CrewNotices:
         """Have the crew of this incident told, once however often it is asked for.
 
         Raises :class:`CrewNoticeRefused` (``unknown_device``, ``no_incident``, ``not_confirmed``: nobody has confirmed
-        a patient with a live plan in this call), :class:`PlanStoreFailed`; then nothing was sent.
+        a patient with a live plan in this call; ``corrected``: the crew was told to disregard the notice of this
+        incident), :class:`PlanStoreFailed`; then nothing was sent.
         """
         to = self._devices.get(device)
         if to is None:
@@ -103,6 +104,8 @@ class CrewNotices:
 
     def _send(self, connection: Connection, call_ref: str, keys: Sequence[str], to: CrewDevice) -> CrewNotice:
         known = connection.execute(select(crew_notices).where(crew_notices.c.incident.in_(keys))).one_or_none()
+        if known is not None and known.corrected_at is not None:
+            raise CrewNoticeRefused("corrected")  # "told" would be untrue: their last word is "disregard"
         if known is not None:
             return CrewNotice(known.ref, known.device, False)
         plans = _confirmed(connection, call_ref)

@@ -128,7 +128,7 @@ class AlreadyReviewed(CarePlanError):
 
 
 class CrewNoticeRefused(CarePlanError):
-    """Nobody was told. ``reason``: ``unknown_device``, ``no_incident`` or ``not_confirmed``."""
+    """Nobody was told. ``reason``: ``unknown_device``, ``no_incident``, ``not_confirmed`` or ``corrected``."""
 
     error_id = "crew_notice_refused"
 

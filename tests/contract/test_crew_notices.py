@@ -146,7 +146,8 @@ async def test_a_correction_is_sent_once_and_the_reference_opens_nothing_more(ho
     assert sorted(house.notify.words)[1:] == [f"Disregard ref {sent.ref}."]
     with pytest.raises(NoRelationship):
         await house.references.open(sent.ref, MEDIC)
-    assert not (await house.crew.send("ref-call", INCIDENT, DEVICE.id)).is_new
+    with pytest.raises(CrewNoticeRefused, match="corrected"):  # nobody is answered that the crew knows
+        await house.crew.send("ref-call", INCIDENT, DEVICE.id)
 
 
 async def test_nothing_personal_is_in_what_providers_receive_or_in_the_tables(
