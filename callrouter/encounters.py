@@ -12,7 +12,7 @@ from callrouter import events as ev
 from callrouter.journal import Journal, unseal
 from callrouter.repeat import RepeatCalls
 from callrouter.view import fold
-from infra.bus import Entry, EventStream, Position
+from infra.bus import Entry, EventStream, take
 from infra.clock import Clock
 from infra.crypto import KeyRing, SealError
 
@@ -81,17 +81,7 @@ class EncounterIndexer:
         A call whose journal is not written yet is left for the next step: nothing is acknowledged past it. One that
         has an end there and no beginning is given up after :data:`WITHOUT_BEGINNING`, for those behind it.
         """
-        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
-        done: list[Position] = []
-        try:
-            for position, entry in batch:
-                if not await self._index(entry):
-                    break
-                done.append(position)
-        finally:
-            if done:
-                await self._stream.acknowledge(self.GROUP, done)
-        return len(done)
+        return await take(self._stream, self.GROUP, self._index, limit=self.BATCH, wait_s=wait_s)
 
     async def _index(self, entry: Entry) -> bool:
         call = self._open.get(entry.call_ref)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alerts.model import AlertState, Notice, Rule
+from alerts.model import Rule
+from alerts.once import OnceNotices
 from alerts.store import AlertStore
 from careplans.access.ports import GovernanceNotice
 
@@ -19,40 +20,9 @@ class GovernanceNotices:
     """:class:`careplans.access.ports.Governance`: whoever the alert rules of the metric ``governance`` name."""
 
     def __init__(self, store: AlertStore, rules: Sequence[Rule]) -> None:
-        self._store = store
-        self._rules = [each for each in rules if each.metric == "governance" and each.who]
+        self._notices = OnceNotices(store, rules, "governance")
 
     async def tell(self, notice: GovernanceNotice) -> bool:
-        """Queue it, once for each kind and id: the state that goes with it can be stored only once.
-
-        False if no rule names anybody.
-        """
-        for rule in self._rules:
-            alert = f"{rule.name}:{notice.id}"
-            state = AlertState(rule=alert, phase="firing", since=notice.at)
-            await self._store.move(state, _notices(rule, alert, notice))
-        return bool(self._rules)
-
-
-def _notices(rule: Rule, alert: str, notice: GovernanceNotice) -> list[Notice]:
-    return [
-        Notice(
-            id=alert.replace(":", "."),
-            kind="fired",
-            rule=rule.name,
-            severity=rule.severity,
-            what=WHAT[notice.kind],
-            where=WHERE[notice.kind],
-            metric=rule.metric,
-            since=notice.at,
-            at=notice.at,
-            value=1.0,
-            worst=1.0,
-            threshold=rule.threshold,
-            clear_below=rule.clear_below,
-            usually_helps=rule.usually_helps,
-            link=rule.link,
-            recipient=recipient,
-        )
-        for recipient in rule.who
-    ]
+        """Queue it, once for each kind and id; False if no rule names anybody."""
+        what, where = WHAT[notice.kind], WHERE[notice.kind]
+        return await self._notices.tell(notice.id, what=what, where=where, since=notice.at, at=notice.at)

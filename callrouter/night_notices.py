@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from alerts.model import AlertState, Notice, Rule
+from alerts.model import Rule
+from alerts.once import OnceNotices
 from alerts.store import AlertStore
 from callrouter.messages.ports import ReviewNotice
 
@@ -20,43 +21,21 @@ class NightNotices:
     """:class:`callrouter.messages.ports.Reviewers`: whoever the alert rules of the metric ``night_message`` name."""
 
     def __init__(self, store: AlertStore, rules: Sequence[Rule]) -> None:
-        self._store = store
-        self._rules = [each for each in rules if each.metric == "night_message"]
+        self._notices = OnceNotices(store, rules, "night_message")
 
     @property
     def anybody(self) -> bool:
         """Whether a rule names somebody."""
-        return bool(self._rules)
+        return self._notices.anybody
 
     async def tell(self, notice: ReviewNotice) -> None:
-        """Queue it, once for each message and kind: the state that goes with it can be stored only once."""
-        for rule in self._rules:
-            alert = f"{rule.name}:{notice.message}:{notice.kind}"
-            state = AlertState(rule=alert, phase="firing", since=notice.at)
-            await self._store.move(state, _notices(rule, alert, notice))
-
-
-def _notices(rule: Rule, alert: str, notice: ReviewNotice) -> list[Notice]:
-    until = f"{notice.until.astimezone(LONDON):%H:%M}"
-    left = max(0.0, (notice.until - notice.at).total_seconds() / 60) if notice.kind == "needs_review" else 0.0
-    return [
-        Notice(
-            id=alert.replace(":", "."),
-            kind="fired",
-            rule=rule.name,
-            severity=rule.severity,
-            what=WHAT[notice.kind].format(until=until),
+        """Queue it, once for each message and kind."""
+        waits = notice.kind == "needs_review"
+        await self._notices.tell(
+            f"{notice.message}:{notice.kind}",
+            what=WHAT[notice.kind].format(until=f"{notice.until.astimezone(LONDON):%H:%M}"),
             where=f"{notice.title} ({notice.areas})",
-            metric=rule.metric,
             since=notice.at,
-            at=notice.at if notice.kind == "needs_review" else notice.until,
-            value=left,
-            worst=left,
-            threshold=rule.threshold,
-            clear_below=rule.clear_below,
-            usually_helps=rule.usually_helps,
-            link=rule.link,
-            recipient=recipient,
+            at=notice.at if waits else notice.until,
+            value=max(0.0, (notice.until - notice.at).total_seconds() / 60) if waits else 0.0,
         )
-        for recipient in rule.who
-    ]

@@ -8,7 +8,7 @@ from callrouter.journal import Journal
 from callrouter.repeat import RepeatCalls
 from callrouter.view import CallView, fold
 from callrouter.welfare import Left, Welfare
-from infra.bus import Entry, EventStream, Position
+from infra.bus import Entry, EventStream, take
 from infra.crypto import SealError
 
 UNANSWERED = frozenset(
@@ -42,17 +42,7 @@ class Unanswered:
 
         A call whose journal is not written yet is left for the next step: nothing is acknowledged past it.
         """
-        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
-        done: list[Position] = []
-        try:
-            for position, entry in batch:
-                if not await self._look_at(entry):
-                    break
-                done.append(position)
-        finally:
-            if done:
-                await self._stream.acknowledge(self.GROUP, done)
-        return len(done)
+        return await take(self._stream, self.GROUP, self._look_at, limit=self.BATCH, wait_s=wait_s)
 
     async def _look_at(self, entry: Entry) -> bool:
         if entry.kind != "ended" or entry.facts.get("end_class") not in UNANSWERED:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -72,6 +72,32 @@ class EventStream(Protocol):
 
     async def acknowledge(self, group: str, positions: Sequence[Position]) -> None:
         """``group`` is done with the entries at these positions. Again changes nothing."""
+
+
+async def take(
+    stream: EventStream,
+    group: str,
+    do: Callable[[Entry], Awaitable[bool]],
+    *,
+    limit: int,
+    wait_s: float,
+) -> int:
+    """Give each entry of one batch to ``do``, in order, until it says False: not yet. Returns how many were done.
+
+    What was done is acknowledged, also when ``do`` raises; what follows comes again. So nothing is acknowledged past
+    an entry that must wait.
+    """
+    batch = await stream.read(group, limit=limit, wait_s=wait_s)
+    done: list[Position] = []
+    try:
+        for position, entry in batch:
+            if not await do(entry):
+                break
+            done.append(position)
+    finally:
+        if done:
+            await stream.acknowledge(group, done)
+    return len(done)
 
 
 class MemoryStream:

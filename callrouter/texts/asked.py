@@ -16,7 +16,7 @@ from callrouter.journal import Journal
 from callrouter.texts.model import Purpose
 from callrouter.texts.outbox import Outbox
 from callrouter.view import CallView, fold
-from infra.bus import Entry, EventStream, Position
+from infra.bus import Entry, EventStream, take
 from infra.crypto import SealError
 from infra.numbers import read_number
 from infra.sql import Database
@@ -48,19 +48,11 @@ class AskedTexts:
 
         A call whose journal is not written yet is left for the next step: nothing is acknowledged past it.
         """
-        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
-        done: list[Position] = []
-        try:
-            for position, entry in batch:
-                if entry.kind == TextRequested.kind and not await self._keep(entry):
-                    break
-                done.append(position)
-        finally:
-            if done:
-                await self._stream.acknowledge(self.GROUP, done)
-        return len(done)
+        return await take(self._stream, self.GROUP, self._keep, limit=self.BATCH, wait_s=wait_s)
 
     async def _keep(self, entry: Entry) -> bool:
+        if entry.kind != TextRequested.kind:
+            return True
         try:
             view = fold(await self._journal.read(entry.call_ref))
         except SealError:

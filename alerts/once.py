@@ -1,0 +1,55 @@
+"""Word of a single thing that somebody must know: no life cycle, no repeat, by the alerts' own channels and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from alerts.model import AlertState, Metric, Notice, Rule
+from alerts.store import AlertStore
+
+
+class OnceNotices:
+    """Tells whoever the rules of one metric name. A rule that names nobody is none."""
+
+    def __init__(self, store: AlertStore, rules: Sequence[Rule], metric: Metric) -> None:
+        self._store = store
+        self._rules = [each for each in rules if each.metric == metric and each.who]
+
+    @property
+    def anybody(self) -> bool:
+        """Whether a rule names somebody."""
+        return bool(self._rules)
+
+    async def tell(
+        self, thing: str, *, what: str, where: str, since: datetime, at: datetime, value: float = 1.0
+    ) -> bool:
+        """Queue the notices, once for each ``thing``: the state that goes with them can be stored only once.
+
+        ``thing`` is opaque and ours. ``value``: the amount, in the unit of the metric. False if no rule names anybody.
+        """
+        for rule in self._rules:
+            alert = f"{rule.name}:{thing}"
+            notices = [
+                Notice(
+                    id=alert.replace(":", "."),
+                    kind="fired",
+                    rule=rule.name,
+                    severity=rule.severity,
+                    what=what,
+                    where=where,
+                    metric=rule.metric,
+                    since=since,
+                    at=at,
+                    value=value,
+                    worst=value,
+                    threshold=rule.threshold,
+                    clear_below=rule.clear_below,
+                    usually_helps=rule.usually_helps,
+                    link=rule.link,
+                    recipient=recipient,
+                )
+                for recipient in rule.who
+            ]
+            await self._store.move(AlertState(rule=alert, phase="firing", since=since), notices)
+        return self.anybody
