@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,17 +12,11 @@ from functools import partial
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.notify.smtp import SmtpNotifier, SmtpSettings
-from adapters.notify.webhook import WebhookNotifier, WebhookSettings
-from alerts.errors import RulesError
 from alerts.kpi import LiveFigures
-from alerts.model import OWN_METRICS, Parts, Rule
-from alerts.outage import OutageStore
-from alerts.ports import Notifier
-from alerts.rules import load_rules
+from alerts.model import Parts
 from alerts.service import AlertService
-from alerts.store import AlertStore
 from callrouter.after_calls import AfterCalls, after_calls
+from callrouter.alerting import alert_rules, open_alerts
 from callrouter.board import Board
 from callrouter.calls import Calls
 from callrouter.desk import Desk
@@ -32,21 +26,20 @@ from callrouter.flows import load_prompts
 from callrouter.hours import read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.leftovers import close_leftovers
-from callrouter.lookups import PORTS, Lookups
+from callrouter.lookups import Lookups
 from callrouter.messaging import Layered, Messaging, messaging
 from callrouter.months import keep_months_ahead
 from callrouter.nearby import Nearby
 from callrouter.pathways import FoundPlans
-from callrouter.plan_access import PARTS as AUDIT_PARTS
 from callrouter.plan_access import PlanAccess, plan_access
-from callrouter.plan_sources import SOURCE_PART, PlanSources, open_plan_sources
+from callrouter.plan_sources import PlanSources, open_plan_sources
 from callrouter.ports import Dispatch, Meaning, Messages
 from callrouter.providers import Providers, read_providers
 from callrouter.publishing.opening import open_publishing
 from callrouter.publishing.published import Texts
 from callrouter.publishing.service import Publishing
 from callrouter.publishing.staged import StagedWatch
-from callrouter.readiness import ASTERISK, Readiness
+from callrouter.readiness import Readiness
 from callrouter.repeat import RepeatCalls
 from callrouter.replay.service import Replay
 from callrouter.settings import Settings
@@ -167,7 +160,7 @@ def build(settings: Settings) -> Service:
     stores = open_stores(settings)
     stream = stores.stream
     journal = Journal(database, keys)
-    rules = _rules(settings, providers)
+    rules = alert_rules(settings, providers)
     access = plan_access(settings, database, keys, clock, journal=journal, rules=rules, health=health)
     plans = CarePlans(database, keys, clock, access.trail)
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
@@ -209,7 +202,7 @@ def build(settings: Settings) -> Service:
         writer=writer,
         board=board,
         after_calls=after,
-        alerts=_alerts(settings, board, rules, database, clock, parts),
+        alerts=open_alerts(settings, board, rules, database, clock, parts),
         desk=Desk(journal, calls, access.on_call, names),
         plans=plans,
         plan_access=access,
@@ -268,49 +261,6 @@ def _lookups(
         health=health,
         nearby=nearby,
     )
-
-
-PARTS = frozenset({"sql", "redis", "copy", ASTERISK, SOURCE_PART, *PORTS.values(), *AUDIT_PARTS})
-"""The kinds of parts that say their state, as alert rules name them."""
-
-
-def _rules(settings: Settings, providers: Providers) -> tuple[Rule, ...]:
-    try:
-        return load_rules(settings.alert_rules_file, [each.id for each in providers], PARTS)
-    except RulesError as error:
-        raise ConfigurationError(str(error)) from error
-
-
-def _alerts(
-    settings: Settings,
-    board: Board,
-    rules: Sequence[Rule],
-    database: Database,
-    clock: Clock,
-    parts: Callable[[], Parts],
-) -> AlertService:
-    store = OutageStore(AlertStore(database), clock, [each.name for each in rules if each.metric in OWN_METRICS])
-    return AlertService(rules, board.figures, _notifiers(settings, clock), store, clock, parts=parts)
-
-
-def _notifiers(settings: Settings, clock: Clock) -> dict[str, Notifier]:
-    found: dict[str, Notifier] = {}
-    if settings.smtp_host:
-        found["email"] = SmtpNotifier(
-            SmtpSettings(
-                host=settings.smtp_host,
-                port=settings.smtp_port,
-                sender=settings.smtp_sender,
-                starttls=settings.smtp_starttls,
-            )
-        )
-    if settings.webhook_secret is not None:
-        try:
-            secret = WebhookSettings(secret=settings.webhook_secret.get_secret_value())
-        except ValueError as error:
-            raise ConfigurationError(f"CALLROUTER_WEBHOOK_SECRET: {error}") from error
-        found["webhook"] = WebhookNotifier(secret, clock)
-    return found
 
 
 def readiness_of(service: Service) -> Readiness:

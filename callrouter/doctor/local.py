@@ -13,6 +13,7 @@ import aiosmtplib
 from alerts.errors import RulesError
 from alerts.model import Rule
 from alerts.rules import load_rules
+from callrouter.alerting import PARTS
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
@@ -20,7 +21,6 @@ from callrouter.plan_access import retention
 from callrouter.providers import read_providers
 from callrouter.settings import Settings
 from callrouter.sip import audio_files
-from callrouter.wiring import PARTS
 
 FEWEST_OCTETS = 32
 """Different values among 64 random octets: about 57; under 32 by chance less than once in 10^20 keys."""

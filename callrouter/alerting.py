@@ -1,0 +1,69 @@
+"""What watches the service, put together: live figures, alert rules, and the channels that carry notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from adapters.notify.smtp import SmtpNotifier, SmtpSettings
+from adapters.notify.webhook import WebhookNotifier, WebhookSettings
+from alerts.errors import RulesError
+from alerts.model import OWN_METRICS, Parts, Rule
+from alerts.outage import OutageStore
+from alerts.ports import Notifier
+from alerts.rules import load_rules
+from alerts.service import AlertService
+from alerts.store import AlertStore
+from callrouter.board import Board
+from callrouter.errors import ConfigurationError
+from callrouter.lookups import PORTS
+from callrouter.plan_access import PARTS as AUDIT_PARTS
+from callrouter.plan_sources import SOURCE_PART
+from callrouter.providers import Providers
+from callrouter.readiness import ASTERISK
+from callrouter.settings import Settings
+from infra.clock import Clock
+from infra.sql import Database
+
+PARTS = frozenset({"sql", "redis", "copy", ASTERISK, SOURCE_PART, *PORTS.values(), *AUDIT_PARTS})
+"""The kinds of parts that say their state, as alert rules name them."""
+
+
+def alert_rules(settings: Settings, providers: Providers) -> tuple[Rule, ...]:
+    """The rules of the settings' file; raises :class:`ConfigurationError` with a line for each defect."""
+    try:
+        return load_rules(settings.alert_rules_file, [each.id for each in providers], PARTS)
+    except RulesError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def open_alerts(
+    settings: Settings,
+    board: Board,
+    rules: Sequence[Rule],
+    database: Database,
+    clock: Clock,
+    parts: Callable[[], Parts],
+) -> AlertService:
+    """The service that checks the rules against the board, with every channel that the settings name."""
+    store = OutageStore(AlertStore(database), clock, [each.name for each in rules if each.metric in OWN_METRICS])
+    return AlertService(rules, board.figures, _notifiers(settings, clock), store, clock, parts=parts)
+
+
+def _notifiers(settings: Settings, clock: Clock) -> dict[str, Notifier]:
+    found: dict[str, Notifier] = {}
+    if settings.smtp_host:
+        found["email"] = SmtpNotifier(
+            SmtpSettings(
+                host=settings.smtp_host,
+                port=settings.smtp_port,
+                sender=settings.smtp_sender,
+                starttls=settings.smtp_starttls,
+            )
+        )
+    if settings.webhook_secret is not None:
+        try:
+            secret = WebhookSettings(secret=settings.webhook_secret.get_secret_value())
+        except ValueError as error:
+            raise ConfigurationError(f"CALLROUTER_WEBHOOK_SECRET: {error}") from error
+        found["webhook"] = WebhookNotifier(secret, clock)
+    return found
