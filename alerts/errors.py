@@ -4,7 +4,8 @@
 
     AlertsError
     ├── RulesError      the rule file is defective: show its text to whoever wrote the file
-    └── NoticeFailed    a channel did not take a notice: try again later, a bounded number of times
+    └── NoticeFailed    a channel did not take a notice: try again later, a bounded number of times,
+                        unless it is ``final``
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ class RulesError(AlertsError):
 
 
 class NoticeFailed(AlertsError):
-    """A notice was not taken. ``error_id`` says why; it names no address and quotes no answer."""
+    """A notice was not taken. ``error_id`` says why; it names no address and quotes no answer.
 
-    def __init__(self, error_id: str) -> None:
+    ``final``: this recipient will never take it by this channel (bounced, gone); another try would only cost time.
+    """
+
+    def __init__(self, error_id: str, *, final: bool = False) -> None:
         self.error_id = error_id
+        self.final = final
         super().__init__(error_id)

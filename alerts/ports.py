@@ -18,7 +18,7 @@ class Notifier(Protocol):
         """Give ``notice`` to its recipient; returns when the channel has taken it.
 
         Gives up within the channel's own time limit. Raises :class:`NoticeFailed` if it was not taken, or
-        perhaps not: the same notice, with the same id, is then sent again.
+        perhaps not: the same notice, with the same id, is then sent again, unless that error is ``final``.
         """
 
 

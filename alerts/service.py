@@ -122,31 +122,31 @@ class AlertService:
         lease = timedelta(seconds=self._retry.try_s) + self._retry.wait(tries)
         if not await self._store.claim(delivery, self._clock.now() + lease):
             return None
-        error_id = await self._send(channel, delivery.notice)
-        if error_id is None:
+        failed = await self._send(channel, delivery.notice)
+        if failed is None:
             await self._store.close(delivery, sent_at=self._clock.now(), failed_at=None)
             log.info("notice_sent", notice=delivery.notice.id, channel=channel, tries=tries)
-        elif tries >= self._retry.tries or channel not in self._notifiers:
-            await self._give_up(delivery, error_id, tries)
+        elif failed.final or tries >= self._retry.tries:
+            await self._give_up(delivery, failed.error_id, tries)
         else:
             await self._store.put_off(delivery, self._clock.now() + self._retry.wait(tries))
-            log.warning("notice_put_off", notice=delivery.notice.id, channel=channel, error_id=error_id)
+            log.warning("notice_put_off", notice=delivery.notice.id, channel=channel, error_id=failed.error_id)
         return None
 
-    async def _send(self, channel: str, notice: Notice) -> str | None:
-        """The stable id of what went wrong; None if the channel took the notice."""
+    async def _send(self, channel: str, notice: Notice) -> NoticeFailed | None:
+        """What went wrong; None if the channel took the notice."""
         notifier = self._notifiers.get(channel)
         if notifier is None:
-            return "channel_missing"
+            return NoticeFailed("channel_missing", final=True)
         try:
             async with asyncio.timeout(self._retry.try_s):
                 await notifier.send(notice)
         except NoticeFailed as error:
-            return error.error_id
+            return error
         except TimeoutError:
-            return "channel_timed_out"
+            return NoticeFailed("channel_timed_out")
         except Exception as error:  # noqa: BLE001 - a defect of one channel must not silence the others
-            return f"channel_defect_{type(error).__name__}"
+            return NoticeFailed(f"channel_defect_{type(error).__name__}")
         return None
 
     async def _give_up(self, delivery: Delivery, error_id: str, tries: int) -> None:

@@ -14,6 +14,9 @@ from alerts.model import Notice
 from alerts.ports import NoticeFailed
 from alerts.wording import body, subject
 
+PERMANENT = 500
+"""From here on a reply code says that the same mail will never be taken."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpSettings:
@@ -65,6 +68,9 @@ class SmtpNotifier:
         except aiosmtplib.SMTPResponseException as error:
             raise NoticeFailed(f"smtp_refused_{error.code}") from error
         except aiosmtplib.SMTPRecipientsRefused as error:
+            # RFC 5321 4.2.1: 5yz is permanent, 4yz (greylisting, a full mailbox) may pass
+            if all(each.code >= PERMANENT for each in error.recipients):
+                raise NoticeFailed("smtp_recipient_bounced", final=True) from error
             raise NoticeFailed("smtp_recipient_refused") from error
         except (OSError, aiosmtplib.SMTPException) as error:
             raise NoticeFailed("smtp_unreachable") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -26,7 +27,7 @@ SHORTEST_SECRET = 32
 class WebhookSettings:
     """The secret shared with the receivers, at least 32 octets in UTF-8; ValueError for a shorter one.
 
-    ``timeout_s`` bounds connecting, writing and each wait for the answer.
+    ``timeout_s`` bounds the whole: connecting, writing, and waiting for the answer.
     """
 
     secret: str = field(repr=False)
@@ -45,7 +46,7 @@ class WebhookNotifier:
         self._clock = clock
 
     async def send(self, notice: Notice) -> None:
-        """POST one notice; any answer but 2xx is a failure."""
+        """POST one notice; any answer but 2xx is a failure, 410 a final one."""
         content = payload(notice)
         timestamp = str(int(self._clock.now().timestamp()))
         headers = {
@@ -55,14 +56,21 @@ class WebhookNotifier:
             SIGNATURE: sign(self._settings.secret, timestamp, content),
         }
         try:
-            async with httpx.AsyncClient(timeout=self._settings.timeout_s) as client:
-                answer = await client.post(notice.recipient.address, content=content, headers=headers)
-        except httpx.TimeoutException as error:
+            # its answer's body is never read: a receiver that trickles one holds nobody up
+            async with (
+                asyncio.timeout(self._settings.timeout_s),
+                httpx.AsyncClient(timeout=self._settings.timeout_s) as client,
+                client.stream("POST", notice.recipient.address, content=content, headers=headers) as answer,
+            ):
+                status = answer.status_code
+        except (TimeoutError, httpx.TimeoutException) as error:
             raise NoticeFailed("webhook_timed_out") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoticeFailed("webhook_unreachable") from error
-        if not answer.is_success:
-            raise NoticeFailed(f"webhook_refused_{answer.status_code}")
+        if status == httpx.codes.GONE:
+            raise NoticeFailed("webhook_gone", final=True)  # RFC 9110 15.5.11: likely to be permanent
+        if not httpx.codes.is_success(status):
+            raise NoticeFailed(f"webhook_refused_{status}")
 
 
 def sign(secret: str, timestamp: str, content: bytes) -> str:

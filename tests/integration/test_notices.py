@@ -65,17 +65,16 @@ class Relay:
 
     port: int = 0
     answer: str = "250 taken"
-    refuse_recipient: bool = False
+    recipient: str = "250 known"
     mails: list[Message] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
 
     async def handle_RCPT(  # noqa: N802 - the library's name
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        if self.refuse_recipient:
-            return "550 nobody of that name"
-        envelope.rcpt_tos.append(address)
-        return "250 known"
+        if self.recipient.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.recipient
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         if self.answer.startswith("250"):
@@ -249,20 +248,21 @@ def test_a_password_is_never_sent_in_clear() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "refuse_recipient", "error_id"),
+    ("answer", "recipient", "error_id", "final"),
     [
-        ("451 try later", False, "smtp_refused_451"),
-        ("554 no", False, "smtp_refused_554"),
-        ("250 taken", True, "smtp_recipient_refused"),
+        ("451 try later", "250 known", "smtp_refused_451", False),
+        ("554 no", "250 known", "smtp_refused_554", False),
+        ("250 taken", "450 not now", "smtp_recipient_refused", False),
+        ("250 taken", "550 nobody of that name", "smtp_recipient_bounced", True),
     ],
 )
 async def test_a_relay_that_refuses_is_told_by_its_code_without_an_address(
-    relay: Relay, answer: str, refuse_recipient: bool, error_id: str
+    relay: Relay, answer: str, recipient: str, error_id: str, final: bool
 ) -> None:
-    relay.answer, relay.refuse_recipient = answer, refuse_recipient
+    relay.answer, relay.recipient = answer, recipient
     with pytest.raises(NoticeFailed) as failed:
         await mail(relay.port).send(NOTICE)
-    assert (failed.value.error_id, str(failed.value)) == (error_id, error_id)
+    assert (failed.value.error_id, str(failed.value), failed.value.final) == (error_id, error_id, final)
 
 
 async def test_a_relay_that_is_not_there(closed_port: int) -> None:
@@ -294,6 +294,29 @@ async def test_any_answer_but_2xx_is_a_failure(receiver: Receiver, status: int) 
     with pytest.raises(NoticeFailed, match=f"webhook_refused_{status}"):
         await hook().send(to(receiver.url))
     assert len(receiver.requests) == 1
+
+
+async def test_a_receiver_that_has_gone_is_not_tried_again(receiver: Receiver) -> None:
+    receiver.status = 410
+    with pytest.raises(NoticeFailed, match="webhook_gone") as failed:
+        await hook().send(to(receiver.url))
+    assert failed.value.final
+
+
+async def test_a_receiver_whose_answer_never_ends_holds_nobody_up() -> None:
+    """Its head came in time; of the endless body nothing is read."""
+    over = asyncio.Event()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n.")
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    async with server:
+        await hook().send(to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"))
+        over.set()
 
 
 async def test_a_receiver_that_is_not_there(closed_port: int) -> None:
