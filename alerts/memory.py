@@ -25,8 +25,7 @@ class MemoryStore:
     async def move(self, state: AlertState, notices: Sequence[Notice]) -> bool:
         self._states[state.rule] = replace(state, version=state.version + 1)
         for each in notices:
-            delivery = Delivery(next(self._ids), each, 0, each.at)
-            self._open[delivery.id] = delivery
+            self._queue(each)
         return True
 
     def forget(self, alert: str) -> None:
@@ -43,5 +42,18 @@ class MemoryStore:
     async def put_off(self, delivery: Delivery, next_try_at: datetime) -> None:
         self._open[delivery.id] = replace(self._open[delivery.id], next_try_at=next_try_at)
 
-    async def close(self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None) -> None:  # noqa: ARG002
-        del self._open[delivery.id]  # the record of who was told is the log's: notice_sent, notice_failed
+    async def close(
+        self,
+        delivery: Delivery,
+        *,
+        sent_at: datetime | None,  # noqa: ARG002 - the record of who was told is the log's: notice_sent, notice_failed
+        failed_at: datetime | None,  # noqa: ARG002
+        then: Notice | None = None,
+    ) -> None:
+        del self._open[delivery.id]
+        if then is not None:
+            self._queue(then)
+
+    def _queue(self, notice: Notice) -> None:
+        delivery = Delivery(next(self._ids), notice, 0, notice.at)
+        self._open[delivery.id] = delivery

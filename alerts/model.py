@@ -97,26 +97,39 @@ class Parts:
 
 
 Metric = Literal[
-    "longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "night_message", "governance",
-    "welfare_task",
+    "longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "figures_differ", "auditor_silent",
+    "night_message", "governance", "welfare_task", "surge",
 ]  # fmt: skip
-"""The last three are no figures: their rules say who is told of front-end messages that one person started at night, of
-plans that were opened in an emergency or recorded late, and of welfare tasks that nobody took on."""
+"""The last four are no figures: their rules say who is told of front-end messages that one person started at night, of
+plans that were opened in an emergency or recorded late, of welfare tasks that nobody took on, and of proposals to look
+at a rise in symptoms."""
+
+TOLD_METRICS: frozenset[Metric] = frozenset({"night_message", "governance", "welfare_task", "surge"})
+"""What is told by whoever finds it (:mod:`alerts.once`), not read from figures."""
 
 OWN_METRICS: frozenset[Metric] = frozenset({"dependency_down_s", "journal_lag_s"})
 """What each process sees for itself: two may differ, and neither may clear what the other has found."""
 
 Severity = Literal["notice", "warning", "critical"]
-Channel = Literal["email", "webhook"]
+Channel = Literal["email", "webhook", "text", "voice", "alertmanager"]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A named member of staff and one way to tell them. An e-mail address or URL is never logged."""
+    """A named member of staff and one way to tell them. An address, number or URL is never logged.
+
+    ``then``: the same person by the ways that are tried, in this order, when this one fails.
+    """
 
     name: str
     channel: Channel
     address: str
+    then: tuple[Recipient, ...] = ()
+
+    @property
+    def ways(self) -> tuple[Recipient, ...]:
+        """Every way to tell them, in the order in which they are tried."""
+        return (self, *self.then)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,10 +180,12 @@ NoticeKind = Literal["fired", "cleared"]
 class Notice:
     """What one recipient is told, once. It holds figures of the service and never a person's detail.
 
-    ``id`` is the same for every recipient and every repeat, so that a receiver recognises it.
+    ``id`` is the same for every recipient and every repeat, so that a receiver recognises it. ``alert`` is what
+    whoever takes it on acknowledges (:meth:`alerts.service.AlertService.acknowledge`).
     """
 
     id: str
+    alert: str
     kind: NoticeKind
     rule: str
     severity: Severity

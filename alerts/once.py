@@ -33,6 +33,7 @@ class OnceNotices:
             notices = [
                 Notice(
                     id=alert.replace(":", "."),
+                    alert=alert,
                     kind="fired",
                     rule=rule.name,
                     severity=rule.severity,

@@ -85,10 +85,14 @@ class OutageStore:
         except _Away:
             log.warning("notice_not_put_off", notice=delivery.notice.id)
 
-    async def close(self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None) -> None:
+    async def close(
+        self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None, then: Notice | None = None
+    ) -> None:
         """Left undone while the database is away: the notice is then sent again, with the same id."""
         try:
-            await self._ask_of(delivery, lambda store: store.close(delivery, sent_at=sent_at, failed_at=failed_at))
+            await self._ask_of(
+                delivery, lambda store: store.close(delivery, sent_at=sent_at, failed_at=failed_at, then=then)
+            )
         except _Away:
             log.warning("notice_not_closed", notice=delivery.notice.id)
 

@@ -22,6 +22,13 @@ class Notifier(Protocol):
         """
 
 
+class Receipts(Protocol):
+    """Where a channel says what became of a notice that it had taken; see :class:`alerts.service.AlertService`."""
+
+    async def receipt(self, notice: str, channel: str, address: str, *, delivered: bool) -> None:
+        """Word of the notice with the id ``notice`` that went to ``address``, once or more often."""
+
+
 class Store(Protocol):
     """Where alerts are in their life, and the notices to be carried; see :class:`alerts.store.AlertStore`."""
 
@@ -40,5 +47,7 @@ class Store(Protocol):
     async def put_off(self, delivery: Delivery, next_try_at: datetime) -> None:
         """The claimed try failed."""
 
-    async def close(self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None) -> None:
-        """The notice was taken, or is given up."""
+    async def close(
+        self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None, then: Notice | None = None
+    ) -> None:
+        """The notice was taken, or is given up; ``then`` is queued in its place."""

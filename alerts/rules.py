@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from pydantic import (
 )
 
 from alerts.errors import RulesError
-from alerts.model import Metric, Recipient, Rule, Severity
+from alerts.model import Channel, Metric, Recipient, Rule, Severity
 from infra.yamlfile import YamlFile, YamlFileError, read_yaml
 
 DEFAULT_RULES = Path(__file__).with_name("rules.yaml")
@@ -31,6 +32,7 @@ _OneLine = Annotated[str, StringConstraints(min_length=1, max_length=200, patter
 _Slug = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z][a-z0-9-]*$")]
 _Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$")]
 _Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s/]+\S*$")]
+_Mobile = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{9,14}$")]
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -38,22 +40,54 @@ class _Checked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_ADDRESS_OF: dict[Channel, str] = {"email": "email", "webhook": "webhook", "text": "mobile", "voice": "mobile"}
+_ALL_AT_ONCE: tuple[Channel, ...] = ("email", "webhook", "text")
+"""Not by voice: a call to every telephone that a file happens to name is asked for, not assumed."""
+
+
 class _Staff(_Checked):
+    """``channels``: the order in which they are tried, the next when one fails; without it, all at once."""
+
     name: _OneLine
     email: _Email | None = None
     webhook: _Url | None = None
+    mobile: _Mobile | None = None
+    channels: tuple[Channel, ...] = ()
+
+    @field_validator("channels")
+    @classmethod
+    def _has_an_address_each(cls, channels: tuple[Channel, ...], info: ValidationInfo) -> tuple[Channel, ...]:
+        for channel in channels:
+            key = _ADDRESS_OF.get(channel)
+            if key is None:
+                raise ValueError(f"{channel} is set for the whole service, not for one person")
+            if key in info.data and info.data[key] is None:
+                raise ValueError(f"{channel} needs {'an' if key == 'email' else 'a'} {key}")
+        if len(set(channels)) < len(channels):
+            raise ValueError("names a channel twice")
+        return channels
 
     @model_validator(mode="after")
     def _is_reachable(self) -> _Staff:
-        if self.email is None and self.webhook is None:
-            raise ValueError("needs an email or a webhook")
+        if self.email is None and self.webhook is None and self.mobile is None:
+            raise ValueError("needs an email, a webhook or a mobile")
         return self
 
     def recipients(self) -> Iterator[Recipient]:
-        if self.email is not None:
-            yield Recipient(self.name, "email", self.email)
-        if self.webhook is not None:
-            yield Recipient(self.name, "webhook", self.webhook)
+        if self.channels:
+            yield self._in_order(self.channels)
+            return
+        for channel in _ALL_AT_ONCE:
+            if self._address(channel) is not None:
+                yield self._in_order((channel,))
+
+    def _in_order(self, channels: Sequence[Channel]) -> Recipient:
+        first, *rest = (Recipient(self.name, each, self._address(each) or "") for each in channels)
+        return replace(first, then=tuple(rest))
+
+    def _address(self, channel: Channel) -> str | None:
+        address: str | None = getattr(self, _ADDRESS_OF[channel])
+        return address
 
 
 class _RuleData(_Checked):
@@ -140,6 +174,7 @@ _FORMS = {
     "name": "must be a name of a to z, 0 to 9 and hyphens",
     "who.email": "is not an e-mail address",
     "who.webhook": "is not an http or https address",
+    "who.mobile": "is not a telephone number with its country, such as +447700900123",
     "link": "is not an http or https address",
 }
 

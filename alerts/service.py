@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -71,7 +71,9 @@ class AlertService:
         self._retry = retry
         self._parts = parts
         self._worst: dict[str, float] = {}  # of episodes not over; stored when their phase changes
-        self._channels = sorted({each.channel for rule in rules for each in rule.who} | set(notifiers))
+        self._channels = sorted(
+            {way.channel for rule in rules for each in rule.who for way in each.ways} | set(notifiers)
+        )
 
     async def tick(self) -> None:
         """Check all rules once, then try what is due on every channel at the same time.
@@ -87,6 +89,17 @@ class AlertService:
             loops.create_task(self._every_tick(self._check_guarded))
             for channel in self._channels:
                 loops.create_task(self._every_tick(partial(self._deliver_guarded, channel)))
+
+    async def acknowledge(self, alert: str, by: str, how: str) -> bool:  # noqa: ARG002 - kept with the steps
+        """Somebody takes the alert on: ``by`` their name, ``how`` they said so (``page``, ``voice``, ``text``).
+
+        ``alert`` is the notice's. False if it does not fire (any more).
+        """
+        state = (await self._store.states()).get(alert)
+        if state is None or state.phase != "firing":
+            return False
+        log.info("alert_acknowledged", alert=alert, how=how)  # names stay out of the log
+        return True
 
     async def check(self) -> None:
         """Move every alert by what is known now. Raises what the store raises."""
@@ -122,15 +135,15 @@ class AlertService:
         lease = timedelta(seconds=self._retry.try_s) + self._retry.wait(tries)
         if not await self._store.claim(delivery, self._clock.now() + lease):
             return None
-        failed = await self._send(channel, delivery.notice)
-        if failed is None:
+        failure = await self._send(channel, delivery.notice)
+        if failure is None:
             await self._store.close(delivery, sent_at=self._clock.now(), failed_at=None)
             log.info("notice_sent", notice=delivery.notice.id, channel=channel, tries=tries)
-        elif failed.final or tries >= self._retry.tries:
-            await self._give_up(delivery, failed.error_id, tries)
+        elif failure.final or tries >= self._retry.tries:
+            await self._give_up(delivery, failure.error_id, tries)
         else:
             await self._store.put_off(delivery, self._clock.now() + self._retry.wait(tries))
-            log.warning("notice_put_off", notice=delivery.notice.id, channel=channel, error_id=failed.error_id)
+            log.warning("notice_put_off", notice=delivery.notice.id, channel=channel, error_id=failure.error_id)
         return None
 
     async def _send(self, channel: str, notice: Notice) -> NoticeFailed | None:
@@ -150,13 +163,16 @@ class AlertService:
         return None
 
     async def _give_up(self, delivery: Delivery, error_id: str, tries: int) -> None:
-        await self._store.close(delivery, sent_at=None, failed_at=self._clock.now())
+        notice, now = delivery.notice, self._clock.now()
+        then = _by_next_channel(notice, now)
+        await self._store.close(delivery, sent_at=None, failed_at=now, then=then)
         log.error(
             "notice_failed",
-            notice=delivery.notice.id,
-            channel=delivery.notice.recipient.channel,
+            notice=notice.id,
+            channel=notice.recipient.channel,
             error_id=error_id,
             tries=tries,
+            next_channel=then.recipient.channel if then else None,
         )
 
     async def _check_guarded(self) -> None:
@@ -178,10 +194,19 @@ async def _guarded(event: str, work: Callable[[], Awaitable[None]]) -> None:
         log.error(event, error=type(error).__name__)
 
 
+def _by_next_channel(notice: Notice, at: datetime) -> Notice | None:
+    """The same notice to the same person by their next channel, due ``at``; None if there is no other."""
+    if not notice.recipient.then:
+        return None
+    first, *rest = notice.recipient.then
+    return replace(notice, at=at, recipient=replace(first, then=tuple(rest)))
+
+
 def _notices(rule: Rule, state: AlertState, kind: NoticeKind, reading: Reading) -> list[Notice]:
     since = (state.since or reading.at).astimezone(UTC)
     return [
         Notice(
+            alert=state.rule,
             id=f"{state.rule}.{since:%Y%m%dT%H%M%S.%fZ}.{kind}".replace(":", "."),
             kind=kind,
             rule=rule.name,

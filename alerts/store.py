@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from alerts.model import AlertState, Notice, Recipient
-from infra.sql import Database, UtcDateTime
+from infra.sql import Database, UtcDateTime, insert_once
 
 metadata = sa.MetaData()
 
@@ -107,14 +107,22 @@ class AlertStore:
         """The claimed try failed; the next is due at ``next_try_at``."""
         await self._set(delivery.id, delivery.tries + 1, {"next_try_at": next_try_at})
 
-    async def close(self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None) -> None:
-        """The notice was taken, or is given up: it is not tried again."""
-        await self._set(delivery.id, None, {"sent_at": sent_at, "failed_at": failed_at})
+    async def close(
+        self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None, then: Notice | None = None
+    ) -> None:
+        """The notice was taken, or is given up: it is not tried again; ``then`` is queued in its place."""
 
-    async def _set(self, delivery_id: int, tries: int | None, values: dict[str, Any]) -> bool:
-        change = sa.update(alert_notices).where(alert_notices.c.id == delivery_id).values(values)
-        if tries is not None:
-            change = change.where(alert_notices.c.tries == tries)
+        def write(connection: sa.Connection) -> None:
+            values = {"sent_at": sent_at, "failed_at": failed_at}
+            connection.execute(sa.update(alert_notices).where(alert_notices.c.id == delivery.id).values(values))
+            if then is not None:
+                connection.execute(insert_once(alert_notices, self._database.dialect).values(_row(then)))
+
+        await self._database.write(write)
+
+    async def _set(self, delivery_id: int, tries: int, values: dict[str, Any]) -> bool:
+        same = (alert_notices.c.id == delivery_id) & (alert_notices.c.tries == tries)
+        change = sa.update(alert_notices).where(same).values(values)
         return await self._database.write(lambda connection: connection.execute(change).rowcount == 1)
 
 
@@ -140,7 +148,10 @@ def _row(notice: Notice) -> dict[str, Any]:
 
 def _read(text: str) -> Notice:
     data = json.loads(text)
-    data["recipient"] = Recipient(**data["recipient"])
+    data.setdefault("alert", data["rule"])  # a notice that was queued before it had one
+    to = data["recipient"]
+    then = tuple(Recipient(**each) for each in to.pop("then", ()))
+    data["recipient"] = Recipient(**to, then=then)
     for name in ("since", "at"):
         data[name] = datetime.fromisoformat(data[name])
     return Notice(**data)

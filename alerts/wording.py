@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.model import LONDON, Metric, Notice
+from alerts.model import LONDON, TOLD_METRICS, Metric, Notice
 
-_BARE: frozenset[Metric] = frozenset({"night_message", "governance", "welfare_task"})
-"""What says it all without an amount."""
 _METRICS: dict[Metric, str] = {
     "longest_wait_s": "Longest wait since offered",
     "failed_calls": "Number of calls of the last 15 minutes that failed",
     "dependency_down_s": "Time since it stopped working",
     "journal_lag_s": "Age of the oldest event that is not in the journal",
+    "figures_differ": "Figures that differ from the recount",
+    "auditor_silent": "Time since the last probe call",
+    "surge": "Times what is expected",
     "night_message": "Minutes left for the review",
     "governance": "Times",
     "welfare_task": "Tasks",
@@ -22,7 +23,7 @@ _METRICS: dict[Metric, str] = {
 def subject(notice: Notice) -> str:
     """One line: what and where first, so that it can be read on a locked telephone."""
     state = notice.severity.upper() if notice.kind == "fired" else "CLEARED"
-    amount = "" if notice.metric in _BARE else f", {_amount(notice, notice.value)}"
+    amount = "" if notice.metric in TOLD_METRICS else f", {_amount(notice, notice.value)}"
     return " ".join(f"[{state}] {notice.what}: {notice.where}{amount}".split())
 
 
@@ -43,7 +44,7 @@ def body(notice: Notice) -> str:
 
 
 def _how_bad(notice: Notice) -> str:
-    if notice.metric in _BARE:
+    if notice.metric in TOLD_METRICS:
         return f"{_METRICS[notice.metric]}: {notice.value:g}"
     limit = notice.threshold if notice.kind == "fired" else notice.clear_below
     bound = "alert from" if notice.kind == "fired" else "clear below"

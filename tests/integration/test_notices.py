@@ -39,6 +39,7 @@ SECRET = "a secret of this test, and long enough"
 DUTY = "duty.manager@example.nhs.invalid"
 
 NOTICE = Notice(
+    alert="longest-wait",
     id="longest-wait.20250602T110000.000000Z.fired", kind="fired", rule="longest-wait", severity="critical",
     what="Callers wait too long", where="King's 111", metric="longest_wait_s", since=AT, at=AT, value=200.0,
     worst=200.0, threshold=180.0, clear_below=120.0, usually_helps="More handlers.",

@@ -46,6 +46,17 @@ def test_a_sound_file_gives_its_rules(tmp_path: Path) -> None:
     )
 
 
+def test_staff_with_an_order_of_channels_are_tried_by_each_in_turn(tmp_path: Path) -> None:
+    own = "        mobile: '+447700900123'\n        channels: [voice, text, email]\n"
+    (rule,) = load_rules(rule_file(tmp_path, SOUND + own), {"kings"})
+    (duty,) = rule.who
+    assert [(each.channel, each.address) for each in duty.ways] == [
+        ("voice", "+447700900123"),
+        ("text", "+447700900123"),
+        ("email", "duty.manager@example.nhs.invalid"),
+    ]
+
+
 def test_the_shipped_rules_are_sound_and_their_staff_fictional() -> None:
     rules = load_rules(DEFAULT_RULES, ())
     addresses = [each.address for rule in rules for each in rule.who]
@@ -66,6 +77,27 @@ def test_the_shipped_rules_are_sound_and_their_staff_fictional() -> None:
         ("provider: kings", "provider: queens", ":6: provider: no provider has the id queens"),
         ("email: duty.manager@", "email: duty.manager at ", ":15: who.email: is not an e-mail address"),
         ("webhook: http://", "webhook: ", ":16: who.webhook: is not an http or https address"),
+        ("    who:", "    who: []\n    sho:", ":13: who: needs at least one"),
+        (
+            "        email: duty.manager@",
+            "        mobile: 07700900123\n        email: a@",
+            ":15: who.mobile: is not a telephone",
+        ),
+        (
+            "        email: duty.manager@",
+            "        channels: [text]\n        email: a@",
+            ":15: who.channels: text needs a mobile",
+        ),
+        (
+            "        email: duty.manager@",
+            "        channels: [email, email]\n        email: a@",
+            ":15: who.channels: names a channel twice",
+        ),
+        (
+            "        email: duty.manager@",
+            "        channels: [alertmanager]\n        email: a@",
+            ":15: who.channels: alertmanager is set",
+        ),
         ("name: longest-wait", "name: Longest Wait", ":3: name: must be a name of a to z"),
         ("title: Callers wait", 'title: "Callers\\nwait"', ":4:"),
         ("link: https", "link: ftp", ":1: link: is not an http or https address"),
@@ -89,7 +121,7 @@ def test_every_defect_is_told_at_once(tmp_path: Path) -> None:
 
 def test_staff_without_any_way_to_be_told_are_refused(tmp_path: Path) -> None:
     text = SOUND[: SOUND.index("        email")]
-    with pytest.raises(RulesError, match=r"alerts\.yaml:14: who: needs an email or a webhook"):
+    with pytest.raises(RulesError, match=r"alerts\.yaml:14: who: needs an email, a webhook or a mobile"):
         load_rules(rule_file(tmp_path, text), {"kings"})
 
 

@@ -226,6 +226,21 @@ async def test_a_channel_that_nobody_set_up_is_logged_at_once(house: House) -> N
     assert [each["error_id"] for each in logs if each["event"] == "notice_failed"] == ["channel_missing"]
 
 
+async def test_when_one_way_fails_the_same_person_is_told_by_the_next(house: House) -> None:
+    house.mail.failures = [NoticeFailed("smtp_unreachable")] * 6
+    duty = replace(RULE.who[0], then=(SCREEN,))
+    await house.live(house.service(replace(RULE, for_s=0, who=(duty,))), 300, wait_s=200)
+    assert (house.mail.kinds, house.screen.kinds) == ([], ["fired"])
+    assert house.screen.taken[0].recipient == SCREEN
+
+
+async def test_an_address_that_does_not_exist_is_not_tried_again(house: House) -> None:
+    house.mail.failures = [NoticeFailed("smtp_refused_550", final=True)] * 6
+    duty = replace(RULE.who[0], then=(SCREEN,))
+    await house.live(house.service(replace(RULE, for_s=0, who=(duty,))), 2, wait_s=200)
+    assert (len(house.mail.failures), house.screen.kinds) == (5, ["fired"])
+
+
 async def test_cleared_never_overtakes_fired(house: House) -> None:
     house.mail.failures = [NoticeFailed("smtp_unreachable")]
     service = house.service()
