@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from careplans.audit.chain import What
 from careplans.audit.trail import AuditTrail
 from careplans.erasing import WhyErased, WhyHeld, erase_plans, hold_plan, lift_hold
+from careplans.erasing_unread import erase_unread
 from careplans.model import Viewer
 from careplans.reading import store_errors
 from careplans.retention import MOST_AT_ONCE, Kept, Record, end_records, over
@@ -25,6 +26,8 @@ from infra.sql import Database
 
 EVERY_S = 3600.0
 """Between two looks for records over their time: they are kept for years."""
+QUARANTINE = "quarantine"
+"""What stands beside an erased record in the audit that was none of the plans."""
 _THE_JOB = Viewer("retention", "system")
 
 T = TypeVar("T")
@@ -38,6 +41,7 @@ class PlanRecords:
     ) -> None:
         """``table``: how long records are kept."""
         self._database = database
+        self._keyring = keyring
         self._sealer = Sealer(keyring)
         self._clock = clock
         self._audit = audit
@@ -45,11 +49,21 @@ class PlanRecords:
         self._next_look = clock.monotonic()
 
     async def erase(self, ids: Sequence[str], why: WhyErased, viewer: Viewer) -> int:
-        """See :func:`careplans.erasing.erase_plans`."""
+        """See :func:`careplans.erasing.erase_plans` and :func:`careplans.erasing_unread.erase_unread`.
+
+        Returns how many records that was, those of the quarantine counted; each has an entry of its own.
+        """
         by, now = self._audit.actor(viewer.user), self._clock.now()
-        return await self._recorded(
-            viewer, What.ERASED, ids, lambda connection: erase_plans(connection, ids, why, by, now)
-        )
+        entries = self._audit.entries(viewer, What.ERASED, ids)
+
+        def both(connection: Connection) -> int:
+            unread = erase_unread(connection, self._keyring, ids, why, by, now)
+            done = erase_plans(connection, ids, why, by, now)
+            of_unread = self._audit.entries(viewer, What.ERASED, unread, about=QUARANTINE) if unread else []
+            self._audit.enter(connection, viewer, [*entries, *of_unread])
+            return done + len(unread)
+
+        return await self._audit.within(both)
 
     async def hold(self, plan: str, why: WhyHeld, viewer: Viewer) -> None:
         """See :func:`careplans.erasing.hold_plan`."""

@@ -103,6 +103,11 @@ def read_id(values: Mapping[str, object], system: str | None = None) -> RecordId
     return RecordId(source or "", plan_id if source else None, version, bool(restricted))
 
 
+def read_nhs_number(values: Mapping[str, object]) -> str | None:
+    """The NHS number that a row gives, if it is a right one, even where nothing else in it is right."""
+    return _read_or_none(_valid_number, values.get("nhs_number"))
+
+
 def _read_or_none(read: Callable[[object], T], value: object) -> T | None:
     try:
         return read(value)

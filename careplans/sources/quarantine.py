@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+import structlog
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from careplans.model import Plan
-from careplans.rows import Gone, read_id
+from careplans.rows import Gone, RecordId, read_id, read_nhs_number
 from careplans.screening import BadRow
+from careplans.sealing import Sealer
 from careplans.sources.model import Quarantined
 from careplans.sources.tables import plan_quarantine as table
-from infra.crypto import KeyRing
+from careplans.sources.tables import plan_runs
+from careplans.tables import ended_plans
+from careplans.withdrawing import ERASED
+from infra.crypto import KeyRing, SealError
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A record of the quarantine, opened; ``known`` is what it says of its plan."""
+
+    id: str
+    source: str
+    known: RecordId = field(repr=False)
+    values: Mapping[str, Any] = field(repr=False)
 
 
 class Quarantine:
@@ -22,13 +41,19 @@ class Quarantine:
 
     def __init__(self, keyring: KeyRing) -> None:
         self._keyring = keyring
+        self._sealer = Sealer(keyring)
 
     def keep(
         self, connection: Connection, source: str, system: str | None, run: int, bad: Sequence[BadRow], now: datetime
     ) -> None:
-        """Keep these records; one that is there already is written anew and counted."""
+        """Keep these records; one that is there already is written anew and counted.
+
+        One that was erased, in this version or a newer one, is not kept again.
+        """
         for each in bad:
             known = read_id(each.row.values, system)
+            if self._is_erased(connection, known):
+                continue
             keys = self._hashes(*_identity(each, known.source, known.plan_id))
             values = {
                 "run": run,
@@ -63,13 +88,50 @@ class Quarantine:
         of_others = (table.c.source == source, table.c.run != run, table.c.nameless)
         connection.execute(delete(table).where(*of_others))
 
+    def about(
+        self, connection: Connection, plans: Collection[tuple[str, str]], nhs_numbers: Collection[str]
+    ) -> list[Unread]:
+        """The records that name one of these plans (source, its id there), or give one of these NHS numbers."""
+        if not plans and not nhs_numbers:
+            return []
+        found = []
+        for unread in self._opened(connection):
+            if (unread.known.source, unread.known.plan_id) in plans or read_nhs_number(unread.values) in nhs_numbers:
+                found.append(unread)
+        return found
+
+    def _opened(self, connection: Connection) -> Iterator[Unread]:
+        """All of them; one that does not open is passed over, and logged: nobody can read it, nor say whose it is."""
+        columns = (table.c.id, table.c.source, table.c.wrapped_key, table.c.content, plan_runs.c.system)
+        query = select(*columns).join_from(table, plan_runs, table.c.run == plan_runs.c.id, isouter=True)
+        for row in connection.execute(query).all():
+            try:
+                said = self._keyring.unwrap(row.wrapped_key).open(row.content, _context(row.id))
+            except SealError:
+                _log.error("quarantined_record_unreadable", record=row.id)
+                continue
+            values = json.loads(said)
+            yield Unread(row.id, row.source, read_id(values, row.system), values)
+
+    def _is_erased(self, connection: Connection, known: RecordId) -> bool:
+        if known.plan_id is None or known.version is None:
+            return False
+        c = ended_plans.c
+        same = c.identity.in_(self._sealer.identities(known.source, known.plan_id))
+        erased = select(c.id).where(same, c.why == ERASED, c.version >= known.version)
+        return connection.execute(erased).first() is not None
+
     def _hashes(self, source: str, record: str) -> tuple[str, ...]:
         return self._keyring.index_all("plan-quarantine", json.dumps([source, record]))
 
     def _sealed(self, row: str, bad: BadRow) -> dict[str, bytes]:
         key = self._keyring.new_data_key()
         said = json.dumps(bad.row.values, default=str).encode()
-        return {"wrapped_key": key.wrapped, "content": key.seal(said, f"{row}/quarantine".encode())}
+        return {"wrapped_key": key.wrapped, "content": key.seal(said, _context(row))}
+
+
+def _context(row: str) -> bytes:
+    return f"{row}/quarantine".encode()
 
 
 def _identity(bad: BadRow, source: str, plan_id: str | None) -> tuple[str, str]:
@@ -95,3 +157,13 @@ def quarantined(connection: Connection, source: str | None, most: int) -> list[Q
 def discard(connection: Connection, record: str) -> bool:
     """A person has seen to it: destroy what is kept and its key. Says whether it was there."""
     return connection.execute(delete(table).where(table.c.id == record)).rowcount > 0
+
+
+def destroy(connection: Connection, records: Sequence[str]) -> None:
+    """Put zeros over the keys of these where they lie, then take them away: SQLite leaves what a deleted row held."""
+    where = table.c.id.in_(records)
+    lengths = connection.execute(select(table.c.id, func.length(table.c.wrapped_key)).where(where)).all()
+    if lengths:
+        zeros = update(table).where(table.c.id == bindparam("row")).values(wrapped_key=bindparam("zeros"))
+        connection.execute(zeros, [{"row": row, "zeros": bytes(length)} for row, length in lengths])
+        connection.execute(delete(table).where(where))

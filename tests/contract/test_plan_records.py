@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from careplans.kinds import PlanKind
 from careplans.model import MatchLevel, Person, Plan, Viewer
 from careplans.records import PlanRecords
 from careplans.retention import Kept, Record
-from careplans.sealing import Sealer
+from careplans.rows import Row
+from careplans.sealing import Sealed, Sealer
 from careplans.service import CarePlans
 from careplans.sources.model import Sender
 from careplans.sources.runs import PlanRuns
@@ -164,6 +166,65 @@ class TestErasure:
         octets = (tmp_path / "contract.db").read_bytes()
         assert keys[stays] in octets
         assert keys[gone] not in octets
+
+
+class TestErasureOfWhatCouldNotBeRead:
+    """Newer versions, and other plans of the patient, that stand in the quarantine."""
+
+    async def deliver(self, world: World, *rows: Row) -> PlanRuns:
+        runs = PlanRuns(world.database, KEYS, world.clock)
+        self.delivered = [*getattr(self, "delivered", []), [list(rows)]]
+        await runs.run(Sender("trust", SYSTEM), Script(self.delivered))
+        return runs
+
+    async def test_it_goes_with_the_plan_and_does_not_come_back_in_its_version(self, world: World) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        unread = row(1, "P1", version="4", kind="?")
+        runs = await self.deliver(world, unread)
+        (record,) = await runs.quarantined()
+        assert await world.records.erase([plan_id], WhyErased.ENTERED_IN_ERROR, GOVERNOR) == 2
+        assert await runs.quarantined() == []
+        assert await world.audited() == [("erased", plan_id), ("erased", record.id)]
+        await self.deliver(world, unread)
+        assert await runs.quarantined() == []
+        await world.write(plan(version=4))
+        assert await world.ids() == []
+        await self.deliver(world, row(1, "P1", version="5", kind="?"))
+        assert len(await runs.quarantined()) == 1
+
+    async def test_at_the_patients_request_all_goes_that_gives_their_nhs_number(self, world: World) -> None:
+        await world.write(plan(), plan("P2"))
+        one, other = sorted(await world.ids(), key=await self.source_ids(world))
+        mine = [row(1, "P7", nhs_number="999 000 0018", kind="?"), Row(2, {"nhs_number": "9990000018"})]
+        of_a_plan_that_stays = row(3, "P2", nhs_number="9990000018", version="9", kind="?")
+        of_another = row(4, "P8", nhs_number="9990000026", kind="?")
+        runs = await self.deliver(world, *mine, of_a_plan_that_stays, of_another)
+        assert await world.records.erase([one], WhyErased.WRONG_PERSON, GOVERNOR) == 1
+        assert len(await runs.quarantined()) == 4
+        await world.write(plan(version=4))
+        assert await world.records.erase([one], WhyErased.REQUEST, GOVERNOR) == 3
+        assert sorted(each.line for each in await runs.quarantined()) == [3, 4]
+        tombstones = select(ended_plans.c.version, ended_plans.c.reason).where(ended_plans.c.id != one)
+        assert await world.database.read(lambda c: c.execute(tombstones).all()) == [(3, "erasure_request")]
+        await self.deliver(world, mine[0])
+        assert sorted(each.line for each in await runs.quarantined()) == [3, 4]
+        assert await world.ids() == [other]
+
+    async def source_ids(self, world: World) -> Callable[[str], str]:
+        rows = await world.database.read(lambda c: c.execute(select(plans)).all())
+        known = {each.id: SEALER.open_reference(each.id, Sealed(each.wrapped_key, each.person, b"")) for each in rows}
+        return known.__getitem__
+
+    @one_database
+    async def test_under_a_legal_hold_nothing_of_it_goes(self, world: World) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        runs = await self.deliver(world, row(1, "P1", version="4", kind="?"))
+        await world.records.hold(plan_id, WhyHeld.INQUEST, GOVERNOR)
+        with pytest.raises(PlanHeld):
+            await world.records.erase([plan_id], WhyErased.REQUEST, GOVERNOR)
+        assert len(await runs.quarantined()) == 1
 
 
 class TestLegalHold:
