@@ -24,6 +24,7 @@ from callrouter.welfare import Welfare
 from console.calls import add_calls
 from console.crew import add_crew
 from console.earlier import add_earlier
+from console.feed import Feeds
 from console.flow_replay import Replaying
 from console.flows import add_flows
 from console.messages import add_messages
@@ -67,7 +68,7 @@ def console_router(
     """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
     web = Web(sessions, has_sign_in=openid is not None)
     router = APIRouter(route_class=route_class(web), include_in_schema=False)
-    add_wallboard(router, web, figures, is_open=open_wallboard)
+    add_wallboard(router, web, figures, Feeds(clock), is_open=open_wallboard)
     add_calls(router, web, pages, clock, tells_crews=crew is not None)
     add_sign_in(router, web, openid)
     if messages is not None:

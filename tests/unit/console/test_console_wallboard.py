@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
-import anyio
 import httpx
 import pytest
-from console_world import NOON, SetBoard, World, lively_figures
+from console_world import SetBoard, World, lively_figures
 
 from callrouter.handover import Role, SignedIn
 from console.board import board
-from console.wallboard import HEARTBEAT_TICKS, stream, ticking
 
 
 async def get(world: World, path: str, role: Role | None = None, **headers: str) -> httpx.Response:
@@ -93,50 +88,3 @@ def test_no_share_of_nothing() -> None:
     live.set_total(offered=0, answered=0, answered_within_60=0, abandoned=0)
     cells = board(live.figures(), ()).total.cells
     assert (cells["within_60_share"], cells["abandoned_share"], cells["within_60"]) == ("", "", "0 of 0")
-
-
-class Ticks:
-    """Waits for no time and moves the figures' own clock on."""
-
-    def __init__(self, live: SetBoard) -> None:
-        self._live = live
-
-    async def __call__(self) -> bool:
-        if self._live.now is not None:
-            self._live.now = replace(self._live.now, at=self._live.now.at + timedelta(seconds=1))
-        return True
-
-
-async def take(events: AsyncIterator[dict[str, str]]) -> tuple[str, dict[str, Any]]:
-    event = await anext(events)
-    return event["event"], json.loads(event["data"])
-
-
-async def test_stream_speaks_when_something_changed_and_else_each_15_s() -> None:
-    live = SetBoard()
-    events = stream(live, Ticks(live))
-    kind, first = await take(events)
-    assert (kind, first["at"], first["total"]["cells"]["waiting"]) == ("figures", "12:00:00", "9")
-    kind, still = await take(events)
-    assert (kind, still) == ("still", {"at": f"12:00:{HEARTBEAT_TICKS}"})
-    live.set_total(waiting=10)
-    kind, second = await take(events)
-    assert (kind, second["total"]["cells"]["waiting"]) == ("figures", "10")
-    live.now = None
-    kind, third = await take(events)
-    assert (kind, third["at"], third["total"]["cells"]["waiting"]) == ("figures", "not known", "not known")
-
-
-async def test_stream_holds_what_the_page_holds() -> None:
-    live = SetBoard()
-    event = (await take(stream(live, Ticks(live))))[1]
-    assert event == json.loads(json.dumps(board(live.figures(), live.minutes(30)).event()))
-    assert event["minutes"][-1]["time"] == f"{NOON:%H:%M}"
-
-
-async def test_stream_ends_when_the_server_shuts_down() -> None:
-    ending = anyio.Event()
-    events = stream(SetBoard(), ticking(ending))
-    await anext(events)
-    ending.set()
-    assert [event async for event in events] == []
