@@ -314,7 +314,8 @@ class Calls:
             flow_version=flow.version, context=record.context, number=arrival.number.e164,
             resumes=record.resumes,
         )  # fmt: skip
-        return await self._play_out(record, flow, sprint, lane, [offered], wait_id, given.at)
+        events = [offered, *self._lookups.area_known(record)]
+        return await self._play_out(record, flow, sprint, lane, events, wait_id, given.at)
 
     async def _move(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
         if given.kind is InputKind.HUNG_UP:
@@ -378,6 +379,7 @@ class Calls:
             answered, event = await self._lookups.answer(record, wait, flow, lane.hung_up)
             if event is not None:
                 events.append(event)
+            events += self._lookups.area_known(record, wait)
             return answered
         assert isinstance(wait, OfferWait)
         return await self._finding.seek(record, wait, session.band, events)

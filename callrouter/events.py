@@ -14,6 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
+from callrouter.leg_events import LegAnswered as LegAnswered
+from callrouter.leg_events import LegFailed as LegFailed
+from callrouter.leg_events import LegRinging as LegRinging
+from callrouter.leg_events import LegStarted as LegStarted
+from callrouter.leg_events import TalkEnded as TalkEnded
+
 
 def personal(default: Any = None) -> Any:
     """A field whose value must be sealed."""
@@ -36,6 +42,18 @@ class Offered:
     context: str
     resumes: str | None = None
     number: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaKnown:
+    """The one area, the narrowest certain, in which the caller may be, ``by`` number or postcode; the newest counts.
+
+    ``area`` is a borough, an integrated care board or the region (``infra.areas``), never what it was found from.
+    """
+
+    kind: ClassVar[str] = "area_known"
+    area: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,53 +243,6 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegStarted:
-    """A provider or clinician line is being dialled for the caller: an offer to that provider."""
-
-    kind: ClassVar[str] = "leg_started"
-    provider: str
-    service: str
-    band: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegRinging:
-    """The provider's telephone rings."""
-
-    kind: ClassVar[str] = "leg_ringing"
-    provider: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegAnswered:
-    """The provider answered. ``evidence`` is agent (a person) or switch (perhaps only a queue)."""
-
-    kind: ClassVar[str] = "leg_answered"
-    provider: str
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegFailed:
-    """The provider could not take the caller; the next one is tried."""
-
-    kind: ClassVar[str] = "leg_failed"
-    provider: str
-    cause: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TalkEnded:
-    """Caller and provider have stopped talking."""
-
-    kind: ClassVar[str] = "talk_ended"
-    provider: str
-    by: str
-    cause: str
-    talk_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ContextOpened:
     """A signed-in person opened the call's page."""
 
@@ -353,7 +324,8 @@ Event: TypeAlias = (
     Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch | RedFlagHeard
     | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed | TextRequested
     | TextReported | AmbulanceRequested | CrewTold | CallBackRequested | SurveyAnswered | PlanDisclosed | NeedStated
-    | TalkEnded | ContextOpened | RepeatAnswered | RepeatChecked | TakenOver | SessionFailed | HandedBack | Ended
+    | TalkEnded | AreaKnown | ContextOpened | RepeatAnswered | RepeatChecked | TakenOver | SessionFailed | HandedBack
+    | Ended
 )  # fmt: skip
 
 AGENT_ROLES = frozenset({"handler", "clinician"})

@@ -105,6 +105,16 @@ class Lookups:
         took_ms = round((self._clock.monotonic() - began) * 1000, 1)
         return _as_answer(wait, found, took_ms)
 
+    def area_known(self, record: CallRecord, wait: LookupWait | None = None) -> list[ev.Event]:
+        """What the journal is told of where the caller may be: first by their number, then by the postcode of ``wait``.
+
+        At most one event; none for a look-up that is not about a postcode.
+        """
+        if wait is not None and (wait.what != "area" or not wait.about):
+            return []
+        known = self._nearby.certain_area(record, wait.about if wait else "")
+        return [known] if known else []
+
     async def _guarded(
         self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
     ) -> PlanFound | RepeatFound | Meaning | _Gap | _Overtaken:

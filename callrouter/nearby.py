@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from callrouter import events as ev
 from callrouter.hours import OpeningHours
 from callrouter.model import CallRecord
 from infra.areas import Areas, district_of
@@ -49,6 +50,14 @@ class Nearby:
                 return _own_number(record)
             case _:
                 return None
+
+    def certain_area(self, record: CallRecord, postcode: str = "") -> ev.AreaKnown | None:
+        """The area that the caller's number or ``postcode`` tells for certain; None if it tells none."""
+        if self._areas is None:
+            return None
+        where = self._areas.of_postcode(postcode) if postcode else self._areas.of_number(record.number.e164)
+        area = self._areas.certain(where)
+        return ev.AreaKnown(area=area, by="postcode" if postcode else "number") if area else None
 
     def _area(self, record: CallRecord, postcode: str) -> str:
         if self._areas is None:

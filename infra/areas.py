@@ -68,6 +68,13 @@ class Areas:
             area for prefix, held in self._prefixes.items() if e164.startswith(prefix) for area in held
         )
 
+    def certain(self, where: Iterable[str]) -> str | None:
+        """The narrowest area that is alone of its kind among these: a borough, else an ICB, else the region."""
+        kinds: dict[str, list[str]] = {"borough": [], "icb": [], "region": []}
+        for each in where:
+            kinds[self._areas[each].kind].append(each)
+        return next((found[0] for found in kinds.values() if len(found) == 1), None)
+
     def _with_all_around(self, areas: Iterable[str]) -> frozenset[str]:
         return frozenset(each for area in areas for each in self.around(area))
 

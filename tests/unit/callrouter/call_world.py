@@ -26,6 +26,7 @@ from callrouter.nearby import Nearby
 from callrouter.ports import Dispatch, Flows, Meaning, Offer, PlanFound, RepeatFound
 from callrouter.providers import Provider, Providers
 from callrouter.settings import Settings
+from infra import areas
 from infra.bus import MemoryStream
 from infra.crypto import KeyRing
 from infra.health import Health
@@ -146,7 +147,7 @@ class House:
         lookups = Lookups(
             plans=_Plans(self.facts), repeats=_Repeats(self.facts), understanding=ExactWords(),
             clock=self.clock, budget_s=budget_s, health=health,
-            nearby=Nearby(self.clock, hours=SHIPPED_HOURS),
+            nearby=Nearby(self.clock, hours=SHIPPED_HOURS, areas=areas.london()),
         )  # fmt: skip
         door = Calls(
             states=states or self.states, flows=flows or LoadedFlows(flow or self.flow), lookups=lookups,

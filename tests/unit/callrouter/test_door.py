@@ -238,3 +238,11 @@ async def test_caller_who_finds_nobody_free_holds_until_a_line_is(new_house: New
     offered = await house.next_performed()
     assert offered.call_ref == "second"
     assert [each.target for each in offered.instructions if isinstance(each, Connect)] == ["handlers"]
+
+
+async def test_the_journal_knows_the_area_of_a_landline_and_never_the_number_behind_it(house: House) -> None:
+    await house.start("bromley", number="01689 960123")
+    await house.start("mobile", number="07700 900123")
+
+    assert await house.events(ev.AreaKnown, "bromley") == [ev.AreaKnown(area="bromley", by="number")]
+    assert await house.events(ev.AreaKnown, "mobile") == []

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from hand_clock import HandClock
 
+from callrouter import events as ev
 from callrouter.hours import OpeningHours, Week
 from callrouter.model import CallRecord
 from callrouter.nearby import Nearby
@@ -74,3 +75,12 @@ def test_what_nobody_set_up_is_unknown() -> None:
         assert answer is not None
         assert answer.outcome == "unknown"
     assert nearby.answer(record(), LookupWait("it", "plan")) is None
+
+
+def test_the_journal_is_told_the_area_of_a_number_and_then_of_a_postcode_but_neither_of_these() -> None:
+    nearby = Nearby(CLOCK, areas=london())
+
+    told = [nearby.certain_area(record(number)) for number in ("01689 900123", "020 7946 0123", "07700 900123")]
+    assert told == [ev.AreaKnown(area="bromley", by="number"), ev.AreaKnown(area="london", by="number"), None]
+    assert nearby.certain_area(record(), "E17 1AA") == ev.AreaKnown(area="waltham_forest", by="postcode")
+    assert nearby.certain_area(record(), "M1 1AE") is None

@@ -45,6 +45,20 @@ def test_a_landline_tells_london_and_sometimes_the_borough_a_mobile_nothing() ->
     assert london().of_number(None) == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("where", "certain"),
+    [
+        (london().of_number("+441689900123"), "bromley"),
+        (london().of_postcode("CR0 2YR"), "south_west"),
+        (london().of_postcode("NW1 2AB"), "london"),
+        (london().of_number("+442079460123"), "london"),
+        (frozenset(), None),
+    ],
+)
+def test_the_certain_area_is_the_narrowest_that_is_alone_of_its_kind(where: frozenset[str], certain: str) -> None:
+    assert london().certain(where) == certain
+
+
 def test_an_unknown_area_holds_nothing() -> None:
     assert london().around("atlantis") == frozenset()
     assert london().around("south_west") == {"south_west", "london"}
