@@ -16,6 +16,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.governance import GovernanceNotices
 from callrouter.journal import Journal
 from callrouter.matched_calls import JournalCalls
+from callrouter.retention import retention
 from callrouter.settings import Settings
 from careplans.access.emergency import EmergencyAccess
 from careplans.access.on_call import PlansOnCall
@@ -26,9 +27,7 @@ from careplans.audit.heads import HeadFile, HeadSigner
 from careplans.audit.keeping import HEADS, LATE, HeadLoop, LateEntries
 from careplans.audit.spool import AuditSpool
 from careplans.audit.trail import AuditTrail
-from careplans.errors import RetentionError
 from careplans.records import PlanRecords
-from careplans.retention import OURS, Kept, read_retention
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.health import Health
@@ -97,14 +96,6 @@ def plan_access(
         heads=HeadLoop(database, head_signer(settings), keepers, clock, health),
         records=PlanRecords(database, keys, clock, trail, retention(settings)),
     )
-
-
-def retention(settings: Settings) -> tuple[Kept, ...]:
-    """The table of retention of the settings, or ours, of which nothing is verified."""
-    try:
-        return read_retention(settings.retention_file or OURS)
-    except RetentionError as error:
-        raise ConfigurationError(str(error)) from error
 
 
 def head_signer(settings: Settings) -> HeadSigner:

@@ -17,7 +17,7 @@ from careplans.erasing import WhyErased, WhyHeld, erase_plans, hold_plan, lift_h
 from careplans.erasing_unread import erase_unread
 from careplans.model import Viewer
 from careplans.reading import store_errors
-from careplans.retention import MOST_AT_ONCE, Kept, Record, end_records, over
+from careplans.retention import MOST_AT_ONCE, Record, Retention
 from careplans.sealing import Sealer
 from careplans.subject import held_of, write_draft
 from infra.clock import Clock
@@ -37,15 +37,20 @@ class PlanRecords:
     """Erasure, legal holds, retention and exports. ``viewer`` is who does it; all raise :class:`PlanStoreFailed`."""
 
     def __init__(
-        self, database: Database, keyring: KeyRing, clock: Clock, audit: AuditTrail, table: Sequence[Kept] = ()
+        self,
+        database: Database,
+        keyring: KeyRing,
+        clock: Clock,
+        audit: AuditTrail,
+        retention: Retention | None = None,
     ) -> None:
-        """``table``: how long records are kept."""
+        """``retention``: how long records are kept; without it, for ever."""
         self._database = database
         self._keyring = keyring
         self._sealer = Sealer(keyring)
         self._clock = clock
         self._audit = audit
-        self._table = table
+        self._retention = retention or Retention()
         self._next_look = clock.monotonic()
 
     async def erase(self, ids: Sequence[str], why: WhyErased, viewer: Viewer) -> int:
@@ -89,13 +94,13 @@ class PlanRecords:
     async def end_those_over(self) -> int:
         """Erase what is over its time, at most :data:`MOST_AT_ONCE` of each kind; returns how many that was."""
         with store_errors():
-            waiting = await self._database.read(partial(over, table=self._table, now=self._clock.now()))
+            waiting = await self._database.read(partial(self._retention.over, now=self._clock.now()))
         if not any(waiting.values()):
             return 0
         by, now = self._audit.actor(_THE_JOB.user), self._clock.now()
 
         def end(connection: Connection) -> int:
-            done = end_records(connection, self._table, by, now)
+            done = self._retention.end(connection, by, now)
             if erased := done.get(Record.WITHDRAWN):
                 self._audit.enter(connection, _THE_JOB, self._audit.entries(_THE_JOB, What.ERASED, erased))
             return sum(map(len, done.values()))

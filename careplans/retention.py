@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, delete, func, select, true, update
 
+from careplans.access.tables import plan_emergencies, plan_references
+from careplans.crew_tables import crew_notices
 from careplans.erasing import WhyErased, erase_plans
 from careplans.errors import RetentionError
 from careplans.sources.tables import plan_quarantine
@@ -28,14 +30,56 @@ _LENGTH = re.compile("([1-9][0-9]{0,4}) (day|year)s?")
 
 
 class Record(StrEnum):
-    """The kinds of records that are kept for a time."""
+    """The kinds of records that are kept for a time. The tables of the last two are not of this package."""
 
     WITHDRAWN = "withdrawn_plan"
     ERASED = "erased_plan"
     QUARANTINED = "quarantined_record"
+    EMERGENCY = "emergency_access"
+    REFERENCE = "plan_reference"
+    CREW_NOTICE = "crew_notice"
+    WELFARE_TASK = "welfare_task"
+    TEXT = "text"
 
 
-_FROM = {Record.WITHDRAWN: "ended_at", Record.ERASED: "ended_at", Record.QUARANTINED: "last_at"}
+_FROM = {
+    Record.WITHDRAWN: "ended_at",
+    Record.ERASED: "ended_at",
+    Record.QUARANTINED: "last_at",
+    Record.EMERGENCY: "reviewed_at",
+    Record.REFERENCE: "expires_at",
+    Record.CREW_NOTICE: "sent_at",
+    Record.WELFARE_TASK: "acknowledged_at",
+    Record.TEXT: "changed_at",
+}
+"""What a time is counted from. Where it is empty the record is not done with, and stays: an emergency access that
+nobody has reviewed, a welfare task that nobody took on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where records of one kind stand: what tells a row, from when it is old, its key, and which are done with."""
+
+    table: Table
+    row: Column[Any]
+    since: Column[Any]
+    key: Column[Any] | None = None
+    done: ColumnElement[bool] = field(default_factory=true)
+
+
+_ended, _unheld = ended_plans.c, ended_plans.c.id.not_in(select(plan_holds.c.plan))
+_ROWS: Mapping[Record, Rows] = {
+    Record.WITHDRAWN: Rows(ended_plans, _ended.id, _ended.ended_at, done=(_ended.why == WITHDRAWN) & _unheld),
+    Record.ERASED: Rows(ended_plans, _ended.id, _ended.ended_at, done=(_ended.why == ERASED) & _unheld),
+    Record.QUARANTINED: Rows(
+        plan_quarantine, plan_quarantine.c.id, plan_quarantine.c.last_at, plan_quarantine.c.wrapped_key
+    ),
+    Record.EMERGENCY: Rows(
+        plan_emergencies, plan_emergencies.c.id, plan_emergencies.c.reviewed_at, plan_emergencies.c.wrapped_key
+    ),
+    Record.REFERENCE: Rows(plan_references, plan_references.c.ref, plan_references.c.expires_at),
+    Record.CREW_NOTICE: Rows(crew_notices, crew_notices.c.incident, crew_notices.c.sent_at),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +108,47 @@ def read_retention(path: Path = OURS) -> tuple[Kept, ...]:
     return tuple(rows)
 
 
-def over(connection: Connection, table: Sequence[Kept], now: datetime) -> dict[Record, list[str]]:
-    """The ids of at most :data:`MOST_AT_ONCE` records of each kind that are over their time and under no hold."""
-    return {
-        row.record: list(connection.execute(_older(row.record, now - row.keep_for).limit(MOST_AT_ONCE)).scalars())
-        for row in table
-        if row.verified
-    }
+class Retention:
+    """What is over its time, and its end, within the transaction of whoever calls."""
+
+    def __init__(self, table: Sequence[Kept] = (), others: Mapping[Record, Rows] | None = None) -> None:
+        """``table``: how long each kind is kept. ``others``: where the kinds stand that are not of this package."""
+        self._rows = {**_ROWS, **(others or {})}
+        self._verified = {row.record: row.keep_for for row in table if row.verified and row.record in self._rows}
+
+    def over(self, connection: Connection, now: datetime) -> dict[Record, list[str]]:
+        """The ids of at most :data:`MOST_AT_ONCE` records of each kind that are over their time and under no hold."""
+        return {
+            record: _older(connection, self._rows[record], now - keep_for)
+            for record, keep_for in self._verified.items()
+        }
+
+    def end(self, connection: Connection, by: str, now: datetime) -> dict[Record, list[str]]:
+        """Erase the plans that are :meth:`over`, destroy what else is; what was done, by kind."""
+        lock_for_writing(connection, plans)
+        done = self.over(connection, now)
+        for record, ids in done.items():
+            if ids and record is Record.WITHDRAWN:
+                erase_plans(connection, ids, WhyErased.RETENTION_OVER, by, now)
+            elif ids:
+                _destroy(connection, self._rows[record], ids)
+        return done
 
 
-def _older(record: Record, before: datetime) -> Select[Any]:
-    if record is Record.QUARANTINED:
-        last_at = plan_quarantine.c.last_at
-        return select(plan_quarantine.c.id).where(last_at < before).order_by(last_at)
-    why = {Record.WITHDRAWN: WITHDRAWN, Record.ERASED: ERASED}[record]
-    c = ended_plans.c
-    query = select(c.id).where(c.why == why, c.ended_at < before, c.id.not_in(select(plan_holds.c.plan)))
-    return query.order_by(c.ended_at)
+def _older(connection: Connection, rows: Rows, before: datetime) -> list[str]:
+    query = select(rows.row).where(rows.since < before, rows.done).order_by(rows.since).limit(MOST_AT_ONCE)
+    return list(connection.execute(query).scalars())
 
 
-def end_records(connection: Connection, table: Sequence[Kept], by: str, now: datetime) -> dict[Record, list[str]]:
-    """Erase what is :func:`over`, forget tombstones and quarantined records that are; what was done, by kind."""
-    lock_for_writing(connection, plans)
-    ids = over(connection, table, now)
-    if withdrawn := ids.get(Record.WITHDRAWN):
-        erase_plans(connection, withdrawn, WhyErased.RETENTION_OVER, by, now)
-    if erased := ids.get(Record.ERASED):
-        connection.execute(delete(ended_plans).where(ended_plans.c.id.in_(erased)))
-    if quarantined := ids.get(Record.QUARANTINED):
-        connection.execute(delete(plan_quarantine).where(plan_quarantine.c.id.in_(quarantined)))
-    return ids
+def _destroy(connection: Connection, rows: Rows, ids: Sequence[str]) -> None:
+    """Zeros over the keys where they lie, before the rows go: SQLite leaves what a deleted row held."""
+    where = rows.row.in_(ids)
+    if rows.key is not None:
+        lengths = connection.execute(select(rows.row, func.length(rows.key)).where(where, rows.key.is_not(None))).all()
+        if lengths:
+            query = update(rows.table).where(rows.row == bindparam("which")).values({rows.key: bindparam("zeros")})
+            connection.execute(query, [{"which": row, "zeros": bytes(length)} for row, length in lengths])
+    connection.execute(delete(rows.table).where(where))
 
 
 def _row(file: YamlFile, at: str, values: Any) -> Kept:

@@ -14,7 +14,7 @@ import careplans.sources.tables
 import careplans.store
 from callrouter.cli.refusals import in_words
 from callrouter.errors import ConfigurationError
-from callrouter.plan_access import retention
+from callrouter.retention import retention
 from callrouter.settings import Settings, load_settings
 from callrouter.wiring import key_ring
 from careplans.audit.chain import What

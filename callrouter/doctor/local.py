@@ -17,8 +17,8 @@ from callrouter.alerting import PARTS
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
-from callrouter.plan_access import retention
 from callrouter.providers import read_providers
+from callrouter.retention import kept_for
 from callrouter.settings import Settings
 from callrouter.sip import audio_files
 
@@ -74,7 +74,7 @@ def _master_key(settings: Settings) -> Finding:
 async def check_retention(settings: Settings) -> Sequence[Finding]:
     """Whether somebody confirmed how long records are kept; what nobody confirmed is kept for ever."""
     try:
-        open_rows = [row.record for row in retention(settings) if not row.verified]
+        open_rows = [row.record for row in kept_for(settings) if not row.verified]
     except ConfigurationError as error:
         return [failed("retention", str(error), "put the table right, or leave out CALLROUTER_RETENTION_FILE")]
     if not open_rows:

@@ -9,16 +9,21 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import Table, insert, select, text, update
 
+from callrouter.retention import OTHERS
+from callrouter.texts.tables import texts
+from callrouter.welfare_tables import welfare_tasks
+from careplans.access.tables import plan_emergencies, plan_references
 from careplans.audit.tables import plan_audit
 from careplans.audit.trail import AuditTrail
+from careplans.crew_tables import crew_notices
 from careplans.erasing import WhyErased, WhyHeld
 from careplans.errors import NoSuchPlan, PlanHeld, PlanStoreFailed
 from careplans.kinds import PlanKind
 from careplans.model import MatchLevel, Person, Plan, Viewer
 from careplans.records import PlanRecords
-from careplans.retention import Kept, Record
+from careplans.retention import Kept, Record, Retention
 from careplans.rows import Row
 from careplans.sealing import Sealed, Sealer
 from careplans.service import CarePlans
@@ -66,11 +71,12 @@ def plan(plan_id: str = "P1", version: int = 3, *, source: str = "Demo Trust", n
 
 class World:
     def __init__(self, database: Database, table: tuple[Kept, ...] = TABLE) -> None:
+        retention = Retention(table, OTHERS)
         self.database = database
         self.clock = Clock()
         audit = AuditTrail(database, KEYS, self.clock)
         self.plans = CarePlans(database, KEYS, self.clock, audit)
-        self.records = PlanRecords(database, KEYS, self.clock, audit, table)
+        self.records = PlanRecords(database, KEYS, self.clock, audit, retention)
 
     async def write(self, *new: Plan) -> None:
         await self.database.write(lambda c: write_plans(c, SEALER, new, NOON))
@@ -300,6 +306,33 @@ class TestRetention:
         assert await world.records.end_those_over() == 1
         assert (await runs.quarantined(), await world.audited()) == ([], [])
 
+    async def test_what_was_done_with_plans_and_callers_goes_when_its_time_is_over(self, database: Database) -> None:
+        world = World(database, tuple(Kept(record, timedelta(days=30), "test", "IG") for record in Record))
+        for table, rows in _done_with(NOON):
+            await database.write(lambda c, table=table, rows=rows: c.execute(insert(table), rows))
+        world.clock.at = NOON + timedelta(days=30)
+        assert await world.records.end_those_over() == 0
+        world.clock.at += timedelta(seconds=1)
+        assert await world.records.end_those_over() == 5
+        left = {table.name: await _ids(database, table) for table, _ in _done_with(NOON)}
+        assert left == {
+            "plan_emergencies": ["unreviewed"], "plan_references": [], "crew_notices": [],
+            "welfare_tasks": ["open"], "texts": ["waiting"],
+        }  # fmt: skip
+
+    @one_database
+    async def test_their_keys_lie_nowhere_in_the_file_afterwards(self, database: Database, tmp_path: Path) -> None:
+        world = World(database, tuple(Kept(record, timedelta(days=30), "test", "IG") for record in Record))
+        for table, rows in _done_with(NOON):
+            await database.write(lambda c, table=table, rows=rows: c.execute(insert(table), rows))
+        world.clock.at = NOON + timedelta(days=31)
+        await world.records.end_those_over()
+        await database.write(lambda c: c.execute(update(texts).values(reason="another")))
+        await database.close()  # the last connection writes the log back into the file
+        octets = (tmp_path / "contract.db").read_bytes()
+        assert b"zzkey of a waiting text" in octets
+        assert b"zzkey of what is done" not in octets
+
     @one_database
     async def test_the_job_looks_each_hour(self, world: World) -> None:
         await world.write(plan())
@@ -310,6 +343,31 @@ class TestRetention:
         assert await world.records.step(0.0) == 0
         world.clock.at = NOON + timedelta(minutes=60)
         assert await world.records.step(0.0) == 1
+
+
+def _done_with(at: datetime) -> list[tuple[Table, list[dict[str, object]]]]:
+    """Of each kind one that is done with; of those that may wait for somebody one that does."""
+    key = b"zzkey of what is done"
+    glass = {"at": at, "expires_at": at, "actor": "a", "session": "s", "role": "clinician", "plans": "", "reason": b"",
+             "wrapped_key": key}  # fmt: skip
+    task = {"context": "c", "last_step": "menu", "left_at": at, "made_at": at, "wrapped_key": key}
+    text_row = {"purpose": "link", "template": "t", "call_ref": "c", "sealed": b"", "made_at": at, "provider": "p",
+                "tries": 1, "next_try_at": at, "reason": "", "changed_at": at}  # fmt: skip
+    return [
+        (plan_emergencies, [glass | {"id": "reviewed", "reviewed_at": at},
+                            glass | {"id": "unreviewed", "reviewed_at": None, "wrapped_key": b"zzkey of a reason"}]),
+        (plan_references, [{"ref": "R", "plans": "", "organisation": "o", "issued_at": at, "expires_at": at}]),
+        (crew_notices, [{"incident": "i", "ref": "R", "device": "d", "call_ref": "c", "notice": "n", "sent_at": at}]),
+        (welfare_tasks, [task | {"call_ref": "taken", "id": "1", "acknowledged_at": at},
+                         task | {"call_ref": "open", "id": "2", "acknowledged_at": None, "wrapped_key": b"zzkey"}]),
+        (texts, [text_row | {"reference": "sent", "state": "delivered", "wrapped_key": None},
+                 text_row | {"reference": "waiting", "state": "waiting", "wrapped_key": b"zzkey of a waiting text"}]),
+    ]  # fmt: skip
+
+
+async def _ids(database: Database, table: Table) -> list[str]:
+    (column,) = table.primary_key.columns
+    return await database.read(lambda c: list(c.execute(select(column)).scalars()))
 
 
 class TestSubjectAccess:
