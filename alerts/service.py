@@ -101,6 +101,10 @@ class AlertService:
         log.info("alert_acknowledged", alert=alert, how=how)  # names stay out of the log
         return True
 
+    async def receipt(self, notice: str, channel: str, address: str, *, delivered: bool) -> None:  # noqa: ARG002
+        """See :class:`alerts.ports.Receipts`. An address is never logged."""
+        log.info("notice_delivered" if delivered else "notice_undelivered", notice=notice, channel=channel)
+
     async def check(self) -> None:
         """Move every alert by what is known now. Raises what the store raises."""
         figures, parts, now = self._figures(), self._parts(), self._clock.now()

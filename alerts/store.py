@@ -99,6 +99,15 @@ class AlertStore:
         rows = await self._database.read(lambda connection: connection.execute(oldest_first).all())
         return [Delivery(row.id, _read(row.notice), row.tries, row.next_try_at) for row in rows]
 
+    async def recent(self, channels: Sequence[str], since: datetime) -> list[Notice]:
+        """Every notice of the channels that was queued, or due for a try, since then: the newest first."""
+        found = sa.select(alert_notices.c.notice).where(
+            alert_notices.c.channel.in_(channels), alert_notices.c.next_try_at >= since
+        )
+        newest_first = found.order_by(alert_notices.c.id.desc())
+        rows = await self._database.read(lambda connection: connection.execute(newest_first).all())
+        return [_read(row.notice) for row in rows]
+
     async def claim(self, delivery: Delivery, next_try_at: datetime) -> bool:
         """Begin a try, before it is made: until ``next_try_at`` no other worker tries. False if one does."""
         return await self._set(delivery.id, delivery.tries, {"tries": delivery.tries + 1, "next_try_at": next_try_at})

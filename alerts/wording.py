@@ -23,8 +23,8 @@ _METRICS: dict[Metric, str] = {
 def subject(notice: Notice) -> str:
     """One line: what and where first, so that it can be read on a locked telephone."""
     state = notice.severity.upper() if notice.kind == "fired" else "CLEARED"
-    amount = "" if notice.metric in TOLD_METRICS else f", {_amount(notice, notice.value)}"
-    return " ".join(f"[{state}] {notice.what}: {notice.where}{amount}".split())
+    how_bad = "" if notice.metric in TOLD_METRICS else f", {amount(notice, notice.value)}"
+    return " ".join(f"[{state}] {notice.what}: {notice.where}{how_bad}".split())
 
 
 def body(notice: Notice) -> str:
@@ -49,12 +49,13 @@ def _how_bad(notice: Notice) -> str:
     limit = notice.threshold if notice.kind == "fired" else notice.clear_below
     bound = "alert from" if notice.kind == "fired" else "clear below"
     return (
-        f"{_METRICS[notice.metric]} is {_amount(notice, notice.value)} "
-        f"({bound} {_amount(notice, limit)}, worst so far {_amount(notice, notice.worst)})"
+        f"{_METRICS[notice.metric]} is {amount(notice, notice.value)} "
+        f"({bound} {amount(notice, limit)}, worst so far {amount(notice, notice.worst)})"
     )
 
 
-def _amount(notice: Notice, value: float) -> str:
+def amount(notice: Notice, value: float) -> str:
+    """A value of the notice's metric with its unit, for people."""
     return _seconds(value) if notice.metric.endswith("_s") else f"{value:g}"
 
 

@@ -1,19 +1,17 @@
-"""What watches the service, put together: live figures, alert rules, and the channels that carry notices."""
+"""What watches the service, put together: live figures, alert rules, and the alerts that come of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from adapters.notify.smtp import SmtpNotifier, SmtpSettings
-from adapters.notify.webhook import WebhookNotifier, WebhookSettings
 from alerts.errors import RulesError
 from alerts.model import OWN_METRICS, Parts, Rule
 from alerts.outage import OutageStore
-from alerts.ports import Notifier
 from alerts.rules import load_rules
 from alerts.service import AlertService
 from alerts.store import AlertStore
 from callrouter.board import Board
+from callrouter.channels import Channels
 from callrouter.errors import ConfigurationError
 from callrouter.lookups import PORTS
 from callrouter.plan_access import PARTS as AUDIT_PARTS
@@ -37,33 +35,15 @@ def alert_rules(settings: Settings, providers: Providers) -> tuple[Rule, ...]:
 
 
 def open_alerts(
-    settings: Settings,
+    channels: Channels,
     board: Board,
     rules: Sequence[Rule],
     database: Database,
     clock: Clock,
     parts: Callable[[], Parts],
 ) -> AlertService:
-    """The service that checks the rules against the board, with every channel that the settings name."""
+    """The service that checks the rules against the board, telling by every channel there is."""
     store = OutageStore(AlertStore(database), clock, [each.name for each in rules if each.metric in OWN_METRICS])
-    return AlertService(rules, board.figures, _notifiers(settings, clock), store, clock, parts=parts)
-
-
-def _notifiers(settings: Settings, clock: Clock) -> dict[str, Notifier]:
-    found: dict[str, Notifier] = {}
-    if settings.smtp_host:
-        found["email"] = SmtpNotifier(
-            SmtpSettings(
-                host=settings.smtp_host,
-                port=settings.smtp_port,
-                sender=settings.smtp_sender,
-                starttls=settings.smtp_starttls,
-            )
-        )
-    if settings.webhook_secret is not None:
-        try:
-            secret = WebhookSettings(secret=settings.webhook_secret.get_secret_value())
-        except ValueError as error:
-            raise ConfigurationError(f"CALLROUTER_WEBHOOK_SECRET: {error}") from error
-        found["webhook"] = WebhookNotifier(secret, clock)
-    return found
+    alerts = AlertService(rules, board.figures, channels.notifiers, store, clock, parts=parts)
+    channels.receipts = alerts
+    return alerts

@@ -102,7 +102,7 @@ def app_of(service: Service) -> FastAPI:
     )
     if crew is not None and settings.crew_feed_key is not None:
         app.include_router(crew_router(crew, settings.crew_feed_key.get_secret_value()))
-    app.include_router(receipts_of(settings, service.texting))
+    app.include_router(receipts_of(settings, service.texting, service.channels.text_receipt))
     app.include_router(health_router(readiness))
     app.include_router(service.plan_sources.router)
     app.include_router(identity_router(service.keys))

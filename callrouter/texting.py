@@ -20,10 +20,10 @@ from callrouter.journal import Journal
 from callrouter.settings import Settings
 from callrouter.texts.asked import AskedTexts
 from callrouter.texts.in_force import to_callers
-from callrouter.texts.model import Kept, Purpose
+from callrouter.texts.model import Kept, Purpose, State
 from callrouter.texts.outbox import Outbox
 from callrouter.texts.ports import TextProvider
-from callrouter.texts.routes import receipts_router
+from callrouter.texts.routes import Received, receipts_router
 from callrouter.texts.sending import Sender
 from callrouter.texts.templates import read_templates
 from infra.bus import EventStream
@@ -71,7 +71,7 @@ def open_texting(
     calls: Calls,
 ) -> Texting:
     """The parts of these settings; raises :class:`ConfigurationError`."""
-    templates, carried = read_templates(settings.texts_file), _by(settings, clock)
+    templates, carried = read_templates(settings.texts_file), carriers_of(settings, clock)
     outbox = Outbox(database, keys, clock)
 
     async def told(kept: Kept) -> None:
@@ -89,8 +89,8 @@ def open_texting(
     )
 
 
-def receipts_of(settings: Settings, texting: Texting) -> APIRouter:
-    """Where providers tell what became of texts."""
+def receipts_of(settings: Settings, texting: Texting, of_notices: Received) -> APIRouter:
+    """Where providers tell what became of texts: of those in the outbox, and of alerts' notices."""
     tokens = settings.twilio_auth_tokens.get_secret_value() if settings.twilio_auth_tokens else ""
     signatures = Signatures(settings.address, [each.strip() for each in tokens.split(",") if each.strip()])
 
@@ -99,9 +99,13 @@ def receipts_of(settings: Settings, texting: Texting) -> APIRouter:
         path, query = request.scope["raw_path"], request.scope["query_string"]
         return signatures.are_valid(path, query, form, request.headers.get(HEADER, ""))
 
+    async def received(reference: str, provider: str, outcome: State, reason: str) -> bool:
+        told = await texting.sender.received(reference, provider, outcome, reason)
+        return told or await of_notices(reference, provider, outcome, reason)
+
     token = settings.govuk_notify_token
     return receipts_router(
-        texting.sender.received,
+        received,
         notify_token=token.get_secret_value() if token else None,
         notify_outcomes=govuk.OUTCOMES,
         twilio_is_signed=is_signed,
@@ -120,7 +124,8 @@ def notify_of(settings: Settings, clock: Clock) -> GovUkNotify | None:
         raise ConfigurationError(f"CALLROUTER_GOVUK_NOTIFY_API_KEY: {error}") from None
 
 
-def _by(settings: Settings, clock: Clock) -> list[TextProvider]:
+def carriers_of(settings: Settings, clock: Clock) -> list[TextProvider]:
+    """Who carries texts, in the order in which they are tried; raises :class:`ConfigurationError`."""
     notify = notify_of(settings, clock)
     found: list[TextProvider] = [notify] if notify is not None else []
     if settings.twilio_account_sid and settings.twilio_auth_tokens is not None:

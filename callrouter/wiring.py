@@ -19,6 +19,7 @@ from callrouter.after_calls import AfterCalls, after_calls
 from callrouter.alerting import alert_rules, open_alerts
 from callrouter.board import Board
 from callrouter.calls import Calls
+from callrouter.channels import Channels, open_channels
 from callrouter.desk import Desk
 from callrouter.dispatch import LocalDispatch
 from callrouter.errors import ConfigurationError
@@ -89,6 +90,7 @@ class Service:
     board: Board
     after_calls: AfterCalls
     alerts: AlertService
+    channels: Channels
     desk: Desk
     plans: CarePlans
     plan_access: PlanAccess
@@ -184,6 +186,7 @@ def build(settings: Settings) -> Service:
     names = {each.id: each.name for each in providers}
     board = Board(LiveFigures(names), stream, journal, clock)
     writer = JournalWriter(stream, journal)
+    channels = open_channels(settings, database, keys, clock)
 
     def parts() -> Parts:
         return Parts(health.failing_s(), writer.lag_s(clock.now()), f"{settings.host}:{settings.port}")
@@ -202,7 +205,8 @@ def build(settings: Settings) -> Service:
         writer=writer,
         board=board,
         after_calls=after,
-        alerts=open_alerts(settings, board, rules, database, clock, parts),
+        alerts=open_alerts(channels, board, rules, database, clock, parts),
+        channels=channels,
         desk=Desk(journal, calls, access.on_call, names),
         plans=plans,
         plan_access=access,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from callrouter.settings import Settings
-from callrouter.texts.templates import CREW_WORDS, read_templates
+from callrouter.texts.templates import FIXED_WORDS, read_templates
 
 
 def texts_in_force(settings: Settings) -> frozenset[str]:
@@ -17,4 +17,4 @@ def texts_in_force(settings: Settings) -> frozenset[str]:
 
 def to_callers(keys: Iterable[str]) -> frozenset[str]:
     """Those of the texts that are for callers."""
-    return frozenset(keys) - frozenset(CREW_WORDS)
+    return frozenset(keys) - frozenset(FIXED_WORDS)

@@ -13,11 +13,15 @@ PLACEHOLDER = re.compile(r"\(\(([a-z_]+)\)\)")
 
 
 class Purpose(StrEnum):
-    """Whom a text is for: a caller who asked for it, or the crew on its way to a patient."""
+    """Whom a text is for: a caller who asked for it, the crew on its way to a patient, or staff (an alert's notice).
+
+    Alerts keep and try their own notices: those never stand in the outbox.
+    """
 
     CALLER = "caller"
     CREW = "crew"
     CORRECTION = "correction"
+    ALERT = "alert"
 
 
 LATEST = {

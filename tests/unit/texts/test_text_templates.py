@@ -8,7 +8,7 @@ import pytest
 
 from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings
-from callrouter.texts.templates import CREW_CORRECTION, CREW_NOTICE, read_templates
+from callrouter.texts.templates import ALERT_NOTICE, CREW_CORRECTION, CREW_NOTICE, FIXED_WORDS, read_templates
 
 ID = "f33517ff-2a88-4f6e-b855-c550268ce08a"
 
@@ -22,15 +22,16 @@ def read(folder: Path, text: str) -> dict[str, str]:
 def test_the_shipped_texts_can_be_read() -> None:
     texts = read_templates(Settings().texts_file)
     assert {CREW_NOTICE, CREW_CORRECTION, "pharmacy_first"} <= set(texts)
-    assert all(not each.placeholders for key, each in texts.items() if not key.startswith("crew_"))
+    assert all(not each.placeholders for key, each in texts.items() if key not in FIXED_WORDS)
     assert texts[CREW_NOTICE].fill({"system": "UCP", "reference": "K7P3", "month": "March 2026"}) == (
         "A care plan exists. Look in UCP, ref K7P3. Dated March 2026."
     )
 
 
-def test_ids_of_templates_are_read_for_callers_and_crews(tmp_path: Path) -> None:
-    found = read(tmp_path, f"texts:\n  a:\n    words: Hello\n    govuk_notify: {ID}\ncrew:\n  crew_notice: {ID}\n")
-    assert found == {"a": ID, CREW_NOTICE: ID, CREW_CORRECTION: ""}
+def test_ids_of_templates_are_read_for_callers_crews_and_staff(tmp_path: Path) -> None:
+    ids = f"crew:\n  crew_notice: {ID}\nalerts:\n  alert_notice: {ID}\n"
+    found = read(tmp_path, f"texts:\n  a:\n    words: Hello\n    govuk_notify: {ID}\n{ids}")
+    assert found == {"a": ID, CREW_NOTICE: ID, CREW_CORRECTION: "", ALERT_NOTICE: ID}
 
 
 @pytest.mark.parametrize(
@@ -57,14 +58,15 @@ def test_a_text_that_is_not_public_or_not_the_same_for_all_is_refused(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[1]", "expected texts and crew"),
-        ("people: {}", "expected texts and crew"),
+        ("[1]", "expected texts, crew and alerts"),
+        ("people: {}", "expected texts, crew and alerts"),
         ("texts: {A-B: {words: x}}", "a key is a word"),
         ("texts: {crew_notice: {words: x}}", "not one of the crews'"),
         ("texts: {a: {words: x, to: y}}", "expected words"),
         ("texts: {a: {words: x, govuk_notify: y}}", "the id of a template"),
         ("crew: {crew_notice: y}", "expected crew_notice or crew_correction"),
         (f"crew: {{else: {ID}}}", "expected crew_notice or crew_correction"),
+        (f"alerts: {{crew_notice: {ID}}}", "expected alert_notice"),
     ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str, said: str) -> None:

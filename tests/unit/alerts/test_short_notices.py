@@ -1,0 +1,68 @@
+"""A notice in few words fits into two parts of a text, and says what, where, since when, how bad and where to look."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.short import NO_LINK, short, spoken
+from callrouter.texts.model import Template
+from callrouter.texts.templates import ALERT_NOTICE, ALERT_WORDS
+from tests.alert_notices import FIRED
+
+TEMPLATE = Template(ALERT_NOTICE, ALERT_WORDS[ALERT_NOTICE])
+TWO_PARTS = 306
+LINE = st.text(min_size=1, max_size=200)
+
+
+def test_a_text_says_it_all() -> None:
+    assert TEMPLATE.fill(short(FIRED)) == (
+        "CRITICAL: Callers wait too long. King's 111, since Sat 28 Mar 12:00. "
+        "3 min 20 s (alert from 3 min 0 s). https://calls.example/wallboard"
+    )
+
+
+def test_a_text_says_that_it_has_cleared() -> None:
+    cleared = replace(FIRED, kind="cleared", value=100.0)
+    assert "CLEARED: Callers wait too long." in TEMPLATE.fill(short(cleared))
+    assert "1 min 40 s (clear below 2 min 0 s)" in TEMPLATE.fill(short(cleared))
+
+
+def test_what_is_told_once_has_no_bound() -> None:
+    told = replace(FIRED, metric="welfare_task", value=1.0)
+    assert short(told)["how_bad"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [("King’s – “111”", 'King\'s - "111"'), ("Café", "Cafe"), ("a\n[b]", "a b"), ("x" * 80, "x" * 43 + "..")],
+)
+def test_what_a_text_cannot_carry_is_said_otherwise(words: str, read: str) -> None:
+    assert short(replace(FIRED, where=words))["where"] == read
+
+
+def test_half_a_link_is_never_sent() -> None:
+    assert short(replace(FIRED, link="https://calls.example/" + "x" * 100))["link"] == NO_LINK
+
+
+@given(what=LINE, where=LINE, link=LINE, value=st.floats(0, 1e15))
+def test_law_every_notice_fits_into_two_parts(what: str, where: str, link: str, value: float) -> None:
+    notice = replace(FIRED, what=what, where=where, link=f"https://calls.example/{link}", value=value, threshold=value)
+    assert len(TEMPLATE.fill(short(notice))) <= TWO_PARTS
+
+
+def test_on_the_telephone_it_is_said_in_words() -> None:
+    assert spoken(FIRED) == (
+        "This is the 1 1 1 call control, critical alert. Callers wait too long. King's 111. "
+        "Since 12:00. 3 minutes 20 seconds, alert from 3 minutes 0 seconds."
+    )
+    assert "this alert has cleared" in spoken(replace(FIRED, kind="cleared"))
+
+
+@given(what=LINE, where=LINE)
+def test_law_what_is_spoken_is_never_an_option_or_markup(what: str, where: str) -> None:
+    assert re.fullmatch(r"This [A-Za-z0-9 @$_!\"#%&'*+,\-./:;<=>?]*", spoken(replace(FIRED, what=what, where=where)))
