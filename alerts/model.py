@@ -89,11 +89,13 @@ class Parts:
 
     ``failing_s``: for how many seconds each part has not worked, 0 for those that do. ``journal_lag_s``: age of
     the oldest event that is not in the journal yet. ``seen_by``: the process, in a word for people.
+    ``without_probe_s``: for how long no probe of the auditor has come; None where none is expected, or not known.
     """
 
     failing_s: Mapping[str, float]
     journal_lag_s: float = 0.0
     seen_by: str = ""
+    without_probe_s: float | None = None
 
 
 Metric = Literal[

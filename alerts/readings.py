@@ -48,8 +48,11 @@ def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -
                     yield Reading(f"{rule.name}:{name}", _seen(_in_words(name), parts), failing_s, now)
         case "journal_lag_s":
             yield Reading(f"{rule.name}:journal", _seen("Journal", parts), parts.journal_lag_s, now)
-        case "figures_differ" | "auditor_silent":
-            pass  # nobody reads them yet
+        case "auditor_silent":
+            if parts.without_probe_s is not None:
+                yield Reading(rule.name, "Alert auditor", parts.without_probe_s, now)
+        case "figures_differ":
+            pass  # nobody reads it yet
         case "night_message" | "governance" | "welfare_task" | "surge":
             pass  # told by whoever finds one, not read from figures
 

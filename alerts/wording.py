@@ -56,7 +56,8 @@ def _how_bad(notice: Notice) -> str:
 
 def amount(notice: Notice, value: float) -> str:
     """A value of the notice's metric with its unit, for people."""
-    return _seconds(value) if notice.metric.endswith("_s") else f"{value:g}"
+    in_seconds = notice.metric.endswith("_s") or notice.metric == "auditor_silent"
+    return _seconds(value) if in_seconds else f"{value:g}"
 
 
 def _seconds(value: float) -> str:

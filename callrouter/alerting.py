@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from alerts.auditor import PROBE_RULE, probe_rule
 from alerts.errors import RulesError
 from alerts.model import OWN_METRICS, Parts, Rule
 from alerts.outage import OutageStore
@@ -27,11 +28,19 @@ PARTS = frozenset({"sql", "redis", "copy", ASTERISK, SOURCE_PART, *PORTS.values(
 
 
 def alert_rules(settings: Settings, providers: Providers) -> tuple[Rule, ...]:
-    """The rules of the settings' file; raises :class:`ConfigurationError` with a line for each defect."""
+    """The rules of the settings' file, and the one that tells the auditor, if there is one.
+
+    Raises :class:`ConfigurationError` with a line for each defect.
+    """
     try:
-        return load_rules(settings.alert_rules_file, [each.id for each in providers], PARTS)
+        rules = load_rules(settings.alert_rules_file, [each.id for each in providers], PARTS)
     except RulesError as error:
         raise ConfigurationError(str(error)) from error
+    if settings.auditor_url is None:
+        return rules
+    if any(each.name == PROBE_RULE for each in rules):
+        raise ConfigurationError(f"{settings.alert_rules_file}: the name {PROBE_RULE} is the alert auditor's")
+    return (*rules, probe_rule(settings.auditor_url, settings.address))
 
 
 def open_alerts(

@@ -23,8 +23,9 @@ from callrouter.settings import Settings
 from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
 from callrouter.texting import receipts_of
+from callrouter.tokens import twilio_tokens
 from callrouter.welfare_routes import welfare_router
-from callrouter.wiring import Service, build, readiness_of, running, session_secret, twilio_tokens
+from callrouter.wiring import Service, build, readiness_of, running, session_secret
 from console.api import asker
 from console.routes import Flows, console_router, mount_static
 from console.session import Sessions

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from alerts.auditor import Probes
 from alerts.kpi import LiveFigures
 from alerts.model import LONDON, Figures, MinutePoint
 from callrouter.journal import Journal
-from infra.bus import EventStream
+from infra.bus import Entry, EventStream
 from infra.clock import Clock
 from infra.errors import StateUnavailable
 
@@ -30,6 +31,7 @@ class Board:
         self._stream = stream
         self._journal = journal
         self._clock = clock
+        self._probes = Probes(clock.now())
         self._caught_up = False
         self._told_at: float | None = None
 
@@ -42,7 +44,7 @@ class Board:
         now = self._clock.now()
         midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0)
         async for entry in self._journal.entries_since(midnight - LONGEST_CALL):
-            self._live.apply(entry)
+            self._apply(entry)
         self._caught_up = True
         self._told_at = self._clock.monotonic()
 
@@ -56,7 +58,7 @@ class Board:
             self._caught_up = False  # what was appended meanwhile may be gone from the stream when it is back
             raise
         for _, entry in batch:
-            self._live.apply(entry)
+            self._apply(entry)
         if batch:
             await self._stream.acknowledge(self.GROUP, [position for position, _ in batch])
         self._told_at = self._clock.monotonic()
@@ -69,6 +71,14 @@ class Board:
     def minutes(self, count: int) -> tuple[MinutePoint, ...]:
         """The newest ``count`` minutes, oldest first."""
         return self._live.minutes(self._clock.now(), count) if self._known() else ()
+
+    def without_probe_s(self) -> float | None:
+        """For how many seconds no probe of the alert auditor has come; None while that is not known."""
+        return self._probes.silent_s(self._clock.now()) if self._known() else None
+
+    def _apply(self, entry: Entry) -> None:
+        self._live.apply(entry)
+        self._probes.note(entry)
 
     def _known(self) -> bool:
         return self._told_at is not None and self._clock.monotonic() - self._told_at <= STALE_S

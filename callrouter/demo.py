@@ -14,7 +14,8 @@ from adapters.phone.simulate import Summary, simulate
 from callrouter.embedded import serving
 from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings
-from callrouter.wiring import Service, twilio_tokens
+from callrouter.tokens import twilio_tokens
+from callrouter.wiring import Service
 from careplans.importer import check_plan_file
 
 PLANS = Path(__file__).resolve().parent.parent / "careplans/demo.csv"

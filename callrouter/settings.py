@@ -124,6 +124,26 @@ class Settings(BaseSettings):
     smtp_sender: str = Field("callrouter@localhost", description="sender of alert notices")
     webhook_secret: SecretStr | None = Field(None, description="signs alert webhooks (HMAC-SHA-256)")
 
+    auditor_url: str | None = Field(
+        None, description="where the alert auditor takes the notices of its probes; none: no auditor runs"
+    )
+    auditor_number: str = Field(
+        "+442079460999",
+        pattern=r"^\+[0-9]{6,15}$",
+        description="reserved dialled number of probes; the telephone network must bring nobody to it",
+    )
+    auditor_listen: str = Field("127.0.0.1:8119", description="host:port on which the alert auditor listens")
+    auditor_every_s: float = Field(60, ge=1, le=60, description="time between two probes")
+    auditor_silent_s: float = Field(
+        150, ge=2, le=165, description="without a probe's notice for so long, the dead-man's switch fires"
+    )
+    auditor_email: str | None = Field(None, description="who is told when it fires, by e-mail")
+    auditor_smtp_host: str | None = Field(None, description="the auditor's own mail server, not that of the service")
+    auditor_smtp_port: int = Field(25, description="port of the auditor's own mail server")
+    auditor_smtp_starttls: bool = Field(False, description="encrypt the connection to the auditor's own mail server")
+    auditor_webhook: str | None = Field(None, description="an address that is told when it fires")
+    auditor_webhook_secret: SecretStr | None = Field(None, description="signs what the auditor tells that address")
+
     texts_file: Path = Field(_HERE / "texts.yaml", description="texts that may be sent to callers and crews")
     crew_devices_file: Path | None = Field(None, description="approved devices of crews; none: no crew is told")
     crew_system: str = Field("111 call control", description="where crews open the reference, as the text names it")
@@ -189,6 +209,7 @@ class Settings(BaseSettings):
             wrong.append(f"DATABASE_URL: {error}")
         wrong += self._wrong_of_sign_in()
         wrong += self._wrong_of_texts()
+        wrong += self._wrong_of_auditor()
         if self.is_production:
             wrong += [
                 f"{key}: must be set in production"
@@ -226,6 +247,18 @@ class Settings(BaseSettings):
         for key, url in (("GOVUK_NOTIFY_URL", self.govuk_notify_url), ("TWILIO_API_URL", self.twilio_api_url)):
             if not is_safe(url):
                 wrong.append(f"{key}: must begin with https://")
+        return wrong
+
+    def _wrong_of_auditor(self) -> list[str]:
+        wrong: list[str] = []
+        if self.auditor_url is not None and not self.auditor_url.startswith(("http://", "https://")):
+            wrong.append("AUDITOR_URL: must begin with http:// or https://")
+        if self.auditor_url is not None and self.webhook_secret is None:
+            wrong.append("WEBHOOK_SECRET: must be set with AUDITOR_URL; it signs what the auditor is told")
+        if bool(self.auditor_email) != bool(self.auditor_smtp_host):
+            wrong.append("AUDITOR_EMAIL: must be set together with AUDITOR_SMTP_HOST")
+        if bool(self.auditor_webhook) != bool(self.auditor_webhook_secret):
+            wrong.append("AUDITOR_WEBHOOK: must be set together with AUDITOR_WEBHOOK_SECRET")
         return wrong
 
     def _wrong_of_sign_in(self) -> list[str]:

@@ -35,6 +35,7 @@ from callrouter.pathways import FoundPlans
 from callrouter.plan_access import PlanAccess, plan_access
 from callrouter.plan_sources import PlanSources, open_plan_sources
 from callrouter.ports import Dispatch, Meaning, Messages
+from callrouter.probe import FlowsWithProbe, with_probe
 from callrouter.providers import Providers, read_providers
 from callrouter.publishing.opening import open_publishing
 from callrouter.publishing.published import Texts
@@ -127,14 +128,6 @@ def session_secret(settings: Settings) -> str:
     return load_or_create_secret(settings.data_dir / "session-secret")
 
 
-def twilio_tokens(settings: Settings) -> tuple[str, ...]:
-    """What signs Twilio's webhooks; the simulated callers of a development set-up use the first."""
-    if settings.twilio_auth_tokens is not None:
-        tokens = settings.twilio_auth_tokens.get_secret_value().split(",")
-        return tuple(token.strip() for token in tokens if token.strip())
-    return (load_or_create_secret(settings.data_dir / "twilio-token"),)
-
-
 class _Understanding:
     """What was said, as the door asks for it."""
 
@@ -167,11 +160,12 @@ def build(settings: Settings) -> Service:
     plans = CarePlans(database, keys, clock, access.trail)
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
     after = after_calls(settings, database, keys, clock, stream, journal, providers=providers, rules=rules)
-    dispatch = _dispatch(stores, providers, clock, health)
+    reachable = with_probe(providers, settings.auditor_number)
+    dispatch = _dispatch(stores, reachable, clock, health)
     nearby = Nearby(clock, hours=read_hours(settings.hours_file), areas=london(), free_state=dispatch.state)
     calls = Calls(
         states=stores.states,
-        flows=flows,
+        flows=FlowsWithProbe(flows, settings.auditor_number),
         lookups=_lookups(
             settings, FoundPlans(plans, after.shared), after.repeats, messages.live, clock, health, nearby
         ),
@@ -189,14 +183,15 @@ def build(settings: Settings) -> Service:
     channels = open_channels(settings, database, keys, clock)
 
     def parts() -> Parts:
-        return Parts(health.failing_s(), writer.lag_s(clock.now()), f"{settings.host}:{settings.port}")
+        silent_s = board.without_probe_s() if settings.auditor_url else None
+        return Parts(health.failing_s(), writer.lag_s(clock.now()), f"{settings.host}:{settings.port}", silent_s)
 
     return Service(
         settings=settings,
         clock=clock,
         database=database,
         keys=keys,
-        providers=providers,
+        providers=reachable,
         prompts=Layered(Texts(flows, flows.language, prompts), messages.live.texts),
         calls=calls,
         dispatch=dispatch,

@@ -22,7 +22,7 @@ from callrouter.embedded import serving
 from callrouter.logs import set_up_logs
 from callrouter.providers import read_providers
 from callrouter.settings import Settings, load_settings
-from callrouter.wiring import twilio_tokens
+from callrouter.tokens import twilio_tokens
 
 SHOWN = ("offered", "answered", "abandoned", "deflected", "in_error", "lost")
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]

@@ -14,7 +14,8 @@ from callrouter.doctor.clocks import compare_http, now
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.identity import proof
 from callrouter.settings import Settings
-from callrouter.wiring import key_ring, twilio_tokens
+from callrouter.tokens import twilio_tokens
+from callrouter.wiring import key_ring
 
 ANSWER_S = 5.0
 
