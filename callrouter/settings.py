@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         None, description="where care plans come from (docs/plan-sources.md); none: only what a person imports"
     )
     alert_rules_file: Path = Field(_HERE.parent / "alerts/rules.yaml", description="alert rules and who is told")
+    indicators_file: Path = Field(
+        _HERE.parent / "alerts/surges/indicators.yaml", description="what callers' choices and words count to"
+    )
     lookup_budget_ms: int = Field(250, ge=10, le=2000, description="longest that one look-up may hold a caller")
 
     approval_days: int = Field(

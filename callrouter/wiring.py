@@ -47,6 +47,7 @@ from callrouter.replay.service import Replay
 from callrouter.settings import Settings
 from callrouter.shared_dispatch import SharedDispatch
 from callrouter.stores import Stores, open_stores
+from callrouter.surges import Surges, open_surges
 from callrouter.texting import Texting, open_texting
 from callrouter.texts.in_force import texts_in_force
 from careplans.service import CarePlans
@@ -102,6 +103,7 @@ class Service:
     staged: StagedWatch
     replay: Replay
     texting: Texting
+    surges: Surges
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -212,6 +214,7 @@ def build(settings: Settings) -> Service:
         staged=StagedWatch(stream, journal, database, publishing, clock),
         replay=Replay(journal, publishing),
         texting=open_texting(settings, database, keys, clock, stream=stream, journal=journal, calls=calls),
+        surges=open_surges(settings, database, keys, clock, stream, journal),
     )
 
 
@@ -301,6 +304,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         with suppress(StateUnavailable):  # callers come first: it joins when the store is there
             await reader.join()
     await service.texting.join()
+    await service.surges.join()
     if service.stores.nudges is None:
         await _close_leftovers(service)  # live state was this process' own, and is gone; else the calls go on
     await service.messaging.first_look()
@@ -322,6 +326,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     loops += map(asyncio.create_task, service.plan_access.loops(lease))
     loops += [asyncio.create_task(each) for each in service.texting.loops(lease)]
     loops += map(asyncio.create_task, after.loops(lease))
+    loops += map(asyncio.create_task, service.surges.loops(lease))
     loops.append(asyncio.create_task(service.plan_sources.schedule.run()))
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))

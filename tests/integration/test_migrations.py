@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 import alerts.store
+import alerts.surges.tables
 import callrouter.journal
 import callrouter.messages.tables
 import callrouter.publishing.tables
@@ -31,11 +32,11 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0012"
+HEAD = "0017"
 OWNERS = (
     callrouter.journal, callrouter.repeat_tables, callrouter.welfare_tables, callrouter.publishing.tables,
     callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.store,
-    infra.revisions,
+    alerts.surges.tables, infra.revisions,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

@@ -1,0 +1,191 @@
+"""The reader that counts: events of calls into quarter-hours, each call once, whatever comes twice or late."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection, delete, insert, select, update
+
+from alerts.surges.calls import HEARD, cells, heard
+from alerts.surges.indicators import Indicators
+from alerts.surges.model import Cell, CountedCall
+from alerts.surges.tables import surge_calls, surge_counts
+from infra.bus import Entry, EventStream
+from infra.clock import Clock
+from infra.sql import Database
+
+REMEMBERED = timedelta(days=8)
+"""How long a call's own line is kept. What is told of it later changes nothing; no stream holds an event that long."""
+
+WITHOUT_WORDS = timedelta(minutes=1)
+"""How long a red flag may wait for the journal to tell its category; then the call counts without."""
+
+Categories = Callable[[str], Awaitable[Collection[str] | None]]
+"""The red-flag categories of a call; None while the journal has none of them yet."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    call: str
+    entry: Entry
+    categories: Collection[str]
+
+
+class SurgeCounter:
+    """Reads the event stream as the group ``surges``. Several at once, or one that begins again, count nothing twice.
+
+    ``hidden`` makes a keyed hash of a call's reference: the table of calls names none.
+    """
+
+    GROUP = "surges"
+    BATCH = 500
+
+    def __init__(
+        self,
+        stream: EventStream,
+        database: Database,
+        indicators: Indicators,
+        clock: Clock,
+        *,
+        hidden: Callable[[str], str],
+        categories: Categories,
+    ) -> None:
+        self._stream = stream
+        self._database = database
+        self._indicators = indicators
+        self._clock = clock
+        self._hidden = hidden
+        self._categories = categories
+
+    async def join(self) -> None:
+        """Become a reader: calls that begin from here on are counted."""
+        await self._stream.join(self.GROUP)
+
+    async def step(self, wait_s: float) -> int:
+        """Count what is new, at most one batch; returns how many entries were read.
+
+        An entry whose words the journal cannot tell yet is left for the next step, with all after it.
+        """
+        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
+        known, done = [], []
+        for position, entry in batch:
+            categories = await self._words(entry)
+            if categories is None:
+                break
+            done.append(position)
+            if entry.kind in HEARD:
+                known.append(_Heard(self._hidden(entry.call_ref), entry, categories))
+        if known:
+            await self._database.write(lambda connection: self._count(connection, known))
+        if done:
+            await self._stream.acknowledge(self.GROUP, done)
+        return len(done)
+
+    async def forget(self) -> int:
+        """Let the lines of old calls go; their counts stay. Returns how many."""
+        old = delete(surge_calls).where(surge_calls.c.seen_at < self._clock.now() - REMEMBERED)
+        return await self._database.write(lambda connection: connection.execute(old).rowcount)
+
+    async def _words(self, entry: Entry) -> Collection[str] | None:
+        if entry.kind != "red_flag_heard":
+            return ()
+        found = await self._categories(entry.call_ref)
+        if found is None and self._clock.now() - entry.at >= WITHOUT_WORDS:
+            log.error("red_flag_not_counted", call_ref=entry.call_ref)
+            return ()
+        return found
+
+    def _count(self, connection: Connection, batch: list[_Heard]) -> None:
+        before = _calls(connection, {each.call for each in batch})
+        oldest, after, seen = self._clock.now() - REMEMBERED, dict(before), dict[str, datetime]()
+        for each in batch:
+            if each.call not in after and each.entry.at < oldest:
+                log.warning("surge_event_too_late", kind=each.entry.kind)  # its line may be gone: it may be counted
+                continue
+            call = after.get(each.call, CountedCall())
+            after[each.call] = heard(call, each.entry, self._indicators, each.categories)
+            seen[each.call] = max(each.entry.at, seen.get(each.call, each.entry.at))
+        for call, at in seen.items():
+            _keep(connection, call, after[call], at, is_new=call not in before)
+        _add(connection, _difference(before, after, self._indicators))
+
+
+def _calls(connection: Connection, refs: set[str]) -> dict[str, CountedCall]:
+    """What is known of these calls; on PostgreSQL nobody else changes it before this transaction ends."""
+    query = select(surge_calls).where(surge_calls.c.call.in_(sorted(refs))).with_for_update()
+    return {
+        row.call: CountedCall(
+            row.quarter, row.menu, row.lexicon, row.area, row.end_class, frozenset(filter(None, row.signals.split(",")))
+        )
+        for row in connection.execute(query)
+    }
+
+
+def _keep(connection: Connection, ref: str, call: CountedCall, at: datetime, *, is_new: bool) -> None:
+    values = {
+        "seen_at": at,
+        "quarter": call.quarter,
+        "area": call.area,
+        "menu": call.menu,
+        "lexicon": call.lexicon,
+        "signals": ",".join(sorted(call.signals)),
+        "end_class": call.end_class,
+    }
+    if is_new:  # two that do so at once: the second fails, and reads the batch again
+        connection.execute(insert(surge_calls).values(call=ref, **values))
+    else:
+        connection.execute(update(surge_calls).where(surge_calls.c.call == ref).values(values))
+
+
+def _difference(
+    before: Mapping[str, CountedCall], after: Mapping[str, CountedCall], indicators: Indicators
+) -> dict[Cell, tuple[int, int]]:
+    demand: Counter[Cell] = Counter()
+    deflected: Counter[Cell] = Counter()
+    for ref, call in after.items():
+        for cell, (one, kept) in cells(call, indicators).items():
+            demand[cell] += one
+            deflected[cell] += kept
+        for cell, (one, kept) in cells(before.get(ref, CountedCall()), indicators).items():
+            demand[cell] -= one
+            deflected[cell] -= kept
+    return {cell: (demand[cell], deflected[cell]) for cell in demand if demand[cell] or deflected[cell]}
+
+
+def _add(connection: Connection, changes: Mapping[Cell, tuple[int, int]]) -> None:
+    at = surge_counts.c
+    # always in the same order, so that two who count at once do not wait for each other for ever
+    for cell in sorted(changes, key=lambda each: (each.quarter, each.signal, each.area, each.version)):
+        demand, deflected = changes[cell]
+        same = (
+            (at.quarter == cell.quarter)
+            & (at.signal == cell.signal)
+            & (at.area == cell.area)
+            & (at.version == cell.version)
+        )
+        more = {"demand": at.demand + demand, "deflected": at.deflected + deflected}
+        if not connection.execute(update(surge_counts).where(same).values(more)).rowcount:
+            put_counts(connection, [(cell, demand, deflected)])
+
+
+def put_counts(connection: Connection, rows: Iterable[tuple[Cell, int, int]]) -> None:
+    """Add new cells with their demand and deflected: those of history, from elsewhere, too."""
+    values = [
+        {
+            "quarter": cell.quarter,
+            "signal": cell.signal,
+            "area": cell.area,
+            "version": cell.version,
+            "demand": demand,
+            "deflected": deflected,
+        }
+        for cell, demand, deflected in rows
+    ]
+    if values:
+        connection.execute(insert(surge_counts), values)

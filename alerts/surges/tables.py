@@ -1,0 +1,99 @@
+"""The tables of counts, of what is usual, of proposals. A ``quarter`` is a number: quarter-hours since 1970, UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+from infra.sql import UtcDateTime
+
+metadata = MetaData()
+
+surge_calls = Table(
+    "surge_calls",
+    metadata,
+    Column("call", String(64), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("quarter", Integer),
+    Column("area", String(40), nullable=False, server_default=""),
+    Column("menu", String(64), nullable=False, server_default=""),
+    Column("lexicon", String(40), nullable=False, server_default=""),
+    Column("signals", Text, nullable=False, server_default=""),
+    Column("end_class", String(20), nullable=False, server_default=""),
+    Index("surge_calls_seen", "seen_at"),
+)
+"""What has been counted of each call of the last days, so that an event that comes twice changes nothing. ``call`` is a
+keyed hash: without the key nobody can say whose words these were."""
+
+surge_counts = Table(
+    "surge_counts",
+    metadata,
+    Column("quarter", Integer, primary_key=True, autoincrement=False),
+    Column("signal", String(30), primary_key=True),
+    Column("area", String(40), primary_key=True),
+    Column("version", String(120), primary_key=True),
+    Column("demand", Integer, nullable=False),
+    Column("deflected", Integer, nullable=False),
+)
+"""Callers by signal, narrowest known area and version of what they were asked. ``demand`` is all of them; ``deflected``
+are those among them whom a message or a self-service kept from the queue."""
+
+surge_usual = Table(
+    "surge_usual",
+    metadata,
+    Column("signal", String(30), primary_key=True),
+    Column("area", String(40), primary_key=True),
+    Column("learnt_at", UtcDateTime, nullable=False),
+    Column("version", String(120), nullable=False),
+    Column("hourly", Text, nullable=False),
+    Column("dispersion", Text, nullable=False),
+    Column("windows", Float, nullable=False),
+    Column("cusum", Float, nullable=False),
+)
+"""What is usual of each series, learnt once a week: 168 means by hour of the week, a dispersion by window (JSON), and
+the thresholds over all series."""
+
+surge_screenings = Table(
+    "surge_screenings",
+    metadata,
+    Column("quarter", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("series", Integer, nullable=False),
+    Column("judged", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("why_not", Text, nullable=False),
+)
+"""One line for each look. ``why_not`` (JSON): how many series could not be judged, by reason."""
+
+surge_proposals = Table(
+    "surge_proposals",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("signal", String(30), nullable=False),
+    Column("area", String(40), nullable=False),
+    Column("method", String(10), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("found_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("message", String(40), nullable=False, server_default=""),
+    Column("faded_at", UtcDateTime),
+    Index("surge_proposals_seen", "last_seen_at"),
+)
+
+surge_steps = Table(
+    "surge_steps",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("proposal", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("step", String(20), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("role", String(30), nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Index("surge_steps_of", "proposal", "id"),
+)
+"""Who did what with a proposal."""

@@ -1,0 +1,166 @@
+"""Signals counted from the event stream, on each kind of database: each call once, whatever comes twice or late."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+
+from alerts.surges.counting import REMEMBERED, WITHOUT_WORDS, SurgeCounter
+from alerts.surges.indicators import read_indicators
+from alerts.surges.model import quarter_of
+from alerts.surges.tables import surge_calls, surge_counts
+from infra.bus import Entry, MemoryStream
+from infra.sql import Database
+from tests.hand_clock import NOON, HandClock
+
+INDICATORS = read_indicators()
+Counts = dict[tuple[int, str, str, str], tuple[int, int]]
+NOW = quarter_of(NOON)
+MENU = f"f1/{INDICATORS.version}"
+
+
+def call(ref: str, *events: tuple[str, dict[str, str]], at: datetime = NOON, flow: str = "london-111") -> list[Entry]:
+    """A call's entries: offered, then ``events``, two seconds apart."""
+    told = [("offered", {"flow": flow, "flow_version": "f1"}), *events]
+    return [Entry(ref, seq, at + timedelta(seconds=2 * seq), kind, facts) for seq, (kind, facts) in enumerate(told, 1)]
+
+
+def chose(choice: str) -> tuple[str, dict[str, str]]:
+    return "choice_made", {"choice": choice, "node": "main_menu", "by": "key"}
+
+
+def in_area(area: str) -> tuple[str, dict[str, str]]:
+    return "area_known", {"area": area}
+
+
+def ended(end_class: str) -> tuple[str, dict[str, str]]:
+    return "ended", {"end_class": end_class, "reason": "", "by": "caller"}
+
+
+RED_FLAG = ("red_flag_heard", {"node": "main_menu", "lexicon": "2026.1"})
+
+
+class Counting:
+    """A counter on a stream; ``words`` are the red-flag categories that the journal tells, by call."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.stream = MemoryStream()
+        self.clock = HandClock(NOON + timedelta(minutes=5))
+        self.words: dict[str, Collection[str] | None] = {}
+
+    def reader(self) -> SurgeCounter:
+        async def categories(call_ref: str) -> Collection[str] | None:
+            return self.words.get(call_ref)
+
+        return SurgeCounter(
+            self.stream, self.database, INDICATORS, self.clock, hidden=lambda ref: f"h-{ref}", categories=categories
+        )
+
+    async def count(self, *entries: Entry) -> Counts:
+        """All of these, and what then stands in the table."""
+        reader = self.reader()
+        await reader.join()
+        await self.stream.append(entries)
+        while await reader.step(0):
+            pass
+        return await self.counts()
+
+    async def counts(self) -> Counts:
+        rows = await self.database.read(lambda connection: connection.execute(select(surge_counts)).all())
+        return {tuple(row[:4]): (row.demand, row.deflected) for row in rows if row.demand}
+
+
+async def test_a_caller_counts_once_for_all_calls_and_once_for_what_they_chose(database: Database) -> None:
+    found = await Counting(database).count(
+        *call("a", chose("flu"), in_area("bromley"), chose("flu"), ended("answered")),
+        *call("b", chose("flu"), ended("deflected")),
+        *call("c", chose("polish"), ended("abandoned")),
+    )
+    assert found == {
+        (NOW, "all", "bromley", ""): (1, 0),
+        (NOW, "all", "unknown", ""): (2, 1),
+        (NOW, "cold_or_flu", "bromley", MENU): (1, 0),
+        (NOW, "cold_or_flu", "unknown", MENU): (1, 1),
+    }
+
+
+async def test_words_count_by_the_category_that_only_the_journal_tells(database: Database) -> None:
+    counting = Counting(database)
+    counting.words = {"a": {"breathing"}}
+    found = await counting.count(*call("a", RED_FLAG))
+    lexicon = f"2026.1/{INDICATORS.version}"
+    assert {key[1:] for key in found} == {
+        ("all", "unknown", ""), ("difficulty_breathing", "unknown", lexicon), ("red_flag", "unknown", lexicon)
+    }  # fmt: skip
+    stored = await database.read(lambda connection: connection.execute(select(surge_calls.c.call)).scalars().all())
+    assert stored == ["h-a"]
+
+
+async def test_a_red_flag_waits_for_the_journal_but_not_for_ever(database: Database) -> None:
+    counting = Counting(database)
+    counting.clock.time = NOON + timedelta(seconds=10)
+    before = await counting.count(*call("a", RED_FLAG), *call("b", chose("flu")))
+    assert list(before) == [(NOW, "all", "unknown", "")]
+    counting.clock.move(WITHOUT_WORDS.total_seconds())
+    assert (NOW, "cold_or_flu", "unknown", MENU) in await counting.count()
+
+
+async def test_twice_mixed_and_by_two_readers_at_once_is_the_same(database: Database) -> None:
+    mixed = random.Random(111)
+    choices, areas, ends = ("flu", "dental", "polish"), ("bromley", "barnet"), ("answered", "deflected", "self_served")
+    calls = [
+        call(f"c{number}", chose(mixed.choice(choices)), in_area(mixed.choice(areas)), ended(mixed.choice(ends)))
+        for number in range(40)
+    ]
+    in_order = [entry for each in calls for entry in each]
+    shuffled = mixed.sample(in_order * 2, 2 * len(in_order))
+
+    counting = Counting(database)
+    first, second = counting.reader(), counting.reader()
+    await first.join()
+    for start in range(0, len(shuffled), 20):
+        await counting.stream.append(shuffled[start : start + 20])
+        results = await asyncio.gather(first.step(0), second.step(0), return_exceptions=True)
+        while not all(result == 0 for result in results):  # one of two that add the same call fails, and comes again
+            results = await asyncio.gather(first.step(0), second.step(0), return_exceptions=True)
+    assert sum(demand for key, (demand, _) in (await counting.counts()).items() if key[1] == "all") == 40
+    assert await counting.counts() == _recount(calls)
+
+
+def _recount(calls: list[list[Entry]]) -> Counts:
+    """By hand, from what the calls were made of."""
+    names = {"flu": "cold_or_flu", "dental": "dental"}
+    found: Counts = {}
+    for _, choice, area, end in calls:
+        kept = end.facts["end_class"] in ("deflected", "self_served")
+        place = area.facts["area"]
+        keys = [(NOW, "all", place, "")]
+        if choice.facts["choice"] in names:
+            keys.append((NOW, names[choice.facts["choice"]], place, MENU))
+        for key in keys:
+            demand, deflected = found.get(key, (0, 0))
+            found[key] = (demand + 1, deflected + kept)
+    return found
+
+
+async def test_probes_are_in_no_count(database: Database) -> None:
+    assert await Counting(database).count(*call("a", chose("flu"), flow="probe")) == {}
+
+
+async def test_what_comes_after_the_line_of_its_call_is_gone_counts_nothing(database: Database) -> None:
+    counting = Counting(database)
+    before = await counting.count(*call("a", chose("flu")))
+    counting.clock.move(REMEMBERED.total_seconds() + 60)
+    assert await counting.reader().forget() == 1
+    assert await counting.count(*call("a", chose("flu"))) == before
+
+
+async def test_a_clock_that_is_ahead_counts_where_it_says(database: Database) -> None:
+    ahead = datetime(2026, 3, 28, 14, 0, tzinfo=UTC)
+    found = await Counting(database).count(*call("a", at=ahead))
+    assert list(found) == [(quarter_of(ahead), "all", "unknown", "")]
