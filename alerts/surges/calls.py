@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from alerts.items import NOWHERE, PROBE_FLOW
 from alerts.surges.indicators import Indicators
-from alerts.surges.model import ALL, KEPT_FROM_THE_QUEUE, UNKNOWN, Cell, CountedCall, quarter_of
+from alerts.surges.model import ALL, KEPT_FROM_THE_QUEUE, Cell, CountedCall, quarter_of
 from infra.bus import Entry
-
-PROBE_FLOW = "probe"
-"""The flow of calls that only try whether the service works; no figure has them."""
 
 HEARD = frozenset({"offered", "choice_made", "red_flag_heard", "area_known", "ended"})
 """The events that change what a call counts to."""
@@ -40,7 +38,7 @@ def cells(call: CountedCall, indicators: Indicators) -> dict[Cell, tuple[int, in
     if call.quarter is None:
         return {}
     amount = (1, int(call.end_class in KEPT_FROM_THE_QUEUE))
-    area = call.area or UNKNOWN
+    area = call.area or NOWHERE
     found = {Cell(call.quarter, ALL, area, ""): amount}
     for signal in call.signals:
         if signal in indicators:

@@ -111,8 +111,8 @@ class SurgeCounter:
             call = after.get(each.call, CountedCall())
             after[each.call] = heard(call, each.entry, self._indicators, each.categories)
             seen[each.call] = max(each.entry.at, seen.get(each.call, each.entry.at))
-        for call, at in seen.items():
-            _keep(connection, call, after[call], at, is_new=call not in before)
+        for ref, at in seen.items():
+            _keep(connection, ref, after[ref], at, is_new=ref not in before)
         _add(connection, _difference(before, after, self._indicators))
 
 

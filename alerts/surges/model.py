@@ -15,9 +15,6 @@ ALL = "all"
 EVERYWHERE = "everywhere"
 """The area of a series that counts all callers, wherever they may be."""
 
-UNKNOWN = "unknown"
-"""The area of callers whose number tells none, and who gave no postcode."""
-
 KEPT_FROM_THE_QUEUE = frozenset({"deflected", "self_served"})
 """End classes of callers whom a message or a self-service answered (docs/safety/rules.md, 9: they are added back)."""
 
