@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 FOR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev assets demo test faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows fuzz-plans plan-memory
+.PHONY: help setup setup-dev assets demo test test-all test-tools faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows fuzz-plans plan-memory
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -38,20 +38,24 @@ setup-dev: setup $(VENV)/.dev infra/assets/node_modules/.dev
 demo: setup ## simulated callers on 127.0.0.1:8111 until Ctrl-C; FOR=30 ends by itself with a summary
 	@$(BIN)/callrouter demo $(if $(FOR),--for $(FOR))
 
-test: setup-dev ## run every test; installs SIPp, Asterisk (cached) and Chromium where it can
+test-tools: setup
 	@bash infra/setup/test_tools.sh
-	@$(BIN)/python -m pytest -q -m "not alone and not faults and not soak"
+
+test: setup-dev test-tools ## run the tests; installs SIPp, Asterisk (cached) and Chromium where it can
+	@$(BIN)/python -m pytest -q -m "not slow and not alone and not faults and not soak"
 	@echo "and the whole houses, two at a time …"
-	@$(BIN)/python -m pytest -q -n2 -m "alone and not faults and not soak" --ignore tests/faults/test_headline.py
+	@$(BIN)/python -m pytest -q -n2 -m "alone and not slow and not faults and not soak" --ignore tests/faults/test_headline.py
 	@echo "and the house that measures what callers hear, by itself …"
 	@$(BIN)/python -m pytest -q -n0 -m "not faults" tests/faults/test_headline.py
 
-faults: setup-dev ## break every part under real calls: the long form, 1,000 calls (writes bench/faults.json)
-	@bash infra/setup/test_tools.sh
+test-all: setup-dev test-tools test ## those too that take long and show what a shorter one shows less fully
+	@$(BIN)/python -m pytest -q -m "slow and not alone and not faults and not soak"
+	@$(BIN)/python -m pytest -q -n2 -m "slow and alone and not faults and not soak"
+
+faults: setup-dev test-tools ## break every part under real calls: the long form, 1,000 calls (writes bench/faults.json)
 	@$(BIN)/python -m pytest -n0 -m faults -rP --timeout 3600 tests/protocol tests/faults tests/e2e/test_three_ways.py
 
-soak: setup-dev ## twenty minutes of calls at half the sustainable rate; writes bench/soak.json
-	@bash infra/setup/test_tools.sh
+soak: setup-dev test-tools ## twenty minutes of calls at half the sustainable rate; writes bench/soak.json
 	@$(BIN)/python -m pytest -n0 -m soak -rP --timeout 3600 tests/soak
 
 check: setup-dev ## ruff, mypy --strict and the import rules
@@ -64,16 +68,13 @@ fmt: setup-dev ## put the code into its standard form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup-dev ## measure against the rivals; writes bench/results.json and prints a table
-	@bash infra/setup/test_tools.sh
+bench: setup-dev test-tools ## measure against the rivals; writes bench/results.json and prints a table
 	@$(BIN)/python -m tests.bench
 
-lab: setup-dev ## Asterisk, the service and a stand-in provider on loopback, to dial by hand
-	@bash infra/setup/test_tools.sh
+lab: setup-dev test-tools ## Asterisk, the service and a stand-in provider on loopback, to dial by hand
 	@$(BIN)/callrouter lab
 
-up: setup-dev ## the production shape without containers, on loopback until Ctrl-C; FOR=30 ends by itself
-	@bash infra/setup/test_tools.sh
+up: setup-dev test-tools ## the production shape without containers, on loopback until Ctrl-C; FOR=30 ends by itself
 	@$(BIN)/callrouter up $(if $(FOR),--for $(FOR))
 
 fuzz: setup-dev fuzz-plans ## random bytes for a minute, then every law again and again until one breaks; FOR=600 seconds

@@ -32,6 +32,13 @@ def _no_network(request: pytest.FixtureRequest) -> Iterator[None]:
     enable_socket()
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A failure is told when it happens: a run that is cut short must still say what failed."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        print(f"\nFAILED {report.nodeid} ({report.when}): {getattr(crash, 'message', '')[:300]}", flush=True)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL of this run's own; skipped, saying so, where none is installed. Leave it as it was."""

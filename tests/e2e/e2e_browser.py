@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import uvicorn
 from playwright.sync_api import Page
 
@@ -18,6 +19,10 @@ AXE = ROOT / "infra" / "assets" / "node_modules" / "axe-core" / "axe.min.js"
 LOOPBACK = {"127.0.0.1", "localhost"}
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+SIZES = pytest.mark.parametrize(
+    "viewport", [DESKTOP, pytest.param(PHONE, marks=pytest.mark.slow)], ids=["desktop", "phone"]
+)
+"""The smaller one by `make test-all`."""
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",

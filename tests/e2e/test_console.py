@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from console_world import BORN, CONTEXT, HANDLER_LINE, World, scope
-from e2e_browser import DESKTOP, PHONE, FindBarriers, OpenTab, Serve, Shoot
+from e2e_browser import SIZES, FindBarriers, OpenTab, Serve, Shoot
 from playwright.sync_api import Page, expect
 
 CALL = f"/calls/{CONTEXT}"
 STALE = "Out of date: review was due 11 March 2025"
 WRONG = ("4", "5", "1948")
 RIGHT = (str(BORN.day), str(BORN.month), str(BORN.year))
-SIZES = pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 
 
 def sign_in(page: Page, role: str) -> None:
@@ -85,6 +84,7 @@ def test_lost_connection_is_said_and_found_again(serve: Serve, open_tab: OpenTab
         page.context.close()
 
 
+@pytest.mark.slow
 def test_wallboard_is_complete_without_scripts(serve: Serve, open_tab: OpenTab) -> None:
     with serve(World(open_wallboard=True).app()) as url:
         page = open_tab(url, java_script_enabled=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from console_world import CONTEXT, NOON, Desk, SetBoard, SetClock, call_page
-from e2e_browser import DESKTOP, PHONE, FindBarriers, OpenTab, Serve, Shoot
+from e2e_browser import SIZES, FindBarriers, OpenTab, Serve, Shoot
 from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 
@@ -22,7 +22,6 @@ from console.session import Sessions
 from infra.crypto import KeyRing
 from infra.sql import connect_database
 
-SIZES = pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 DISTRESS = Finding(NOON, "PRC", "by_number", 3.0, {"distress": True}, raises=True)
 

@@ -46,6 +46,7 @@ def call(service: RunningService) -> str:
 
 
 @pytest.mark.timeout(300)  # four calls by processes of their own, on whatever machine
+@pytest.mark.slow
 def test_a_whole_life(service: RunningService, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers) -> None:
     ann = open_tab(f"{service.url}/messages")
     sign_in(ann, "Ann", "Commissioner")
@@ -116,6 +117,7 @@ def _heard_before_last(service: RunningService) -> list[str]:
     return [event["marker"] for event in events if event["kind"] == "message_heard"]
 
 
+@pytest.mark.slow
 def test_nothing_personal_stands_on_the_pages_or_in_the_log(service: RunningService) -> None:
     log = Path(service.log).read_text()
     assert "946012" not in log

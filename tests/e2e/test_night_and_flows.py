@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from e2e_browser import DESKTOP, PHONE, FindBarriers, OpenTab, Serve, Shoot
+from e2e_browser import SIZES, FindBarriers, OpenTab, Serve, Shoot
 from message_house import House
 from playwright.sync_api import Page, expect
 
@@ -57,7 +57,7 @@ def test_a_night_message_stops_itself_after_two_hours(
         assert [each.kind for each in house.world.reviewers.heard] == ["needs_review", "stopped_itself"]
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@SIZES
 def test_a_flow_is_approved_published_and_recalled(
     serve: Serve,
     open_tab: OpenTab,
@@ -124,6 +124,7 @@ def write_a_version(page: Page, look: Callable[[Page, str], None]) -> None:
     page.get_by_role("link", name="All versions").click()
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_is_enough_to_stop_a_message(serve: Serve, open_tab: OpenTab, house: House) -> None:
     with serve(house.app) as url:
         house.clock.time = NIGHT

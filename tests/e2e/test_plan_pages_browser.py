@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from e2e_browser import DESKTOP, PHONE, FindBarriers, OpenTab, Serve, Shoot
+from e2e_browser import SIZES, FindBarriers, OpenTab, Serve, Shoot
 from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 
@@ -17,7 +17,6 @@ from tests.plan_desk import CONTEXT, PlanDesk
 
 CALL = f"/calls/{CONTEXT}"
 DETAIL = "Medicines are in the house."
-SIZES = pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 
 
 class Served:
@@ -89,6 +88,7 @@ def test_two_plans_that_disagree_are_both_shown_newest_first_and_stale_is_said(
     assert "900101" not in page.locator(".plan").all_inner_texts()[0]
 
 
+@pytest.mark.slow
 def test_emergency_access_by_keyboard_alone(served: tuple[str, Served], open_tab: OpenTab) -> None:
     page = open_tab(served[0] + "/plans/emergency")
     sign_in(page, "Clive", "Clinician")

@@ -175,6 +175,7 @@ def test_a_caller_presses_1_and_talks_to_111_until_they_hang_up(house: House) ->
     assert ear.longest_gap(since=answered) < DEAD_AIR_S
 
 
+@pytest.mark.slow
 def test_keys_by_sip_info_reach_the_dental_line_which_hangs_up(house: House) -> None:
     caller, ear = house.call("+447700900124", keys_by_info=[(8.0, "3")], rfc4733=False)
     caller.wait_answered()
@@ -186,6 +187,7 @@ def test_keys_by_sip_info_reach_the_dental_line_which_hangs_up(house: House) -> 
     assert only(events, "leg_answered")["provider"] == "dental-line"
 
 
+@pytest.mark.slow
 def test_silence_through_a_prompt_of_three_leases_goes_to_111(house: House) -> None:
     with wave.open(str(house.folder / "prompts/main_menu.wav16")) as menu:
         assert menu.getnframes() / menu.getframerate() > 3 * LEASE_S

@@ -61,6 +61,7 @@ def until_it_says(service: RunningService, call: str, outcome: str) -> list[str]
             return told
 
 
+@pytest.mark.slow
 def test_a_text_is_offered_confirmed_sent_and_receipted(settings: dict[str, str], tmp_path: Path) -> None:
     notify = Notify(SystemClock(), {"link": Template("link", WORDS, TEMPLATE)})
     with running(notify.app) as url:

@@ -14,7 +14,7 @@ from callrouter.events import join
 from tests.canonical import canonical
 from tests.three_ways import SCRIPTS, Journal, by_twilio
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 __all__ = ["house", "house_with_everything"]  # fixtures
 

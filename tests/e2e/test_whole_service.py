@@ -131,6 +131,7 @@ def check(page: Page, day: str, month: str, year: str) -> None:
     page.get_by_role("button", name="Check and open").click()
 
 
+@pytest.mark.slow
 def test_the_page_of_a_call_opens_the_plan_only_after_the_check(
     service: RunningService, open_tab: OpenTab, shoot: Shoot
 ) -> None:

@@ -12,7 +12,7 @@ from tests.faults.house import PROVIDER_SOUNDS, SOUNDS, house
 from tests.faults.rounds import nobody_left
 from tests.faults.steps import hears, through
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def test_a_caller_is_followed_through_every_stage(tmp_path: Path) -> None:

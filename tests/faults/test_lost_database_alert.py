@@ -71,6 +71,7 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.mark.slow
 async def test_a_lost_database_reaches_the_duty_manager_and_so_does_its_return(
     postgres: Postgres, relay: Relay, tmp_path: Path
 ) -> None:

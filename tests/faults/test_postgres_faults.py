@@ -200,6 +200,7 @@ async def test_down_and_back(server: Postgres, tmp_path: Path) -> None:
         await heals(house)
 
 
+@pytest.mark.slow
 async def test_frozen_without_a_word(server: Postgres, tmp_path: Path) -> None:
     async with housed(server.new_database(), tmp_path) as house:
         server.freeze()
@@ -220,6 +221,7 @@ async def test_tables_locked_longer_than_the_budget(server: Postgres, tmp_path: 
         await heals(house)
 
 
+@pytest.mark.slow
 async def test_read_only_as_a_standby(server: Postgres, tmp_path: Path) -> None:
     """Look-ups still answer; nothing can be written, and waits."""
     async with housed(server.new_database(), tmp_path) as house:
@@ -234,6 +236,7 @@ async def test_read_only_as_a_standby(server: Postgres, tmp_path: Path) -> None:
         await heals(house)
 
 
+@pytest.mark.slow
 async def test_disk_full(server: Postgres, tmp_path: Path) -> None:
     """The tables' disk is full: look-ups still answer; nothing can be written, and waits."""
     try:
@@ -264,6 +267,7 @@ def put_until_refused(server: Postgres, insert: str, url: str) -> None:
         server.sql(insert, url)
 
 
+@pytest.mark.slow
 async def test_pool_is_whole_after_many_given_up_look_ups(server: Postgres, tmp_path: Path) -> None:
     url = server.new_database()
     async with housed(url, tmp_path) as house:

@@ -95,6 +95,7 @@ async def test_commits_under_way_while_redis_dies_are_neither_lost_nor_doubled(
         await settled(house, "Redis died under commits")
 
 
+@pytest.mark.slow
 async def test_sentinel_fails_over_under_load(tmp_path: Path) -> None:
     try:
         servers = RedisWithSentinel()

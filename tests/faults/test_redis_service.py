@@ -20,7 +20,7 @@ from infra.sql import connect_database
 from tests.redis_server import RedisMissing, RedisServer
 from tests.running import RunningService
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 TOKEN = "a-token-of-the-tests"
 SOON_S = 60.0

@@ -92,6 +92,7 @@ async def test_a_call_in_progress_is_answered_while_no_new_one_is_invited(tmp_pa
     assert [each["kind"] for each in events][-1] == "ended"
 
 
+@pytest.mark.slow
 async def test_a_second_signal_ends_the_grace(tmp_path: Path) -> None:
     async with running(tmp_path) as world:
         await world.call()
@@ -102,6 +103,7 @@ async def test_a_second_signal_ends_the_grace(tmp_path: Path) -> None:
         assert await asyncio.to_thread(world.service.wait) == 0
 
 
+@pytest.mark.slow
 async def test_signals_that_come_again_and_again_change_nothing(tmp_path: Path) -> None:
     async with running(tmp_path) as world:
         while world.service.ended is None:
@@ -110,6 +112,7 @@ async def test_signals_that_come_again_and_again_change_nothing(tmp_path: Path) 
         assert world.service.ended == 0
 
 
+@pytest.mark.slow
 async def test_a_watched_wallboard_does_not_hold_it_up(tmp_path: Path) -> None:
     async with (
         running(tmp_path, OPEN_WALLBOARD="true") as world,
@@ -124,6 +127,7 @@ async def test_a_watched_wallboard_does_not_hold_it_up(tmp_path: Path) -> None:
     assert "Traceback" not in world.service.log.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["cut", "hold"])
 async def test_a_database_that_is_gone_does_not_hold_it_up(postgres: Postgres, tmp_path: Path, fault: str) -> None:
     port = int(postgres.url.rpartition(":")[2].partition("/")[0])
@@ -161,6 +165,7 @@ def test_without_its_database_a_service_in_production_starts_all_the_same(tmp_pa
     assert "database_not_checked" in service.log.read_text()
 
 
+@pytest.mark.slow
 def test_without_its_database_a_service_in_development_says_so_and_ends(tmp_path: Path) -> None:
     url = f"postgresql://callrouter@127.0.0.1:{free_port()}/postgres"
     service = RunningService(tmp_path, {"DATABASE_URL": url})

@@ -31,7 +31,7 @@ from tests.postgres import Postgres, PostgresMissing
 from tests.redis_server import RedisMissing, RedisServer
 from tests.running import ROOT, RunningService, run_command
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 PUBLIC_URL, TOKEN = "https://calls.example", "a-token-of-the-tests"
 SPEED = 20.0

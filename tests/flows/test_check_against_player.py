@@ -132,7 +132,16 @@ WAYS_IN = {
 }
 
 
-@pytest.mark.parametrize("way_in", WAYS_IN.values(), ids=WAYS_IN.keys())
+SLOW_WAYS = frozenset({"from the start", "medical", "flu"})
+
+
+@pytest.mark.parametrize(
+    "way_in",
+    [
+        pytest.param(way, id=name, marks=[pytest.mark.slow] if name in SLOW_WAYS else [])
+        for name, way in WAYS_IN.items()
+    ],
+)
 def test_london_is_heard_alike_by_who_has_a_plan_and_who_has_none(way_in: tuple[Heard, ...]) -> None:
     pairs = Pairs(london(), depth=1, most=1_000, ways_in=way_in)
 

@@ -90,6 +90,7 @@ def test_plans_are_imported_and_found_by_number(type_: Type) -> None:
     assert (withheld["outcome"], withheld["reason"]) == ("none", "withheld")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_plan_file_is_refused_and_the_data_stay(type_: Type, tmp_path: Path) -> None:
     type_("plan", "import", "careplans/demo.csv")
     picture = tmp_path / "plans.csv"
@@ -125,25 +126,30 @@ def test_the_demo_ends_by_itself_and_loses_nobody(type_: Type) -> None:
     assert summary["offered"] == sum(list(summary.values())[1:]) > 0
 
 
+@pytest.mark.slow
 def test_a_database_is_brought_up_to_date_once(type_: Type) -> None:
     assert type_("db", "upgrade").stdout.startswith("upgraded from nothing to")
     assert type_("db", "upgrade").stdout.startswith("already at")
 
 
+UNUSABLE = [
+    ({"CALLROUTER_FLOWFILE": "x"}, "unknown setting CALLROUTER_FLOWFILE"),
+    ({"CALLROUTER_PORT": "many"}, "CALLROUTER_PORT"),
+    ({"CALLROUTER_ENVIRONMENT": "production"}, "CALLROUTER_KEYS: must be set in production"),
+    ({"CALLROUTER_ENVIRONMENT": "production", "CALLROUTER_DEVELOPMENT_SIGN_IN": "yes"}, "refused in production"),
+    ({"CALLROUTER_PUBLIC_URL": "calls.example/x"}, "PUBLIC_URL"),
+    ({"CALLROUTER_FLOW_FILE": "no-such.yaml"}, "no-such.yaml"),
+    ({"CALLROUTER_PROVIDERS_FILE": "README.md"}, "README.md:"),
+    ({"CALLROUTER_ALERT_RULES_FILE": "callrouter/providers.yaml"}, "callrouter/providers.yaml:"),
+    ({"CALLROUTER_REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL"),
+    ({"CALLROUTER_KEYS": "c2hvcnQ="}, "CALLROUTER_KEYS"),
+]
+OFTEN = 3
+"""A process starts for each."""
+
+
 @pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"CALLROUTER_FLOWFILE": "x"}, "unknown setting CALLROUTER_FLOWFILE"),
-        ({"CALLROUTER_PORT": "many"}, "CALLROUTER_PORT"),
-        ({"CALLROUTER_ENVIRONMENT": "production"}, "CALLROUTER_KEYS: must be set in production"),
-        ({"CALLROUTER_ENVIRONMENT": "production", "CALLROUTER_DEVELOPMENT_SIGN_IN": "yes"}, "refused in production"),
-        ({"CALLROUTER_PUBLIC_URL": "calls.example/x"}, "PUBLIC_URL"),
-        ({"CALLROUTER_FLOW_FILE": "no-such.yaml"}, "no-such.yaml"),
-        ({"CALLROUTER_PROVIDERS_FILE": "README.md"}, "README.md:"),
-        ({"CALLROUTER_ALERT_RULES_FILE": "callrouter/providers.yaml"}, "callrouter/providers.yaml:"),
-        ({"CALLROUTER_REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL"),
-        ({"CALLROUTER_KEYS": "c2hvcnQ="}, "CALLROUTER_KEYS"),
-    ],
+    ("settings", "said"), UNUSABLE[:OFTEN] + [pytest.param(*each, marks=pytest.mark.slow) for each in UNUSABLE[OFTEN:]]
 )
 def test_a_setting_that_is_not_usable_is_named(type_: Type, settings: dict[str, str], said: str) -> None:
     result = type_("serve", **settings)

@@ -68,6 +68,7 @@ def refusals(server: Postgres) -> dict[str, tuple[str, str]]:
     }
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_database_is_said_in_words(postgres: Postgres, type_: Type) -> None:
     for name, (url, words) in refusals(postgres).items():
         done = type_(url, "db", "upgrade")
@@ -77,6 +78,7 @@ def test_what_is_wrong_with_a_database_is_said_in_words(postgres: Postgres, type
         assert "zzsecret" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_database_that_only_reads_is_named(postgres: Postgres, type_: Type) -> None:
     url = postgres.new_database()
     name = url.rpartition("/")[2]
@@ -84,6 +86,7 @@ def test_a_database_that_only_reads_is_named(postgres: Postgres, type_: Type) ->
     assert "it only reads: this is a standby" in type_(url, "db", "upgrade").stderr
 
 
+@pytest.mark.slow
 def test_an_unknown_revision_is_refused(postgres: Postgres, type_: Type) -> None:
     url = postgres.new_database()
     type_(url, "db", "upgrade")
@@ -99,6 +102,7 @@ def test_in_production_an_old_database_is_not_served(postgres: Postgres, tmp_pat
     assert "run `callrouter db upgrade` first" in done.stderr
 
 
+@pytest.mark.slow
 def test_in_production_a_worker_starts_without_its_database(tmp_path: Path) -> None:
     """Callers come first: a worker that is started again during an outage takes calls."""
     gone = f"postgresql://u:zzsecret@127.0.0.1:{free_port()}/x"

@@ -75,6 +75,7 @@ def test_the_next_caller_is_served_by_the_asterisk_that_lives(mortal: Edge, how:
             os.kill(failed.pid, signal.SIGCONT)
 
 
+@pytest.mark.slow
 async def test_a_worker_learns_which_of_two_lines_of_one_caller_is_the_later(mortal: Edge) -> None:
     dead, living = mortal.asterisks
     async with Worker(living, claims=True) as worker:
@@ -87,6 +88,7 @@ async def test_a_worker_learns_which_of_two_lines_of_one_caller_is_the_later(mor
     assert set(tries[:-1]) <= {"1"}
 
 
+@pytest.mark.slow
 def test_an_asterisk_that_wakes_rings_nobody_for_callers_whom_another_one_has(mortal: Edge) -> None:
     hung, living = mortal.asterisks
     os.kill(hung.pid, signal.SIGSTOP)
@@ -116,6 +118,7 @@ def test_an_asterisk_that_wakes_rings_nobody_for_callers_whom_another_one_has(mo
     assert "/ended/" not in living.cli("database show ended")
 
 
+@pytest.mark.slow
 def test_an_asterisk_that_is_back_gets_calls_again(mortal: Edge) -> None:
     back = mortal.asterisks[0]
     back.kill()
@@ -152,6 +155,7 @@ def test_the_end_of_a_call_reaches_the_other_side_through_the_edge(edge: Edge) -
     assert ended.received("BYE")
 
 
+@pytest.mark.slow
 def test_a_caller_who_gives_up_while_it_rings_is_cancelled_through_the_edge(tmp_path: Path) -> None:
     with an_edge(tmp_path, answer_after=20.0) as edge:
         caller, _ = edge.call()

@@ -15,7 +15,7 @@ from tests.kamailio import Edge, an_edge
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import PATIENCE_MS, SipMessage, Sipp, free_udp_port
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 OFFERED = 200
 PLACES = 20

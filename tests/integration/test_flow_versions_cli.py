@@ -77,6 +77,7 @@ def test_from_a_draft_to_a_replay_and_a_recall(tmp_path: Path) -> None:
     assert steps == ["recalled", "rolled_back", "published", "approved", "checked", "drafted"]
 
 
+@pytest.mark.slow
 def test_in_production_a_shell_only_reads_and_takes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = typed("draft", str(changed(tmp_path)), "--as", "Ann")
     version, shown = re.findall(r"london-111 (\w{12}): checked\nhash     (\w{64})", said)[0]

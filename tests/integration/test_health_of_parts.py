@@ -42,7 +42,7 @@ def state_of(part: str, wanted: str) -> Callable[[dict[str, Any]], bool]:
     return lambda report: any(each["name"] == part and each["state"] == wanted for each in report["dependencies"])
 
 
-@pytest.mark.parametrize("fault", ["cut", "hold"])
+@pytest.mark.parametrize("fault", ["cut", pytest.param("hold", marks=pytest.mark.slow)])
 def test_a_database_that_is_gone_or_silent_degrades_and_heals(postgres: Postgres, tmp_path: Path, fault: str) -> None:
     port = int(postgres.url.rpartition(":")[2].partition("/")[0])
     with Wire(port) as wire:

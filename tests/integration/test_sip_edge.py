@@ -69,6 +69,7 @@ async def test_a_withheld_identity_is_shown_to_a_trusted_provider(line: Line, tm
     assert "+447700900123" in (invite.header("From") or "")
 
 
+@pytest.mark.slow
 async def test_early_media_is_no_answer(line: Line, tmp_path: Path) -> None:
     with (
         RtpEnd() as mouth,
@@ -89,6 +90,7 @@ async def test_early_media_is_no_answer(line: Line, tmp_path: Path) -> None:
     assert "seconds=0" in row
 
 
+@pytest.mark.slow
 async def test_a_redirect_is_not_followed(line: Line, tmp_path: Path) -> None:
     with RtpEnd() as mouth, RtpEnd() as ear:
         before = len(line.providers["north"].received("INVITE"))
@@ -179,6 +181,7 @@ def test_providers_are_asked_every_two_seconds_and_given_one(line: Line) -> None
     assert float(_value(shown, "qualify_timeout")) == 1.0
 
 
+@pytest.mark.slow
 async def test_an_invite_too_long_for_udp_goes_by_tcp(line: Line, tmp_path: Path) -> None:
     long = {"Diversion": f"<sip:+442079460123@{'gp.' * 400}example>;reason=unconditional"}
     with (
@@ -196,6 +199,7 @@ async def test_an_invite_too_long_for_udp_goes_by_tcp(line: Line, tmp_path: Path
         assert tcp.received("INVITE")[0].header("Diversion") == long["Diversion"]
 
 
+@pytest.mark.slow
 async def test_a_provider_on_tcp_is_rung_by_tcp(line: Line, tmp_path: Path) -> None:
     with (
         RtpEnd() as mouth,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 
 from adapters.asterisk.ami import Ami
 from adapters.asterisk.ari import Ari
@@ -125,6 +126,7 @@ async def test_a_call_that_nobody_carried_but_the_dialplan_is_written_down_whole
         assert line.ended(call_ref) == {}, "what is in the journal is forgotten in AstDB"
 
 
+@pytest.mark.slow
 async def test_looking_again_and_again_changes_nothing(line: Line, tmp_path: Path) -> None:
     async with watched(tmp_path, line) as house:
         caller, call_ref = await in_a_talk(house)
