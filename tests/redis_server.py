@@ -99,9 +99,13 @@ class RedisServer:
 
 
 class RedisWithSentinel:
-    """A master, a replica, and the Sentinel that puts the one in the other's place."""
+    """A master, a replica, and the Sentinel that puts the one in the other's place.
 
-    def __init__(self) -> None:
+    It does so when the master was silent for ``down_after_ms``: on a busy machine a sound one may be for a while.
+    """
+
+    def __init__(self, down_after_ms: int = 500) -> None:
+        self._down_after_ms = down_after_ms
         self.master = RedisServer()
         self.masters = [self.master]
         self.replica = RedisServer("--replicaof", "127.0.0.1", str(self.master.port))
@@ -119,7 +123,8 @@ class RedisWithSentinel:
         file.write_text(
             f"port {self._port}\nbind 127.0.0.1\n"
             f"sentinel monitor {MASTER} 127.0.0.1 {self.master.port} 1\n"
-            f"sentinel down-after-milliseconds {MASTER} 500\nsentinel failover-timeout {MASTER} 5000\n"
+            f"sentinel down-after-milliseconds {MASTER} {self._down_after_ms}\n"
+            f"sentinel failover-timeout {MASTER} 5000\n"
         )
         binary = str(shutil.which("redis-server"))
         with (file.parent / "sentinel.log").open("wb") as log:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,11 @@ async def database(
 PATIENT_S = 20.0
 """A command's budget in these suites: they are about what Redis does, not about how soon a busy machine does it."""
 
-REDIS = {"redis": RedisServer, "sentinel": RedisWithSentinel, "cluster": RedisNodes}
+REDIS: dict[str, Callable[[], RedisServer | RedisWithSentinel | RedisNodes]] = {
+    "redis": RedisServer,
+    "sentinel": partial(RedisWithSentinel, down_after_ms=60_000),  # nobody fails over here
+    "cluster": RedisNodes,
+}
 
 
 class Servers:

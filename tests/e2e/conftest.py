@@ -83,14 +83,13 @@ def open_tab(chromium: Browser) -> Iterator[OpenTab]:
 
 
 @pytest.fixture
-def shoot(tmp_path: Path) -> Shoot:
-    """``shoot(page, "name")``: a screenshot, kept in ``CALLROUTER_SCREENSHOTS`` if that names a folder."""
-    folder = Path(os.environ.get("CALLROUTER_SCREENSHOTS") or tmp_path)
+def shoot() -> Shoot:
+    """``shoot(page, "name")``: a screenshot, if ``CALLROUTER_SCREENSHOTS`` names a folder."""
+    folder = os.environ.get("CALLROUTER_SCREENSHOTS")
 
-    def take(page: Page, name: str) -> Path:
-        path = folder / f"{name}.png"
-        page.screenshot(path=path, full_page=True)
-        return path
+    def take(page: Page, name: str) -> None:
+        if folder is not None:
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
     return take
 

@@ -35,7 +35,7 @@ QUIET = [
 
 Serve = Callable[..., AbstractContextManager[str]]
 OpenTab = Callable[..., Page]
-Shoot = Callable[[Page, str], Path]
+Shoot = Callable[[Page, str], None]
 FindBarriers = Callable[[Page], list[str]]
 
 
