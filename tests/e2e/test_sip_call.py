@@ -10,24 +10,37 @@ import wave
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from callrouter.flows import load_prompts
+from callrouter.handover import SignedIn
+from callrouter.messages.content import plain
+from callrouter.messages.model import Wording, prompt_key
+from console.api import TOKEN_HEADER
+from console.session import Sessions
 from infra.asterisk.instance import Asterisk, AsteriskSettings, AsteriskUnavailable, Provider, find_installation
+from infra.clock import SystemClock
 from infra.voices import VoiceMissing, speak_prompts
+from tests.message_world import ANN, CAZ, content
 from tests.running import ROOT, RunningService
+from tests.sip.listening import backwards, likeness
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SippCaller, SippProvider
 
 pytestmark = pytest.mark.alone
 
 LEASE_S = 2.0
+HEARD, NOT_HEARD = 0.9, 0.5  # likeness of what a caller heard to a recording
 DEAD_AIR_S = 3.0  # no caller hears nothing for longer
 NUMBER = "+447700900123"
+SECRET = "a-secret-of-the-tests-and-of-nothing-else"
+MESSAGE_NUMBER = "+442079460130"  # a London line, of the message's area
 
 
 @dataclass
@@ -41,9 +54,9 @@ class House:
     folder: Path
     stack: ExitStack
 
-    def call(self, number: str, **how: Any) -> tuple[SippCaller, RtpEnd]:
+    def call(self, number: str, *, keep_sound: bool = False, **how: Any) -> tuple[SippCaller, RtpEnd]:
         """Somebody dials 111. Each test has a number of its own: the third call from one is a repeat caller's."""
-        ear = self.stack.enter_context(RtpEnd())
+        ear = self.stack.enter_context(RtpEnd(keep_sound=keep_sound))
         caller = self.stack.enter_context(SippCaller(self.folder, self.asterisk.ports.sip, ear, number=number, **how))
         return caller, ear
 
@@ -119,6 +132,7 @@ def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             RunningService(
                 folder / "service",
                 {
+                    "SESSION_SECRET": SECRET,
                     "PROVIDERS_FILE": str(file),
                     "PROMPTS_AUDIO_DIR": str(folder / "prompts"),
                     "ARI_URL": asterisk.ari_url,
@@ -252,3 +266,52 @@ def test_a_waiting_caller_is_put_through_as_soon_as_a_line_is_free(house: House)
     assert only(events, "leg_answered")["provider"] == "one-eleven"
     assert only(events, "ended")["end_class"] == "answered"
     assert waiting_ear.longest_gap(since=freed) < DEAD_AIR_S
+
+
+class Person:
+    """Somebody who is signed in, with a client that may change things."""
+
+    def __init__(self, house: House, who: SignedIn) -> None:
+        sessions = Sessions(SECRET, clock=SystemClock())
+        cookies = {sessions.cookie_name: sessions.sign(who)}
+        session = sessions.read(cookies)
+        assert session is not None
+        headers = {TOKEN_HEADER: sessions.form_token(session)}
+        self._client = house.stack.enter_context(
+            httpx.Client(base_url=f"{house.service.url}/", cookies=cookies, headers=headers)
+        )
+
+    def post(self, path: str, sent: object = None) -> dict[str, Any]:
+        answer = self._client.post(f"api/messages{path}", json={} if sent is None else sent)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    def sound(self, key: str) -> bytes:
+        return self._client.get(f"messages/sound/{key}.wav").content
+
+
+@pytest.mark.slow
+def test_a_caller_hears_the_message_that_two_people_approved_and_is_put_through(house: House) -> None:
+    now = datetime.now(UTC)
+    ann, caz = Person(house, ANN), Person(house, CAZ)
+    words = "The walk-in centre in Croydon is closed this afternoon."
+    message = content(wordings={"en": Wording(words)}, starts_at=now, expires_at=now + timedelta(hours=1))
+    drafted = ann.post("", plain(message))
+    one = f"/{drafted['id']}"
+    caz.post(f"{one}/approve", {"digest": drafted["digest"]})
+    ann.post(f"{one}/release")
+    recording = ann.sound(prompt_key("en", words))
+    try:
+        caller, ear = house.call(MESSAGE_NUMBER, keep_sound=True)
+        caller.wait_answered()
+        assert ear.wait_heard(50)
+        ear.press("1")
+        house.wait_for_event("leg_answered")
+        caller.hang_up()
+        events = house.ended()
+    finally:
+        caz.post(f"{one}/stop")
+    assert only(events, "message_heard")["marker"] == message.marker
+    assert only(events, "ended")["end_class"] == "answered"
+    assert likeness(ear.sound, recording) > HEARD
+    assert likeness(ear.sound, backwards(recording)) < NOT_HEARD

@@ -37,11 +37,13 @@ class Heard:
 class RtpEnd:
     """A bound UDP port that counts what it hears; `talk_to` makes it send until closed."""
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
+    def __init__(self, address: str = "127.0.0.1", *, keep_sound: bool = False) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, 0))
         self.port: int = self._socket.getsockname()[1]
         self._heard: list[Heard] = []
+        self._sound = bytearray()
+        self._keeps_sound = keep_sound
         self._news = threading.Condition()
         self._peer: tuple[str, int] | None = None
         self._keys: list[str] = []
@@ -58,6 +60,12 @@ class RtpEnd:
         """All packets so far, in the order of their arrival."""
         with self._news:
             return list(self._heard)
+
+    @property
+    def sound(self) -> bytes:
+        """All A-law sound so far, if it is kept."""
+        with self._news:
+            return bytes(self._sound)
 
     def wait_heard(self, more: int = 1, within: float = 5.0) -> bool:
         """True as soon as `more` further packets have arrived."""
@@ -109,6 +117,8 @@ class RtpEnd:
             with self._news:
                 source = int.from_bytes(packet[8:12], "big")
                 self._heard.append(Heard(time.monotonic(), source, packet[1] & 0x7F))
+                if self._keeps_sound and packet[1] & 0x7F == ALAW:
+                    self._sound += packet[12:]
                 self._news.notify_all()
 
     def _speak(self) -> None:
