@@ -12,6 +12,7 @@ _PART_NAMES = {
     "sql": "Database (SQL)",
     "redis": "Redis (live calls)",
     "asterisk": "Asterisk",
+    "alertmanager": "Alertmanager",
     "copy": "What callers meet:",
     "plans": "Look-up of care plans",
     "repeats": "Look-up of earlier calls",

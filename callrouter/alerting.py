@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from adapters.notify.alertmanager import Alertmanager
 from alerts.auditor import PROBE_RULE, probe_rule
 from alerts.errors import RulesError
 from alerts.model import OWN_METRICS, Parts, Rule
@@ -11,6 +12,7 @@ from alerts.outage import OutageStore
 from alerts.rules import load_rules
 from alerts.service import AlertService
 from alerts.store import AlertStore
+from callrouter.alertmanagers import open_alertmanagers
 from callrouter.board import Board
 from callrouter.channels import Channels
 from callrouter.errors import ConfigurationError
@@ -21,9 +23,10 @@ from callrouter.providers import Providers
 from callrouter.readiness import ASTERISK
 from callrouter.settings import Settings
 from infra.clock import Clock
+from infra.health import Health
 from infra.sql import Database
 
-PARTS = frozenset({"sql", "redis", "copy", ASTERISK, SOURCE_PART, *PORTS.values(), *AUDIT_PARTS})
+PARTS = frozenset({"sql", "redis", "copy", Alertmanager.PART, ASTERISK, SOURCE_PART, *PORTS.values(), *AUDIT_PARTS})
 """The kinds of parts that say their state, as alert rules name them."""
 
 
@@ -44,15 +47,18 @@ def alert_rules(settings: Settings, providers: Providers) -> tuple[Rule, ...]:
 
 
 def open_alerts(
+    settings: Settings,
     channels: Channels,
     board: Board,
     rules: Sequence[Rule],
     database: Database,
     clock: Clock,
     parts: Callable[[], Parts],
+    health: Health,
 ) -> AlertService:
     """The service that checks the rules against the board, telling by every channel there is."""
     store = OutageStore(AlertStore(database), clock, [each.name for each in rules if each.metric in OWN_METRICS])
     alerts = AlertService(rules, board.figures, channels.notifiers, store, clock, parts=parts)
     channels.receipts = alerts
+    channels.alertmanagers = open_alertmanagers(settings, rules, store, clock, health)
     return alerts

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
 from adapters.notify.alert_texts import TextNotifier
+from adapters.notify.alertmanager import Alertmanager
 from adapters.notify.smtp import SmtpNotifier, SmtpSettings
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
 from alerts.ports import Notifier, Receipts
 from alerts.sent import SentNotices
 from alerts.store import AlertStore
+from callrouter import alertmanagers
 from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings
 from callrouter.texting import carriers_of
@@ -30,7 +34,12 @@ class Channels:
 
     notifiers: dict[str, Notifier]
     sent: SentNotices
-    receipts: Receipts | None = field(default=None)
+    receipts: Receipts | None = None
+    alertmanagers: list[Alertmanager] = field(default_factory=list)
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the alerts."""
+        return alertmanagers.loops(self.alertmanagers)
 
     async def text_receipt(self, reference: str, provider: str, outcome: State, reason: str) -> bool:
         """A provider's word on a text, as :data:`callrouter.texts.routes.Received`; False if it is no notice's."""

@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     smtp_port: int = Field(25, description="port of the mail server")
     smtp_starttls: bool = Field(False, description="encrypt the connection to the mail server")
     smtp_sender: str = Field("callrouter@localhost", description="sender of alert notices")
+    alertmanager_url: str = Field(
+        "", description="Alertmanagers that hear of every alert (http://127.0.0.1:9093), comma separated; none: nobody"
+    )
     webhook_secret: SecretStr | None = Field(None, description="signs alert webhooks (HMAC-SHA-256)")
 
     auditor_url: str | None = Field(
@@ -247,9 +250,9 @@ class Settings(BaseSettings):
             wrong.append("CREW_DEVICES_FILE: needs a provider of texts (docs/notices.md)")
         if not 0 < len(self.crew_system) <= _LONGEST_SYSTEM or "((" in self.crew_system:
             wrong.append(f"CREW_SYSTEM: 1 to {_LONGEST_SYSTEM} characters, without a placeholder")
-        for key, url in (("GOVUK_NOTIFY_URL", self.govuk_notify_url), ("TWILIO_API_URL", self.twilio_api_url)):
-            if not is_safe(url):
-                wrong.append(f"{key}: must begin with https://")
+        addresses = [("GOVUK_NOTIFY_URL", self.govuk_notify_url), ("TWILIO_API_URL", self.twilio_api_url)]
+        addresses += [("ALERTMANAGER_URL", each) for each in alertmanager_urls(self.alertmanager_url)]
+        wrong += [f"{key}: must begin with https://" for key, url in addresses if not is_safe(url)]
         return wrong
 
     def _wrong_of_auditor(self) -> list[str]:
@@ -287,6 +290,11 @@ class Settings(BaseSettings):
             except ValueError as error:
                 wrong.append(f"OIDC_ROLES: {error}")
         return wrong
+
+
+def alertmanager_urls(text: str) -> list[str]:
+    """The addresses of a comma separated setting, without a slash at their end."""
+    return [each.strip().rstrip("/") for each in text.split(",") if each.strip()]
 
 
 def load_settings(**overrides: object) -> Settings:

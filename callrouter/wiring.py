@@ -202,7 +202,7 @@ def build(settings: Settings) -> Service:
         writer=writer,
         board=board,
         after_calls=after,
-        alerts=open_alerts(channels, board, rules, database, clock, parts),
+        alerts=open_alerts(settings, channels, board, rules, database, clock, parts, health),
         channels=channels,
         desk=Desk(journal, calls, access.on_call, names),
         plans=plans,
@@ -324,6 +324,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(repeat("staged", staged.step, full=staged.BATCH, lease=lease(name="staged"))),
     ]
     loops += map(asyncio.create_task, service.plan_access.loops(lease))
+    loops += map(asyncio.create_task, service.channels.loops())
     loops += [asyncio.create_task(each) for each in service.texting.loops(lease)]
     loops += map(asyncio.create_task, after.loops(lease))
     loops += map(asyncio.create_task, service.surges.loops(lease))
