@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,15 +36,28 @@ def world_in_force() -> World:
     return World(frozenset(prompts), services, lengths, promised_with(texts), texts)
 
 
+class Network(StrEnum):
+    """How callers come."""
+
+    SIP = "sip"
+    TWILIO = "twilio"
+    BOTH = "both"
+
+
 def check(
     files: Annotated[list[Path], typer.Argument(help="Flow files (.yaml).")],
+    network: Annotated[
+        Network | None,
+        typer.Option(help="How callers come; default: by SIP too if the settings name a folder of recorded prompts."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All that the verdict rests on.")] = False,
 ) -> None:
     """Prove of flows that every path ends with a person, in time, and tells nobody of a plan (docs/proof.md).
 
     Prints FILE:LINE: what is wrong; exit 1 if anything is.
     """
-    world = world_in_force()
+    by_sip = load_settings().prompts_audio_dir is not None if network is None else network is not Network.TWILIO
+    world = replace(world_in_force(), records=not by_sip)
     sound = True
     for file in files:
         try:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callrouter.publishing.content import Content
-from ivr.actions.record import Record
 from ivr.check import World, check
 
 _RECORDED = ("wav", "wav16")
@@ -36,7 +35,10 @@ def recording_of(folder: Path, key: str) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class SoundCheck:
-    """What must hold for a content on this machine: ``services`` that somebody offers, prompts in ``folder``."""
+    """What must hold for a content on this machine: ``services`` that somebody offers, prompts in ``folder``.
+
+    Without a folder of recordings no caller comes by SIP.
+    """
 
     services: frozenset[str]
     folder: Path | None
@@ -46,12 +48,10 @@ class SoundCheck:
     def __call__(self, content: Content) -> Sequence[str]:
         """Every problem as a line; none if callers may meet it. Takes the time of a proof: never on a call's path."""
         keys = frozenset(content.texts.get(content.flow.languages[0], {}))
-        world = World(keys, self.services, content.lengths, promised_with(self.texts), self.texts)
+        world = World(keys, self.services, content.lengths, promised_with(self.texts), self.texts, self.folder is None)
         problems = [str(each) for each in check(content.flow, world)]
         if self.folder is None:
             return problems
-        recorded = (name for name, node in content.flow.nodes.items() if isinstance(node, Record))
-        problems += [f"nodes.{name}: callers by SIP are not recorded: Asterisk is not told to" for name in recorded]
         here = recordings(self.folder, keys)
         played = {key for node in content.flow.nodes.values() for key in node.prompt_keys()}
         for key in sorted(played):
