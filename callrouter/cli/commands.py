@@ -96,6 +96,12 @@ def _doctor(app: typer.Typer, _command: str) -> None:
     doctor.add(app)
 
 
+def _auditor(app: typer.Typer, _command: str) -> None:
+    from callrouter.cli import auditor
+
+    auditor.add(app)
+
+
 def _watch(app: typer.Typer, _command: str) -> None:
     from callrouter.cli import watch
 
@@ -132,6 +138,7 @@ PARTS: dict[str, Add] = {
     "settings": _serve,
     "doctor": _doctor,
     "watch": _watch,
+    "auditor": _auditor,
     "up": _up,
     "dial": _phone,
     "simulate": _phone,

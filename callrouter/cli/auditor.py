@@ -1,0 +1,48 @@
+"""``callrouter auditor``: the process that finds out whether alerts arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import typer
+
+from callrouter.auditing import Auditing, open_auditing
+from callrouter.errors import ConfigurationError
+from callrouter.logs import set_up_logs
+from callrouter.settings import load_settings
+from callrouter.stopping import server_of
+from infra.clock import SystemClock
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(auditor)
+
+
+def auditor() -> None:
+    """Call the service each minute, wait for the alert of that, and tell people when none comes. Ctrl-C ends it.
+
+    Run one, best on another machine than the workers. It needs nothing of theirs but the settings.
+    """
+    set_up_logs()
+    settings = load_settings()
+    host, _, port = settings.auditor_listen.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigurationError("CALLROUTER_AUDITOR_LISTEN: must be host:port")
+    asyncio.run(_audit(open_auditing(settings, SystemClock()), host, int(port)))
+
+
+async def _audit(auditing: Auditing, host: str, port: int) -> None:
+    server = server_of(auditing.app, host=host, port=port, log_level="warning", lifespan="off")
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, server.handle_exit, each, None)
+    probing = asyncio.create_task(auditing.auditor.run())
+    typer.echo("auditing")
+    try:
+        await server.serve()
+    finally:
+        probing.cancel()
+        await asyncio.gather(probing, return_exceptions=True)
+        await auditing.auditor.hang_up()
+        await auditing.line.client.aclose()
