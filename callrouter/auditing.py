@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -36,11 +36,13 @@ class Auditing:
     line: Line
 
 
-def open_auditing(settings: Settings, clock: Clock, line: Line | None = None) -> Auditing:
-    """As the settings have it; raises :class:`ConfigurationError`. ``line``: in tests, the one to the service."""
+def open_auditing(
+    settings: Settings, clock: Clock, *, line: Line | None = None, ways: Sequence[Way] | None = None
+) -> Auditing:
+    """As the settings have it; raises :class:`ConfigurationError`. ``line`` and ``ways`` stand in for theirs."""
     if settings.auditor_url is None or settings.webhook_secret is None:
         raise ConfigurationError("CALLROUTER_AUDITOR_URL: set it, for the service and here, to where notices come")
-    ways = _ways(settings, clock)
+    ways = _ways(settings, clock) if ways is None else ways
     if not ways and settings.is_production:
         raise ConfigurationError("CALLROUTER_AUDITOR_EMAIL, CALLROUTER_AUDITOR_WEBHOOK: set one: nobody would be told")
     address = settings.address

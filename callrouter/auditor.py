@@ -93,6 +93,7 @@ class Auditor:
         self._placed_at = float("-inf")  # monotonic
         self._refused = ""
         self._answered = False
+        self._notices = 0
         self._since = clock.now()
         self._telling: list[_Telling] = []
         self._stepped = {"probe": clock.monotonic(), "watch": clock.monotonic()}
@@ -139,6 +140,7 @@ class Auditor:
             log.warning("probe_notice_unreadable")
             return
         ago_s = (self._clock.now() - since).total_seconds()
+        self._notices += 1
         self._switch.heard(ago_s)
         self._answered = self._answered or ago_s <= self._clock.monotonic() - self._placed_at
 
@@ -149,6 +151,7 @@ class Auditor:
             "live": all(now - each < HANGS_S for each in self._stepped.values()),
             "silent_s": round(self._switch.silent_s, 1),
             "fired": self._switch.has_fired,
+            "notices": self._notices,
             "refused": self._refused,
         }
 

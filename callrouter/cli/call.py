@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from alerts.items import PROBE_FLOW
 from callrouter.cli.common import open_database
 from callrouter.events import Recorded
 from callrouter.journal import Journal
@@ -42,10 +43,14 @@ def show(
 
 @app.command("list")
 def list_calls(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20) -> None:
-    """Print the newest calls: when, reference, how they ended, who answered, and the context id of the page."""
+    """Print the newest calls: when, reference, how they ended, who answered, and the context id of the page.
+
+    The alert auditor's own calls are called `probe`.
+    """
     for view in asyncio.run(_newest(limit)):
         at = f"{view.offered_at:%Y-%m-%d %H:%M:%S}Z" if view.offered_at else "?"
-        typer.echo(f"{at}  {view.call_ref}  {view.end_class:<15}  {view.provider or '-':<20}  {view.context}")
+        became = "probe" if view.flow == PROBE_FLOW else view.end_class
+        typer.echo(f"{at}  {view.call_ref}  {became:<15}  {view.provider or '-':<20}  {view.context}")
 
 
 async def _read(call: str) -> list[Recorded]:

@@ -1,0 +1,93 @@
+"""Every link of the chain that carries alerts, broken: the dead-man's switch fires within three minutes.
+
+The chain is the real one, in one process on a hand clock (:mod:`tests.audit_chain`); as processes, tests/e2e.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.audit_chain import Chain, a_chain
+
+WITHIN_S = 180.0
+"""Issue 6: the switch fires within three minutes of the link's end."""
+
+
+@pytest.fixture
+async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
+    async with a_chain(tmp_path) as chain:
+        await chain.live(130)
+        assert chain.told.kinds == [], "the chain was not whole to begin with"
+        assert chain.auditing.auditor.report()["silent_s"] < 15
+        yield chain
+
+
+async def refuse_webhooks(chain: Chain) -> None:
+    chain.web.away = True
+
+
+async def stop_the_state_store(chain: Chain) -> None:
+    chain.states.away = True
+
+
+async def stop_the_figures(chain: Chain) -> None:
+    chain.stopped.add("figures")
+
+
+async def stop_the_alerts(chain: Chain) -> None:
+    chain.stopped.add("alerts")
+
+
+async def refuse_notices(chain: Chain) -> None:
+    await chain.listener.stop()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "what_is_said"),
+    [
+        (refuse_webhooks, "not taken"),
+        (stop_the_state_store, "not taken"),
+        (stop_the_figures, "do not arrive"),
+        (stop_the_alerts, "do not arrive"),
+        (refuse_notices, "do not arrive"),
+    ],
+)
+async def test_a_broken_link_is_told_within_three_minutes(
+    chain: Chain, break_it: Callable[[Chain], Awaitable[None]], what_is_said: str
+) -> None:
+    await break_it(chain)
+    assert await chain.until_told(chain.told, WITHIN_S) > 60, "one probe that fails is nothing to wake people for"
+    (notice,) = chain.told.notices
+    assert what_is_said in notice.where
+
+
+async def test_a_database_that_is_away_silences_no_alert(chain: Chain) -> None:
+    chain.records.away = True
+    await chain.live(300)
+    assert chain.told.kinds == []
+    chain.records.away = False
+    await chain.live(300)
+    assert chain.told.kinds == []
+
+
+async def test_the_end_of_the_auditor_itself_is_told_by_the_service(chain: Chain) -> None:
+    chain.stopped.add("auditor")
+    await chain.until_told(chain.staff, WITHIN_S + 5)
+    assert chain.staff.notices[0].rule == "auditor-silent"
+    chain.stopped.clear()
+    await chain.until_told(chain.staff, 10)
+    assert chain.staff.kinds == ["fired", "cleared"]
+
+
+async def test_it_is_said_again_every_quarter_of_an_hour_and_once_when_alerts_arrive_again(chain: Chain) -> None:
+    chain.web.away = True
+    await chain.until_told(chain.told, WITHIN_S)
+    assert await chain.until_told(chain.told, 920) >= 895
+    chain.web.away = False
+    await chain.until_told(chain.told, 65)
+    await chain.live(120)
+    assert chain.told.kinds == ["fired", "fired", "cleared"]
+    assert len({each.id for each in chain.told.notices}) == 3
