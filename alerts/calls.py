@@ -1,36 +1,54 @@
-"""One call, read from whichever of its events have arrived, as far as KPIs need it.
+"""One call, read from whichever of its events have arrived, as far as figures need it.
 
-Reading starts afresh with each new event, in the order of ``seq``, so that the result depends on which events
-are known and never on the order in which they came.
+Reading starts afresh, in the order of ``seq``, so that the result depends on which events are known and never on the
+order in which they came. A call that was cut off and resumed is one call: its parts are read one after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
 
-from alerts.model import ANSWERED_IN_TIME, LONDON, TOTAL
+from alerts.items import IN_PROGRESS, NOWHERE, PROBE_FLOW
 from callrouter import events as ev
 
-AGENT_ROLES = frozenset({"handler", "clinician"})
-"""Who takes calls (docs/safety/rules.md, 6). A commissioner who looks at a call's page has not answered it."""
+Facts: TypeAlias = Mapping[str, Any]
+Told: TypeAlias = tuple[int, datetime, str, Facts]
+"""An event as it is read: its ``seq``, when, its kind, and what it says in clear."""
 
-READ = frozenset(
-    cls.kind
-    for cls in (
-        ev.Offered, ev.Queued, ev.LegStarted, ev.LegAnswered, ev.LegFailed, ev.TalkEnded, ev.ContextOpened,
-        ev.SessionFailed, ev.HandedBack, ev.Ended,
-    )
-)  # fmt: skip
-"""The kinds of event that move a figure."""
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    ev.Offered.kind: ("flow", "flow_version"),
+    ev.NodeEntered.kind: (),
+    ev.AreaKnown.kind: ("area",),
+    ev.MessageHeard.kind: ("marker",),
+    ev.Queued.kind: (),
+    ev.LegStarted.kind: ("provider", "service"),
+    ev.LegAnswered.kind: ("provider", "evidence"),
+    ev.LegFailed.kind: ("provider",),
+    ev.TalkEnded.kind: ("provider",),
+    ev.ContextOpened.kind: ("role",),
+    ev.SessionFailed.kind: (),
+    ev.HandedBack.kind: (),
+    ev.Ended.kind: ("end_class",),
+}
+"""The kinds of event that move a figure, and what such an event must say to be read."""
 
-Mark: TypeAlias = tuple[date, str, str]
-"""Europe/London day, scope, figure: one call adds one to each of its marks."""
+LATEST_SEQ = 100_000
+"""No call has so many events; a number beyond it is a defect, and must not cost memory."""
 
 
-@dataclass(frozen=True, slots=True)
+def is_readable(seq: int, kind: str, facts: Facts) -> bool:
+    """Whether an event of a kind in :data:`NEEDS` says what is needed of it: one in a newer form may not."""
+    if not 0 <= seq <= LATEST_SEQ:
+        return False
+    if kind == ev.Queued.kind and not isinstance(facts.get("services"), list | tuple):
+        return False
+    return all(isinstance(facts.get(name), str) for name in NEEDS[kind])
+
+
+@dataclass(slots=True)
 class Wait:
     """A stretch of waiting for a person; ``until`` is None while it lasts."""
 
@@ -38,7 +56,7 @@ class Wait:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leg:
     """One provider's part in a call; however often it was tried, it was offered once.
 
@@ -48,20 +66,28 @@ class Leg:
     started_at: datetime | None = None
     waiting: bool = False
     talking: bool = False
-    at_switch: bool = False
+    switch_at: datetime | None = None
     answered_at: datetime | None = None
-    abandoned: bool = False
+    abandoned_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """What a call's events say. ``answered_at``: the first moment at which an agent is known to be there."""
 
     first_at: datetime
     offered_at: datetime | None = None
-    waits: tuple[Wait, ...] = ()
-    legs: Mapping[str, Leg] = field(default_factory=dict)
+    flow: str = ""
+    flow_version: str = ""
+    routed: bool = False
+    area: str = NOWHERE
+    service: str = NOWHERE
+    message: str = ""
+    message_at: datetime | None = None
+    waits: list[Wait] = field(default_factory=list)
+    legs: dict[str, Leg] = field(default_factory=dict)
     at_switch_of: str | None = None
+    switch_at: datetime | None = None
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     ended_as: str | None = None
@@ -69,9 +95,19 @@ class Call:
     """When the flow could not go on, or something of ours gave the caller to the network's fall-back."""
 
     @property
+    def is_probe(self) -> bool:
+        """Whether the auditor placed it: it is in no published figure."""
+        return self.flow == PROBE_FLOW
+
+    @property
     def arrived_at(self) -> datetime:
         """Start of the ``offered`` clock; until that event arrives, the earliest time known of the call."""
         return self.offered_at or self.first_at
+
+    @property
+    def message_end(self) -> datetime | None:
+        """Start of the ``message_end`` clock: when the caller began to wait for a person, or the message ended."""
+        return self.waits[0].since if self.waits else self.message_at
 
     @property
     def waiting(self) -> bool:
@@ -109,135 +145,140 @@ class Call:
         if self.ended_as is None:
             if self.answered_at:
                 return "answered"
-            return "answer_unknown" if self.at_switch_of else "in_progress"
+            return "answer_unknown" if self.at_switch_of else IN_PROGRESS
         if self.ended_as in ("answered", "answer_unknown"):
             return "answered" if self.answered_at else "answer_unknown"
         return self.ended_as if self.ended_as in ev.END_CLASSES else "dropped_by_us"
 
 
-def read_call(recorded: Mapping[int, tuple[datetime, ev.Event]]) -> Call:
-    """The call that these events, by their ``seq``, describe. At least one; gaps are left as they are."""
-    call = Call(first_at=min(at for at, _ in recorded.values()))
-    for seq in sorted(recorded):
-        call = _advance(call, *recorded[seq])
+def read_call(parts: Iterable[Sequence[Told]]) -> Call:
+    """The call that these events describe: of each part its own, at least one in all; gaps are left as they are.
+
+    A part that resumes an earlier one goes on with it: the earlier end counts no more.
+    """
+    ordered = sorted((sorted(part, key=_seq) for part in parts if part), key=lambda part: min(each[1] for each in part))
+    call = Call(first_at=min(each[1] for part in ordered for each in part))
+    for part in ordered:
+        call.ended_at, call.ended_as, call.at_switch_of = None, None, None
+        for _, at, kind, facts in part:
+            if call.ended_as is None:  # a page opened after the call says nothing about who answered it
+                _READERS[kind](call, at, facts)
     return call
 
 
-def marks(call: Call) -> frozenset[Mark]:
-    """What the call adds to the day's figures; nothing until its ``offered`` has arrived.
-
-    The call belongs to the day on which it was offered, its offer to a provider to the day of that offer.
-    """
-    found: set[Mark] = set()
-    if call.offered_at is not None:
-        day = _day(call.offered_at)
-        found |= {(day, TOTAL, "offered"), (day, TOTAL, call.end_class)}
-        if call.end_class == "answered" and _in_time(call.offered_at, call.answered_at):
-            found.add((day, TOTAL, "answered_within_60"))
-    for provider, leg in call.legs.items():
-        if leg.started_at is not None:
-            found |= {(_day(leg.started_at), provider, figure) for figure in _figures(leg, leg.started_at)}
-    return frozenset(found)
+def _seq(told: Told) -> int:
+    return told[0]
 
 
-def _figures(leg: Leg, started_at: datetime) -> set[str]:
-    if leg.answered_at is not None:
-        within = {"answered_within_60"} if _in_time(started_at, leg.answered_at) else set()
-        return {"offered", "answered"} | within
-    if leg.abandoned:
-        return {"offered", "abandoned"}
-    if leg.at_switch:
-        return {"offered", "answer_unknown"}
-    return {"offered", "in_progress"} if leg.waiting else {"offered"}
+def _offered(call: Call, at: datetime, facts: Facts) -> None:
+    if call.offered_at is None:
+        call.offered_at, call.flow = at, facts["flow"]
+    call.flow_version = facts["flow_version"]
 
 
-def _in_time(start: datetime, answered_at: datetime | None) -> bool:
-    return answered_at is not None and answered_at - start <= ANSWERED_IN_TIME
+def _routed(call: Call, _at: datetime, _facts: Facts) -> None:
+    call.routed = True
 
 
-def _day(at: datetime) -> date:
-    return at.astimezone(LONDON).date()
+def _area_known(call: Call, _at: datetime, facts: Facts) -> None:
+    call.area = facts["area"]
 
 
-def _advance(call: Call, at: datetime, event: ev.Event) -> Call:
-    if call.ended_as is not None:
-        return call  # a page opened after the call says nothing about who answered it
-    match event:
-        case ev.Offered():
-            return replace(call, offered_at=call.offered_at or at)
-        case ev.Queued():
-            return _begin_wait(call, at)
-        case ev.LegStarted(provider=provider):
-            return _begin_wait(_leg_started(call, at, provider), at)
-        case ev.LegAnswered(provider=provider, evidence="agent"):
-            return _agent_answered(call, at, provider)
-        case ev.LegAnswered(provider=provider):
-            return _switch_answered(call, at, provider)
-        case ev.LegFailed(provider=provider):
-            return _begin_wait(_leg_over(call, provider), at)
-        case ev.TalkEnded(provider=provider):
-            return _leg_over(call, provider)
-        case ev.ContextOpened(role=role) if role in AGENT_ROLES and call.at_switch_of is not None:
-            return _agent_answered(call, at, call.at_switch_of)
-        case ev.SessionFailed():
-            return replace(call, failed_at=call.failed_at or at)
-        case ev.HandedBack():
-            call = replace(call, failed_at=call.failed_at or at)
-            return _end_wait(_close_legs(call), at)  # the network rings 111 without us: who waits there, we cannot see
-        case ev.Ended():
-            return _ended(call, at, event.end_class)
-        case _:
-            return call
+def _message_heard(call: Call, at: datetime, facts: Facts) -> None:
+    call.message, call.message_at = facts["marker"], at
 
 
-def _begin_wait(call: Call, at: datetime) -> Call:
-    if call.waiting or call.answered_at is not None:
-        return call
-    return replace(call, waits=(*call.waits, Wait(at)))
+def _queued(call: Call, at: datetime, facts: Facts) -> None:
+    if facts["services"] and call.service == NOWHERE:
+        call.service = facts["services"][0]
+    _begin_wait(call, at)
 
 
-def _end_wait(call: Call, at: datetime) -> Call:
-    if not call.waiting:
-        return call
-    return replace(call, waits=(*call.waits[:-1], replace(call.waits[-1], until=at)))
+def _begin_wait(call: Call, at: datetime) -> None:
+    if not call.waiting and call.answered_at is None:
+        call.waits.append(Wait(at))
 
 
-def _with_leg(call: Call, provider: str, leg: Leg) -> Call:
-    return replace(call, legs={**call.legs, provider: leg})
+def _end_wait(call: Call, at: datetime) -> None:
+    if call.waiting:
+        call.waits[-1].until = at
 
 
-def _leg_started(call: Call, at: datetime, provider: str) -> Call:
-    leg = call.legs.get(provider, Leg())
-    return _with_leg(call, provider, replace(leg, started_at=leg.started_at or at, waiting=True))
+def _leg_of(call: Call, facts: Facts) -> Leg:
+    return call.legs.setdefault(facts["provider"], Leg())
 
 
-def _agent_answered(call: Call, at: datetime, provider: str) -> Call:
-    leg = call.legs.get(provider, Leg())
-    leg = replace(leg, waiting=False, talking=True, answered_at=leg.answered_at or at)
-    call = _end_wait(_with_leg(call, provider, leg), at)
-    return replace(call, answered_at=call.answered_at or at, at_switch_of=None)
+def _leg_started(call: Call, at: datetime, facts: Facts) -> None:
+    leg = _leg_of(call, facts)
+    leg.started_at, leg.waiting, leg.abandoned_at = leg.started_at or at, True, None
+    call.service = facts["service"]
+    _begin_wait(call, at)
 
 
-def _switch_answered(call: Call, at: datetime, provider: str) -> Call:
-    leg = replace(call.legs.get(provider, Leg()), waiting=False, talking=True, at_switch=True)
-    call = _end_wait(_with_leg(call, provider, leg), at)
-    return replace(call, at_switch_of=provider)
+def _leg_answered(call: Call, at: datetime, facts: Facts) -> None:
+    if facts["evidence"] == "agent":
+        _agent_answered(call, at, _leg_of(call, facts))
+        return
+    leg = _leg_of(call, facts)
+    leg.waiting, leg.talking, leg.switch_at = False, True, leg.switch_at or at
+    call.at_switch_of, call.switch_at = facts["provider"], call.switch_at or at
+    _end_wait(call, at)
 
 
-def _leg_over(call: Call, provider: str) -> Call:
-    leg = replace(call.legs.get(provider, Leg()), waiting=False, talking=False)
-    at_switch_of = None if call.at_switch_of == provider else call.at_switch_of
-    return replace(_with_leg(call, provider, leg), at_switch_of=at_switch_of)
+def _agent_answered(call: Call, at: datetime, leg: Leg) -> None:
+    leg.waiting, leg.talking, leg.answered_at = False, True, leg.answered_at or at
+    call.answered_at, call.at_switch_of = call.answered_at or at, None
+    _end_wait(call, at)
 
 
-def _ended(call: Call, at: datetime, end_class: str) -> Call:
-    call = _close_legs(call, abandoned=end_class == "abandoned")
-    return replace(_end_wait(call, at), ended_at=at, ended_as=end_class)
+def _leg_over(call: Call, _at: datetime, facts: Facts) -> None:
+    leg = _leg_of(call, facts)
+    leg.waiting = leg.talking = False
+    if call.at_switch_of == facts["provider"]:
+        call.at_switch_of = None
 
 
-def _close_legs(call: Call, *, abandoned: bool = False) -> Call:
-    legs = {
-        provider: replace(leg, waiting=False, talking=False, abandoned=abandoned and leg.waiting)
-        for provider, leg in call.legs.items()
-    }
-    return replace(call, legs=legs)
+def _leg_failed(call: Call, at: datetime, facts: Facts) -> None:
+    _leg_over(call, at, facts)
+    _begin_wait(call, at)
+
+
+def _context_opened(call: Call, at: datetime, facts: Facts) -> None:
+    if facts["role"] in ev.AGENT_ROLES and call.at_switch_of is not None:
+        _agent_answered(call, at, call.legs[call.at_switch_of])
+
+
+def _failed(call: Call, at: datetime, _facts: Facts) -> None:
+    call.failed_at = call.failed_at or at
+
+
+def _handed_back(call: Call, at: datetime, facts: Facts) -> None:
+    _failed(call, at, facts)
+    for leg in call.legs.values():
+        leg.waiting = leg.talking = False
+    _end_wait(call, at)  # the network rings 111 without us: who waits there, we cannot see
+
+
+def _ended(call: Call, at: datetime, facts: Facts) -> None:
+    call.ended_at, call.ended_as = at, facts["end_class"]
+    for leg in call.legs.values():
+        leg.abandoned_at = at if leg.waiting and call.ended_as == "abandoned" else None
+        leg.waiting = leg.talking = False
+    _end_wait(call, at)
+
+
+_READERS: Mapping[str, Callable[[Call, datetime, Facts], None]] = {
+    ev.Offered.kind: _offered,
+    ev.NodeEntered.kind: _routed,
+    ev.AreaKnown.kind: _area_known,
+    ev.MessageHeard.kind: _message_heard,
+    ev.Queued.kind: _queued,
+    ev.LegStarted.kind: _leg_started,
+    ev.LegAnswered.kind: _leg_answered,
+    ev.LegFailed.kind: _leg_failed,
+    ev.TalkEnded.kind: _leg_over,
+    ev.ContextOpened.kind: _context_opened,
+    ev.SessionFailed.kind: _failed,
+    ev.HandedBack.kind: _handed_back,
+    ev.Ended.kind: _ended,
+}

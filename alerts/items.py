@@ -27,11 +27,15 @@ NOWHERE = "unknown"
 """The area of a caller of whom nothing tells one, the service of one who has not asked for any."""
 
 IN_PROGRESS = "in_progress"
+NOT_TAKEN = "not_taken"
+"""Of a provider's offers only: it failed, or the caller was put on to another; the call itself has another class."""
+
 CLASSES = (
     "answered", "answer_unknown", "abandoned", "left_in_message", "deflected", "self_served", "served_elsewhere",
     "dropped_by_us", IN_PROGRESS,
 )  # fmt: skip
-"""Each call is in exactly one of these (docs/safety/rules.md, 8), so that item A01 is their sum."""
+"""Each call is in exactly one of these (docs/safety/rules.md, 8), a provider's offer in one of these or
+:data:`NOT_TAKEN`, so that item A01 is their sum."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,20 +1,25 @@
-"""Live figures: the event stream folded into what is true of the service now and since midnight."""
+"""Live figures: the event stream folded into what is true of the service now, of the last minutes, and since midnight.
+
+An event is only noted when it comes; its call is read again when somebody next looks, once for all of its new events.
+So a burst costs little, and the order of arrival cannot matter.
+"""
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
-from alerts.calls import READ, Call, Mark, marks, read_call
+from alerts.calls import NEEDS, Call, is_readable
+from alerts.contacts import Contacts
+from alerts.items import CLASSES, NOWHERE, Clock, Kpis, Scope, ScopeKind
+from alerts.items import TOTAL as WHOLE
+from alerts.ledger import Ledger
 from alerts.model import LONDON, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures
-from callrouter import events as ev
+from alerts.tally import Tally, merged
 from infra.bus import Entry
 
 log = structlog.get_logger(__name__)
@@ -22,87 +27,96 @@ log = structlog.get_logger(__name__)
 MINUTE = timedelta(minutes=1)
 
 MINUTES_AT_MOST = 60
-"""How far back a chart may reach: less than ended calls are remembered, so that no minute lacks calls."""
+"""How far back a chart or a window may reach."""
 
-ENDED_KEPT = timedelta(minutes=90)
-"""An ended call keeps its events this long, for the chart and for entries that come late."""
+CHART_KEPT = timedelta(minutes=90)
+"""An ended call is looked at for the chart this long."""
+
+ENDED_KEPT = timedelta(hours=6)
+"""An ended call keeps its events this long, for those that come late; one later still has the day read again."""
 
 UNENDED_KEPT = timedelta(hours=24)
 """No caller waits a day: an older call without an end has lost it, and must not alarm for ever."""
 
-SETTLED_KEPT = timedelta(hours=48)
-"""A forgotten call's reference is kept until its day is no longer shown, so that a repeat changes nothing."""
+SKEW = timedelta(seconds=60)
+"""An event so far ahead of our clock is counted where its own says, and told as one from the future."""
 
 
-_Events: TypeAlias = dict[int, tuple[datetime, ev.Event]]
-
-
-@dataclass(slots=True)
-class _Known:
-    """A call as far as it is known: its events by ``seq``, what they say, and what it adds to the figures.
-
-    Of a call that has ended the events are only for entries that come late; packed they take a tenth of the room.
-    """
-
-    call: Call
-    events: _Events | bytes
-    marks: frozenset[Mark] = field(default_factory=frozenset)
-
-    def opened(self) -> _Events:
-        """The events, to be read and added to."""
-        return _unpacked(self.events) if isinstance(self.events, bytes) else self.events
+NAMES = {
+    WHOLE: "Whole service",
+    Scope("area", NOWHERE): "Area not known",
+    Scope("service", NOWHERE): "No service asked for",
+}
 
 
 class LiveFigures:
-    """The service's figures since the start of the Europe/London day, and now.
+    """The service's figures since the start of the Europe/London day, of the last hour by minute, and now.
 
     Entries may come late, twice and in any order: one is recognised by ``(call_ref, seq)``, and the figures
     depend only on which have come. They live in memory; after a restart the day's entries are applied again
     before the figures are shown. ``providers`` maps ids to names for people; each appears, with zeros, before
-    its first call, and one that is not named appears under its id. Raises ValueError for the id ``total``.
+    its first call, and one that is not named appears under its id: a provider that is renamed keeps its figures, one
+    whose id changes is another. ``names`` are those of other scopes. Raises ValueError for the id ``total``.
     """
 
-    def __init__(self, providers: Mapping[str, str]) -> None:
+    def __init__(self, providers: Mapping[str, str], names: Mapping[Scope, str] | None = None) -> None:
         if TOTAL in providers:
             raise ValueError(f"no provider may have the id {TOTAL!r}: it names the whole service")
-        self._names = dict(providers)
-        self._calls: dict[str, _Known] = {}
-        self._open: dict[str, _Known] = {}  # of them, those who may wait or talk now: looked at each second
-        self._failed: dict[str, _Known] = {}  # of them, those in which something of ours failed
+        self._providers = dict(providers)
+        self._names = {**NAMES, **(names or {})}
+        self._contacts = Contacts()
+        self._open: dict[str, Call] = {}  # those who may wait or talk now: looked at each second
+        self._recent: dict[str, Call] = {}  # those, and the ended of the chart
+        self._failed: dict[str, Call] = {}  # those in which something of ours failed
+        self._ledger = Ledger()
         self._forgot_at: datetime | None = None
-        self._settled: dict[str, datetime] = {}
-        self._counts: Counter[Mark] = Counter()
-        self._marks: dict[frozenset[Mark], frozenset[Mark]] = {}  # most calls of a day have the same
+        self._unreadable = 0
+
+    def anew(self) -> LiveFigures:
+        """The same, without any entry."""
+        return LiveFigures(self._providers, self._names)
 
     def apply(self, entry: Entry) -> None:
-        """Count one entry of the event stream; one that is known or moves no figure changes nothing.
+        """Note one entry of the event stream; one that is known or moves no figure changes nothing.
 
         Only clear facts are read. An entry that cannot be read is logged by its ids and left out: one event
         in a newer form must not stop the figures.
         """
-        if entry.kind not in READ or entry.call_ref in self._settled:
+        if entry.kind not in NEEDS:
             return
-        known = self._calls.get(entry.call_ref)
-        events = known.opened() if known is not None else {}
-        if entry.seq in events:
-            return
-        try:
-            event = ev.join(entry.kind, entry.facts)
-        except TypeError:
+        if not is_readable(entry.seq, entry.kind, entry.facts):
+            self._unreadable += 1
             log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=entry.kind)
             return
-        self._add(entry, event, events)
+        self._contacts.note(entry)
+
+    @property
+    def lacks_entries(self) -> bool:
+        """Whether an event came of a call whose others are forgotten: all of the day must be applied again."""
+        return self._contacts.too_late > 0
+
+    def oddities(self, now: datetime) -> Mapping[str, int]:
+        """Events that could not be read, and calls whose times cannot be true (docs/alerts.md, Odd input)."""
+        self._settle(now)
+        return {
+            "unreadable": self._unreadable,
+            "from_future": sum(call.first_at - now > SKEW for call in self._contacts.calls()),
+            "negative": sum(_is_odd(call) for call in self._contacts.calls()),
+        }
 
     def figures(self, now: datetime) -> Figures:
         """The figures at ``now`` (UTC): counters of its Europe/London day, and everyone who waits."""
-        self._forget(now)
-        day = now.astimezone(LONDON).date()
-        waits = {scope: _Waits() for scope in (TOTAL, *self._names)}
-        for known in self._open.values():
-            if not _is_past(known.call, now):
-                _note_waits(waits, known.call, now)
-        total, *providers = (self._scope(day, scope, waits[scope]) for scope in (TOTAL, *self._names))
-        failed = sum(_failed_recently(known.call, now) for known in self._failed.values())
+        self._settle(now)
+        day = self._ledger.day(now.astimezone(LONDON).date())
+        waits = {scope: _Waits() for scope in (TOTAL, *self._providers)}
+        for call in self._open.values():
+            if not _is_past(call, now, ENDED_KEPT):
+                _note_waits(waits, call, now)
+        total, *providers = (
+            self._scope(scope, day.get(WHOLE if scope == TOTAL else Scope("provider", scope)), waits[scope])
+            for scope in (TOTAL, *self._providers)
+        )
+        failed = sum(_failed_recently(call, now) for call in self._failed.values())
         return Figures(now, replace(total, failed_recently=failed), tuple(providers))
 
     def minutes(self, now: datetime, count: int) -> tuple[MinutePoint, ...]:
@@ -111,10 +125,9 @@ class LiveFigures:
         Calls are shown in the minute in which they were offered or answered by an agent. Raises ValueError
         for a count outside 1 to :data:`MINUTES_AT_MOST`.
         """
-        if not 1 <= count <= MINUTES_AT_MOST:
-            raise ValueError(f"a chart has 1 to {MINUTES_AT_MOST} minutes, not {count}")
-        start = now.replace(second=0, microsecond=0) - (count - 1) * MINUTE
-        calls = [known.call for known in self._calls.values()]
+        self._settle(now)
+        start = _first_minute(now, count)
+        calls = list(self._recent.values())
         offered = Counter((call.offered_at - start) // MINUTE for call in calls if call.offered_at)
         answered = Counter((call.answered_at - start) // MINUTE for call in calls if call.answered_at)
         longest = _longest_waits(calls, start, now)
@@ -122,66 +135,94 @@ class LiveFigures:
             MinutePoint(start + n * MINUTE, offered[n], answered[n], longest.get(n, 0.0)) for n in range(count)
         )
 
-    def _add(self, entry: Entry, event: ev.Event, events: _Events) -> None:
-        events[entry.seq] = (entry.at, event)
-        call = read_call(events)
-        for provider in call.providers:
-            self._names.setdefault(provider, provider)
-        known = self._calls.setdefault(entry.call_ref, _Known(call, events))
-        found = marks(call)
-        before, known.call, known.marks = known.marks, call, self._marks.setdefault(found, found)
-        if call.ended_at is None:
-            known.events = events
-            self._open[entry.call_ref] = known
-        else:
-            known.events = _packed(events)
-            self._open.pop(entry.call_ref, None)
-        if call.failed_at is not None:
-            self._failed[entry.call_ref] = known
-        self._counts.update(known.marks - before)
-        self._counts.subtract(before - known.marks)
+    def window(self, now: datetime, minutes: int, kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
+        """The figures of the calls offered in the last ``minutes``, the one in progress among them, by scope.
 
-    def _scope(self, day: date, scope: str, waits: _Waits) -> ScopeFigures:
-        counts = {figure: self._counts[(day, scope, figure)] for figure in _COUNTED}
-        return ScopeFigures(
-            scope=scope,
-            name=self._names.get(scope, "Whole service"),
-            waiting=waits.count,
-            longest_wait_s=waits.longest_s,
-            on_line=waits.on_line,
-            **counts,
-        )
+        Raises ValueError for a count outside 1 to :data:`MINUTES_AT_MOST`.
+        """
+        self._settle(now)
+        start = _first_minute(now, minutes)
+        return self._kpis(self._ledger.minutes(start, now), start, now, kind, clock)
+
+    def today(self, now: datetime, kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
+        """The figures of the calls offered since midnight in London, by scope."""
+        self._settle(now)
+        midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+        return self._kpis(self._ledger.day(now.astimezone(LONDON).date()), midnight, now, kind, clock)
+
+    def tallies(self, now: datetime, day: date) -> Mapping[Scope, Tally]:
+        """What is counted of today, or yesterday, in London, by scope. Nobody who still waits is in its times."""
+        self._settle(now)
+        return self._ledger.day(day)
+
+    # ------------------------------------------------------------------ reading again what has news
+
+    def _settle(self, now: datetime) -> None:
+        self._ledger.forget(now)
+        for news in self._contacts.read_again():
+            self._ledger.replace(news.before, news.after)
+            self._place(news.ref, news.call)
+        self._forget(now)
+
+    def _place(self, ref: str, call: Call | None) -> None:
+        for calls in (self._open, self._recent, self._failed):
+            calls.pop(ref, None)
+        if call is None or call.is_probe:
+            return
+        for provider in call.providers:
+            self._providers.setdefault(provider, provider)
+        self._recent[ref] = call
+        if call.ended_at is None:
+            self._open[ref] = call
+        if call.failed_at is not None:
+            self._failed[ref] = call
 
     def _forget(self, now: datetime) -> None:
-        """Once a minute: it looks at every call of the last hour and a half."""
+        """Once a minute: it looks at every call that is remembered."""
         if self._forgot_at is not None and abs(now - self._forgot_at) < MINUTE:
             return
         self._forgot_at = now
-        for ref in [ref for ref, known in self._calls.items() if _is_past(known.call, now)]:
-            self._settled[ref] = now + SETTLED_KEPT
-            del self._calls[ref]
-            self._open.pop(ref, None)
-            self._failed.pop(ref, None)
-        for ref in [ref for ref, until in self._settled.items() if until < now]:
-            del self._settled[ref]
-        yesterday = now.astimezone(LONDON).date() - timedelta(days=1)
-        for mark in [mark for mark, count in self._counts.items() if mark[0] < yesterday or not count]:
-            del self._counts[mark]
-        for old in [found for found in self._marks if all(mark[0] < yesterday for mark in found)]:
-            del self._marks[old]
+        for ref in [ref for ref, call in self._recent.items() if _is_past(call, now, CHART_KEPT)]:
+            for calls in (self._open, self._recent, self._failed):
+                calls.pop(ref, None)
+        self._contacts.forget(lambda call: _is_past(call, now, ENDED_KEPT), now)
 
+    # ------------------------------------------------------------------ telling
 
-def _packed(events: _Events) -> bytes:
-    rows = [(seq, at.isoformat(), event.kind, ev.split(event)[0]) for seq, (at, event) in events.items()]
-    return zlib.compress(json.dumps(rows).encode(), level=1)
+    def _kpis(
+        self, found: Mapping[Scope, Tally], start: datetime, now: datetime, kind: ScopeKind, clock: Clock
+    ) -> tuple[Kpis, ...]:
+        shown = {scope: merged([tally]) for scope, tally in found.items() if scope.kind == kind}
+        for scope in self._always(kind):
+            shown.setdefault(scope, Tally())
+        for share in self._contacts.waiting(self._open):
+            if share.scope in shown and start <= share.at <= now:
+                shown[share.scope].add_waiting(share, now)
+        return tuple(
+            tally.kpis(scope, self._name(scope), start, now, clock) for scope, tally in sorted(shown.items(), key=_id)
+        )
 
+    def _always(self, kind: ScopeKind) -> list[Scope]:
+        """Scopes that are told before their first call."""
+        if kind == "provider":
+            return [Scope("provider", each) for each in self._providers]
+        return [WHOLE] if kind == "total" else []
 
-def _unpacked(packed: bytes) -> _Events:
-    rows = json.loads(zlib.decompress(packed))
-    return {seq: (datetime.fromisoformat(at), ev.join(kind, facts)) for seq, at, kind, facts in rows}
+    def _name(self, scope: Scope) -> str:
+        return self._providers.get(scope.id) or self._names.get(scope) or scope.id
 
-
-_COUNTED = ("offered", "answered_within_60", "in_progress", *ev.END_CLASSES)
+    def _scope(self, scope: str, tally: Tally | None, waits: _Waits) -> ScopeFigures:
+        counted = tally or Tally()
+        return ScopeFigures(
+            scope=scope,
+            name=self._providers.get(scope, "Whole service"),
+            waiting=waits.count,
+            longest_wait_s=waits.longest_s,
+            on_line=waits.on_line,
+            offered=sum(counted.ends.values()),
+            answered_within_60=counted.seconds("offered", "answered").within(60),
+            **{end: counted.ends[end] for end in CLASSES},
+        )
 
 
 @dataclass(slots=True)
@@ -194,6 +235,20 @@ class _Waits:
         if since is not None:
             self.count += 1
             self.longest_s = max(self.longest_s, (now - since).total_seconds())
+
+
+def _id(item: tuple[Scope, Tally]) -> str:
+    return item[0].id
+
+
+def _first_minute(now: datetime, minutes: int) -> datetime:
+    if not 1 <= minutes <= MINUTES_AT_MOST:
+        raise ValueError(f"a chart or window has 1 to {MINUTES_AT_MOST} minutes, not {minutes}")
+    return now.replace(second=0, microsecond=0) - (minutes - 1) * MINUTE
+
+
+def _is_odd(call: Call) -> bool:
+    return any(at is not None and at < call.arrived_at for at in (call.answered_at, call.ended_at))
 
 
 def _failed_recently(call: Call, now: datetime) -> bool:
@@ -226,7 +281,7 @@ def _waited_minutes(call: Call, start: datetime, now: datetime) -> Iterator[tupl
             yield minute, min(until, start + (minute + 1) * MINUTE)
 
 
-def _is_past(call: Call, now: datetime) -> bool:
+def _is_past(call: Call, now: datetime, kept: timedelta) -> bool:
     if call.ended_at is not None and call.offered_at is not None:
-        return now - call.ended_at > ENDED_KEPT
+        return now - call.ended_at > kept
     return now - call.arrived_at > UNENDED_KEPT

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Literal
 
 from alerts.auditor import Probes
+from alerts.items import Clock as Since
+from alerts.items import Kpis, Scope, ScopeKind
 from alerts.kpi import LiveFigures
 from alerts.model import LONDON, Figures, MinutePoint
+from alerts.tally import Tally
 from callrouter.journal import Journal
 from infra.bus import Entry, EventStream
 from infra.clock import Clock
@@ -18,6 +23,10 @@ LONGEST_CALL = timedelta(hours=6)
 
 STALE_S = 15.0
 """Figures older than this are not shown: nobody may take the past for now. A step comes at least every few seconds."""
+
+
+READ_AGAIN_S = 60.0
+"""At most so often is the day read again for events that came hours late: a flood of them must not stop the figures."""
 
 
 class Board:
@@ -34,6 +43,7 @@ class Board:
         self._probes = Probes(clock.now())
         self._caught_up = False
         self._told_at: float | None = None
+        self._read_at = 0.0
 
     async def catch_up(self) -> None:
         """Apply what the journal holds of today; what the stream brings again is counted once.
@@ -41,16 +51,18 @@ class Board:
         The stream is joined before, with the oldest entry that it still has: what it has no more, the journal has.
         """
         await self._stream.join(self.GROUP, durable=False)
+        live = self._live.anew() if self._live.lacks_entries else self._live
         now = self._clock.now()
         midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0)
         async for entry in self._journal.entries_since(midnight - LONGEST_CALL):
-            self._apply(entry)
+            self._apply(entry, live)
+        self._live = live
         self._caught_up = True
-        self._told_at = self._clock.monotonic()
+        self._told_at = self._read_at = self._clock.monotonic()
 
     async def step(self, wait_s: float) -> int:
         """Apply what is new, at most one batch; returns how many entries that was."""
-        if not self._caught_up or not self._known():
+        if not self._caught_up or not self._known() or self._lacks_entries():
             await self.catch_up()
         try:
             batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
@@ -58,7 +70,7 @@ class Board:
             self._caught_up = False  # what was appended meanwhile may be gone from the stream when it is back
             raise
         for _, entry in batch:
-            self._apply(entry)
+            self._apply(entry, self._live)
         if batch:
             await self._stream.acknowledge(self.GROUP, [position for position, _ in batch])
         self._told_at = self._clock.monotonic()
@@ -76,9 +88,29 @@ class Board:
         """For how many seconds no probe of the alert auditor has come; None while that is not known."""
         return self._probes.silent_s(self._clock.now()) if self._known() else None
 
-    def _apply(self, entry: Entry) -> None:
-        self._live.apply(entry)
+    def window(self, minutes: int | Literal["today"], kind: ScopeKind, clock: Since = "offered") -> tuple[Kpis, ...]:
+        """The figures of the last 1 to 60 ``minutes``, or of today, for each scope of the kind; () while unknown."""
+        if not self._known():
+            return ()
+        now = self._clock.now()
+        return (
+            self._live.today(now, kind, clock) if minutes == "today" else self._live.window(now, minutes, kind, clock)
+        )
+
+    def oddities(self) -> Mapping[str, int]:
+        """What of the day's events could not be true or be read, by name; empty while unknown."""
+        return self._live.oddities(self._clock.now()) if self._known() else {}
+
+    def tallies(self, day: date) -> Mapping[Scope, Tally] | None:
+        """What is counted of today in London, to be compared with a recount; None while unknown."""
+        return self._live.tallies(self._clock.now(), day) if self._known() else None
+
+    def _apply(self, entry: Entry, live: LiveFigures) -> None:
+        live.apply(entry)
         self._probes.note(entry)
+
+    def _lacks_entries(self) -> bool:
+        return self._live.lacks_entries and self._clock.monotonic() - self._read_at >= READ_AGAIN_S
 
     def _known(self) -> bool:
         return self._told_at is not None and self._clock.monotonic() - self._told_at <= STALE_S

@@ -12,7 +12,6 @@ from functools import partial
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.kpi import LiveFigures
 from alerts.model import Parts
 from alerts.service import AlertService
 from callrouter.after_calls import AfterCalls, after_calls
@@ -26,6 +25,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
 from callrouter.hours import read_hours
 from callrouter.journal import Journal, JournalWriter
+from callrouter.kpis import live_figures
 from callrouter.leftovers import close_leftovers
 from callrouter.lookups import Lookups
 from callrouter.messaging import Layered, Messaging, messaging
@@ -180,7 +180,7 @@ def build(settings: Settings) -> Service:
     )
     dispatch.on_offer = calls.offered
     names = {each.id: each.name for each in providers}
-    board = Board(LiveFigures(names), stream, journal, clock)
+    board = Board(live_figures(names), stream, journal, clock)
     writer = JournalWriter(stream, journal)
     channels = open_channels(settings, database, keys, clock)
 

@@ -25,12 +25,12 @@ class Told:
         self.entries.append(Entry(self.ref, len(self.entries) + 1, when, event.kind, facts, sealed))
         return self
 
-    def offered(self, seconds: float = 0) -> Told:
+    def offered(self, seconds: float = 0, *, flow: str = "front-door", resumes: str | None = None) -> Told:
         return self.at(
             seconds,
             ev.Offered(
-                network="phone", dialled="111", cli_class="mobile", flow="front-door", flow_version="1",
-                context=f"context-{self.ref}", number="+447700900123",
+                network="phone", dialled="111", cli_class="mobile", flow=flow, flow_version="1",
+                context=f"context-{self.ref}", number="+447700900123", resumes=resumes,
             ),
         )  # fmt: skip
 

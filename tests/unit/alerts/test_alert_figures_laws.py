@@ -8,6 +8,7 @@ from alert_calls import NOON, Told
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.items import CLOCKS, ScopeKind, Seconds
 from alerts.kpi import LiveFigures
 from alerts.model import ScopeFigures
 from callrouter import events as ev
@@ -15,6 +16,8 @@ from infra.bus import Entry
 
 PROVIDERS = {"kings": "King's 111", "thames": "Thames 111"}
 NOW = NOON + timedelta(minutes=60)
+PARTITIONS: tuple[ScopeKind, ...] = ("service", "area")
+KINDS: tuple[ScopeKind, ...] = ("total", "provider", *PARTITIONS)
 
 
 @st.composite
@@ -81,6 +84,35 @@ def test_calls_received_are_the_sum_of_their_end_classes_at_every_moment(
 
 
 @given(days())
+def test_calls_received_are_the_sum_of_end_classes_in_every_window_scope_and_clock(
+    day: tuple[list[Entry], list[Entry]],
+) -> None:
+    live = LiveFigures(PROVIDERS)
+    for entry in day[1]:
+        live.apply(entry)
+    for clock in CLOCKS:
+        for kind in KINDS:
+            windows = [live.window(NOW, minutes, kind, clock) for minutes in (5, 15, 60)]
+            for kpis in (each for window in (*windows, live.today(NOW, kind, clock)) for each in window):
+                assert kpis.of("A01") == sum(kpis.ends.values())
+                assert kpis.of("A03") == kpis.seconds.total == kpis.ends["answered"]
+                assert kpis.of("B02") == sum(kpis.of(band) or 0 for band in ("B03", "B04", "B05"))
+                assert kpis.waits.total >= kpis.seconds.total >= (kpis.of("B01") or 0)
+
+
+@given(days())
+def test_services_and_areas_each_add_up_to_the_whole(day: tuple[list[Entry], list[Entry]]) -> None:
+    live = LiveFigures(PROVIDERS)
+    for entry in day[0]:
+        live.apply(entry)
+    (whole,) = live.today(NOW, "total")
+    for kind in PARTITIONS:
+        parts = live.today(NOW, kind)
+        assert sum(each.of("A01") or 0 for each in parts) == whole.of("A01")
+        assert sum((each.waits for each in parts), Seconds()) == whole.waits
+
+
+@given(days())
 def test_the_order_of_arrival_and_repeats_change_nothing(day: tuple[list[Entry], list[Entry]]) -> None:
     in_order, as_they_come = LiveFigures(PROVIDERS), LiveFigures(PROVIDERS)
     for entry in day[0]:
@@ -110,7 +142,7 @@ def test_forgetting_old_calls_keeps_the_counters(day: tuple[list[Entry], list[En
     for entry in day[0]:
         live.apply(entry)
         forgetful.apply(entry)
-    later = NOW + timedelta(hours=4)
+    later = NOW + timedelta(hours=8)
     forgetful.figures(later)
     for entry in day[1]:
         forgetful.apply(entry)

@@ -9,7 +9,7 @@ import pytest
 
 from alerts.kpi import LiveFigures
 from callrouter import events as ev
-from callrouter.board import STALE_S, Board
+from callrouter.board import READ_AGAIN_S, STALE_S, Board
 from callrouter.journal import Journal, seal
 from callrouter.journal import metadata as journal_tables
 from infra.bus import Entry, MemoryStream, Position
@@ -86,3 +86,30 @@ async def test_figures_are_not_shown_when_nothing_was_told_for_long_and_lack_not
     figures = board.figures()
     assert figures is not None
     assert figures.total.offered == 1
+
+
+async def test_the_day_is_read_again_for_an_event_of_a_call_that_was_forgotten(database: Database) -> None:
+    journal, stream, clock = Journal(database, KEYS), Cuttable(), HandClock()
+    await stream.join("journal")
+    ended = seal(ev.Ended(end_class="abandoned", reason="hung_up", by="caller"), "call", 9, NOON, KEYS.new_data_key())
+    await journal.write([*offered("call"), ended])
+    board = Board(LiveFigures({}), stream, journal, clock)
+    await board.step(0)
+    assert [each.of("B02") for each in board.window("today", "total")] == [1]
+
+    clock.move(8 * 3600)
+    await board.step(0)
+    assert board.figures() is not None
+    menu = seal(ev.NodeEntered(node="menu"), "call", 2, NOON, KEYS.new_data_key())
+    await journal.write([menu])
+    await stream.append([menu])
+    await board.step(0)
+    clock.move(READ_AGAIN_S)
+    await board.step(0)
+    assert [each.of("A02") for each in board.window("today", "total")] == [1]
+    assert board.oddities() == {"unreadable": 0, "from_future": 0, "negative": 0}
+
+
+async def test_windows_are_empty_while_the_day_is_unknown(database: Database) -> None:
+    board = Board(LiveFigures({}), Cuttable(), Journal(database, KEYS), HandClock())
+    assert (board.window(15, "total"), board.oddities()) == ((), {})
