@@ -24,6 +24,7 @@ from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
 from callrouter.texting import receipts_of
 from callrouter.tokens import twilio_tokens
+from callrouter.wallboard import figures_of
 from callrouter.welfare_routes import welfare_router
 from callrouter.wiring import Service, build, readiness_of, running, session_secret
 from console.api import asker
@@ -72,7 +73,7 @@ def app_of(service: Service) -> FastAPI:
     )
     app.include_router(
         console_router(
-            figures=service.board,
+            figures=figures_of(service),
             pages=service.desk,
             sessions=sessions,
             clock=service.clock,

@@ -6,12 +6,14 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from alerts.items import Kpis
 from console import words
 from console.ports import Figures, MinutePoint, ScopeFigures, TotalFigures
+from console.windows import Window
 
 LATE_S = 60.0
 """A wait over this is marked: B01 counts calls answered within 60 s (IUC aggregate data collection)."""
@@ -59,8 +61,18 @@ class Minute:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """The counts of one row: since midnight, or of the window that was asked for."""
+
+    offered: int | None = None
+    answered: int | None = None
+    answered_within_60: int | None = None
+    abandoned: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
-    """Everything that the wallboard shows at one time."""
+    """Everything that the wallboard shows at one time. ``at`` of it are the figures."""
 
     at: str
     total: Row
@@ -73,14 +85,33 @@ class Board:
         return asdict(self)
 
 
-def board(figures: Figures | None, minutes: Iterable[MinutePoint]) -> Board:
-    """The figures in words; all "not known" for None."""
+def board(
+    figures: Figures | None,
+    minutes: Iterable[MinutePoint],
+    window: Window = Window.TODAY,
+    total: Kpis | None = None,
+    providers: Iterable[Kpis] = (),
+) -> Board:
+    """The figures in words; all "not known" for None.
+
+    Callers who wait are those of now. What is counted is of the day, or of ``total`` and ``providers`` where another
+    window was asked for.
+    """
     if figures is None:
         return _unknown()
+    if window is Window.TODAY:
+        rows = [(each, _counts(each)) for each in figures.providers]
+        all_calls = _counts(figures.total)
+        ends: Mapping[str, int | None] = {name: getattr(figures.total, name) for name in END_CLASSES}
+    else:
+        counted = {each.scope.id: counts_of(each) for each in providers}
+        rows = [(each, counted.get(each.scope, Counts())) for each in figures.providers]
+        all_calls = counts_of(total) if total else Counts()
+        ends = total.ends if total else {}
     return Board(
         at=words.clock_time(figures.at),
-        total=_total(figures.total),
-        rows=tuple(_row(each) for each in figures.providers),
+        total=_total(figures.total, all_calls, ends),
+        rows=tuple(row(each, counts) for each, counts in rows),
         minutes=tuple(_minute(each) for each in minutes),
         summary=_summary(figures.total),
     )
@@ -92,28 +123,39 @@ def _unknown() -> Board:
     return Board(words.UNKNOWN, total, rows=(), minutes=(), summary="The figures are not known")
 
 
-def _row(each: ScopeFigures) -> Row:
+def counts_of(kpis: Kpis) -> Counts:
+    """Items A01, A03, B01 and B02."""
+    codes = ("A01", "A03", "B01", "B02")
+    return Counts(*(None if (value := kpis.values[code]) is None else int(value) for code in codes))
+
+
+def _counts(each: ScopeFigures) -> Counts:
+    return Counts(each.offered, each.answered, each.answered_within_60, each.abandoned)
+
+
+def row(each: ScopeFigures, counts: Counts) -> Row:
+    """Who waits now, and what was counted."""
     late = each.waiting != 0 and each.longest_wait_s is not None and each.longest_wait_s > LATE_S
-    return Row(each.scope, each.name, late, _cells(each))
+    return Row(each.scope, each.name, late, _cells(each, counts))
 
 
-def _cells(each: ScopeFigures) -> dict[str, str]:
+def _cells(each: ScopeFigures, counts: Counts) -> dict[str, str]:
     return {
-        "offered": words.count(each.offered),
+        "offered": words.count(counts.offered),
         "waiting": words.count(each.waiting),
         "longest": _longest(each),
-        "answered": words.count(each.answered),
-        "within_60": _within_60(each),
-        "within_60_share": words.share(each.answered_within_60, each.answered),
-        "abandoned": words.count(each.abandoned),
-        "abandoned_share": words.share(each.abandoned, each.offered),
+        "answered": words.count(counts.answered),
+        "within_60": _within_60(counts),
+        "within_60_share": words.share(counts.answered_within_60, counts.answered),
+        "abandoned": words.count(counts.abandoned),
+        "abandoned_share": words.share(counts.abandoned, counts.offered),
     }
 
 
-def _total(total: TotalFigures) -> Row:
-    row = _row(total)
-    more = {name: words.count(getattr(total, name)) for name in END_CLASSES}
-    return Row(row.scope, row.name, row.late, {**row.cells, **more})
+def _total(total: TotalFigures, counts: Counts, ends: Mapping[str, int | None]) -> Row:
+    found = row(total, counts)
+    more = {name: words.count(ends.get(name)) for name in END_CLASSES}
+    return Row(found.scope, found.name, found.late, {**found.cells, **more})
 
 
 def _longest(each: ScopeFigures) -> str:
@@ -121,10 +163,10 @@ def _longest(each: ScopeFigures) -> str:
     return NOBODY if each.waiting == 0 else words.duration(each.longest_wait_s)
 
 
-def _within_60(each: ScopeFigures) -> str:
-    if each.answered_within_60 is None or each.answered is None:
+def _within_60(counts: Counts) -> str:
+    if counts.answered_within_60 is None or counts.answered is None:
         return words.UNKNOWN
-    return f"{each.answered_within_60:,} of {each.answered:,}"
+    return f"{counts.answered_within_60:,} of {counts.answered:,}"
 
 
 def _minute(point: MinutePoint) -> Minute:

@@ -90,6 +90,11 @@ class Feed:
         finally:
             self._readers -= 1
 
+    @property
+    def is_read(self) -> bool:
+        """Whether anybody reads it now."""
+        return self._readers > 0
+
     async def _keep_looking(self) -> None:
         while self._readers:
             await self._look()
@@ -149,7 +154,8 @@ class Feeds:
         self._feeds: dict[Hashable, Feed] = {}
 
     def of(self, page: Hashable, make: Callable[[], Mapping[str, Part]]) -> Feed:
-        """The feed that all who look at ``page`` share. Pages are few: views, providers and windows."""
+        """The feed that all who look at ``page`` share. Feeds that nobody reads any more are forgotten."""
         if page not in self._feeds:
+            self._feeds = {key: feed for key, feed in self._feeds.items() if feed.is_read}
             self._feeds[page] = Feed(make(), self._clock, self._pause)
         return self._feeds[page]

@@ -1,4 +1,4 @@
-"""What the console needs from the rest: live figures. (Pages of calls: ``callrouter.handover.CallPages``.)
+"""What the console needs from the rest: figures, and alerts. (Pages of calls: ``callrouter.handover.CallPages``.)
 
 Every count may be ``None``: a figure that nobody can vouch for is unknown, and never shown as zero.
 """
@@ -6,8 +6,10 @@ Every count may be ``None``: a figure that nobody can vouch for is unknown, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
+from datetime import date, datetime
+from typing import Literal, Protocol
+
+from alerts.items import Clock, Kpis, ScopeKind
 
 
 class ScopeFigures(Protocol):
@@ -86,3 +88,42 @@ class LiveBoard(Protocol):
 
     def minutes(self, count: int) -> Sequence[MinutePoint]:
         """The newest ``count`` minutes, oldest first; fewer where the service has not run that long."""
+
+    def window(self, minutes: int | Literal["today"], kind: ScopeKind, clock: Clock = "offered") -> Sequence[Kpis]:
+        """The figures of the last ``minutes``, or of today, of every scope of that kind; none while unknown."""
+
+
+class Past(Protocol):
+    """Figures of days that are kept; the newest may lack what happened in the last seconds."""
+
+    async def hours(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> Sequence[Kpis]:
+        """Of each hour of London's days from ``first`` to ``last``, both included, and each scope of that kind."""
+
+    async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> Sequence[Kpis]:
+        """Of each of these days and each scope of that kind."""
+
+
+class FiringAlert(Protocol):
+    """An alert that fires now. ``scope``: ``total``, ``provider:ID``, … ; ``link``: its own page, or a page of ours."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def where(self) -> str: ...
+    @property
+    def scope(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def acknowledged(self) -> bool: ...
+    @property
+    def link(self) -> str: ...
+
+
+class Alerts(Protocol):
+    """Which alerts fire."""
+
+    async def firing(self) -> Sequence[FiringAlert]:
+        """Those that fire now, worst first."""

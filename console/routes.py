@@ -29,7 +29,9 @@ from console.flow_replay import Replaying
 from console.flows import add_flows
 from console.messages import add_messages
 from console.plans import add_plans
-from console.ports import LiveBoard
+from console.ports import Alerts, LiveBoard, Past
+from console.provider import add_providers
+from console.readings import Readings
 from console.session import Sessions
 from console.sign_in import add_sign_in
 from console.sign_in_oidc import OpenId
@@ -50,9 +52,18 @@ class Flows:
     replaying: Replaying
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the pages of figures need."""
+
+    live: LiveBoard
+    past: Past
+    alerts: Alerts
+
+
 def console_router(
     *,
-    figures: LiveBoard,
+    figures: Figures,
     pages: CallPages,
     sessions: Sessions,
     clock: Clock,
@@ -68,7 +79,10 @@ def console_router(
     """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
     web = Web(sessions, has_sign_in=openid is not None)
     router = APIRouter(route_class=route_class(web), include_in_schema=False)
-    add_wallboard(router, web, figures, Feeds(clock), is_open=open_wallboard)
+    readings = Readings(figures.live, figures.past, figures.alerts, clock)
+    feeds = Feeds(clock)
+    add_wallboard(router, web, readings, feeds, is_open=open_wallboard)
+    add_providers(router, web, readings, feeds, is_open=open_wallboard)
     add_calls(router, web, pages, clock, tells_crews=crew is not None)
     add_sign_in(router, web, openid)
     if messages is not None:

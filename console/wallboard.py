@@ -2,36 +2,74 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import anyio
 from fastapi import APIRouter, Request, Response
 from sse_starlette import EventSourceResponse
 
-from console.board import END_CLASSES, MINUTES, Board, board
+from callrouter.handover import Role
+from console.board import END_CLASSES
+from console.city import Asked, city_fragments, read_board
 from console.feed import Feed, Feeds, Part
-from console.ports import LiveBoard
+from console.fragments import parts_of, values_of
+from console.heat import MEASURES
+from console.readings import Readings
+from console.small_numbers import CLINICAL
 from console.web import Web
+from console.windows import Window, read_window
 
 GRACE_S = 2.0
 """A stream that has not ended by itself so long after the shutdown began is cut off."""
 
+REPORT_ROLES = (Role.COMMISSIONER, Role.ADMINISTRATOR, Role.PUBLIC_HEALTH, Role.CLINICAL_SAFETY)
 
-def add_wallboard(router: APIRouter, web: Web, live: LiveBoard, feeds: Feeds, *, is_open: bool) -> None:
+
+def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds, *, is_open: bool) -> None:
     """``GET /`` and its event stream; with ``is_open`` nobody needs to sign in for them."""
 
     @router.get("/", name="wallboard")
     async def wallboard(request: Request) -> Response:
-        if not is_open:
-            web.require(request)
-        return web.page(request, "wallboard.html", board=read(live), end_classes=END_CLASSES)
-
-    async def figures() -> dict[str, object]:
-        return read(live).event()
+        asked = asks(web, request, is_open=is_open)
+        session = web.session(request)
+        fragments = city_fragments(readings, asked)
+        big = request.query_params.get("screen") == "big"
+        if big:
+            fragments = {"firing": fragments["firing"]}
+        return web.page(
+            request,
+            "wallboard_big.html" if big else "wallboard.html",
+            board=read_board(readings, asked.window),
+            asked=asked,
+            windows=tuple(Window),
+            end_classes=END_CLASSES,
+            may_report=session is not None and session.who.role in REPORT_ROLES,
+            yesterday=readings.today() - timedelta(days=1),
+            **await values_of(fragments),
+        )
 
     @router.get("/wallboard/events")
     async def events(request: Request) -> Response:
-        if not is_open:
-            web.require(request)
-        return streaming(feeds.of("city", lambda: {"figures": Part(figures)}))
+        asked = asks(web, request, is_open=is_open)
+
+        async def figures() -> dict[str, object]:
+            return read_board(readings, asked.window).event()
+
+        def parts() -> dict[str, Part]:
+            return {"figures": Part(figures), **parts_of(web, city_fragments(readings, asked))}
+
+        return streaming(feeds.of(("city", asked), parts))
+
+
+def asks(web: Web, request: Request, *, is_open: bool) -> Asked:
+    """What the address asks for, of whom. Raises SignInNeeded unless the pages of figures are open."""
+    session = web.session(request) if is_open else web.require(request)
+    measures = [each for each in MEASURES if each == request.query_params.get("heat")]
+    return Asked(
+        window=read_window(request.query_params.get("window")),
+        heat=measures[0] if measures else "offered",
+        every_count=session is not None and session.who.role in CLINICAL,
+    )
 
 
 def streaming(feed: Feed) -> Response:
@@ -40,9 +78,3 @@ def streaming(feed: Feed) -> Response:
     return EventSourceResponse(
         feed.events(ending), sep="\n", ping=0, shutdown_event=ending, shutdown_grace_period=GRACE_S
     )
-
-
-def read(live: LiveBoard) -> Board:
-    """The board as it stands now."""
-    figures = live.figures()
-    return board(figures, live.minutes(MINUTES) if figures else ())

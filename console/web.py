@@ -135,6 +135,10 @@ class Web:
         values["token"] = self.sessions.form_token(session) if session else ""
         return HTMLResponse(self._env.get_template(template).render(values), status_code=status)
 
+    def fragment(self, template: str, **values: Any) -> str:
+        """A piece of a page, the same for whoever looks at it."""
+        return self._env.get_template(template).render(values)
+
     def refusal(self, request: Request, refused: Refused) -> Response:
         """The page that says why not, and what to do."""
         if isinstance(refused, SignInNeeded):

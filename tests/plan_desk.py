@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from fastapi import FastAPI
 
+from alerts.items import Kpis
 from alerts.model import Figures, MinutePoint
 from callrouter.errors import PlanClosed
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn
@@ -20,6 +21,8 @@ from careplans.audit.heads import HeadSigner
 from careplans.audit.keeping import HeadLoop, LateEntries
 from careplans.errors import CarePlanError
 from careplans.records import PlanRecords
+from console.ports import FiringAlert
+from console.routes import Figures as FigurePorts
 from console.routes import console_router, mount_static
 from console.session import Sessions
 from infra.health import Health
@@ -64,7 +67,11 @@ class PlanDesk(House):
         """The console."""
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
         router = console_router(
-            figures=NoBoard(), pages=self, sessions=self.sessions, clock=self.clock, plans=self.access
+            figures=FigurePorts(NoBoard(), NoBoard(), NoBoard()),
+            pages=self,
+            sessions=self.sessions,
+            clock=self.clock,
+            plans=self.access,
         )
         app.include_router(router)
         mount_static(app)
@@ -105,10 +112,21 @@ class PlanDesk(House):
 
 
 class NoBoard:
-    """A wallboard that knows nothing."""
+    """A wallboard that knows nothing, of now or before, nor of alerts."""
 
     def figures(self) -> Figures | None:
         return None
 
     def minutes(self, _count: int) -> tuple[MinutePoint, ...]:
+        return ()
+
+    def window(self, *_asked: object) -> tuple[Kpis, ...]:
+        return ()
+
+    async def hours(self, *_asked: object) -> tuple[Kpis, ...]:
+        return ()
+
+    days = hours
+
+    async def firing(self) -> tuple[FiringAlert, ...]:
         return ()

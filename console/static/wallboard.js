@@ -21,6 +21,7 @@ function fill(box, row) {
 function newRow(row) {
   const line = byId("row").content.firstElementChild.cloneNode(true);
   line.dataset.row = row.scope;
+  line.querySelector("a[data-name]")?.setAttribute("href", `/providers/${encodeURIComponent(row.scope)}`);
   return line;
 }
 
@@ -54,6 +55,7 @@ function minuteLine(minute) {
 
 let minutesShown = "";
 function fillMinutes(minutes, plot) {
+  if (!plot) return;
   const now = JSON.stringify(minutes);
   if (now === minutesShown) return;
   minutesShown = now;
@@ -67,6 +69,17 @@ function speak(summary) {
   spokenAt = Date.now();
   setText(byId("spoken"), summary);
 }
+
+// The server has rendered the piece anew: it takes the place of the old, with what was open and focused in it.
+function replace(box, html) {
+  const open = [...box.querySelectorAll("details[open]")].map((each) => each.id);
+  const focused = box.contains(document.activeElement) ? address(document.activeElement) : null;
+  box.innerHTML = html;
+  for (const each of box.querySelectorAll("details")) each.open = open.includes(each.id);
+  if (focused) [...box.querySelectorAll("a, summary, [tabindex]")].find((each) => address(each) === focused)?.focus();
+}
+
+const address = (element) => element.closest("details")?.id || element.getAttribute("href") || element.tagName;
 
 function show(board, plot) {
   for (const box of document.querySelectorAll("[data-total]")) fill(box, board.total);
@@ -89,12 +102,19 @@ function lost() {
 }
 
 function listen(plot) {
-  const source = new EventSource("/wallboard/events");
+  const source = new EventSource(byId("board").dataset.events);
   source.addEventListener("figures", (message) => {
     const board = JSON.parse(message.data);
     show(board, plot);
     heard(board.at);
   });
+  for (const box of document.querySelectorAll("[data-part]")) {
+    source.addEventListener(box.dataset.part, (message) => {
+      const news = JSON.parse(message.data);
+      replace(box, news.html);
+      if (news.at) heard(news.at);
+    });
+  }
   source.addEventListener("still", (message) => heard(JSON.parse(message.data).at));
   source.addEventListener("error", () => {
     lost();
@@ -109,10 +129,15 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload();
 });
 
-const rendered = [...byId("minutes").children].map((line) => [
-  Number(line.dataset.t),
-  ...JSON.parse(line.dataset.values),
-]);
-const plot = chart(byId("chart"));
-plot.show(rendered);
-listen(plot);
+// The big screen and a provider's page have no chart of minutes.
+function plotMinutes() {
+  const rendered = [...byId("minutes").children].map((line) => [
+    Number(line.dataset.t),
+    ...JSON.parse(line.dataset.values),
+  ]);
+  const plot = chart(byId("chart"));
+  plot.show(rendered);
+  return plot;
+}
+
+listen(byId("chart") ? plotMinutes() : null);

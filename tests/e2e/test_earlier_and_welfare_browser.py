@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from console_world import CONTEXT, NOON, Desk, SetBoard, SetClock, call_page
+from console_world import CONTEXT, NOON, Desk, SetAlerts, SetBoard, SetClock, SetPast, call_page
 from e2e_browser import SIZES, FindBarriers, OpenTab, Serve, Shoot
 from fastapi import FastAPI
 from playwright.sync_api import Page, expect
@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from callrouter.view import Finding
 from callrouter.welfare import Left, Task, Welfare
 from callrouter.welfare_tables import metadata
-from console.routes import console_router, mount_static
+from console.routes import Figures, console_router, mount_static
 from console.session import Sessions
 from infra.crypto import KeyRing
 from infra.sql import connect_database
@@ -52,7 +52,8 @@ def url(tmp_path: Path, serve: Serve) -> Iterator[str]:
     desk = Desk(page_of_call=replace(page, call=replace(page.call, findings=(("repeat", DISTRESS),))))
     sessions = Sessions(SECRET, clock=clock, development_sign_in=True)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.include_router(console_router(figures=SetBoard(), pages=desk, sessions=sessions, clock=clock, welfare=welfare))
+    figures = Figures(SetBoard(), SetPast(), SetAlerts())
+    app.include_router(console_router(figures=figures, pages=desk, sessions=sessions, clock=clock, welfare=welfare))
     mount_static(app)
     with serve(app) as address:
         yield address

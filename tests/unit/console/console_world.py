@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI
+from kpi_world import kpis
 
+from alerts.items import Clock as ItemClock
+from alerts.items import Kpis, ScopeKind
 from alerts.model import Figures, MinutePoint, ScopeFigures
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, TimelineRow
 from callrouter.view import CallView, Choice, RedFlag
+from console.city_map import squares
+from console.routes import Figures as FigurePorts
 from console.routes import console_router, mount_static
 from console.session import Sessions
 from console.sign_in_notes import Notes
@@ -89,10 +94,84 @@ class SetBoard:
     def minutes(self, count: int) -> tuple[MinutePoint, ...]:
         return self.points[-count:]
 
+    def window(
+        self, minutes: int | Literal["today"], kind: ScopeKind, clock: ItemClock = "offered"
+    ) -> tuple[Kpis, ...]:
+        return (
+            None if self.now is None else tuple(each for each in lively_kpis(minutes, clock) if each.scope.kind == kind)
+        )
+
     def set_total(self, **figures: Any) -> None:
         """Change figures of the whole service."""
         assert self.now is not None
         self.now = replace(self.now, total=replace(self.now.total, **figures))
+
+
+def lively_kpis(minutes: int | Literal["today"], clock: ItemClock) -> Iterator[Kpis]:
+    """Figures by item code of the whole service, four providers, three services and some areas."""
+    length = 720 if minutes == "today" else minutes
+    share = length / 720
+
+    def some(scope: str, name: str, calls: int) -> Kpis:
+        answers = {5: int(calls * share * 0.7), 45: int(calls * share * 0.2), 150: int(calls * share * 0.06)}
+        ends = {"abandoned": int(calls * share * 0.03), "in_progress": int(calls * share * 0.01)}
+        since = NOON - timedelta(minutes=length)
+        return kpis(scope, name, since, NOON, clock, ends, answers, B03=int(calls * 0.01), B04=1, B05=2, B09=310)
+
+    yield some("total", "Whole service", 2148)
+    for each in lively_figures().providers:
+        yield some(f"provider:{each.scope}", each.name, each.offered)
+    for name, calls in (("111", 1800), ("clinician", 210), ("dental", 90)):
+        yield some(f"service:{name}", name, calls)
+    for n, square in enumerate(squares()):
+        yield some(f"area:{square.id}", square.name, 7 * n + 3)
+    yield some("area:unknown", "Not known", 1400)
+
+
+@dataclass
+class SetPast:
+    """A past of eight lively weeks; empty if a test says so."""
+
+    empty: bool = False
+
+    async def hours(self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered") -> list[Kpis]:
+        found = [each for each in lively_kpis(60, clock) if each.scope.kind == kind and not self.empty]
+        start = datetime(first.year, first.month, first.day, tzinfo=UTC)
+        hours = [start + timedelta(hours=n) for n in range(24 * ((last - first).days + 1))]
+        return [
+            kpis(str(each.scope), each.name, hour, None, clock, {"abandoned": hour.hour % 3},
+                 {12: 40 + 3 * hour.hour, 70: hour.hour % 5, 190: hour.weekday()})
+            for hour in hours if hour < NOON for each in found
+        ]  # fmt: skip
+
+    async def days(self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered") -> list[Kpis]:
+        return [] if self.empty else [each for each in lively_kpis("today", clock) if each.scope.kind == kind]
+
+
+@dataclass(frozen=True)
+class Firing:
+    """An alert."""
+
+    title: str = "Callers wait too long"
+    where: str = "South East London"
+    scope: str = "provider:south_east"
+    severity: str = "critical"
+    since: datetime = NOON - timedelta(minutes=7)
+    acknowledged: bool = False
+    link: str = "/alerts/longest-wait"
+
+
+@dataclass
+class SetAlerts:
+    """The alerts that a test sets; with ``away`` nobody knows them."""
+
+    now: tuple[Firing, ...] = (Firing(),)
+    away: bool = False
+
+    async def firing(self) -> tuple[Firing, ...]:
+        if self.away:
+            raise OSError
+        return self.now
 
 
 def call_page(**changes: Any) -> CallPage:
@@ -156,6 +235,8 @@ class World:
 
     clock: SetClock = field(default_factory=SetClock)
     board: SetBoard = field(default_factory=SetBoard)
+    past: SetPast = field(default_factory=SetPast)
+    alerts: SetAlerts = field(default_factory=SetAlerts)
     desk: Desk = field(default_factory=Desk)
     production: bool = False
     open_wallboard: bool = False
@@ -169,8 +250,8 @@ class World:
         """A fresh application."""
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         router = console_router(
-            figures=self.board, pages=self.desk, sessions=self.sessions, clock=self.clock,
-            open_wallboard=self.open_wallboard,
+            figures=FigurePorts(self.board, self.past, self.alerts), pages=self.desk, sessions=self.sessions,
+            clock=self.clock, open_wallboard=self.open_wallboard,
             openid=OpenId(self.provider, Notes(SECRET, self.sessions, self.clock)) if self.provider else None,
         )  # fmt: skip
         app.include_router(router)

@@ -14,10 +14,14 @@ import anyio
 import pytest
 from console_world import SetBoard
 
-from console.board import board
+from console.board import Board, board
 from console.feed import HEARTBEAT_TICKS, Feed, Feeds, Part
-from console.wallboard import read
+from console.ports import LiveBoard
 from tests.hand_clock import HandClock
+
+
+def read(live: LiveBoard) -> Board:
+    return board(live.figures(), live.minutes(30) if live.figures() else ())
 
 
 @dataclass

@@ -1,0 +1,84 @@
+"""London's boroughs as a map of squares: how many calls were offered from each. No personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+from pathlib import Path
+
+from alerts.items import Kpis
+from console import small_numbers
+from console.words import UNKNOWN
+from infra.areas import london
+from infra.yamlfile import read_yaml
+
+FILE = Path(__file__).with_name("boroughs.yaml")
+LEVELS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """Where a borough stands on the map."""
+
+    id: str
+    name: str
+    short: str
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A square with its count. ``level``: 1 to 5, as many bars as it bears; 0 where the count is not shown."""
+
+    square: Square
+    text: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class CityMap:
+    """The map in words. ``legend``: the counts of each level, lowest first; ``elsewhere``: of no known borough."""
+
+    tiles: tuple[Tile, ...]
+    legend: tuple[str, ...]
+    elsewhere: str
+    holds_back: bool
+
+    def by_name(self) -> list[Tile]:
+        """As the table beside the map lists them."""
+        return sorted(self.tiles, key=lambda tile: tile.square.name)
+
+
+@cache
+def squares() -> tuple[Square, ...]:
+    """The 33 of the shipped file; raises KeyError for one that is no borough of infra/areas.yaml."""
+    return tuple(
+        Square(each["id"], london()[each["id"]].name, each["short"], each["row"], each["column"])
+        for each in read_yaml(FILE).data["squares"]
+    )
+
+
+def city_map(areas: Sequence[Kpis] | None, *, every_count: bool) -> CityMap:
+    """Calls offered (item A01) by borough; ``every_count`` shows those under 5 as well. None: not known."""
+    if areas is None:
+        return CityMap(tuple(Tile(each, "", 0) for each in squares()), (), UNKNOWN, holds_back=False)
+    offered = {each.scope.id: int(each.values["A01"] or 0) for each in areas}
+    counts = {each.id: offered.get(each.id, 0) for each in squares()}
+    texts = {name: f"{count:,}" for name, count in counts.items()} if every_count else small_numbers.shown(counts)
+    step = max(1, ceil(max(counts.values()) / LEVELS))
+    elsewhere = sum(count for name, count in offered.items() if name not in counts)
+    tiles = tuple(Tile(each, texts[each.id], _level(counts[each.id], texts[each.id], step)) for each in squares())
+    return CityMap(tiles, _legend(step), f"{elsewhere:,}", holds_back=any(tile.level == 0 for tile in tiles))
+
+
+def _level(count: int, text: str, step: int) -> int:
+    if text in (small_numbers.SMALL, small_numbers.HELD_BACK):
+        return 0
+    return max(1, ceil(count / step))
+
+
+def _legend(step: int) -> tuple[str, ...]:
+    return tuple(f"{0 if level == 0 else level * step + 1:,} to {(level + 1) * step:,}" for level in range(LEVELS))

@@ -1,0 +1,51 @@
+"""Figures by item code as a table: both clocks beside each other, and how far each definition can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alerts.items import ITEMS, NOT_COLLECTED, Kpis
+from console.measures import amount
+from console.words import UNKNOWN
+
+MARKS = {
+    "V": "",
+    "S": "secondary source",
+    "U": "not verified",
+    "": "our own",
+}
+"""What a definition rests on (docs/domain.md): V was read in a primary source, which goes without saying."""
+
+RECONTACT = "RECONTACT"
+"""Of messages and versions, not of a provider: not in this table."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One item under both clocks, in words."""
+
+    code: str
+    title: str
+    mark: str
+    offered: str
+    message_end: str
+
+
+def item_rows(offered: Kpis | None, message_end: Kpis | None) -> tuple[ItemRow, ...]:
+    """Every item that is collected, under both clocks; what is not known is not 0."""
+    return tuple(
+        ItemRow(
+            code="–" if not item.mark else code,
+            title=item.title,
+            mark=MARKS[item.mark],
+            offered=_text(offered, code),
+            message_end=_text(message_end, code),
+        )
+        for code, item in ITEMS.items()
+        if code not in NOT_COLLECTED and not code.startswith(RECONTACT)
+    )
+
+
+def _text(kpis: Kpis | None, code: str) -> str:
+    value = kpis.values.get(code) if kpis else None
+    return UNKNOWN if value is None else amount(value, ITEMS[code].unit)

@@ -1,0 +1,92 @@
+"""One provider in depth: its items under both clocks, its waits, its day and its week. No personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from alerts.items import Scope
+from console.board import Counts, counts_of, row
+from console.city import Asked, read_firing, read_heat, read_trends
+from console.distribution import bands
+from console.errors import NoSuchPage
+from console.feed import Feeds
+from console.fragments import Fragment, Fragments, parts_of, values_of
+from console.item_table import item_rows
+from console.ports import ScopeFigures
+from console.readings import Readings
+from console.wallboard import asks, streaming
+from console.web import Web
+from console.windows import Window
+from console.words import clock_time
+
+
+def add_providers(router: APIRouter, web: Web, readings: Readings, feeds: Feeds, *, is_open: bool) -> None:
+    """``GET /providers/{id}`` and its event stream, for whom the wallboard is."""
+
+    @router.get("/providers/{provider}")
+    async def page(provider: str, request: Request) -> Response:
+        asked = asks(web, request, is_open=is_open)
+        name = _name(readings, provider)
+        fragments = provider_fragments(readings, provider, asked)
+        return web.page(
+            request,
+            "provider.html",
+            provider=provider,
+            name=name,
+            asked=asked,
+            windows=tuple(Window),
+            **await values_of(fragments),
+        )
+
+    @router.get("/providers/{provider}/events")
+    async def events(provider: str, request: Request) -> Response:
+        asked = asks(web, request, is_open=is_open)
+        _name(readings, provider)
+        return streaming(
+            feeds.of((provider, asked), lambda: parts_of(web, provider_fragments(readings, provider, asked)))
+        )
+
+
+def provider_fragments(readings: Readings, provider: str, asked: Asked) -> Fragments:
+    """What the page holds."""
+    scope = Scope("provider", provider)
+    return {
+        "now": Fragment("_provider_now.html", partial(_now, readings, provider, asked.window)),
+        "firing": Fragment("_firing.html", partial(read_firing, readings, str(scope)), every_s=5),
+        "items": Fragment("_items.html", partial(_items, readings, scope, asked.window), every_s=5),
+        "trends": Fragment("_trends.html", partial(read_trends, readings, scope), every_s=60),
+        "heat": Fragment("_heat.html", partial(read_heat, readings, asked, scope), every_s=600),
+    }
+
+
+def _name(readings: Readings, provider: str) -> str:
+    """What people call it; its id while no figures are known. Raises NoSuchPage where there is none of that id."""
+    if readings.live.figures() is None:
+        return provider
+    figures = _figures(readings, provider)
+    if figures is None:
+        raise NoSuchPage
+    return figures.name
+
+
+def _figures(readings: Readings, provider: str) -> ScopeFigures | None:
+    figures = readings.live.figures()
+    return next((each for each in figures.providers if each.scope == provider), None) if figures else None
+
+
+async def _now(readings: Readings, provider: str, window: Window) -> Mapping[str, Any]:
+    live, figures = readings.live.figures(), _figures(readings, provider)
+    counted = readings.window(window, Scope("provider", provider))
+    counts = counts_of(counted) if counted else Counts()
+    found = row(figures, counts) if figures else None
+    return {"at": clock_time(live.at if live else None), "row": found, "window": window}
+
+
+async def _items(readings: Readings, scope: Scope, window: Window) -> Mapping[str, Any]:
+    offered = readings.window(window, scope)
+    later = readings.window(window, scope, "message_end")
+    return {"rows": item_rows(offered, later), "bands": bands(offered), "during": window.during}

@@ -1,0 +1,89 @@
+"""What the pages of figures read: live from memory, the past and the alerts from the database, kept for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from alerts.items import Clock as ItemClock
+from alerts.items import Kpis, Scope, ScopeKind
+from console.heat import WEEKS, Heat, Measure, heat
+from console.kept import Kept
+from console.ports import Alerts, FiringAlert, LiveBoard, Past
+from console.windows import Window
+from console.words import LONDON
+from infra.clock import Clock
+
+ALERTS_KEPT_S = 5.0
+TODAY_KEPT_S = 60.0
+PAST_KEPT_S = 6 * 3600.0  # past days change only when events come days late
+
+_Days = tuple[ScopeKind, date, date]
+
+
+class Readings:
+    """One for the console. What is not known is None."""
+
+    def __init__(self, live: LiveBoard, past: Past, alerts: Alerts, clock: Clock) -> None:
+        self.live = live
+        self.past = past
+        self.clock = clock
+        self._alerts: Kept[str, Sequence[FiringAlert]] = Kept(lambda _: alerts.firing(), clock, ALERTS_KEPT_S)
+        self._today: Kept[_Days, Sequence[Kpis]] = Kept(self._hours, clock, TODAY_KEPT_S)
+        self._past: Kept[_Days, Sequence[Kpis]] = Kept(self._hours, clock, PAST_KEPT_S)
+        self._heats: Kept[_Days, Mapping[tuple[Scope, Measure], Heat]] = Kept(self._heat, clock, PAST_KEPT_S)
+
+    def today(self) -> date:
+        """The day in London."""
+        return self.clock.now().astimezone(LONDON).date()
+
+    def is_known(self) -> bool:
+        """Whether there are live figures."""
+        return self.live.figures() is not None
+
+    async def firing(self) -> Sequence[FiringAlert] | None:
+        """The alerts that fire, at most five seconds old."""
+        return None if self._alerts.is_old("firing") else await self._alerts.of("firing")
+
+    def window(self, window: Window, scope: Scope, clock: ItemClock = "offered") -> Kpis | None:
+        """The live figures of one scope."""
+        found = self.live.window(window.minutes, scope.kind, clock)
+        return next((each for each in found if each.scope == scope), None)
+
+    async def hours_today(self, scope: Scope) -> Sequence[Kpis]:
+        """Each hour of today."""
+        day = self.today()
+        return _of(scope, await self._today.of((scope.kind, day, day)))
+
+    async def hours_a_week_ago(self, scope: Scope) -> Sequence[Kpis]:
+        """Each hour of this weekday's last."""
+        day = self.today() - timedelta(weeks=1)
+        return _of(scope, await self._past.of((scope.kind, day, day)))
+
+    async def heat(self, scope: Scope, measure: Measure) -> Heat:
+        """The hours of the week, of the last eight weeks to yesterday."""
+        last = self.today() - timedelta(days=1)
+        found = await self._heats.of((scope.kind, last - timedelta(weeks=WEEKS) + timedelta(days=1), last))
+        return (found or {}).get((scope, measure)) or heat((), measure)
+
+    async def _hours(self, days: _Days) -> Sequence[Kpis]:
+        kind, first, last = days
+        return await self.past.hours(first, last, kind)
+
+    async def _heat(self, days: _Days) -> Mapping[tuple[Scope, Measure], Heat]:
+        hours = await self._hours(days)
+        return await asyncio.to_thread(_heats, hours)  # some ten thousand hours: callers must not wait for that
+
+
+def _of(scope: Scope, found: Sequence[Kpis] | None) -> Sequence[Kpis]:
+    return [each for each in found or () if each.scope == scope]
+
+
+def _heats(hours: Sequence[Kpis]) -> dict[tuple[Scope, Measure], Heat]:
+    scopes: dict[Scope, list[Kpis]] = defaultdict(list)
+    for each in hours:
+        scopes[each.scope].append(each)
+    measures: tuple[Measure, ...] = ("offered", "wait")
+    return {(scope, measure): heat(found, measure) for scope, found in scopes.items() for measure in measures}

@@ -1,0 +1,66 @@
+"""The map of boroughs: 33 squares, counts in words, small ones held back from all but clinical roles."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from kpi_world import area
+
+from console import small_numbers
+from console.city_map import LEVELS, CityMap, city_map, squares
+from infra.areas import london
+
+MANY = {each.id: 20 for each in squares()}
+
+
+def texts(shown: CityMap) -> dict[str, str]:
+    return {tile.square.id: tile.text for tile in shown.tiles}
+
+
+def test_every_borough_has_a_square_of_its_own() -> None:
+    assert {each.id for each in squares()} == {each.id for each in london() if each.kind == "borough"}
+    assert len({(each.row, each.column) for each in squares()}) == len(squares()) == 33
+    assert len({each.short for each in squares()}) == 33
+
+
+def test_counts_classes_and_callers_of_no_known_borough() -> None:
+    shown = city_map([area("camden", 100), area("sutton", 41), area("london", 7), area("unknown", 1200)],
+                     every_count=True)  # fmt: skip
+    found = {tile.square.id: (tile.text, tile.level) for tile in shown.tiles}
+    assert (found["camden"], found["sutton"], found["barnet"]) == (("100", 5), ("41", 3), ("0", 1))
+    assert shown.elsewhere == "1,207"
+    assert shown.legend == ("0 to 20", "21 to 40", "41 to 60", "61 to 80", "81 to 100")
+    assert not shown.holds_back
+
+
+def test_small_counts_are_held_back_outside_the_clinical_roles() -> None:
+    shown = city_map([area("camden", 4), area("sutton", 41)], every_count=False)
+    assert texts(shown)["camden"] == texts(shown)["barnet"] == "<5"
+    assert texts(shown)["sutton"] == "41"
+    assert shown.holds_back
+
+
+def test_a_single_small_count_does_not_follow_from_the_sum() -> None:
+    counts = MANY | {"camden": 3, "brent": 11}
+    shown = texts(city_map([area(name, count) for name, count in counts.items()], every_count=False))
+    assert (shown["camden"], shown["brent"], shown["sutton"]) == ("<5", "–", "20")
+
+
+def test_unknown_is_no_zero() -> None:
+    shown = city_map(None, every_count=True)
+    assert set(texts(shown).values()) == {""}
+    assert shown.elsewhere == "not known"
+
+
+@given(st.lists(st.integers(0, 3000), min_size=33, max_size=33))
+def test_every_shown_count_lies_in_the_class_of_its_square(counts: list[int]) -> None:
+    shown = city_map([area(each.id, count) for each, count in zip(squares(), counts, strict=True)], every_count=False)
+    for tile, count in zip(shown.tiles, counts, strict=True):
+        if tile.text in (small_numbers.SMALL, small_numbers.HELD_BACK):
+            assert tile.level == 0
+            continue
+        assert 1 <= tile.level <= LEVELS
+        low, high = (int(each.replace(",", "")) for each in shown.legend[tile.level - 1].split(" to "))
+        assert low <= count <= high
+    hidden = [tile for tile in shown.tiles if tile.level == 0]
+    assert len(hidden) != 1
