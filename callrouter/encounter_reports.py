@@ -48,23 +48,24 @@ class EncounterReports:
         self._repeats = repeats
         self._clock = clock
 
-    async def take(self, octets: bytes) -> Imported:
+    async def take(self, octets: bytes, *, of: frozenset[str] | None = None) -> Imported:
         """Keep the encounters of a message that are of the last 97 hours, in one transaction.
 
-        Raises :class:`infra.itk.ItkError` for what is no message at all. The same message again changes nothing.
+        ``of``: the ODS codes of whoever sends it; None: anybody's. Raises :class:`infra.itk.ItkError` for what is no
+        message at all. The same message again changes nothing.
         """
         now = self._clock.now()
-        good, skipped = await asyncio.to_thread(_read, octets, now)  # this loop carries calls
+        good, skipped = await asyncio.to_thread(_read, octets, now, of)  # this loop carries calls
         kept = await self._repeats.keep_external(good, now)
         return Imported(kept, len(good) - kept, tuple(skipped))
 
 
-def _read(octets: bytes, now: datetime) -> tuple[list[External], list[Skipped]]:
+def _read(octets: bytes, now: datetime, of: frozenset[str] | None) -> tuple[list[External], list[Skipped]]:
     message = read_message(octets)
     skipped = [Skipped(fault.place, fault.reason) for fault in message.faults]
     good: list[External] = []
     for place, report in enumerate(message.reports, start=1):
-        if (reason := _unfit(report, now)) is None:
+        if (reason := _unfit(report, now, of)) is None:
             good.append(external(report))
         else:
             skipped.append(Skipped(place, reason))
@@ -81,7 +82,7 @@ def outcomes(octets: bytes, keys: KeyRing) -> list[tuple[Encounter, RepeatFound]
     return [(each, judge([each.traits], each.started, encounters)) for each in encounters]
 
 
-def _unfit(report: Report, now: datetime) -> str | None:
+def _unfit(report: Report, now: datetime, of: frozenset[str] | None) -> str | None:
     if report.started is None:
         return "no start of the contact, and no time of the document"
     if report.started.at < now - KEPT:
@@ -90,6 +91,8 @@ def _unfit(report: Report, now: datetime) -> str | None:
         return "starts in the future"
     if not report.provider.ods:
         return "no organisation"
+    if of is not None and report.provider.ods.upper() not in of:
+        return "of an organisation that this key does not report for"
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,24 +20,28 @@ MOST_OCTETS = 2 * 1024 * 1024
 """Of one message: some thirty long reports. It is read beside the calls of this process; long lists go by the CLI."""
 
 _HASH = 64  # hex digits of SHA-256
+_CODES = re.compile(r"[A-Z0-9]{3,10}(\+[A-Z0-9]{3,10})*")
 
 
-def read_sender_keys(text: str) -> Mapping[str, str]:
-    """SHA-256 of each key → its sender, from ``sender:hash`` comma separated; two hashes while one is replaced.
+def read_sender_keys(text: str) -> Mapping[str, frozenset[str]]:
+    """SHA-256 of each key → the ODS codes that it reports for, from ``ODS+ODS:hash`` comma separated.
 
-    Raises :class:`ConfigurationError`, which repeats nothing of it.
+    Two hashes while a key is replaced. Raises :class:`ConfigurationError`, which repeats nothing of it.
     """
-    senders: dict[str, str] = {}
+    senders: dict[str, frozenset[str]] = {}
     for each in filter(None, (part.strip() for part in text.split(","))):
-        sender, _, digest = each.partition(":")
-        if not sender or len(digest) != _HASH or set(digest) - set("0123456789abcdef"):
-            raise ConfigurationError("CALLROUTER_ENCOUNTER_KEYS: must be sender:sha256, comma separated")
-        senders[digest] = sender
+        codes, _, digest = each.partition(":")
+        if not _CODES.fullmatch(codes) or len(digest) != _HASH or set(digest) - set("0123456789abcdef"):
+            raise ConfigurationError("CALLROUTER_ENCOUNTER_KEYS: must be ODS:sha256 or ODS+ODS:sha256, comma separated")
+        senders[digest] = frozenset(codes.split("+"))
     return senders
 
 
-def encounters_router(repeats: RepeatCalls, clock: Clock, senders: Mapping[str, str]) -> APIRouter:
-    """One address. A request bears ``Authorization: Bearer KEY``; its body is one message."""
+def encounters_router(repeats: RepeatCalls, clock: Clock, senders: Mapping[str, frozenset[str]]) -> APIRouter:
+    """One address. A request bears ``Authorization: Bearer KEY``; its body is one message.
+
+    A report of an organisation that is not the key's is skipped: nobody replaces another's reports.
+    """
     router = APIRouter(include_in_schema=False)
 
     @router.post("/api/encounters")
@@ -45,7 +50,8 @@ def encounters_router(repeats: RepeatCalls, clock: Clock, senders: Mapping[str, 
         from callrouter.encounter_reports import EncounterReports
         from infra.itk import ItkError
 
-        if _sender(request, senders) is None:
+        codes = _codes(request, senders)
+        if codes is None:
             return _refused(401, "key_needed", "send the key of your organisation as a bearer token")
         body = bytearray()
         async for chunk in request.stream():
@@ -53,7 +59,7 @@ def encounters_router(repeats: RepeatCalls, clock: Clock, senders: Mapping[str, 
             if len(body) > MOST_OCTETS:
                 return _refused(413, "too_large", f"a message has at most {MOST_OCTETS} octets")
         try:
-            imported = await EncounterReports(repeats, clock).take(bytes(body))
+            imported = await EncounterReports(repeats, clock).take(bytes(body), of=codes)
         except ItkError as error:
             return _refused(422, error.error_id, str(error))
         except (SQLAlchemyError, OSError):
@@ -64,12 +70,12 @@ def encounters_router(repeats: RepeatCalls, clock: Clock, senders: Mapping[str, 
     return router
 
 
-def _sender(request: Request, senders: Mapping[str, str]) -> str | None:
+def _codes(request: Request, senders: Mapping[str, frozenset[str]]) -> frozenset[str] | None:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         return None
     sent = hashlib.sha256(key.strip().encode()).hexdigest()
-    found = [sender for digest, sender in senders.items() if hmac.compare_digest(digest, sent)]
+    found = [codes for digest, codes in senders.items() if hmac.compare_digest(digest, sent)]
     return found[0] if found else None
 
 

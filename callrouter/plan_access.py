@@ -100,12 +100,24 @@ def plan_access(
 
 def head_signer(settings: Settings) -> HeadSigner:
     """The key that signs the audit, of the settings or a development set-up's own."""
+    before = [public_key("CALLROUTER_AUDIT_KEYS_BEFORE", each) for each in settings.audit_keys_before.split()]
     if settings.audit_key is None:
-        return HeadSigner(bytes.fromhex(load_or_create_secret(settings.data_dir / "audit-key")))
+        return HeadSigner(bytes.fromhex(load_or_create_secret(settings.data_dir / "audit-key")), before)
     try:
-        return HeadSigner(base64.b64decode(settings.audit_key.get_secret_value(), validate=True))
+        return HeadSigner(base64.b64decode(settings.audit_key.get_secret_value(), validate=True), before)
     except (ValueError, binascii.Error) as error:
         raise ConfigurationError("CALLROUTER_AUDIT_KEY: must be base64 of 32 octets") from error
+
+
+def public_key(named: str, text: str) -> bytes:
+    """A public key as ``callrouter audit key`` prints it; raises :class:`ConfigurationError`, which names ``named``."""
+    try:
+        found = base64.b64decode(text, validate=True)
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise ConfigurationError(f"{named}: must be base64 of 32 octets, as `callrouter audit key` prints it")
+    return found
 
 
 def heads_file(settings: Settings) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +31,8 @@ DISTRESS_WITHIN = timedelta(minutes=10)
 DISTRESS_CALLS = 3
 """So many calls of one number that the caller ended before a person answered, within that time (rules.md, 4)."""
 
+_LOCK = 0x43A12  # any number that no other advisory lock of this database has
+
 IsShared = Callable[[str], bool]
 """Whether a number (E.164) is a line of many people: nothing is told of anybody by such a number."""
 
@@ -46,7 +48,7 @@ _FOUND = (
     )
 )
 _SHORT = select(func.count()).where(
-    short_calls.c.number_key == bindparam("number"),
+    short_calls.c.number_key.in_(bindparam("numbers", expanding=True)),
     short_calls.c.ended_at <= bindparam("until"),
     short_calls.c.ended_at >= bindparam("since"),
 )
@@ -110,7 +112,7 @@ class RepeatCalls:
 
         def work(connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
             rows = [row for row in connection.execute(_FOUND, asked) if row.id != resumes]
-            return rows, any(_in_distress(connection, hidden, started) for each in caller for hidden in each.numbers)
+            return rows, _in_distress(connection, {hidden for each in caller for hidden in each.numbers}, started)
 
         try:
             rows, distress = await self._database.read(work)
@@ -155,6 +157,7 @@ class RepeatCalls:
         rows = await asyncio.to_thread(hashed)  # there may be hundreds, and this loop carries calls
 
         def write(connection: Connection) -> int:
+            _one_message_at_a_time(connection)
             _forget(connection, now)
             return sum(self._add_report(connection, encounter, each) for encounter, each in rows)
 
@@ -207,13 +210,14 @@ class RepeatCalls:
         """
         if self._is_shared(number):
             return False
-        (key,) = self._traits(NOBODY, (number,)).numbers
-        row = {"call_ref": call_ref, "number_key": key, "ended_at": ended}
+        every_key = range(len(self._keys.index_keys))
+        keys = [hidden for key in every_key for hidden in self._traits(NOBODY, (number,), key).numbers]
+        row = {"call_ref": call_ref, "number_key": keys[0], "ended_at": ended}
 
         def write(connection: Connection) -> bool:
             connection.execute(self._insert_short, row)
             connection.execute(delete(short_calls).where(short_calls.c.ended_at < ended - FORGET_EVERY))
-            return _in_distress(connection, key, ended)
+            return _in_distress(connection, keys, ended)
 
         return await self._database.write(write)
 
@@ -262,6 +266,12 @@ def encounter_of(keys: KeyRing, each: External, is_shared: IsShared = lambda _nu
     )
 
 
+def _one_message_at_a_time(connection: Connection) -> None:
+    """Which version is newest is only known while nobody else writes one. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+
+
 def _of_one_household(numbers: tuple[str, ...], is_shared: IsShared) -> tuple[str, ...]:
     return tuple(each for each in numbers if not is_shared(each))
 
@@ -285,8 +295,9 @@ def _forget(connection: Connection, now: datetime) -> None:
     connection.execute(delete(encounters).where(encounters.c.started_at < now - KEPT))
 
 
-def _in_distress(connection: Connection, number: str, at: datetime) -> bool:
-    asked = {"number": number, "until": at, "since": at - DISTRESS_WITHIN}
+def _in_distress(connection: Connection, numbers: Collection[str], at: datetime) -> bool:
+    """``numbers``: the hashes of one line, one for each index key."""
+    asked = {"numbers": list(numbers), "until": at, "since": at - DISTRESS_WITHIN}
     return int(connection.execute(_SHORT, asked).scalar_one()) >= DISTRESS_CALLS
 
 

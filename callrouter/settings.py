@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     audit_key: SecretStr | None = Field(
         None, description="base64 of 32 octets: signs the length and end of the audit of plans"
     )
+    audit_keys_before: str = Field(
+        "", description="public keys that signed the audit before the present one, base64, separated by blanks"
+    )
     retention_file: Path | None = Field(
         None, description="how long records of plans are kept; default: ours, of which nothing is verified: all is kept"
     )
@@ -115,7 +118,7 @@ class Settings(BaseSettings):
     )
 
     encounter_keys: SecretStr | None = Field(
-        None, description="who may post reports of calls: sender:SHA-256 of its key, comma separated; none: nobody"
+        None, description="who may post reports of calls: ODS code:SHA-256 of its key, comma separated; none: nobody"
     )
     shared_lines_file: Path = Field(
         _HERE.parent / "infra/shared_lines.yaml", description="numbers that many people call from, with their source"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,8 @@ from fastapi import APIRouter, Request
 from adapters.notify import govuk, twilio_texts
 from adapters.notify.govuk import GovUkNotify, NotifySettings
 from adapters.notify.twilio_texts import TwilioTexts, TwilioTextSettings
-from adapters.twilio.signature import HEADER, Form, Signatures
+from adapters.twilio.forms import FormTooLarge, read_form
+from adapters.twilio.signature import HEADER, Signatures
 from callrouter import events as ev
 from callrouter.calls import Calls
 from callrouter.errors import ConfigurationError
@@ -94,10 +95,13 @@ def receipts_of(settings: Settings, texting: Texting, of_notices: Received) -> A
     tokens = settings.twilio_auth_tokens.get_secret_value() if settings.twilio_auth_tokens else ""
     signatures = Signatures(settings.address, [each.strip() for each in tokens.split(",") if each.strip()])
 
-    async def is_signed(request: Request) -> bool:
-        form = Form([(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)])
+    async def signed(request: Request) -> Mapping[str, str] | None:
+        try:
+            form = await read_form(request)
+        except (FormTooLarge, ValueError):
+            return None
         path, query = request.scope["raw_path"], request.scope["query_string"]
-        return signatures.are_valid(path, query, form, request.headers.get(HEADER, ""))
+        return form if signatures.are_valid(path, query, form, request.headers.get(HEADER, "")) else None
 
     async def received(reference: str, provider: str, outcome: State, reason: str) -> bool:
         told = await texting.sender.received(reference, provider, outcome, reason)
@@ -108,7 +112,7 @@ def receipts_of(settings: Settings, texting: Texting, of_notices: Received) -> A
         received,
         notify_token=token.get_secret_value() if token else None,
         notify_outcomes=govuk.OUTCOMES,
-        twilio_is_signed=is_signed,
+        signed_by_twilio=signed,
         twilio_outcomes=twilio_texts.OUTCOMES,
     )
 

@@ -35,8 +35,12 @@ def add_rotate_keys(app: typer.Typer, open_rotation: OpenRotation) -> None:
             typer.echo(
                 "records keep coming under older keys: give every process the new keys first, then run this again"
             )
-        clear = [_say("master key", keys.masters[1:], done.masters_needed, done)]
-        clear.append(_say("index key", keys.index_keys[1:], done.index_keys_needed, done))
+        clear = [_say("master key", keys.masters[1:], done.masters_needed, done.settled, "97 hours")]
+        settled = done.settled and not done.unreviewed
+        clear.append(_say("index key", keys.index_keys[1:], done.index_keys_needed, settled, "30 days"))
+        if done.unreviewed and len(keys.index_keys) > 1:
+            clear.append(False)
+            typer.echo(f"index keys: {done.unreviewed} emergency accesses wait for their review: review them first")
         raise typer.Exit(0 if all(clear) and done.settled else 1)
 
 
@@ -50,13 +54,13 @@ async def _rotate(open_rotation: OpenRotation) -> tuple[Rotated, KeyRing]:
     return done, keys
 
 
-def _say(what: str, older: Sequence[str], needed: dict[str, int], done: Rotated) -> bool:
+def _say(what: str, older: Sequence[str], needed: dict[str, int], settled: bool, after: str) -> bool:
     """Say of each older key whether it may be taken away; returns whether each one may."""
     for each in older:
         if each in needed:
             typer.echo(f"{what} {each}: {needed[each]} records still need it")
-        elif done.settled:
-            typer.echo(f"{what} {each}: may be removed once no process writes with it and 97 hours have passed")
+        elif settled:
+            typer.echo(f"{what} {each}: may be removed once no process writes with it and {after} have passed")
     strange = {each: count for each, count in needed.items() if each not in older}
     for each, count in strange.items():
         typer.echo(f"{what} {each}: not among the keys, and {count} records need it")

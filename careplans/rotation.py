@@ -14,9 +14,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from careplans.access.tables import plan_emergencies
 from careplans.errors import PlanStoreFailed, PlanUnreadable
 from careplans.reindexing import TABLES, bring_together, columns, reindex
 from careplans.sealing import PersonKeys, Sealer
@@ -45,6 +46,8 @@ class Rotated:
     settled: bool = False
     masters_needed: Counter[str] = field(default_factory=Counter)
     index_keys_needed: Counter[str] = field(default_factory=Counter)
+    unreviewed: int = 0
+    """Emergency accesses that nobody has reviewed: who may not review them is told by the index key of their time."""
 
 
 class Rotation:
@@ -77,6 +80,7 @@ class Rotation:
             if done.changed == before:
                 done.settled = True
                 break
+        done.unreviewed = await self._database.read(_unreviewed)
         return done
 
     async def _pass(self, done: Rotated) -> None:
@@ -141,6 +145,11 @@ class Rotation:
 
     def _master_older(self, row: Any) -> bool:
         return row.wrapped_key is not None and self._keys.master_named(row.wrapped_key) != self._keys.masters[0]
+
+
+def _unreviewed(connection: Connection) -> int:
+    waiting = select(func.count()).select_from(plan_emergencies).where(plan_emergencies.c.reviewed_at.is_(None))
+    return int(connection.execute(waiting).scalar_one())
 
 
 def _ask(connection: Connection, query: Any, after: str) -> list[Any]:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, or_, select
 
 from careplans.audit.tables import plan_audit
 from careplans.errors import NoSuchPlan, PlanUnreadable
@@ -44,7 +44,7 @@ def held_of(connection: Connection, sealer: Sealer, plan: str) -> list[HeldRecor
     found = [
         row
         for table in (plans, ended_plans)
-        for row in _rows(connection, table, or_(table.c.nhs_key == keys.nhs_key, table.c.name_key == keys.name_key))
+        for row in _rows(connection, table, _may_be(table, keys))
         if same_person(PersonKeys(row["nhs_key"], row["name_key"]), keys)
     ]
     found.sort(key=lambda row: row["valid_from"], reverse=True)
@@ -60,6 +60,12 @@ def write_draft(records: Sequence[HeldRecord], folder: Path, name: str, now: dat
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text + "\n")
     return paths
+
+
+def _may_be(table: Table, keys: PersonKeys) -> ColumnElement[bool]:
+    """Whoever has no NHS number is sought by name alone: a comparison with nothing would bring all who have none."""
+    named = table.c.name_key == keys.name_key
+    return named if keys.nhs_key is None else or_(table.c.nhs_key == keys.nhs_key, named)
 
 
 def _rows(connection: Connection, table: Any, which: Any) -> list[Mapping[str, Any]]:

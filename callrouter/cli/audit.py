@@ -13,7 +13,7 @@ import typer
 
 from callrouter.cli.common import database_of
 from callrouter.errors import ConfigurationError
-from callrouter.plan_access import head_signer, heads_file
+from callrouter.plan_access import head_signer, heads_file, public_key
 from callrouter.settings import load_settings
 from careplans.audit.heads import SignedHead, read_heads
 from careplans.audit.verify import Verdict, verify
@@ -27,7 +27,9 @@ def verify_audit(
     heads: Annotated[
         list[Path] | None, typer.Option(help="Files of signed ends; default: that of the settings.")
     ] = None,
-    public_key: Annotated[list[str] | None, typer.Option(help="Keys that signed, base64; default: our own.")] = None,
+    public_key: Annotated[
+        list[str] | None, typer.Option(help="Keys that signed, base64; default: all of the settings.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")] = False,
 ) -> None:
     """Read the whole audit and say every change, gap, cut tail or rewritten chain. Exit 1 if there is any."""
@@ -55,7 +57,7 @@ async def _verify(files: list[Path] | None, public_keys: list[str] | None) -> Ve
     settings = load_settings()
     own = heads_file(settings)
     paths = files or ([own] if own.exists() else [])
-    publics = [_public(each) for each in public_keys or []] or [head_signer(settings).public]
+    publics = [public_key("--public-key", each) for each in public_keys or []] or head_signer(settings).publics
     elsewhere: list[SignedHead] = []
     odd: list[str] = []
     for path in paths:
@@ -76,13 +78,3 @@ def _read(path: Path) -> tuple[list[SignedHead], list[int]]:
         return read_heads(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read ({type(error).__name__})") from error
-
-
-def _public(text: str) -> bytes:
-    try:
-        found = base64.b64decode(text, validate=True)
-    except ValueError:
-        found = b""
-    if len(found) != 32:
-        raise ConfigurationError("--public-key: must be base64 of 32 octets, as `callrouter audit key` prints it")
-    return found

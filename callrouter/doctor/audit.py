@@ -30,7 +30,7 @@ def _look(settings: Settings) -> list[Finding]:
         heads, odd = read_heads(file)
     except (OSError, UnicodeDecodeError) as error:
         return [warning(ABOUT, f"its signed ends cannot be read ({type(error).__name__})", "see the file's rights")]
-    public = [head_signer(settings).public]
+    public = head_signer(settings).publics
     strange = sum(not is_signed(each, public) for each in heads)
     if strange or odd:
         do = "run `callrouter audit verify`, with --public-key for each key that was ever in force"

@@ -14,7 +14,8 @@ from callrouter.texts.model import State
 Received = Callable[[str, str, State, str], Awaitable[bool]]
 """Reference, provider, outcome and reason; see :meth:`callrouter.texts.sending.Sender.received`."""
 
-IsSigned = Callable[[Request], Awaitable[bool]]
+SignedForm = Callable[[Request], Awaitable[Mapping[str, str] | None]]
+"""The fields of a receipt that bears Twilio's signature, of a size that Twilio sends; None for any other."""
 
 LARGEST = 20_000
 """Octets of a receipt; a real one has some five hundred."""
@@ -29,7 +30,7 @@ def receipts_router(
     *,
     notify_token: str | None,
     notify_outcomes: Mapping[str, State],
-    twilio_is_signed: IsSigned,
+    signed_by_twilio: SignedForm,
     twilio_outcomes: Mapping[str, State],
 ) -> APIRouter:
     """``POST /texts/receipts/govuk-notify`` and ``/texts/receipts/twilio/{reference}``."""
@@ -49,10 +50,10 @@ def receipts_router(
 
     @router.post("/texts/receipts/twilio/{reference}")
     async def twilio(request: Request, reference: str) -> Response:
-        if not await twilio_is_signed(request):
+        form = await signed_by_twilio(request)
+        if form is None:
             return Response(status_code=FORBIDDEN)
-        form = await request.form()
-        status, code = str(form.get("MessageStatus", "")), str(form.get("ErrorCode", ""))
+        status, code = form.get("MessageStatus", ""), form.get("ErrorCode", "")
         reason = f"{status}_{code}" if _CODE.fullmatch(code) else status
         return await _told(reference, "twilio", twilio_outcomes.get(status), reason)
 

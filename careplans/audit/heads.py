@@ -58,11 +58,12 @@ class HeadKeeper(Protocol):
 
 
 class HeadSigner:
-    """Signs heads with a key of its own. ``seed``: 32 octets."""
+    """Signs heads with a key of its own. ``seed``: 32 octets. ``before``: public keys that signed before it."""
 
-    def __init__(self, seed: bytes) -> None:
+    def __init__(self, seed: bytes, before: Sequence[bytes] = ()) -> None:
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = self._private.public_key().public_bytes_raw()
+        self.publics = (self.public, *before)
 
     def sign(self, head: Head, at: datetime) -> SignedHead:
         """The head with our name under it."""

@@ -93,11 +93,13 @@ class ChainBroken(Exception):
 def next_head(connection: Connection, signer: HeadSigner, now: datetime) -> SignedHead | None:
     """The end of the chain, signed; None if it is signed already. It is for the caller of this function to keep.
 
-    Only what hangs on the end that was signed before is signed: raises :class:`ChainBroken`, else a rewritten chain
-    would be given a good name.
+    Only what hangs on the end that was signed before, by this key or one before it, is signed: raises
+    :class:`ChainBroken`, else a rewritten chain would be given a good name.
     """
     newest = select(audit_heads).order_by(audit_heads.c.length.desc()).limit(1)
     row = connection.execute(newest).mappings().one_or_none()
+    if row is not None and not is_signed(SignedHead(**row), signer.publics):
+        raise ChainBroken(f"the end that is noted at entry {row['length']} bears no signature of a known key")
     before = Head(0, START) if row is None else Head(row["length"], row["head"])
     if head_of(connection) == before:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from careplans.audit.heads import HeadFile, HeadSigner, SignedHead, read_heads
 from careplans.audit.keeping import HEADS, HeadLoop
 from careplans.audit.tables import audit_heads, plan_audit
 from careplans.audit.trail import AuditTrail
-from careplans.audit.verify import ChainBroken, Verdict, verify
+from careplans.audit.verify import ChainBroken, Verdict, next_head, verify
 from careplans.model import Viewer
 from infra.crypto import KeyRing
 from infra.hash_chain import START
@@ -197,6 +197,31 @@ async def test_a_chain_that_was_made_anew_and_signed_anew_differs_from_what_is_k
     await chain.grow(1)
     await chain.sign()  # our own signer cannot know; the other disk does
     assert "entry 3 is not the one that was signed" in await chain.faults()
+
+
+async def test_nothing_is_built_on_an_end_that_no_known_key_signed(chain: Chain) -> None:
+    await chain.grow()
+    await chain.sign()
+    await chain.grow(1)
+    await chain.make_anew(lambda row: row.update(role="handler"))
+    forged = HeadSigner(b"x" * 32).sign(await chain.database.read(head_of), NOON)
+    await chain.tamper(insert(audit_heads).values(asdict(forged)))
+    await chain.grow(1)
+    with pytest.raises(ChainBroken):
+        await chain.heads.step(0)
+    assert not chain.health.works(HEADS)
+
+
+async def test_after_a_change_of_the_signing_key_it_goes_on_from_what_the_one_before_signed(chain: Chain) -> None:
+    await chain.grow()
+    await chain.sign()
+    await chain.grow(1)
+    newer = HeadSigner(b"n" * 32, [chain.signer.public])
+    signed = await chain.database.read(lambda connection: next_head(connection, newer, chain.clock.now()))
+    assert signed is not None
+    assert signed.length == 4
+    with pytest.raises(ChainBroken):
+        await chain.database.read(lambda connection: next_head(connection, HeadSigner(b"n" * 32), chain.clock.now()))
 
 
 async def test_a_head_that_another_key_signed_is_found(chain: Chain) -> None:

@@ -395,6 +395,20 @@ class TestSubjectAccess:
         assert len(await world.audited()) == 3
 
     @one_database
+    async def test_of_somebody_without_an_nhs_number_only_their_own_records_are_read(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        await world.write(plan(nhs=None), plan("P2", nhs=None), plan("O1", nhs=None, given="Zzother"))
+        (name_key,) = (keys.name_key for keys in SEALER.person_keys(plan(nhs=None).person))
+        ids = await world.database.read(
+            lambda c: c.execute(select(plans.c.id).where(plans.c.name_key == name_key)).scalars().all()
+        )
+        spoil = text("UPDATE plans SET valid_from = 'no date' WHERE name_key != :name")  # no row that can be read
+        await world.database.write(lambda c: c.execute(spoil, {"name": name_key}))
+        path, _ = await world.records.export(ids[0], tmp_path, GOVERNOR)
+        assert sorted(each["source_id"] for each in json.loads(path.read_text())["records"]) == ["P1", "P2"]
+
+    @one_database
     async def test_it_says_who_looked_as_what_and_when(self, world: World, tmp_path: Path) -> None:
         await world.write(plan())
         (plan_id,) = await world.ids()

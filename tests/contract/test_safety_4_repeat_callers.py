@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -80,6 +81,17 @@ async def test_same_message_again_changes_nothing_and_a_newer_version_takes_the_
     assert await index.count() == 3
     assert (await index.reports.take(THREE)).kept == 0  # the old version, late
     assert await index.outcome(WITHHELD, NOW, ADA) == ("RC", "same_patient")  # still four of five
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])  # SQLite has one writer at a time
+async def test_of_two_versions_that_come_at_once_the_newer_stays(index: Index) -> None:
+    newer = THREE.replace(b'<versionNumber value="1"/>', b'<versionNumber value="4"/>').replace(b"Fictional", b"Newer")
+    versions = text("SELECT version FROM encounters")
+    for _ in range(5):
+        await index.database.write(lambda connection: connection.execute(text("DELETE FROM encounters")))
+        await asyncio.gather(index.reports.take(THREE), index.reports.take(newer))
+        found = await index.database.read(lambda connection: connection.execute(versions).scalars().all())
+        assert list(found).count(4) == 2
 
 
 async def test_earlier_reports_are_shown_for_a_repeat_caller_only(index: Index) -> None:
@@ -180,6 +192,18 @@ async def test_who_called_before_the_keys_were_changed_is_known(database: Databa
     assert (await after.find(WITHHELD, NOW, ADA)).outcome == "RC"
     assert (await after.find(NUMBER, NOW)).outcome == "PRC"
     assert (await RepeatCalls(database, KeyRing(*new)).find(WITHHELD, NOW, ADA)).outcome == "NRC"
+
+
+async def test_a_line_is_in_distress_over_a_change_of_the_keys(database: Database) -> None:
+    master, older, newer = os.urandom(32), os.urandom(32), os.urandom(32)
+    before, after = KeyRing(master, older), KeyRing(master, newer, [(master, older)])
+    short = [NOW - timedelta(minutes=6), NOW - timedelta(minutes=4), NOW - timedelta(minutes=2)]
+    told = [
+        await RepeatCalls(database, keys).keep_short(f"short-{at.minute}", "+447700900123", at)
+        for keys, at in zip((before, before, after), short, strict=True)
+    ]
+    assert told == [False, False, True]
+    assert (await RepeatCalls(database, after).find(NUMBER, NOW)).distress
 
 
 async def test_nobody_is_named_in_the_database(index: Index) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -233,14 +233,15 @@ async def test_a_text_that_no_key_opens_any_more_stops_no_other(house: House) ->
 async def receipts(house: House) -> AsyncIterator[httpx.AsyncClient]:
     validator = RequestValidator("a-token-of-the-tests-and-nothing-else")
 
-    async def is_signed(request: Request) -> bool:
-        form = dict(await request.form())
-        return bool(validator.validate(f"{OWN}{request.url.path}", form, request.headers.get("x-twilio-signature", "")))
+    async def signed(request: Request) -> Mapping[str, str] | None:
+        form = {name: str(value) for name, value in (await request.form()).items()}
+        signature = request.headers.get("x-twilio-signature", "")
+        return form if validator.validate(f"{OWN}{request.url.path}", form, signature) else None
 
     app = FastAPI()
     app.include_router(
         receipts_router(
-            house.sender.received, notify_token=BEARER, notify_outcomes=govuk.OUTCOMES, twilio_is_signed=is_signed,
+            house.sender.received, notify_token=BEARER, notify_outcomes=govuk.OUTCOMES, signed_by_twilio=signed,
             twilio_outcomes=twilio_texts.OUTCOMES,
         )
     )  # fmt: skip

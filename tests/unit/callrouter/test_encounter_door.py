@@ -31,7 +31,11 @@ from tests.hand_clock import HandClock
 THREE = Path(__file__).parents[2] / "data" / "itk" / "three_reports_out_of_order.xml"
 NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
 KEYS = ("first-key-of-the-sender", "second-key-of-the-sender")
-SENDERS = ",".join(f"south:{hashlib.sha256(key.encode()).hexdigest()}" for key in KEYS)
+OF_ONE = "key-of-a-sender-of-one-organisation"
+SENDERS = ",".join(
+    f"{codes}:{hashlib.sha256(key.encode()).hexdigest()}"
+    for key, codes in {**dict.fromkeys(KEYS, "XX1+XX2"), OF_ONE: "XX1"}.items()
+)
 
 
 @pytest.fixture
@@ -67,6 +71,15 @@ async def test_a_message_is_read_and_hashed_beside_the_loop_that_carries_calls(d
     assert not on_the_loop & {"read_message", "external", "encounter_of"}
 
 
+async def test_nobody_replaces_the_reports_of_another_organisation(door: httpx.AsyncClient) -> None:
+    assert (await post(door, THREE.read_bytes())).json()["kept"] == 3
+    newer = THREE.read_bytes().replace(b'<versionNumber value="2"/>', b'<versionNumber value="9"/>')
+    answer = (await post(door, newer, OF_ONE)).json()
+    skipped = [{"place": 3, "reason": "of an organisation that this key does not report for"}]
+    assert answer == {"kept": 0, "known": 2, "skipped": skipped}
+    assert (await post(door, newer)).json()["kept"] == 1
+
+
 @pytest.mark.parametrize("key", ["", "another", KEYS[0].upper()])
 async def test_nobody_else_may_send(door: httpx.AsyncClient, key: str) -> None:
     refused = await post(door, THREE.read_bytes(), key)
@@ -89,7 +102,7 @@ async def test_a_sender_is_told_to_send_again_while_the_database_is_away(
     assert (refused.status_code, refused.json()["error_id"]) == (503, "store_away")
 
 
-@pytest.mark.parametrize("text", ["south", "south:abc", ":" + "a" * 64, "south:" + "G" * 64])
+@pytest.mark.parametrize("text", ["XX1", "XX1:abc", ":" + "a" * 64, "XX1:" + "G" * 64, "south:" + "a" * 64])
 def test_keys_that_are_no_hashes_are_refused_without_being_repeated(text: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         read_sender_keys(text)
