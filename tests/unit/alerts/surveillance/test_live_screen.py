@@ -11,7 +11,7 @@ from alerts.surveillance.calendar import hours_of_week
 from alerts.surveillance.daily import since_break
 from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.kinds import Kind
-from alerts.surveillance.live import Counts, Learnt, learn, screen
+from alerts.surveillance.live import Counts, Learnt, learn, look, screen
 
 START = datetime(2026, 9, 7, tzinfo=UTC)
 WEEK = 7 * 96
@@ -99,3 +99,25 @@ def test_where_every_signal_is_new_nothing_can_be_learnt() -> None:
 
     with pytest.raises(HistoryError):
         learn(past, seed=2)
+
+
+def test_an_hour_that_was_not_counted_days_ago_makes_no_surge_a_rise_in_demand(learnt: Learnt) -> None:
+    now = recent()
+    now.demand[:, 40:44] = np.nan
+    now.total[40:44] = np.nan
+    now.demand[0, -12:] *= 3
+
+    assert [(each.name, each.kind) for each in screen(learnt, now)] == [("vomiting", Kind.SURGE)]
+
+
+def test_a_signal_is_quiet_after_48_hours_below_the_bound_and_not_before(learnt: Learnt) -> None:
+    now = recent()
+    assert look(learnt, now).quiet().all()
+    now.demand[0, 60:100] *= 4  # its last day-long window ends with quarter-hour 196, of 368
+    now.demand[1, 10] = np.nan
+
+    quiet = look(learnt, now).quiet()
+
+    assert list(quiet) == [False, True, True, True]
+    now.demand[2, -1] = np.nan
+    assert not look(learnt, now).quiet()[2]

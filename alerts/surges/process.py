@@ -1,0 +1,97 @@
+"""A look in a process of its own, so that no call waits for the arithmetic and no worker loads it.
+
+The child gets the address of the database and the time on its standard input, and answers there with one line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from alerts.surges.errors import ScreeningFailed
+from alerts.surges.model import Found, Screened, Series
+
+LONGEST_S = 300.0
+"""A look takes seconds, and learning some more; on a machine without time it is given up, and the next one tried."""
+
+_KINDNESS = 10  # calls come first where cores are short
+
+
+async def screen_apart(url: str, at: datetime, *, longest_s: float = LONGEST_S) -> Screened:
+    """As :func:`alerts.surges.screening.screen` of the database at ``url``. Raises :class:`ScreeningFailed`.
+
+    A call that is cancelled ends the child.
+    """
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "alerts.surges.process",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(longest_s):
+            said, _ = await child.communicate(json.dumps({"url": url, "at": at.isoformat()}).encode())
+    except TimeoutError as error:
+        raise ScreeningFailed("timed_out") from error
+    finally:
+        if child.returncode is None:
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+    if child.returncode:
+        raise ScreeningFailed(said.decode(errors="replace").strip()[:80] or f"ended with {child.returncode}")
+    return read_screened(json.loads(said))
+
+
+def plain(screened: Screened) -> dict[str, Any]:
+    """As JSON data; :func:`read_screened` is its inverse."""
+    found = [{**asdict(each), "since": each.since.isoformat()} for each in screened.found]
+    quiet = sorted([each.signal, each.area] for each in screened.quiet)
+    return {
+        "at": screened.at.isoformat(), "series": screened.series, "judged": screened.judged, "found": found,
+        "quiet": quiet, "why_not": screened.why_not,
+    }  # fmt: skip
+
+
+def read_screened(data: Mapping[str, Any]) -> Screened:
+    """What :func:`plain` made data of."""
+    found = tuple(
+        Found(**{**each, "series": Series(**each["series"]), "since": datetime.fromisoformat(each["since"])})
+        for each in data["found"]
+    )
+    quiet = frozenset(Series(*each) for each in data["quiet"])
+    at = datetime.fromisoformat(data["at"])
+    return Screened(at, data["series"], data["judged"], found, quiet, dict(data["why_not"]))
+
+
+async def _child(asked: Mapping[str, str]) -> Screened:
+    from alerts.surges.screening import screen
+    from infra.areas import london
+    from infra.sql import connect_database
+
+    database = connect_database(asked["url"])
+    try:
+        return await screen(database, london(), datetime.fromisoformat(asked["at"]))
+    finally:
+        await database.close()
+
+
+def _main() -> int:
+    os.nice(_KINDNESS)
+    asked = json.loads(sys.stdin.read())
+    try:
+        screened = asyncio.run(_child(asked))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told its kind, and no more
+        sys.stdout.write(type(error).__name__)
+        return 1
+    sys.stdout.write(json.dumps(plain(screened)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,87 @@
+"""What is usual of each series, kept between one look and the next. Needs numpy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, delete, insert, select
+
+from alerts.surges.history import History
+from alerts.surges.model import ALL, EVERYWHERE, Series
+from alerts.surges.tables import surge_usual
+from alerts.surveillance.budget import Thresholds
+from alerts.surveillance.hourly import HourModel
+from alerts.surveillance.live import Learnt
+
+CALLS = Series(ALL, EVERYWHERE)
+"""The row of all calls, by which shares are judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """``learnt`` of ``series``, in their order, under these ``versions`` of what callers were asked, by signal."""
+
+    series: tuple[Series, ...]
+    versions: dict[str, str]
+    learnt: Learnt
+    at: datetime
+
+    def of(self, rows: Sequence[int]) -> Learnt:
+        """The part of some rows."""
+        signals = self.learnt.signals
+        part = HourModel(signals.hourly[list(rows)], signals.dispersion[list(rows)])
+        return Learnt(part, self.learnt.calls, self.learnt.thresholds)
+
+
+def read_usual(connection: Connection) -> Usual | None:
+    """What was learnt last; None before anything was."""
+    rows = {Series(row.signal, row.area): row for row in connection.execute(select(surge_usual)).all()}
+    calls = rows.pop(CALLS, None)
+    if calls is None or not rows:
+        return None
+    series = tuple(sorted(rows, key=lambda each: (each.signal, each.area)))
+    learnt = Learnt(
+        _model([rows[each] for each in series]), _model([calls]), Thresholds(calls.windows, calls.cusum)
+    )  # fmt: skip
+    return Usual(series, {each.signal: rows[each].version for each in series}, learnt, calls.learnt_at)
+
+
+def write_usual(connection: Connection, history: History, learnt: Learnt, at: datetime) -> int:
+    """Keep what was learnt in the place of what stood there; returns of how many series. The rest has too little."""
+    connection.execute(delete(surge_usual))
+    rows = list(_rows(history, learnt, at))
+    connection.execute(insert(surge_usual), rows)
+    return len(rows) - 1
+
+
+def _rows(history: History, learnt: Learnt, at: datetime) -> Iterator[dict[str, Any]]:
+    for row, each in enumerate(history.series):
+        if not np.isnan(learnt.signals.hourly[row, 0]):
+            yield _row(each, learnt.signals, row, learnt.thresholds, at, history.versions[each.signal])
+    yield _row(CALLS, learnt.calls, 0, learnt.thresholds, at, "")
+
+
+def _row(
+    series: Series, model: HourModel, row: int, thresholds: Thresholds, at: datetime, version: str
+) -> dict[str, Any]:
+    return {
+        "signal": series.signal,
+        "area": series.area,
+        "learnt_at": at,
+        "version": version,
+        "hourly": json.dumps([round(float(each), 5) for each in model.hourly[row]]),
+        "dispersion": json.dumps([round(float(each), 5) for each in model.dispersion[row]]),
+        "windows": thresholds.windows,
+        "cusum": thresholds.cusum,
+    }
+
+
+def _model(rows: Sequence[Any]) -> HourModel:
+    names = ("hourly", "dispersion")
+    hourly, dispersion = (np.array([json.loads(getattr(row, name)) for row in rows]) for name in names)
+    return HourModel(hourly, dispersion)
