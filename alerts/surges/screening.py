@@ -18,6 +18,7 @@ from alerts.surges.model import Found, Screened, Series, quarter_of, start_of
 from alerts.surges.tables import surge_proposals
 from alerts.surges.usual import Usual, read_usual, write_usual
 from alerts.surveillance import live
+from alerts.surveillance.budget import Thresholds
 from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.hourly import LEAST_WEEKS
 from infra.areas import Areas
@@ -31,6 +32,9 @@ JUDGED = 7 * A_DAY
 """What one look judges; the CUSUM needs two days to come to what it is in the long run."""
 
 NULL_CELLS = 2_000_000
+LEAST_BOUND = 3.0
+"""Standard deviations. Where next to nothing was counted the null years know no bound, and five calls would be news."""
+
 TOO_LITTLE = f"less than {LEAST_WEEKS} weeks were counted"
 CHANGED = "the menu or the words were changed since"
 NOT_COUNTED = "nothing was counted lately"
@@ -105,6 +109,9 @@ async def _learn(database: Database, areas: Areas, at: datetime, null_cells: int
         learnt = live.learn(history.counts(range(len(history.series))), seed=end, null_cells=null_cells)
     except HistoryError:
         return None
+    bounds = learnt.thresholds
+    bounds = Thresholds(max(LEAST_BOUND, bounds.windows), max(LEAST_BOUND, bounds.cusum))
+    learnt = replace(learnt, thresholds=bounds)
     await database.write(lambda connection: write_usual(connection, history, learnt, at))
     return await database.read(read_usual)
 

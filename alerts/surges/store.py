@@ -56,7 +56,9 @@ class ProposalStore:
         """The newest look; None before the first."""
 
         def work(connection: Connection) -> Look | None:
-            row = connection.execute(select(surge_screenings).order_by(desc(surge_screenings.c.quarter)).limit(1)).first()
+            row = connection.execute(
+                select(surge_screenings).order_by(desc(surge_screenings.c.quarter)).limit(1)
+            ).first()
             return None if row is None else Look(row.at, row.series, row.judged, row.found, json.loads(row.why_not))
 
         return await self._database.read(work)
@@ -149,12 +151,12 @@ def _fade(connection: Connection, screened: Screened) -> None:
     for row in connection.execute(select(surge_proposals).where(of.state == "acted")).all():
         series = Series(row.signal, row.area)
         if row.faded_at is None and series in screened.quiet:
-            values, step = {"faded_at": screened.at}, FADED
+            faded_at, step = screened.at, FADED
         elif row.faded_at is not None and series in unusual:
-            values, step = {"faded_at": None}, BACK
+            faded_at, step = None, BACK
         else:
             continue
-        connection.execute(update(surge_proposals).where(of.id == row.id).values(values))
+        connection.execute(update(surge_proposals).where(of.id == row.id).values(faded_at=faded_at))
         _note(connection, row.id, Step(screened.at, step, THE_SERVICE, ""))
 
 

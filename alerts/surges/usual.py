@@ -62,7 +62,7 @@ def write_usual(connection: Connection, history: History, learnt: Learnt, at: da
 def _rows(history: History, learnt: Learnt, at: datetime) -> Iterator[dict[str, Any]]:
     for row, each in enumerate(history.series):
         if not np.isnan(learnt.signals.hourly[row, 0]):
-            yield _row(each, learnt.signals, row, learnt.thresholds, at, history.versions[each.signal])
+            yield _row(each, learnt.signals, row, learnt.thresholds, at, history.versions.get(each.signal, ""))
     yield _row(CALLS, learnt.calls, 0, learnt.thresholds, at, "")
 
 

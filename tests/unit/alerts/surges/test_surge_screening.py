@@ -1,0 +1,150 @@
+"""From counts in the table to what is unusual; what cannot be judged is said and stops nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, delete, select, update
+
+from alerts.surges.counting import put_counts
+from alerts.surges.errors import ScreeningFailed
+from alerts.surges.history import read_history
+from alerts.surges.model import ALL, EVERYWHERE, Cell, Screened, Series, quarter_of
+from alerts.surges.process import plain, read_screened, screen_apart
+from alerts.surges.screening import CHANGED, NOT_COUNTED, TOO_LITTLE, screen
+from alerts.surges.tables import metadata, surge_counts, surge_usual
+from infra.areas import london
+from infra.sql import Database, connect_database
+from tests.surge_past import write_past
+
+FRIDAY = datetime(2026, 3, 27, 15, tzinfo=UTC)
+BROMLEY = Series("cold_or_flu", "bromley")
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = connect_database(f"sqlite:///{tmp_path}/counts.db")
+    await database.write(metadata.create_all)
+    yield database
+    await database.close()
+
+
+async def looked(database: Database, at: datetime = FRIDAY) -> Screened:
+    return await screen(database, london(), at, null_cells=100_000)
+
+
+async def test_a_usual_afternoon_gives_nothing(database: Database) -> None:
+    await database.write(lambda connection: write_past(connection, FRIDAY))
+    found = await looked(database)
+    assert (found.series, found.judged, found.found, found.why_not) == (6, 6, (), {})
+    assert BROMLEY in found.quiet
+
+
+async def test_a_surge_is_found_where_it_is_and_in_what_holds_it(database: Database) -> None:
+    await database.write(lambda connection: write_past(connection, FRIDAY, surge={"bromley": 5.0}))
+    found = (await looked(database)).found
+    first = found[0]
+    assert (first.series, first.kind, first.rank) == (BROMLEY, "surge", 1)
+    assert FRIDAY - timedelta(hours=4) <= first.since <= FRIDAY - timedelta(hours=3)
+    assert {each.series.area for each in found} >= {"bromley", "south_east", "london"}
+    assert "barnet" not in {each.series.area for each in found}
+
+
+async def test_callers_whom_a_message_kept_from_the_queue_are_in_the_surge(database: Database) -> None:
+    await database.write(lambda connection: write_past(connection, FRIDAY, surge={"bromley": 5.0}))
+    as_it_was = (await looked(database)).found
+    deflected = update(surge_counts).where(surge_counts.c.area == "bromley").values(deflected=surge_counts.c.demand)
+    await database.write(lambda connection: connection.execute(deflected))
+    assert (await looked(database)).found == as_it_was
+
+
+async def test_what_is_usual_is_kept_for_a_week(database: Database) -> None:
+    await database.write(lambda connection: write_past(connection, FRIDAY))
+    await looked(database)
+    learnt = select(surge_usual.c.learnt_at).distinct()
+    await looked(database, FRIDAY + timedelta(minutes=15))
+    assert await database.read(lambda connection: connection.execute(learnt).scalars().all()) == [FRIDAY]
+    later = FRIDAY + timedelta(days=7)
+    await looked(database, later)
+    assert await database.read(lambda connection: connection.execute(learnt).scalars().all()) == [later]
+
+
+async def test_less_than_four_weeks_are_said_to_be_too_little(database: Database) -> None:
+    await database.write(lambda connection: write_past(connection, FRIDAY, days=20))
+    found = await looked(database)
+    assert (found.judged, found.found, found.why_not) == (0, (), {TOO_LITTLE: 6})
+
+
+async def test_an_empty_table_is_no_error(database: Database) -> None:
+    assert await looked(database) == Screened(FRIDAY, 0, 0, (), frozenset())
+
+
+async def test_a_day_that_nobody_counted_is_unknown_and_not_without_callers(database: Database) -> None:
+    def gap(connection: Connection) -> None:
+        write_past(connection, FRIDAY, surge={"bromley": 5.0})
+        day = quarter_of(FRIDAY) // 96 * 96 - 2 * 96
+        connection.execute(delete(surge_counts).where(surge_counts.c.quarter.between(day, day + 95)))
+
+    await database.write(gap)
+    end = quarter_of(FRIDAY)
+    history = await read_history(database, end - 7 * 96, end, london())
+    assert int((history.total != history.total).sum()) == 96
+    assert (await looked(database)).found[0].series == BROMLEY
+
+
+async def test_a_feed_that_stopped_is_said_and_raises_nothing(database: Database) -> None:
+    await database.write(lambda connection: write_past(connection, FRIDAY))
+    await looked(database)
+    found = await looked(database, FRIDAY + timedelta(hours=5))
+    assert (found.judged, found.found, found.why_not) == (0, (), {NOT_COUNTED: 6})
+
+
+async def test_a_new_menu_is_another_series_until_four_weeks_of_it_are_known(database: Database) -> None:
+    await database.write(lambda connection: write_past(connection, FRIDAY))
+    await looked(database)
+    week = FRIDAY + timedelta(days=3)
+    await database.write(lambda connection: _more(connection, FRIDAY, week, "f2/2026.1"))
+    found = await looked(database, week)
+    assert (found.judged, found.why_not) == (0, {CHANGED: 6})
+
+
+def _more(connection: Connection, since: datetime, until: datetime, menu: str) -> None:
+    days = (until - since).total_seconds() / 86_400
+    write_past(connection, until, days=days, menu=menu, surge={"bromley": 5.0})
+
+
+@pytest.mark.parametrize("each_quarter", [0, 3], ids=["all zeros", "a constant"])
+async def test_zeros_and_constants_are_judged_and_never_found(database: Database, each_quarter: int) -> None:
+    end = quarter_of(FRIDAY)
+    rows = [(Cell(quarter, ALL, "bromley", ""), 20, 0) for quarter in range(end - 36 * 96, end)]
+    rows += [(Cell(each.quarter, "cold_or_flu", "bromley", "f1"), each_quarter, 0) for each, _, _ in rows]
+    await database.write(lambda connection: put_counts(connection, rows))
+    found = await looked(database)
+    assert (found.judged, found.found, found.why_not) == (4, (), {})
+
+
+async def test_shares_are_of_all_calls_also_of_those_without_a_signal(database: Database) -> None:
+    await database.write(lambda connection: write_past(connection, FRIDAY))
+    await looked(database)
+    rows = select(surge_usual).where(surge_usual.c.signal == ALL)
+    calls = await database.read(lambda connection: connection.execute(rows).one())
+    flu = select(surge_usual).where(surge_usual.c.signal != ALL, surge_usual.c.area == EVERYWHERE)
+    signal = await database.read(lambda connection: connection.execute(flu).one())
+    assert 7 < sum(json.loads(calls.hourly)) / sum(json.loads(signal.hourly)) < 9
+
+
+async def test_a_look_in_a_process_of_its_own_says_the_same(database: Database, tmp_path: Path) -> None:
+    await database.write(lambda connection: write_past(connection, FRIDAY, surge={"bromley": 5.0}))
+    here = await looked(database)
+    assert read_screened(json.loads(json.dumps(plain(here)))) == here
+    assert await screen_apart(f"sqlite:///{tmp_path}/counts.db", FRIDAY) == here
+
+
+@pytest.mark.slow
+async def test_a_look_without_a_database_fails_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ScreeningFailed, match="OperationalError"):
+        await screen_apart(f"sqlite:///{tmp_path}/none.db", FRIDAY)
