@@ -100,13 +100,13 @@ class Parts:
 
 Metric = Literal[
     "longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "figures_differ", "auditor_silent",
-    "night_message", "governance", "welfare_task", "surge",
+    "night_message", "governance", "welfare_task", "surge", "demand_rise",
 ]  # fmt: skip
-"""The last four are no figures: their rules say who is told of front-end messages that one person started at night, of
+"""The last five are no figures: their rules say who is told of front-end messages that one person started at night, of
 plans that were opened in an emergency or recorded late, of welfare tasks that nobody took on, and of proposals to look
-at a rise in symptoms."""
+at a rise in symptoms, or in all of 111."""
 
-TOLD_METRICS: frozenset[Metric] = frozenset({"night_message", "governance", "welfare_task", "surge"})
+TOLD_METRICS: frozenset[Metric] = frozenset({"night_message", "governance", "welfare_task", "surge", "demand_rise"})
 """What is told by whoever finds it (:mod:`alerts.once`), not read from figures."""
 
 OWN_METRICS: frozenset[Metric] = frozenset({"dependency_down_s", "journal_lag_s"})

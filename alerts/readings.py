@@ -54,7 +54,7 @@ def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -
                 yield Reading(rule.name, "Alert auditor", parts.without_probe_s, now)
         case "figures_differ":
             pass  # nobody reads it yet
-        case "night_message" | "governance" | "welfare_task" | "surge":
+        case "night_message" | "governance" | "welfare_task" | "surge" | "demand_rise":
             pass  # told by whoever finds one, not read from figures
 
 

@@ -22,11 +22,14 @@ from callrouter.plan_sources import SOURCE_PART
 from callrouter.providers import Providers
 from callrouter.readiness import ASTERISK
 from callrouter.settings import Settings
+from callrouter.surges import PART as SURGES
 from infra.clock import Clock
 from infra.health import Health
 from infra.sql import Database
 
-PARTS = frozenset({"sql", "redis", "copy", Alertmanager.PART, ASTERISK, SOURCE_PART, *PORTS.values(), *AUDIT_PARTS})
+PARTS = frozenset(
+    {"sql", "redis", "copy", Alertmanager.PART, ASTERISK, SOURCE_PART, SURGES, *PORTS.values(), *AUDIT_PARTS}
+)
 """The kinds of parts that say their state, as alert rules name them."""
 
 

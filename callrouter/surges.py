@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
 
+from alerts.model import Rule
+from alerts.store import AlertStore
 from alerts.surges.counting import SurgeCounter
 from alerts.surges.errors import IndicatorsError
 from alerts.surges.indicators import Indicators, read_indicators
+from alerts.surges.process import screen_apart
+from alerts.surges.store import ProposalStore
+from alerts.surges.watch import PART as PART
+from alerts.surges.watch import SurgeWatch
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
+from callrouter.messages.service import MessageService
 from callrouter.settings import Settings
+from callrouter.surge_desk import SurgeDesk
+from callrouter.surge_notices import SurgeNotices
 from callrouter.view import fold
+from infra.areas import london
 from infra.bus import EventStream
 from infra.clock import Clock
 from infra.crypto import KeyRing, SealError
 from infra.errors import StateUnavailable
+from infra.health import Health
 from infra.lease import Lease
 from infra.loops import repeat
 from infra.sql import Database
+
+FORGET_EVERY_S = 3600.0
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Surges:
-    """``counter`` follows the stream of events."""
+    """``counter`` follows the stream of events, ``watch`` looks at what it counted, ``desk`` is for people."""
 
     counter: SurgeCounter
+    watch: SurgeWatch
+    desk: SurgeDesk
 
     async def join(self) -> None:
         """Become a reader of the stream; without its store, later."""
@@ -41,22 +58,41 @@ class Surges:
     def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the calls, each in one process at a time."""
         counter = self.counter
-        return [repeat("surge counts", counter.step, full=counter.BATCH, lease=lease(name="surge-counts"))]
+        return [
+            repeat("surge counts", counter.step, full=counter.BATCH, lease=lease(name="surge-counts")),
+            repeat("surges", self.watch.step, full=1, lease=lease(name="surges")),
+            repeat("old surge calls", self._forget, full=1),
+        ]
+
+    async def _forget(self, _wait_s: float) -> int:
+        await self.counter.forget()
+        await asyncio.sleep(FORGET_EVERY_S)
+        return 0
 
 
 def open_surges(
-    settings: Settings, database: Database, keys: KeyRing, clock: Clock, stream: EventStream, journal: Journal
+    settings: Settings,
+    database: Database,
+    keys: KeyRing,
+    clock: Clock,
+    stream: EventStream,
+    journal: Journal,
+    *,
+    rules: Sequence[Rule],
+    messages: MessageService,
+    health: Health,
 ) -> Surges:
     """The parts of these settings; raises :class:`ConfigurationError` for a file of indicators that cannot be used."""
-    counter = SurgeCounter(
-        stream,
-        database,
-        indicators_of(settings),
-        clock,
-        hidden=lambda ref: keys.index("surge-call", ref),
-        categories=_RedFlags(journal),
+    indicators, areas = indicators_of(settings), london()
+    hidden = partial(keys.index, "surge-call")
+    store = ProposalStore(database)
+    desk = SurgeDesk(database, store, messages, indicators, areas, clock)
+    notices = SurgeNotices(AlertStore(database), rules, indicators, areas, desk.is_live)
+    return Surges(
+        SurgeCounter(stream, database, indicators, clock, hidden=hidden, categories=_RedFlags(journal)),
+        SurgeWatch(store, partial(screen_apart, settings.database), notices, areas, clock, health),
+        desk,
     )
-    return Surges(counter)
 
 
 def indicators_of(settings: Settings) -> Indicators:

@@ -214,7 +214,9 @@ def build(settings: Settings) -> Service:
         staged=StagedWatch(stream, journal, database, publishing, clock),
         replay=Replay(journal, publishing),
         texting=open_texting(settings, database, keys, clock, stream=stream, journal=journal, calls=calls),
-        surges=open_surges(settings, database, keys, clock, stream, journal),
+        surges=open_surges(
+            settings, database, keys, clock, stream, journal, rules=rules, messages=messages.service, health=health
+        ),
     )
 
 
