@@ -38,6 +38,10 @@ class SentNotices:
             self._ours.popitem(last=False)
         return reference
 
+    def person(self, notice: Notice) -> str:
+        """16 hex digits for the address of its recipient, keyed: the same in every process and for every notice."""
+        return self._keys.index("alert-person", notice.recipient.address)[:16]
+
     async def find(self, reference: str) -> Notice | None:
         """The notice, whichever process sent it; None if it is none of the last days. Raises SQLAlchemyError."""
         if (ours := self._ours.get(reference)) is not None:

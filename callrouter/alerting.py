@@ -62,6 +62,6 @@ def open_alerts(
     """The service that checks the rules against the board, telling by every channel there is."""
     store = OutageStore(AlertStore(database), clock, [each.name for each in rules if each.metric in OWN_METRICS])
     alerts = AlertService(rules, board.figures, channels.notifiers, store, clock, parts=parts)
-    channels.receipts = alerts
+    channels.report_to(alerts)
     channels.alertmanagers = open_alertmanagers(settings, rules, store, clock, health)
     return alerts

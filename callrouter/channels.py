@@ -14,6 +14,7 @@ from adapters.notify.smtp import SmtpNotifier, SmtpSettings
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
 from alerts.ports import Notifier, Receipts
 from alerts.sent import SentNotices
+from alerts.service import AlertService
 from alerts.store import AlertStore
 from callrouter import alertmanagers
 from callrouter.errors import ConfigurationError
@@ -21,6 +22,7 @@ from callrouter.settings import Settings
 from callrouter.texting import carriers_of
 from callrouter.texts.model import State
 from callrouter.texts.templates import ALERT_NOTICE, read_templates
+from callrouter.voice_calls import VoiceCalls, open_voice_calls
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.sql import Database
@@ -30,16 +32,22 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Channels:
-    """``notifiers`` by the name of their channel. ``receipts`` is set once the alerts are there that hear of them."""
+    """``notifiers`` by the name of their channel. ``receipts`` hears of them, see :meth:`report_to`."""
 
     notifiers: dict[str, Notifier]
     sent: SentNotices
+    voice: VoiceCalls
     receipts: Receipts | None = None
     alertmanagers: list[Alertmanager] = field(default_factory=list)
 
+    def report_to(self, alerts: AlertService) -> None:
+        """Tell ``alerts`` from now on what becomes of their notices."""
+        self.receipts = alerts
+        self.voice.outcomes.alerts = alerts
+
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the alerts."""
-        return alertmanagers.loops(self.alertmanagers)
+        return [*alertmanagers.loops(self.alertmanagers), *self.voice.loops()]
 
     async def text_receipt(self, reference: str, provider: str, outcome: State, reason: str) -> bool:
         """A provider's word on a text, as :data:`callrouter.texts.routes.Received`; False if it is no notice's."""
@@ -74,4 +82,7 @@ def open_channels(settings: Settings, database: Database, keys: KeyRing, clock: 
         found["webhook"] = WebhookNotifier(secret, clock)
     if carriers := carriers_of(settings, clock):
         found["text"] = TextNotifier(carriers, read_templates(settings.texts_file)[ALERT_NOTICE], sent)
-    return Channels(found, sent)
+    voice = open_voice_calls(settings, sent)
+    if voice.notifier is not None:
+        found["voice"] = voice.notifier
+    return Channels(found, sent, voice)

@@ -7,6 +7,7 @@ default that would be unsafe: see :meth:`Settings.check`.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -128,6 +129,16 @@ class Settings(BaseSettings):
     smtp_port: int = Field(25, description="port of the mail server")
     smtp_starttls: bool = Field(False, description="encrypt the connection to the mail server")
     smtp_sender: str = Field("callrouter@localhost", description="sender of alert notices")
+    voice_trunk: str = Field(
+        "",
+        description="staff are called through this PJSIP endpoint of Asterisk (provider-⟨id⟩); none: not by Asterisk",
+    )
+    voice_caller: str = Field("", description="number that staff see when they are called, E.164")
+    voice_dir: Path | None = Field(
+        None,
+        description="folder that this service writes and Asterisk reads: notices as they are spoken; "
+        "default: notices in PROMPTS_AUDIO_DIR",
+    )
     alertmanager_url: str = Field(
         "", description="Alertmanagers that hear of every alert (http://127.0.0.1:9093), comma separated; none: nobody"
     )
@@ -253,6 +264,12 @@ class Settings(BaseSettings):
             wrong.append("CREW_DEVICES_FILE: needs a provider of texts (docs/notices.md)")
         if not 0 < len(self.crew_system) <= _LONGEST_SYSTEM or "((" in self.crew_system:
             wrong.append(f"CREW_SYSTEM: 1 to {_LONGEST_SYSTEM} characters, without a placeholder")
+        if self.voice_trunk and not (self.ari_url and (self.voice_dir or self.prompts_audio_dir)):
+            wrong.append("VOICE_TRUNK: needs ARI_URL, and VOICE_DIR or PROMPTS_AUDIO_DIR")
+        if self.voice_trunk and not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", self.voice_trunk):
+            wrong.append("VOICE_TRUNK: the name of an endpoint, such as provider-north")
+        if self.voice_caller and not re.fullmatch(r"\+[1-9][0-9]{9,14}", self.voice_caller):
+            wrong.append("VOICE_CALLER: a number with its country, such as +442079460999")
         addresses = [("GOVUK_NOTIFY_URL", self.govuk_notify_url), ("TWILIO_API_URL", self.twilio_api_url)]
         addresses += [("ALERTMANAGER_URL", each) for each in alertmanager_urls(self.alertmanager_url)]
         wrong += [f"{key}: must begin with https://" for key, url in addresses if not is_safe(url)]

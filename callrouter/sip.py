@@ -7,18 +7,16 @@ import glob
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from adapters.asterisk.ami import Ami
 from adapters.asterisk.ari import Ari
 from adapters.asterisk.watch import AsteriskWatch, rest_client
 from adapters.asterisk.worker import SipWorker
+from callrouter.edges import edges
 from callrouter.errors import ConfigurationError
 from callrouter.readiness import ASTERISK
-from callrouter.settings import Settings
 from callrouter.sweep import Sweep
 from callrouter.wiring import Service, dispatching
 from infra.health import Health
@@ -28,34 +26,6 @@ from ivr.voices import language_of
 
 LOOK_EVERY_S = 2.0
 """An answer or end that no worker saw is known after this, and the three seconds in which a worker may still tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One Asterisk: ``name`` is the host and port of its REST interface; ``ami`` of its manager, if it is read."""
-
-    name: str
-    ari_url: str
-    ami: tuple[str, int] | None
-
-
-def edges(settings: Settings) -> list[Edge]:
-    """The Asterisks of the settings; raises :class:`ConfigurationError`."""
-    urls = [each.strip().rstrip("/") for each in (settings.ari_url or "").split(",") if each.strip()]
-    amis = [each.strip() for each in (settings.ami_address or "").split(",") if each.strip()]
-    if amis and len(amis) != len(urls):
-        raise ConfigurationError("CALLROUTER_AMI_ADDRESS: must name one manager for each CALLROUTER_ARI_URL")
-    return [
-        Edge(urlsplit(url).netloc.rpartition("@")[2], url, _host_and_port(amis[n]) if amis else None)
-        for n, url in enumerate(urls)
-    ]
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigurationError("CALLROUTER_AMI_ADDRESS: must be host:port, several comma separated")
-    return host, int(port)
 
 
 def sip_workers(service: Service) -> list[SipWorker]:

@@ -121,8 +121,8 @@ class Ari:
             async for event in ari.events():
                 ...
 
-    `app` must be unique among the workers of this Asterisk and begin with `callrouter-`. `told` hears True for each
-    connection and False for each one that is lost or fails.
+    `app` must be unique on this Asterisk; a worker's begins with `callrouter-`: to those, callers are broadcast. `told`
+    hears True for each connection and False for each one that is lost or fails.
     """
 
     def __init__(
@@ -233,6 +233,30 @@ class Ari:
     async def get_channel(self, channel_id: str) -> Channel:
         """The channel as it is now. Raises AriGone."""
         return Channel.read(await self.request("GET", f"/channels/{_part(channel_id)}"))
+
+    # What a call to staff asks for; a caller's channel is dialled and ended by the dialplan alone.
+
+    async def originate(self, channel_id: str, endpoint: str, *, caller: str, ring_s: int, longest_s: int) -> None:
+        """Dial; StasisStart follows with the answer. Asterisk ends the call after ``longest_s``, whoever has died.
+
+        Raises AriGone (409) when there is a channel of that id. The number stands in the body, in no address.
+        """
+        body = {
+            "endpoint": endpoint,
+            "app": self.app,
+            "callerId": caller,
+            "timeout": ring_s,
+            "variables": {"TIMEOUT(absolute)": str(longest_s)},
+        }
+        await self.request("POST", f"/channels/{_part(channel_id)}", body=body)
+
+    async def hang_up(self, channel_id: str) -> None:
+        """End a channel that :meth:`originate` made. Raises AriGone when it had ended."""
+        await self.request("DELETE", f"/channels/{_part(channel_id)}")
+
+    async def channel_ids(self) -> list[str]:
+        """The ids of all channels."""
+        return [str(each["id"]) for each in await self.request("GET", "/channels")]
 
     # How it is said.
 

@@ -7,10 +7,11 @@ import signal
 
 import typer
 
+from callrouter.edges import edges
 from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
 from callrouter.settings import load_settings
-from callrouter.sip import edges, watching
+from callrouter.sip import watching
 from callrouter.wiring import build
 
 

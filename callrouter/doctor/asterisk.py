@@ -17,9 +17,9 @@ from adapters.asterisk.watch import rest_client
 from callrouter.doctor.clocks import compare_http, now
 from callrouter.doctor.loop import server_at
 from callrouter.doctor.model import Finding, failed, ok, warning
+from callrouter.edges import Edge, edges
 from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings
-from callrouter.sip import Edge, edges
 
 OLDEST = (22, 7)
 """StasisBroadcast, by which callers are claimed, is there since."""

@@ -116,6 +116,8 @@ async def say_everything(ari: Ari) -> None:
     await ari.subscribe(f"channel:{channel}")
     await ari.renew_lease(channel, 1, 2)
     await ari.get_channel(channel)
+    await ari.originate(channel, "PJSIP/+447700900123@provider-one", caller="", ring_s=30, longest_s=180)
+    await ari.hang_up(channel)
 
 
 async def test_every_request_is_in_asterisks_own_documents(
@@ -123,7 +125,7 @@ async def test_every_request_is_in_asterisks_own_documents(
 ) -> None:
     async with connected(answers_all) as (fake, ari, _):
         await say_everything(ari)
-    assert len(fake.requests) == 10
+    assert len(fake.requests) == 12
     for request in fake.requests:
         uri = urlsplit("/" + request["uri"])
         known = [names for (method, path), names in operations.items()

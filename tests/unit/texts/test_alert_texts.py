@@ -16,6 +16,7 @@ from alerts.store import AlertStore, metadata
 from callrouter.channels import Channels
 from callrouter.texts.model import State, Template
 from callrouter.texts.templates import ALERT_NOTICE, ALERT_WORDS
+from callrouter.voice_calls import VoiceCalls
 from infra.crypto import KeyRing
 from infra.sql import Database, connect_database
 from tests.alert_notices import FIRED, MOBILE
@@ -50,7 +51,8 @@ class House:
         self.texts = TextNotifier(providers, TEMPLATE, self.here.sent)
 
     def process(self) -> Channels:
-        return Channels({}, SentNotices(self.store, KEYS, self.clock, ("text", "voice")), self.told)
+        sent = SentNotices(self.store, KEYS, self.clock, ("text", "voice"))
+        return Channels({}, sent, VoiceCalls(), self.told)
 
     async def queued(self, *notices: Notice) -> None:
         await self.store.move(AlertState(rule="longest-wait", phase="firing"), notices)
