@@ -30,7 +30,7 @@ def probe_rule(url: str, link: str) -> Rule:
         metric="longest_wait_s",
         provider=PROBE_PROVIDER,
         threshold=WAITED_S,
-        clear_below=WAITED_S / 2,
+        clear=WAITED_S / 2,
         for_s=0,
         severity="notice",
         usually_helps="Nothing is to be done: the auditor looks whether notices arrive.",

@@ -4,6 +4,7 @@
 
     AlertsError
     ├── RulesError      the rule file is defective: show its text to whoever wrote the file
+    ├── SilenceRefused  nobody may be kept from hearing of this so long, or without a reason: show its text
     └── NoticeFailed    a channel did not take a notice: try again later, a bounded number of times,
                         unless it is ``final``
 """
@@ -21,6 +22,12 @@ class RulesError(AlertsError):
     """A rule file cannot be used. Its text has a line ``FILE:LINE: FIELD: CAUSE`` for each defect."""
 
     error_id = "alert_rules_defective"
+
+
+class SilenceRefused(AlertsError):
+    """An alert cannot be silenced like this. Its text says what to change."""
+
+    error_id = "silence_refused"
 
 
 class NoticeFailed(AlertsError):

@@ -1,4 +1,4 @@
-"""The life of one alert: ok → pending → firing → resolved, as a pure function.
+"""The life of one alert: ok → pending → firing → acknowledged → resolved, as pure functions.
 
 Times are instants of the wall clock, since an episode outlives a restart and a monotonic clock does not. A
 clock set back makes an alert later by as much; one set forward, earlier.
@@ -9,29 +9,62 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alerts.model import AlertState, NoticeKind, Rule
+from alerts.model import AlertState, Rule
 
 
-def advance(rule: Rule, state: AlertState, value: float, at: datetime) -> tuple[AlertState, NoticeKind | None]:
-    """``state`` after the metric was seen to be ``value`` at ``at``, and the notice which that calls for.
+def advance(rule: Rule, state: AlertState, value: float, at: datetime) -> AlertState:
+    """``state`` after the metric was seen to be ``value`` at ``at``.
 
-    In every episode *fired* comes once, and then *cleared* once. A breach shorter than ``for_s`` calls for
-    nothing, nor does a value between ``clear_below`` and ``threshold`` while firing.
+    A breach shorter than ``for_s`` changes nothing in the end, nor does a value between ``clear`` and ``threshold``
+    while it fires.
     """
     breached = value >= rule.threshold
     if state.phase in ("ok", "resolved") and breached:
-        state = replace(state, phase="pending", since=at, worst=value)
+        state = _begun(state, value, at)
     if state.phase == "pending":
-        return _pending(rule, state, value, at) if breached else (replace(state, phase="ok"), None)
-    if state.phase == "firing":
-        worst = replace(state, worst=max(state.worst, value))
-        return (replace(worst, phase="resolved"), "cleared") if value < rule.clear_below else (worst, None)
-    return state, None
+        return _pending(rule, state, value, at) if breached else replace(state, phase="ok")
+    if state.is_open:
+        if value > state.worst:
+            state = replace(state, worst=value)
+        return resolved(state, at) if value < rule.clear else state
+    return state
 
 
-def _pending(rule: Rule, state: AlertState, value: float, at: datetime) -> tuple[AlertState, NoticeKind | None]:
+def resolved(state: AlertState, at: datetime) -> AlertState:
+    """The end of an episode."""
+    return replace(state, phase="resolved", ended_at=at, held="")
+
+
+def acknowledged(state: AlertState, by: str, at: datetime) -> AlertState:
+    """Somebody has taken a firing alert on: nobody further is told of it but that it cleared."""
+    return replace(state, phase="acknowledged", acknowledged_by=by, acknowledged_at=at)
+
+
+def step_due(rule: Rule, state: AlertState, at: datetime, *, unreached: bool = False) -> bool:
+    """Whether it is time to tell step ``state.step`` of the rule (the last again, if there is none).
+
+    ``unreached``: somebody who was told in the step before cannot be reached, so the next is due now.
+    """
+    if state.phase != "firing" or state.held:
+        return False
+    if state.step == 0:
+        return _passed(state.fired_at, at) >= rule.group_wait_s
+    if state.step < len(rule.steps):
+        return unreached or _passed(state.step_at, at) >= rule.steps[state.step].after_s
+    return 0 < rule.repeat_s <= _passed(state.step_at, at)
+
+
+def _passed(since: datetime | None, at: datetime) -> float:
+    return (at - since).total_seconds() if since is not None else 0.0
+
+
+def _begun(state: AlertState, value: float, at: datetime) -> AlertState:
+    """A new episode, with nothing left of the last but its identity."""
+    return AlertState(rule=state.rule, version=state.version, phase="pending", since=at, worst=value)
+
+
+def _pending(rule: Rule, state: AlertState, value: float, at: datetime) -> AlertState:
     state = replace(state, worst=max(state.worst, value))
-    since = state.since or at
-    if at - since < timedelta(seconds=rule.for_s):
-        return state, None
-    return replace(state, phase="firing"), "fired"
+    if at - (state.since or at) < timedelta(seconds=rule.for_s):
+        return state
+    return replace(state, phase="firing", fired_at=at)

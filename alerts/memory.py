@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from alerts.model import AlertState, Notice
-from alerts.store import Delivery
+from alerts.model import AlertState, Notice, Outcome, StepTaken
+from alerts.store import Change, Delivery, outcome_steps
+
+STEPS_KEPT = 1000
+"""Lines of record in memory: an outage of hours, since an alert has about ten."""
 
 
 class MemoryStore:
-    """:class:`alerts.ports.Store` for one process and one event loop. Its deliveries have ids below zero."""
+    """What an outage needs of :class:`alerts.ports.Store`, for one process. Its deliveries have ids below zero."""
 
     def __init__(self) -> None:
         self._states: dict[str, AlertState] = {}
         self._open: dict[int, Delivery] = {}
+        self._steps: deque[StepTaken] = deque(maxlen=STEPS_KEPT)
         self._ids = itertools.count(-1, -1)
 
     async def states(self) -> dict[str, AlertState]:
         return dict(self._states)
 
-    async def move(self, state: AlertState, notices: Sequence[Notice]) -> bool:
-        self._states[state.rule] = replace(state, version=state.version + 1)
-        for each in notices:
+    async def move(self, change: Change) -> bool:
+        for state in change.states:
+            self._states[state.rule] = replace(state, version=state.version + 1)
+        self._steps.extend(change.steps)
+        for each in change.notices:
             self._queue(each)
         return True
 
-    def forget(self, alert: str) -> None:
-        """Another store looks after this alert again; its notices stay here until they are closed."""
-        del self._states[alert]
+    def forget(self, alerts: Collection[str]) -> None:
+        """Another store looks after these alerts again; their notices stay here until they are closed."""
+        for alert in alerts:
+            del self._states[alert]
+        self._steps = deque((each for each in self._steps if each.alert not in alerts), STEPS_KEPT)
+
+    def steps(self, alerts: Collection[str]) -> tuple[StepTaken, ...]:
+        """What is on record here of these alerts, oldest first."""
+        return tuple(each for each in self._steps if each.alert in alerts)
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         return [each for each in self._open.values() if each.notice.recipient.channel == channel]
@@ -42,15 +55,9 @@ class MemoryStore:
     async def put_off(self, delivery: Delivery, next_try_at: datetime) -> None:
         self._open[delivery.id] = replace(self._open[delivery.id], next_try_at=next_try_at)
 
-    async def close(
-        self,
-        delivery: Delivery,
-        *,
-        sent_at: datetime | None,  # noqa: ARG002 - the record of who was told is the log's: notice_sent, notice_failed
-        failed_at: datetime | None,  # noqa: ARG002
-        then: Notice | None = None,
-    ) -> None:
-        del self._open[delivery.id]
+    async def close(self, delivery: Delivery, outcome: Outcome, at: datetime, then: Notice | None = None) -> None:
+        del self._open[delivery.id]  # who was told is in the log for good: notice_sent, notice_failed
+        self._steps.extend(outcome_steps(delivery.notice, outcome, at))
         if then is not None:
             self._queue(then)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from alerts.rotas import Rota
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -100,11 +104,11 @@ class Parts:
 
 Metric = Literal[
     "longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "figures_differ", "auditor_silent",
-    "night_message", "governance", "welfare_task", "surge", "demand_rise",
+    "night_message", "governance", "welfare_task", "surge", "demand_rise", "rule_removed",
 ]  # fmt: skip
-"""The last five are no figures: their rules say who is told of front-end messages that one person started at night, of
-plans that were opened in an emergency or recorded late, of welfare tasks that nobody took on, and of proposals to look
-at a rise in symptoms, or in all of 111."""
+"""The last six are no figures. Five say who is told of front-end messages that one person started at night, of plans
+that were opened in an emergency or recorded late, of welfare tasks that nobody took on, and of proposals to look at a
+rise in symptoms, or in all of 111; the last is of notices alone, of an alert whose rule is in the file no more."""
 
 TOLD_METRICS: frozenset[Metric] = frozenset({"night_message", "governance", "welfare_task", "surge", "demand_rise"})
 """What is told by whoever finds it (:mod:`alerts.once`), not read from figures."""
@@ -134,12 +138,28 @@ class Recipient:
         return (self, *self.then)
 
 
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who is told when nobody has taken the alert on ``after_s`` seconds after those before were told."""
+
+    after_s: float
+    who: tuple[Recipient, ...]
+    rotas: tuple[Rota, ...] = ()
+
+    def told(self, at: datetime) -> tuple[Recipient, ...]:
+        """Everybody named, and whoever is on duty ``at`` that time; nobody twice."""
+        return tuple(dict.fromkeys((*self.who, *(each for rota in self.rotas for each in rota.on_duty(at)))))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Fire when ``metric`` has been at or above ``threshold`` for ``for_s`` seconds.
+    """Fire when ``metric`` has been at ``threshold`` or worse for ``for_s`` seconds; clear when better than ``clear``.
 
-    Clear when it is below ``clear_below``. ``provider`` is None for the whole service, ``dependency`` None for
-    every part (each has an alert of its own). ``source`` says where these numbers come from.
+    ``provider`` is None for the whole service, ``dependency`` None for every part (each has an alert of its own).
+    ``source`` says where these numbers come from. ``who`` and those on duty in ``rotas`` are told first, ``escalate``
+    in turn while nobody acknowledges, and the last of them again every ``repeat_s`` seconds (0: not again). Alerts of
+    one ``group`` that fire within ``group_wait_s`` are one notice. While an alert of a rule in ``inhibited_by`` fires
+    for the same scope or the whole service, this one tells nobody.
     """
 
     name: str
@@ -147,7 +167,7 @@ class Rule:
     metric: Metric
     provider: str | None
     threshold: float
-    clear_below: float
+    clear: float
     for_s: float
     severity: Severity
     usually_helps: str
@@ -155,17 +175,33 @@ class Rule:
     link: str
     who: tuple[Recipient, ...]
     dependency: str | None = None
+    rotas: tuple[Rota, ...] = ()
+    escalate: tuple[Escalation, ...] = ()
+    repeat_s: float = 0.0
+    group: str = ""
+    group_wait_s: float = 0.0
+    inhibited_by: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Escalation, ...]:
+        """Who is told, in order; the first at once."""
+        return (Escalation(0.0, self.who, self.rotas), *self.escalate)
 
 
-Phase = Literal["ok", "pending", "firing", "resolved"]
+Phase = Literal["ok", "pending", "firing", "acknowledged", "resolved", "told"]
+"""``told``: a single thing that somebody must know (:mod:`alerts.once`); it has no life."""
+
+OPEN_PHASES: frozenset[Phase] = frozenset({"firing", "acknowledged"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertState:
-    """Where an alert is in its life. ``rule``: its rule's name; of one part, ``name:part``.
+    """Where an alert is in its life. ``rule``: its identity, its rule's name; of one part or scope, ``name:scope``.
 
-    ``since`` is when the metric reached the threshold in the present or last episode, ``worst`` its highest
-    value in it. ``version`` counts the stored changes, 0 for a state that was never stored.
+    ``since`` is when the metric reached the threshold in the present or last episode, ``worst`` its worst value in it.
+    ``told``: everybody who has been told in this episode; ``step``: how many steps of the rule have been told, the
+    last at ``step_at``. ``held``: why nobody is told while it fires (silenced, inhibited), empty if nothing holds it.
+    ``version`` counts the stored changes, 0 for a state that was never stored.
     """
 
     rule: str
@@ -173,9 +209,72 @@ class AlertState:
     since: datetime | None = None
     worst: float = 0.0
     version: int = 0
+    what: str = ""
+    where: str = ""
+    severity: Severity = "warning"
+    scope: str = ""
+    fired_at: datetime | None = None
+    step: int = 0
+    step_at: datetime | None = None
+    told: tuple[Recipient, ...] = ()
+    held: str = ""
+    acknowledged_by: str = ""
+    acknowledged_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it fires, taken on by somebody or not."""
+        return self.phase in OPEN_PHASES
 
 
-NoticeKind = Literal["fired", "cleared"]
+Outcome = Literal["sent", "delivered", "failed"]
+"""What became of a notice: its channel took it, it arrived, or no channel will carry it."""
+
+StepKind = Literal[
+    "fired", "sent", "delivered", "failed", "escalated", "held", "acknowledged", "silenced", "lifted", "resolved",
+    "rule_removed",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """One line of an alert's record, never changed. ``by``: who did it, empty for the service itself."""
+
+    alert: str
+    kind: StepKind
+    at: datetime
+    by: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nobody is told of ``alert`` (an alert, or every alert of the rule with this name) from ``since`` to ``until``."""
+
+    id: str
+    alert: str
+    by: str
+    reason: str
+    since: datetime
+    until: datetime
+
+    def covers(self, alert: str) -> bool:
+        """Whether the alert with this identity is meant."""
+        return self.alert in (alert, rule_of(alert))
+
+
+def rule_of(alert: str) -> str:
+    """The name of the rule of an alert."""
+    return alert.partition(":")[0]
+
+
+def page_of(alert: str) -> str:
+    """What stands for an alert in the address of its page: nothing of it can be read there."""
+    return hashlib.sha256(alert.encode()).hexdigest()[:16]
+
+
+NoticeKind = Literal["fired", "escalated", "cleared"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +282,8 @@ class Notice:
     """What one recipient is told, once. It holds figures of the service and never a person's detail.
 
     ``id`` is the same for every recipient and every repeat, so that a receiver recognises it. ``alert`` is what
-    whoever takes it on acknowledges (:meth:`alerts.service.AlertService.acknowledge`).
+    whoever takes it on acknowledges (:meth:`alerts.service.AlertService.acknowledge`); of a group, all of it.
+    ``also``: a line for each further alert of the group.
     """
 
     id: str
@@ -199,7 +299,13 @@ class Notice:
     value: float
     worst: float
     threshold: float
-    clear_below: float
+    clear: float
     usually_helps: str
     link: str
     recipient: Recipient
+    also: tuple[str, ...] = ()
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """The alerts that this tells of."""
+        return tuple(self.alert.split())

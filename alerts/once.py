@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from alerts.model import AlertState, Metric, Notice, Rule
-from alerts.store import AlertStore
+from alerts.store import AlertStore, Change
 
 
 class OnceNotices:
-    """Tells whoever the rules of one metric name. A rule that names nobody is none."""
+    """Tells whoever the rules of one metric name, or have on duty then."""
 
     def __init__(self, store: AlertStore, rules: Sequence[Rule], metric: Metric) -> None:
         self._store = store
-        self._rules = [each for each in rules if each.metric == metric and each.who]
+        self._rules = [each for each in rules if each.metric == metric]
 
     @property
     def anybody(self) -> bool:
@@ -45,12 +45,12 @@ class OnceNotices:
                     value=value,
                     worst=value,
                     threshold=rule.threshold,
-                    clear_below=rule.clear_below,
+                    clear=rule.clear,
                     usually_helps=rule.usually_helps,
                     link=rule.link,
                     recipient=recipient,
                 )
-                for recipient in rule.who
+                for recipient in rule.steps[0].told(at)
             ]
-            await self._store.move(AlertState(rule=alert, phase="firing", since=since), notices)
+            await self._store.move(Change((AlertState(rule=alert, phase="told", since=since),), tuple(notices)))
         return self.anybody

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -20,9 +20,9 @@ from typing import TypeVar
 import structlog
 
 from alerts.memory import MemoryStore
-from alerts.model import AlertState, Notice
+from alerts.model import AlertState, Notice, Outcome, Silence, StepTaken, rule_of
 from alerts.ports import Store
-from alerts.store import Delivery
+from alerts.store import Change, Delivery
 from infra.breaker import Breaker
 from infra.clock import Clock
 
@@ -45,23 +45,59 @@ class OutageStore:
         self._memory = MemoryStore()
         self._own = frozenset(own)
         self._last_seen: dict[str, AlertState] = {}
+        self._silences: list[Silence] = []
         self._moved: set[str] = set()  # alerts of everybody's that moved in memory
         self._breaker = Breaker(clock.monotonic, trips=1, on_change=_log_change)
 
-    async def states(self) -> dict[str, AlertState]:
-        """As last seen in the database, with what moved in memory on top."""
+    async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
+        """As last seen in the database, with what moved in memory on top; what was told once only from the database."""
+        told: dict[str, AlertState] = {}
         with contextlib.suppress(_Away):
             self._last_seen = await self._ask(self._return)
-        return self._last_seen | await self._memory.states()
+            if told_since is not None:
+                told = await self._ask(partial(self._sql.states, told_since))
+        return told | self._last_seen | await self._memory.states()
 
-    async def move(self, state: AlertState, notices: Sequence[Notice]) -> bool:
-        """In the database, or else in memory. A commit whose answer was lost tells its notices twice."""
-        if not self._is_own(state.rule):
+    async def move(self, change: Change) -> bool:
+        """In the database, or else in memory. A commit whose answer was lost tells its notices twice.
+
+        A change is of alerts of this process' own, or of everybody's, never of both.
+        """
+        if not any(self._is_own(each.rule) for each in change.states):
             try:
-                return await self._ask(partial(self._sql.move, state, notices))
+                return await self._ask(partial(self._sql.move, change))
             except _Away:
-                self._moved.add(state.rule)
-        return await self._memory.move(state, notices)
+                self._moved |= {each.rule for each in change.states}
+        return await self._memory.move(change)
+
+    async def steps(self, alert: str, most: int = 200) -> list[StepTaken]:
+        """What memory has, newest first, before what the database has, if it answers."""
+        own = list(reversed(self._memory.steps({alert})))
+        try:
+            return own + await self._ask(partial(self._sql.steps, alert, most))
+        except _Away:
+            return own
+
+    async def history(self, most: int = 50) -> list[StepTaken]:
+        """Empty while the database is away."""
+        try:
+            return await self._ask(partial(self._sql.history, most))
+        except _Away:
+            return []
+
+    async def silences(self, at: datetime) -> list[Silence]:
+        """As last seen while the database is away: what was silenced stays so, as long as was said."""
+        with contextlib.suppress(_Away):
+            self._silences = await self._ask(partial(self._sql.silences, at))
+        return [each for each in self._silences if each.since <= at < each.until]
+
+    async def silence(self, silence: Silence, step: StepTaken) -> None:
+        """In the database only: raises what it raises."""
+        await self._sql.silence(silence, step)
+
+    async def lift(self, silence_id: str, step: StepTaken) -> bool:
+        """In the database only: raises what it raises."""
+        return await self._sql.lift(silence_id, step)
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """Those of memory first: they cannot wait for another worker."""
@@ -74,30 +110,41 @@ class OutageStore:
     async def claim(self, delivery: Delivery, next_try_at: datetime) -> bool:
         """False, too, while the database that holds the notice is away."""
         try:
-            return await self._ask_of(delivery, lambda store: store.claim(delivery, next_try_at))
+            if delivery.id < 0:
+                return await self._memory.claim(delivery, next_try_at)
+            return await self._ask(partial(self._sql.claim, delivery, next_try_at))
         except _Away:
             return False
 
     async def put_off(self, delivery: Delivery, next_try_at: datetime) -> None:
         """Left undone while the database is away: the claim's end is then the next try."""
         try:
-            await self._ask_of(delivery, lambda store: store.put_off(delivery, next_try_at))
+            if delivery.id < 0:
+                await self._memory.put_off(delivery, next_try_at)
+            else:
+                await self._ask(partial(self._sql.put_off, delivery, next_try_at))
         except _Away:
             log.warning("notice_not_put_off", notice=delivery.notice.id)
 
-    async def close(
-        self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None, then: Notice | None = None
-    ) -> None:
+    async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
+        """None, too, while the database is away, and for what was sent from memory."""
+        try:
+            return await self._ask(partial(self._sql.sent, notice_id, channel, address))
+        except _Away:
+            return None
+
+    async def close(self, delivery: Delivery, outcome: Outcome, at: datetime, then: Notice | None = None) -> None:
         """Left undone while the database is away: the notice is then sent again, with the same id."""
         try:
-            await self._ask_of(
-                delivery, lambda store: store.close(delivery, sent_at=sent_at, failed_at=failed_at, then=then)
-            )
+            if delivery.id < 0:
+                await self._memory.close(delivery, outcome, at, then)
+            else:
+                await self._ask(partial(self._sql.close, delivery, outcome, at, then))
         except _Away:
             log.warning("notice_not_closed", notice=delivery.notice.id)
 
     def _is_own(self, alert: str) -> bool:
-        return alert.partition(":")[0] in self._own
+        return rule_of(alert) in self._own
 
     async def _return(self) -> dict[str, AlertState]:
         """The database's states, after what moved in memory was given back to it."""
@@ -107,16 +154,11 @@ class OutageStore:
         for alert in sorted(self._moved):
             now = found.get(alert)
             if now == self._last_seen.get(alert):
-                kept = (await self._memory.states())[alert]
-                await self._sql.move(replace(kept, version=now.version if now else 0), ())
-            self._memory.forget(alert)
+                kept = replace((await self._memory.states())[alert], version=now.version if now else 0)
+                await self._sql.move(Change((kept,), steps=self._memory.steps({alert})))
+            self._memory.forget({alert})
             self._moved.discard(alert)
         return await self._sql.states()
-
-    async def _ask_of(self, delivery: Delivery, work: Callable[[Store], Awaitable[T]]) -> T:
-        if delivery.id < 0:
-            return await work(self._memory)
-        return await self._ask(lambda: work(self._sql))
 
     async def _ask(self, work: Callable[[], Awaitable[T]]) -> T:
         if not self._breaker.allows():

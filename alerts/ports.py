@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from alerts.errors import NoticeFailed as NoticeFailed
-from alerts.model import AlertState, Notice
-from alerts.store import Delivery
+from alerts.model import AlertState, Notice, Outcome, Silence, StepTaken
+from alerts.store import Change, Delivery
 
 
 class Notifier(Protocol):
@@ -32,14 +31,32 @@ class Receipts(Protocol):
 class Store(Protocol):
     """Where alerts are in their life, and the notices to be carried; see :class:`alerts.store.AlertStore`."""
 
-    async def states(self) -> dict[str, AlertState]:
-        """Every kept state, by ``AlertState.rule``."""
+    async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
+        """Every kept state of an alert that has a life, by ``AlertState.rule``; and what was told once since then."""
 
-    async def move(self, state: AlertState, notices: Sequence[Notice]) -> bool:
-        """Keep ``state`` and queue ``notices``; False, and nothing changed, if another worker was first."""
+    async def move(self, change: Change) -> bool:
+        """Keep the change; False, and nothing changed, if another worker was first."""
+
+    async def steps(self, alert: str, most: int = ...) -> list[StepTaken]:
+        """The newest steps of an alert, newest first."""
+
+    async def history(self, most: int = ...) -> list[StepTaken]:
+        """How episodes of all alerts ended, newest first."""
+
+    async def silences(self, at: datetime) -> list[Silence]:
+        """Those that hold ``at`` that time."""
+
+    async def silence(self, silence: Silence, step: StepTaken) -> None:
+        """Keep a new silence."""
+
+    async def lift(self, silence_id: str, step: StepTaken) -> bool:
+        """End a silence before its time; False if it is over already."""
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """The notices of a channel that are neither sent nor given up, oldest first."""
+
+    async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
+        """A notice that its channel has taken, until a receipt has told what became of it."""
 
     async def claim(self, delivery: Delivery, next_try_at: datetime) -> bool:
         """Begin a try; False if another worker does."""
@@ -47,7 +64,5 @@ class Store(Protocol):
     async def put_off(self, delivery: Delivery, next_try_at: datetime) -> None:
         """The claimed try failed."""
 
-    async def close(
-        self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None, then: Notice | None = None
-    ) -> None:
-        """The notice was taken, or is given up; ``then`` is queued in its place."""
+    async def close(self, delivery: Delivery, outcome: Outcome, at: datetime, then: Notice | None = None) -> None:
+        """The notice was ``sent`` or ``delivered``, or has ``failed`` for good; ``then`` is queued in its place."""

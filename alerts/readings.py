@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.model import Figures, Parts, Rule
+from alerts.model import TOTAL, Figures, Parts, Rule
 
 _PART_NAMES = {
     "sql": "Database (SQL)",
@@ -30,6 +30,7 @@ class Reading:
     where: str
     value: float
     at: datetime
+    scope: str = TOTAL
 
 
 def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -> Iterator[Reading]:
@@ -38,7 +39,7 @@ def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -
         case "longest_wait_s":
             scope = figures.of(rule.provider) if figures is not None else None
             if figures is not None and scope is not None:
-                yield Reading(rule.name, scope.name, scope.longest_wait_s, figures.at)
+                yield Reading(rule.name, scope.name, scope.longest_wait_s, figures.at, _scope(rule))
         case "failed_calls":
             if figures is not None:
                 total = figures.total
@@ -46,16 +47,20 @@ def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -
         case "dependency_down_s":
             for name, failing_s in parts.failing_s.items():
                 if rule.dependency in (None, name, name.partition(":")[0]):
-                    yield Reading(f"{rule.name}:{name}", _seen(_in_words(name), parts), failing_s, now)
+                    yield Reading(f"{rule.name}:{name}", _seen(_in_words(name), parts), failing_s, now, f"part:{name}")
         case "journal_lag_s":
-            yield Reading(f"{rule.name}:journal", _seen("Journal", parts), parts.journal_lag_s, now)
+            yield Reading(f"{rule.name}:journal", _seen("Journal", parts), parts.journal_lag_s, now, "part:journal")
         case "auditor_silent":
             if parts.without_probe_s is not None:
                 yield Reading(rule.name, "Alert auditor", parts.without_probe_s, now)
         case "figures_differ":
             pass  # nobody reads it yet
-        case "night_message" | "governance" | "welfare_task" | "surge" | "demand_rise":
+        case "night_message" | "governance" | "welfare_task" | "surge" | "demand_rise" | "rule_removed":
             pass  # told by whoever finds one, not read from figures
+
+
+def _scope(rule: Rule) -> str:
+    return TOTAL if rule.provider is None else f"provider:{rule.provider}"
 
 
 def _in_words(part: str) -> str:

@@ -122,6 +122,7 @@ class _RuleData(_Checked):
     def rule(self, link: str) -> Rule:
         values = {name: getattr(self, name) for name in type(self).model_fields if name != "who"}
         who = tuple(dict.fromkeys(each for staff in self.who for each in staff.recipients()))
+        values["clear"] = values.pop("clear_below")
         return Rule(**values, link=link, who=who)
 
 

@@ -20,7 +20,7 @@ _QUOTES = str.maketrans("‘’“”–—", "''\"\"--")
 
 def short(notice: Notice) -> dict[str, str]:
     """The parts of a text by name: ``what``, ``where``, ``since``, ``how_bad``, ``link``; all in the 7-bit alphabet."""
-    state = notice.severity.upper() if notice.kind == "fired" else "CLEARED"
+    state = "CLEARED" if notice.kind == "cleared" else notice.severity.upper()
     return {
         "what": _cut(f"{state}: {notice.what}", LONGEST_WHAT),
         "where": _cut(notice.where, LONGEST_WHERE),
@@ -32,7 +32,7 @@ def short(notice: Notice) -> dict[str, str]:
 
 def spoken(notice: Notice) -> str:
     """What somebody hears who takes the call: no link, no sign that a voice would spell."""
-    state = f"{notice.severity} alert" if notice.kind == "fired" else "this alert has cleared"
+    state = "this alert has cleared" if notice.kind == "cleared" else f"{notice.severity} alert"
     words = (
         f"This is the 1 1 1 call control, {state}. {notice.what}. {notice.where}. "
         f"Since {notice.since.astimezone(LONDON):%H:%M}. {_how_bad(notice)}."
@@ -45,7 +45,7 @@ def _how_bad(notice: Notice) -> str:
     now = amount(notice, notice.value)
     if notice.metric in TOLD_METRICS:
         return now
-    bound, limit = ("alert from", notice.threshold) if notice.kind == "fired" else ("clear below", notice.clear_below)
+    bound, limit = ("clear below", notice.clear) if notice.kind == "cleared" else ("alert from", notice.threshold)
     return f"{now} ({bound} {amount(notice, limit)})"
 
 

@@ -1,14 +1,13 @@
 """Where alerts are in their life, and the notices still to be carried: SQLite or PostgreSQL.
 
-A change of state and the notices it calls for are one commit, so that a worker that dies in between loses
-neither and sends neither twice. Both the change and each try at a notice are compare-and-set: of two workers,
-one wins.
+A change of state, its record and the notices it calls for are one commit, so that a worker that dies in between loses
+none and sends none twice. Both the change and each try at a notice are compare-and-set: of two workers, one wins.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -16,37 +15,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from alerts.model import AlertState, Notice, Recipient
-from infra.sql import Database, UtcDateTime, insert_once
-
-metadata = sa.MetaData()
-
-alert_states = sa.Table(
-    "alert_states",
-    metadata,
-    sa.Column("rule", sa.String(60), primary_key=True),
-    sa.Column("phase", sa.String(10), nullable=False),
-    sa.Column("since", UtcDateTime),
-    sa.Column("worst", sa.Float, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-)
-
-alert_notices = sa.Table(
-    "alert_notices",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("notice_id", sa.String(120), nullable=False),
-    sa.Column("rule", sa.String(60), nullable=False),
-    sa.Column("channel", sa.String(20), nullable=False),
-    sa.Column("address", sa.String(2000), nullable=False),
-    sa.Column("notice", sa.Text, nullable=False),
-    sa.Column("tries", sa.Integer, nullable=False, default=0),
-    sa.Column("next_try_at", UtcDateTime, nullable=False),
-    sa.Column("sent_at", UtcDateTime),
-    sa.Column("failed_at", UtcDateTime),
-    sa.UniqueConstraint("notice_id", "channel", "address", name="alert_notices_once"),
-    sa.Index("alert_notices_open", "channel", "sent_at", "failed_at"),
-)
+from alerts.auditor import PROBE_RULE
+from alerts.model import AlertState, Notice, Outcome, Recipient, Silence, StepTaken
+from alerts.tables import alert_notices, alert_silences, alert_states, alert_steps
+from alerts.tables import metadata as metadata
+from infra.sql import Database, insert_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +32,84 @@ class Delivery:
     next_try_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens at once. Each state has the ``version`` of the state that it follows."""
+
+    states: tuple[AlertState, ...]
+    notices: tuple[Notice, ...] = ()
+    steps: tuple[StepTaken, ...] = ()
+
+
 class AlertStore:
     """The tables of this package. Any method may raise SQLAlchemyError; then nothing was changed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def states(self) -> dict[str, AlertState]:
-        """Every stored state, by rule."""
-        rows = await self._database.read(lambda connection: connection.execute(sa.select(alert_states)).all())
-        return {row.rule: AlertState(**row._mapping) for row in rows}
+    async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
+        """Every stored state of an alert that has a life, by its identity; and what was told once since then."""
+        is_shown = alert_states.c.phase != "told"
+        if told_since is not None:
+            is_shown |= alert_states.c.since >= told_since
+        alive = sa.select(alert_states).where(is_shown)
+        rows = await self._database.read(lambda connection: connection.execute(alive).all())
+        return {row.rule: _state(row) for row in rows}
 
-    async def move(self, state: AlertState, notices: Sequence[Notice]) -> bool:
-        """Store ``state``, whose ``version`` is still that of the state it follows, and queue ``notices``.
+    async def move(self, change: Change) -> bool:
+        """Store the change; False, and nothing changed, if another worker moved one of its alerts first."""
 
-        False, and nothing changed, if another worker was first.
-        """
-
-        def write(connection: sa.Connection) -> bool:
-            if not _put(connection, state):
-                return False
-            if notices:
-                connection.execute(sa.insert(alert_notices), [_row(each) for each in notices])
-            return True
+        def write(connection: sa.Connection) -> None:
+            for each in change.states:
+                _put(connection, each)
+            if change.notices:
+                connection.execute(sa.insert(alert_notices), [_row(each) for each in change.notices])
+            _record(connection, change.steps)
 
         try:
-            return await self._database.write(write)
-        except IntegrityError:
+            await self._database.write(write)
+        except (IntegrityError, _Overtaken):
             return False
+        return True
+
+    async def steps(self, alert: str, most: int = 200) -> list[StepTaken]:
+        """The newest steps of an alert, newest first."""
+        return await self._steps(sa.select(alert_steps).where(alert_steps.c.alert == alert), most)
+
+    async def history(self, most: int = 50) -> list[StepTaken]:
+        """How episodes of all alerts ended, newest first."""
+        ends = alert_steps.c.kind.in_(("resolved", "rule_removed"))
+        return await self._steps(sa.select(alert_steps).where(ends), most)
+
+    async def silences(self, at: datetime) -> list[Silence]:
+        """Those that hold ``at`` that time, the one that ends first on top."""
+        table = alert_silences.c
+        holds = sa.select(alert_silences).where(table.since <= at, table.until > at, table.lifted_at.is_(None))
+        rows = await self._database.read(lambda connection: connection.execute(holds.order_by(table.until)).all())
+        return [Silence(row.id, row.alert, row.by, row.reason, row.since, row.until) for row in rows]
+
+    async def silence(self, silence: Silence, step: StepTaken) -> None:
+        """Keep a new silence."""
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(sa.insert(alert_silences).values(asdict(silence)))
+            _record(connection, (step,))
+
+        await self._database.write(write)
+
+    async def lift(self, silence_id: str, step: StepTaken) -> bool:
+        """End a silence before its time; False if it is over already."""
+        table = alert_silences.c
+        held = (table.id == silence_id) & table.lifted_at.is_(None) & (table.until > step.at)
+        ended = sa.update(alert_silences).where(held).values(lifted_at=step.at, lifted_by=step.by)
+
+        def write(connection: sa.Connection) -> bool:
+            if connection.execute(ended).rowcount != 1:
+                return False
+            _record(connection, (step,))
+            return True
+
+        return await self._database.write(write)
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """The notices of a channel that are neither sent nor given up, oldest first."""
@@ -97,7 +120,20 @@ class AlertStore:
         )
         oldest_first = found.order_by(alert_notices.c.id)
         rows = await self._database.read(lambda connection: connection.execute(oldest_first).all())
-        return [Delivery(row.id, _read(row.notice), row.tries, row.next_try_at) for row in rows]
+        return [_delivery(row) for row in rows]
+
+    async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
+        """A notice that its channel has taken, until a receipt has told what became of it."""
+        found = sa.select(alert_notices).where(
+            alert_notices.c.notice_id == notice_id,
+            alert_notices.c.channel == channel,
+            alert_notices.c.address == address,
+            alert_notices.c.sent_at.is_not(None),
+            alert_notices.c.delivered_at.is_(None),
+            alert_notices.c.failed_at.is_(None),
+        )
+        row = await self._database.read(lambda connection: connection.execute(found).first())
+        return _delivery(row) if row is not None else None
 
     async def recent(self, channels: Sequence[str], since: datetime) -> list[Notice]:
         """Every notice of the channels that was queued, or due for a try, since then: the newest first."""
@@ -116,14 +152,13 @@ class AlertStore:
         """The claimed try failed; the next is due at ``next_try_at``."""
         await self._set(delivery.id, delivery.tries + 1, {"next_try_at": next_try_at})
 
-    async def close(
-        self, delivery: Delivery, *, sent_at: datetime | None, failed_at: datetime | None, then: Notice | None = None
-    ) -> None:
-        """The notice was taken, or is given up: it is not tried again; ``then`` is queued in its place."""
+    async def close(self, delivery: Delivery, outcome: Outcome, at: datetime, then: Notice | None = None) -> None:
+        """The notice was ``sent`` or ``delivered``, or has ``failed`` for good; ``then`` is queued in its place."""
+        done = sa.update(alert_notices).where(alert_notices.c.id == delivery.id).values({f"{outcome}_at": at})
 
         def write(connection: sa.Connection) -> None:
-            values = {"sent_at": sent_at, "failed_at": failed_at}
-            connection.execute(sa.update(alert_notices).where(alert_notices.c.id == delivery.id).values(values))
+            connection.execute(done)
+            _record(connection, outcome_steps(delivery.notice, outcome, at))
             if then is not None:
                 connection.execute(insert_once(alert_notices, self._database.dialect).values(_row(then)))
 
@@ -134,14 +169,48 @@ class AlertStore:
         change = sa.update(alert_notices).where(same).values(values)
         return await self._database.write(lambda connection: connection.execute(change).rowcount == 1)
 
+    async def _steps(self, found: sa.Select[Any], most: int) -> list[StepTaken]:
+        newest = found.order_by(alert_steps.c.id.desc()).limit(most)
+        rows = await self._database.read(lambda connection: connection.execute(newest).all())
+        return [StepTaken(row.alert, row.kind, row.at, row.by, row.detail) for row in rows]
 
-def _put(connection: sa.Connection, state: AlertState) -> bool:
-    values = {**asdict(state), "version": state.version + 1}
+
+def outcome_steps(notice: Notice, outcome: Outcome, at: datetime) -> list[StepTaken]:
+    """What became of a notice, as a line in the record of each alert that it tells of; probes are not recorded."""
+    if notice.rule == PROBE_RULE:
+        return []
+    to = notice.recipient
+    return [
+        StepTaken(alert, outcome, at, detail=f"{to.name} by {to.channel}: {notice.kind}") for alert in notice.alerts
+    ]
+
+
+class _Overtaken(Exception):
+    """Another worker moved an alert first."""
+
+
+def _put(connection: sa.Connection, state: AlertState) -> None:
+    values = {**asdict(state), "version": state.version + 1, "told": json.dumps([asdict(each) for each in state.told])}
     if state.version == 0:
         connection.execute(sa.insert(alert_states).values(values))
-        return True
+        return
     same = (alert_states.c.rule == state.rule) & (alert_states.c.version == state.version)
-    return connection.execute(sa.update(alert_states).where(same).values(values)).rowcount == 1
+    if connection.execute(sa.update(alert_states).where(same).values(values)).rowcount != 1:
+        raise _Overtaken
+
+
+def _record(connection: sa.Connection, steps: Iterable[StepTaken]) -> None:
+    if rows := [asdict(each) for each in steps]:
+        connection.execute(sa.insert(alert_steps), rows)
+
+
+def _state(row: sa.Row[Any]) -> AlertState:
+    values = dict(row._mapping)
+    return AlertState(**{**values, "told": tuple(_recipient(each) for each in json.loads(values["told"]))})
+
+
+def _delivery(row: sa.Row[Any]) -> Delivery:
+    return Delivery(row.id, _read(row.notice), row.tries, row.next_try_at)
 
 
 def _row(notice: Notice) -> dict[str, Any]:
@@ -157,10 +226,16 @@ def _row(notice: Notice) -> dict[str, Any]:
 
 def _read(text: str) -> Notice:
     data = json.loads(text)
-    data.setdefault("alert", data["rule"])  # a notice that was queued before it had one
-    to = data["recipient"]
-    then = tuple(Recipient(**each) for each in to.pop("then", ()))
-    data["recipient"] = Recipient(**to, then=then)
+    data.setdefault("alert", data["rule"])  # queued by a version before alerts could be taken on
+    if "clear_below" in data:
+        data["clear"] = data.pop("clear_below")
+    data["recipient"] = _recipient(data["recipient"])
+    data["also"] = tuple(data.get("also", ()))
     for name in ("since", "at"):
         data[name] = datetime.fromisoformat(data[name])
     return Notice(**data)
+
+
+def _recipient(data: dict[str, Any]) -> Recipient:
+    then: Sequence[dict[str, Any]] = data.get("then", ())
+    return Recipient(**{**data, "then": tuple(_recipient(each) for each in then)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.model import LONDON, TOLD_METRICS, Metric, Notice
+from alerts.model import LONDON, TOLD_METRICS, Metric, Notice, NoticeKind
 
 _METRICS: dict[Metric, str] = {
     "longest_wait_s": "Longest wait since offered",
@@ -15,28 +15,46 @@ _METRICS: dict[Metric, str] = {
     "auditor_silent": "Time since the last probe call",
     "surge": "Standard deviations above usual",
     "demand_rise": "Standard deviations above usual",
+    "rule_removed": "Its rule is in the file no more",
     "night_message": "Minutes left for the review",
     "governance": "Times",
     "welfare_task": "Tasks",
 }
 
 
+_TURNS: dict[NoticeKind, str] = {
+    "fired": "",
+    "escalated": ": nobody has taken this on yet",
+    "cleared": ": this has cleared",
+}
+
+
 def subject(notice: Notice) -> str:
     """One line: what and where first, so that it can be read on a locked telephone."""
-    state = notice.severity.upper() if notice.kind == "fired" else "CLEARED"
-    how_bad = "" if notice.metric in TOLD_METRICS else f", {amount(notice, notice.value)}"
-    return " ".join(f"[{state}] {notice.what}: {notice.where}{how_bad}".split())
+    more = f" and {len(notice.also)} more" if notice.also else ""
+    state = {"fired": "", "escalated": ", NOT TAKEN ON", "cleared": "CLEARED"}[notice.kind]
+    if notice.kind != "cleared":
+        state = notice.severity.upper() + state
+    return " ".join(f"[{state}] {line(notice)}{more}".split())
+
+
+def line(notice: Notice) -> str:
+    """What, where and how bad, without more."""
+    how_bad = "" if notice.metric in (*TOLD_METRICS, "rule_removed") else f", {amount(notice, notice.value)}"
+    return f"{notice.what}: {notice.where}{how_bad}"
 
 
 def body(notice: Notice) -> str:
     """The whole notice, in lines of ``label: value``."""
+    is_removed = notice.metric == "rule_removed"
     lines = [
-        ("What", notice.what if notice.kind == "fired" else f"{notice.what}: this has cleared"),
+        ("What", f"{notice.what}{': its rule was removed' if is_removed else _TURNS[notice.kind]}"),
         ("Where", notice.where),
         ("Since", _local(notice.since)),
         ("How bad", _how_bad(notice)),
+        *(("Also", each) for each in notice.also),
     ]
-    if notice.kind == "fired":
+    if notice.kind != "cleared":
         lines.append(("What usually helps", notice.usually_helps))
     else:
         lines.append(("Cleared", _local(notice.at)))
@@ -45,10 +63,12 @@ def body(notice: Notice) -> str:
 
 
 def _how_bad(notice: Notice) -> str:
+    if notice.metric == "rule_removed":
+        return _METRICS[notice.metric]
     if notice.metric in TOLD_METRICS:
         return f"{_METRICS[notice.metric]}: {notice.value:g}"
-    limit = notice.threshold if notice.kind == "fired" else notice.clear_below
-    bound = "alert from" if notice.kind == "fired" else "clear below"
+    limit = notice.clear if notice.kind == "cleared" else notice.threshold
+    bound = "clear below" if notice.kind == "cleared" else "alert from"
     return (
         f"{_METRICS[notice.metric]} is {amount(notice, notice.value)} "
         f"({bound} {amount(notice, limit)}, worst so far {amount(notice, notice.worst)})"

@@ -200,7 +200,7 @@ class Auditor:
             value=silent_s,
             worst=silent_s,
             threshold=self._silent_s,
-            clear_below=self._silent_s,
+            clear=self._silent_s,
             usually_helps="Watch the wallboard by eye: silence means nothing now. Run `callrouter doctor`.",
             link=self._link,
             recipient=recipient,

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -23,11 +24,11 @@ from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
 from alerts.auditor import probe_rule
 from alerts.kpi import LiveFigures
-from alerts.model import AlertState, Notice, Parts, Recipient, Rule
+from alerts.model import AlertState, Notice, Parts, Recipient, Rule, Silence
 from alerts.outage import OutageStore
 from alerts.ports import Notifier
 from alerts.service import AlertService
-from alerts.store import AlertStore, metadata
+from alerts.store import AlertStore, Change, metadata
 from callrouter.auditing import Auditing, open_auditing
 from callrouter.auditor import Way
 from callrouter.board import Board
@@ -46,7 +47,7 @@ STEP_S = 2.5
 
 SILENT = Rule(
     name="auditor-silent", title="No probe calls", metric="auditor_silent", provider=None, threshold=180,
-    clear_below=90, for_s=0, severity="critical", usually_helps="Start it.", source="test", link="http://localhost/",
+    clear=90, for_s=0, severity="critical", usually_helps="Start it.", source="test", link="http://localhost/",
     who=(Recipient("Duty manager", "email", "duty.manager@example.nhs.invalid"),),
 )  # fmt: skip
 
@@ -88,13 +89,17 @@ class Records(AlertStore):
 
     away = False
 
-    async def states(self) -> dict[str, AlertState]:
+    async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
         self._there()
-        return await super().states()
+        return await super().states(told_since)
 
-    async def move(self, state: AlertState, notices: Sequence[Notice]) -> bool:
+    async def silences(self, at: datetime) -> list[Silence]:
         self._there()
-        return await super().move(state, notices)
+        return await super().silences(at)
+
+    async def move(self, change: Change) -> bool:
+        self._there()
+        return await super().move(change)
 
     def _there(self) -> None:
         if self.away:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import httpx
 import structlog
 
-from alerts.model import OWN_METRICS, TOLD_METRICS, TOTAL, AlertState, Rule
+from alerts.model import OPEN_PHASES, OWN_METRICS, TOTAL, AlertState, Rule
 from infra.clock import Clock
 from infra.health import Health
 
@@ -34,7 +34,7 @@ TOLD_FOR = timedelta(hours=1)
 
 TIMEOUT_S = 5.0
 SERVICE = "callrouter"
-FIRING = frozenset({"firing", "acknowledged"})
+FIRING = OPEN_PHASES | {"told"}
 
 log = structlog.get_logger()
 
@@ -42,8 +42,8 @@ log = structlog.get_logger()
 class States(Protocol):
     """Where the alerts are in their lives; see :class:`alerts.ports.Store`."""
 
-    async def states(self) -> Mapping[str, AlertState]:
-        """Every kept state, by ``AlertState.rule``."""
+    async def states(self, told_since: datetime | None = None) -> Mapping[str, AlertState]:
+        """Every kept state, by ``AlertState.rule``, and what was told once since then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,8 @@ class Alertmanager:
         await self._client.aclose()
 
     async def _firing(self) -> dict[tuple[tuple[str, str], ...], _Alert]:
-        found = (self._read(state) for state in (await self._states.states()).values())
+        states = await self._states.states(told_since=self._clock.now() - TOLD_FOR)
+        found = (self._read(state) for state in states.values())
         return {each.labels: each for each in found if each is not None}
 
     def _read(self, state: AlertState) -> _Alert | None:
@@ -130,7 +131,7 @@ class Alertmanager:
         rule = self._rules.get(name)
         if rule is None or state.phase not in FIRING or state.since is None:
             return None
-        if rule.metric in TOLD_METRICS and self._clock.now() - state.since >= TOLD_FOR:
+        if state.phase == "told" and self._clock.now() - state.since >= TOLD_FOR:
             return None
         labels = {
             "alertname": rule.name,

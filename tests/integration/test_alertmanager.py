@@ -21,7 +21,7 @@ from tests.hand_clock import NOON, HandClock
 
 RULE = Rule(
     name="longest-wait", title="Callers wait too long", metric="longest_wait_s", provider="kings",
-    threshold=180, clear_below=120, for_s=30, severity="critical", usually_helps="More handlers.", source="a test",
+    threshold=180, clear=120, for_s=30, severity="critical", usually_helps="More handlers.", source="a test",
     link="https://calls.example/wallboard", who=(Recipient("Ann Example", "email", "ann@example.nhs.invalid"),),
 )  # fmt: skip
 PART = replace(RULE, name="part-down", metric="dependency_down_s", provider=None, severity="warning")
@@ -38,7 +38,7 @@ class House:
         self.bodies: list[Any] = []
         self.status = 200
 
-    async def states(self) -> dict[str, AlertState]:
+    async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
         return self.kept
 
     def be(self, alert: str, phase: Any, since: datetime | None = None) -> None:
@@ -171,7 +171,7 @@ async def test_what_each_process_sees_bears_its_name_and_what_happens_once_ends_
 ) -> None:
     world, alertmanager, clock = house
     world.be("part-down:redis", "firing")
-    world.be("welfare:4f2a", "firing")
+    world.be("welfare:4f2a", "told")
     world.be("a-rule-that-was-removed", "firing")
     assert await alertmanager.step(0) == 2
     part, task = sorted(world.bodies[0], key=lambda each: each["labels"]["alertname"])

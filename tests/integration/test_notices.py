@@ -42,7 +42,7 @@ NOTICE = Notice(
     alert="longest-wait",
     id="longest-wait.20250602T110000.000000Z.fired", kind="fired", rule="longest-wait", severity="critical",
     what="Callers wait too long", where="King's 111", metric="longest_wait_s", since=AT, at=AT, value=200.0,
-    worst=200.0, threshold=180.0, clear_below=120.0, usually_helps="More handlers.",
+    worst=200.0, threshold=180.0, clear=120.0, usually_helps="More handlers.",
     link="http://localhost/wallboard", recipient=Recipient("Duty manager", "email", DUTY),
 )  # fmt: skip
 
@@ -341,7 +341,7 @@ async def test_a_broken_relay_neither_stops_the_webhook_nor_goes_unlogged(
     """From figures to both channels: the relay refuses until it is given up, and then works for the end."""
     rule = Rule(
         name="longest-wait", title="Callers wait too long", metric="longest_wait_s", provider=None,
-        threshold=180, clear_below=120, for_s=30, severity="critical", usually_helps="More handlers.",
+        threshold=180, clear=120, for_s=30, severity="critical", usually_helps="More handlers.",
         source="a test", link="http://localhost/wallboard",
         who=(NOTICE.recipient, Recipient("Control room screen", "webhook", receiver.url)),
     )  # fmt: skip

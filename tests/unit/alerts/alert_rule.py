@@ -6,6 +6,6 @@ from alerts.model import Recipient, Rule
 
 RULE = Rule(
     name="longest-wait", title="Callers wait too long", metric="longest_wait_s", provider=None,
-    threshold=180, clear_below=120, for_s=30, severity="warning", usually_helps="More handlers.",
+    threshold=180, clear=120, for_s=30, severity="warning", usually_helps="More handlers.",
     source="a test", link="http://localhost/", who=(Recipient("Duty manager", "email", "duty@localhost"),),
 )  # fmt: skip

@@ -38,7 +38,7 @@ def rule_file(folder: Path, text: str) -> Path:
 
 def test_a_sound_file_gives_its_rules(tmp_path: Path) -> None:
     (rule,) = load_rules(rule_file(tmp_path, SOUND), {"kings"})
-    assert (rule.name, rule.provider, rule.threshold, rule.clear_below) == ("longest-wait", "kings", 180, 120)
+    assert (rule.name, rule.provider, rule.threshold, rule.clear) == ("longest-wait", "kings", 180, 120)
     assert rule.link == "https://wallboard.example.nhs.invalid/"
     assert rule.who == (
         Recipient("Duty manager", "email", "duty.manager@example.nhs.invalid"),

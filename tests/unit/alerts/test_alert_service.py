@@ -13,7 +13,7 @@ import structlog
 from alert_calls import NOON
 from alert_rule import RULE
 
-from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures
+from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures, page_of
 from alerts.ports import NoticeFailed
 from alerts.service import AlertService, Retry
 from alerts.store import AlertStore, metadata
@@ -169,7 +169,7 @@ async def test_a_notice_says_what_where_since_when_how_bad_what_helps_and_where_
         "Since: Mon 02 Jun 2025 12:00:00 BST\n"
         "How bad: Longest wait since offered is 3 min 20 s (alert from 3 min 0 s, worst so far 3 min 20 s)\n"
         "What usually helps: More handlers.\n"
-        "Look here: http://localhost/\n"
+        f"Look here: http://localhost/alerts/{page_of('longest-wait')}\n"
         f"Notice: {fired.id}\n"
     )
     assert subject(cleared) == "[CLEARED] Callers wait too long: Whole service, 1 min 40 s"

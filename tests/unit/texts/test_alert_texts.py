@@ -12,7 +12,7 @@ from adapters.notify.alert_texts import TextNotifier
 from alerts.model import AlertState, Notice, Recipient
 from alerts.ports import NoticeFailed
 from alerts.sent import SentNotices
-from alerts.store import AlertStore, metadata
+from alerts.store import AlertStore, Change, metadata
 from callrouter.channels import Channels
 from callrouter.texts.model import State, Template
 from callrouter.texts.templates import ALERT_NOTICE, ALERT_WORDS
@@ -55,7 +55,7 @@ class House:
         return Channels({}, sent, VoiceCalls(), self.told)
 
     async def queued(self, *notices: Notice) -> None:
-        await self.store.move(AlertState(rule="longest-wait", phase="firing"), notices)
+        await self.store.move(Change((AlertState(rule="longest-wait", phase="firing"),), notices))
 
 
 @pytest.fixture
