@@ -29,6 +29,9 @@ STEP_S = 0.5
 LONGEST_PROBE_S = 20.0
 """A probe that has waited so long without a notice hangs up: a provider may ring as long (docs/safety/rules.md, 2)."""
 
+CLEARS_S = 3.0
+"""After a probe no other one begins for so long: the alert of the last must have cleared before it can fire anew."""
+
 TELL_S = 10.0
 """Longest that one try to tell somebody may take: the switch is looked at again only then."""
 
@@ -91,6 +94,7 @@ class Auditor:
         self._link = link
         self._probe: Probe | None = None
         self._placed_at = float("-inf")  # monotonic
+        self._ended_at = float("-inf")
         self._refused = ""
         self._answered = False
         self._notices = 0
@@ -109,9 +113,10 @@ class Auditor:
         now = self._clock.monotonic()
         self._stepped["probe"] = now
         waited_s = now - self._placed_at
-        if self._probe is not None and (self._answered or waited_s >= min(LONGEST_PROBE_S, self._every_s)):
-            await self.hang_up()
-        if self._probe is None and waited_s >= self._every_s:
+        if self._probe is not None:
+            if self._answered or waited_s >= LONGEST_PROBE_S:
+                await self.hang_up()
+        elif waited_s >= self._every_s and now - self._ended_at >= CLEARS_S:
             self._placed_at, self._answered = now, False
             self._probe = self._place()
             await self._enter(self._probe)
@@ -121,6 +126,7 @@ class Auditor:
         probe, self._probe = self._probe, None
         if probe is not None:
             await probe.hang_up()
+            self._ended_at = self._clock.monotonic()
 
     async def watch(self) -> None:
         """Look at the switch, and tell whoever is to be told."""
