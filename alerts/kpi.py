@@ -15,7 +15,7 @@ import structlog
 
 from alerts.calls import NEEDS, Call, is_readable
 from alerts.contacts import Contacts
-from alerts.items import CLASSES, NOWHERE, Clock, Kpis, Scope, ScopeKind
+from alerts.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind
 from alerts.items import TOTAL as WHOLE
 from alerts.ledger import Ledger
 from alerts.model import LONDON, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures
@@ -41,6 +41,9 @@ UNENDED_KEPT = timedelta(hours=24)
 SKEW = timedelta(seconds=60)
 """An event so far ahead of our clock is counted where its own says, and told as one from the future."""
 
+
+PROBE_LASTS = timedelta(seconds=60)
+"""A probe that waits longer has lost its auditor; it must not hide the wait of the next one."""
 
 NAMES = {
     WHOLE: "Whole service",
@@ -68,6 +71,7 @@ class LiveFigures:
         self._open: dict[str, Call] = {}  # those who may wait or talk now: looked at each second
         self._recent: dict[str, Call] = {}  # those, and the ended of the chart
         self._failed: dict[str, Call] = {}  # those in which something of ours failed
+        self._probes: dict[str, Call] = {}  # the auditor's own that are not over, and in nothing else
         self._ledger = Ledger()
         self._forgot_at: datetime | None = None
         self._unreadable = 0
@@ -117,7 +121,7 @@ class LiveFigures:
             for scope in (TOTAL, *self._providers)
         )
         failed = sum(_failed_recently(call, now) for call in self._failed.values())
-        return Figures(now, replace(total, failed_recently=failed), tuple(providers))
+        return Figures(now, replace(total, failed_recently=failed), tuple(providers), self._of_probes(now))
 
     def minutes(self, now: datetime, count: int) -> tuple[MinutePoint, ...]:
         """The last ``count`` minutes of the whole service, oldest first; the last is the one in progress.
@@ -165,9 +169,13 @@ class LiveFigures:
         self._forget(now)
 
     def _place(self, ref: str, call: Call | None) -> None:
-        for calls in (self._open, self._recent, self._failed):
+        for calls in (self._open, self._recent, self._failed, self._probes):
             calls.pop(ref, None)
-        if call is None or call.is_probe:
+        if call is None:
+            return
+        if call.is_probe:
+            if call.ended_at is None:
+                self._probes[ref] = call
             return
         for provider in call.providers:
             self._providers.setdefault(provider, provider)
@@ -207,6 +215,15 @@ class LiveFigures:
         if kind == "provider":
             return [Scope("provider", each) for each in self._providers]
         return [WHOLE] if kind == "total" else []
+
+    def _of_probes(self, now: datetime) -> ScopeFigures:
+        self._probes = {ref: call for ref, call in self._probes.items() if now - call.arrived_at <= PROBE_LASTS}
+        waits = _Waits()
+        for call in self._probes.values():
+            waits.add(call.arrived_at if call.waiting else None, now)
+        return ScopeFigures(
+            scope=PROBE_PROVIDER, name="Alert auditor", waiting=waits.count, longest_wait_s=waits.longest_s
+        )
 
     def _name(self, scope: Scope) -> str:
         return self._providers.get(scope.id) or self._names.get(scope) or scope.id

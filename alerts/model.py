@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
+from alerts.items import PROBE_PROVIDER
+
 if TYPE_CHECKING:
     from alerts.rotas import Rota
 
@@ -64,16 +66,22 @@ class ScopeFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The service at the instant ``at`` (UTC). Providers come in the order in which they were named."""
+    """The service at the instant ``at`` (UTC). Providers come in the order in which they were named.
+
+    ``probes``: the auditor's own calls, at the reserved provider. They are for its rule, and nowhere else.
+    """
 
     at: datetime
     total: ScopeFigures
     providers: tuple[ScopeFigures, ...]
+    probes: ScopeFigures | None = None
 
     def of(self, provider: str | None) -> ScopeFigures | None:
         """The figures of one provider, of the whole service for None; None if there is no such provider."""
         if provider is None:
             return self.total
+        if provider == PROBE_PROVIDER:
+            return self.probes
         return next((each for each in self.providers if each.scope == provider), None)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit_chain import Chain, a_chain
+from alerts.model import ScopeFigures
+from tests.audit_chain import STEP_S, Chain, a_chain
 
 WITHIN_S = 180.0
 """Issue 6: the switch fires within three minutes of the link's end."""
@@ -91,3 +92,22 @@ async def test_it_is_said_again_every_quarter_of_an_hour_and_once_when_alerts_ar
     await chain.live(120)
     assert chain.told.kinds == ["fired", "fired", "cleared"]
     assert len({each.id for each in chain.told.notices}) == 3
+
+
+async def test_probes_are_in_no_figure_even_when_their_auditor_dies_in_the_middle_of_one(chain: Chain) -> None:
+    while not waiting(chain):
+        await chain.live(STEP_S)
+    chain.stopped.add("auditor")
+    await chain.live(90)
+    assert not waiting(chain), "it hides the wait of the next one"
+    figures = chain.board.figures()
+    assert figures is not None
+    assert figures.total == ScopeFigures(scope="total", name="Whole service")
+    assert figures.providers == ()
+    assert [*chain.board.window(60, "provider"), *chain.board.window("today", "service")] == []
+
+
+def waiting(chain: Chain) -> int:
+    """How many probes wait now, as the rule reads it."""
+    figures = chain.board.figures()
+    return figures.probes.waiting if figures is not None and figures.probes is not None else 0

@@ -75,7 +75,7 @@ def test_the_probe_rule_reads_the_reserved_provider_and_nothing_else() -> None:
     rule = probe_rule("http://127.0.0.1:8119/notices", "http://127.0.0.1:8111")
     total = ScopeFigures(scope="total", name="Whole service", longest_wait_s=900)
     waits = ScopeFigures(scope=PROBE_PROVIDER, name="Alert auditor", longest_wait_s=2)
-    found = readings(rule, Figures(NOON, total, (waits,)), Parts({}), NOON)
+    found = readings(rule, Figures(NOON, total, (), waits), Parts({}), NOON)
     assert [(each.alert, each.value) for each in found] == [("auditor-probe", 2)]
     assert list(readings(rule, Figures(NOON, total, ()), Parts({}), NOON)) == []
 
