@@ -84,7 +84,6 @@ def test_lost_connection_is_said_and_found_again(serve: Serve, open_tab: OpenTab
         page.context.close()
 
 
-@pytest.mark.slow
 def test_wallboard_is_complete_without_scripts(serve: Serve, open_tab: OpenTab) -> None:
     with serve(World(open_wallboard=True).app()) as url:
         page = open_tab(url, java_script_enabled=False)

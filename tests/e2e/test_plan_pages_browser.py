@@ -88,7 +88,6 @@ def test_two_plans_that_disagree_are_both_shown_newest_first_and_stale_is_said(
     assert "900101" not in page.locator(".plan").all_inner_texts()[0]
 
 
-@pytest.mark.slow
 def test_emergency_access_by_keyboard_alone(served: tuple[str, Served], open_tab: OpenTab) -> None:
     page = open_tab(served[0] + "/plans/emergency")
     sign_in(page, "Clive", "Clinician")
