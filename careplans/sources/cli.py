@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -15,7 +17,7 @@ import typer
 from careplans.errors import CarePlanError, PlanFileError
 from careplans.model import RowFault
 from careplans.sources.files import OneFile
-from careplans.sources.model import BY_HAND, Delivered, Quarantined, RunReport, RunState
+from careplans.sources.model import BY_HAND, Delivered, Freshness, Quarantined, RunReport, RunState
 from careplans.sources.runs import PlanRuns
 
 T = TypeVar("T")
@@ -49,10 +51,10 @@ def _sources_app(open_runs: OpenRuns) -> typer.Typer:
 
     @app.callback()
     def list_runs(context: typer.Context, source: OfSource = None, most: Most = 20, as_json: AsJson = False) -> None:
-        """The newest runs: what each brought, and which are held."""
+        """The newest runs: what each brought, and which are held; and when each source was last read to its end."""
         if context.invoked_subcommand is None:
-            found = _ask(open_runs, lambda runs: runs.runs(source, most), as_json)
-            typer.echo(_json([asdict(run) for run in found]) if as_json else "\n".join(map(_run_words, found)))
+            found, fresh = _ask(open_runs, partial(_runs, source=source, most=most), as_json)
+            typer.echo(_runs_json(found, fresh) if as_json else _runs_words(found, fresh))
 
     @app.command()
     def release(run: RunNumber, as_json: AsJson = False) -> None:
@@ -89,6 +91,10 @@ def _quarantine_app(open_runs: OpenRuns) -> typer.Typer:
             raise typer.Exit(1)
 
     return app
+
+
+async def _runs(runs: PlanRuns, source: str | None, most: int) -> tuple[list[RunReport], list[Freshness]]:
+    return await runs.runs(source, most), await runs.freshness(source)
 
 
 def _ask(open_runs: OpenRuns, question: Callable[[PlanRuns], Awaitable[T]], as_json: bool) -> T:
@@ -143,6 +149,28 @@ def _held_words(run: RunReport) -> str:
 
 def _say_run(run: RunReport, as_json: bool) -> None:
     typer.echo(_json(asdict(run)) if as_json else _run_words(run))
+
+
+def _runs_json(runs: Sequence[RunReport], fresh: Sequence[Freshness]) -> str:
+    times = {each.source: {"read_at": each.read_at, "delivered_at": each.delivered_at} for each in fresh}
+    return _json([asdict(run) | {"freshness": times.get(run.source)} for run in runs])
+
+
+def _runs_words(runs: Sequence[RunReport], fresh: Sequence[Freshness]) -> str:
+    return "\n".join([*map(_run_words, runs), *map(_fresh_words, fresh)])
+
+
+def _fresh_words(each: Freshness) -> str:
+    read, delivered = _ago(each.read_at, each.at), _ago(each.delivered_at, each.at)
+    return f"{each.source}: last read to its end {read}, newest delivery {delivered}"
+
+
+def _ago(at: datetime | None, now: datetime) -> str:
+    if at is None:
+        return "never"
+    minutes = max(0, int((now - at).total_seconds() // 60))
+    days, hours = minutes // 1440, minutes // 60
+    return f"{days} d ago" if days > 1 else f"{hours} h ago" if hours > 1 else f"{minutes} min ago"
 
 
 def _run_words(run: RunReport) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 
 from careplans.rows import Gone
 from careplans.sealing import Sealed, Sealer
-from careplans.sources.model import RunReport, RunState, Sender
+from careplans.sources.model import Freshness, RunReport, RunState, Sender
 from careplans.sources.tables import plan_run_gone, plan_run_seen, plan_runs, plan_sources
 from careplans.tables import plans
 from careplans.withdrawing import Withdrawal, live_count
@@ -189,6 +189,15 @@ def delivered_at(connection: Connection, source: str) -> datetime | None:
         plan_runs.c.source == source, plan_runs.c.state.in_(whole), plan_runs.c.why != "broken"
     )
     return connection.execute(query.order_by(plan_runs.c.id.desc()).limit(1)).scalar()
+
+
+def freshness(connection: Connection, source: str | None, now: datetime) -> list[Freshness]:
+    """Of one source or of all, by name."""
+    query = select(plan_sources.c.name, plan_sources.c.read_at).order_by(plan_sources.c.name)
+    if source is not None:
+        query = query.where(plan_sources.c.name == source)
+    rows = connection.execute(query).all()
+    return [Freshness(row.name, now, row.read_at, delivered_at(connection, row.name)) for row in rows]
 
 
 def runs(connection: Connection, source: str | None, most: int) -> list[RunReport]:

@@ -97,6 +97,16 @@ class RunReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Freshness:
+    """As of ``at``: when a source was last read to its end, when its newest whole delivery began; None: never."""
+
+    source: str
+    at: datetime
+    read_at: datetime | None
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """A run of this call, with what was wrong or odd, by line and field; at most :data:`MOST_FAULTS` of each."""
 

@@ -25,7 +25,17 @@ from careplans.sealing import Sealer
 from careplans.sources import ledger
 from careplans.sources.errors import NoSuchRun
 from careplans.sources.ledger import Ledger
-from careplans.sources.model import MOST_FAULTS, Batch, Delivered, PlanSource, Quarantined, RunReport, RunState, Sender
+from careplans.sources.model import (
+    MOST_FAULTS,
+    Batch,
+    Delivered,
+    Freshness,
+    PlanSource,
+    Quarantined,
+    RunReport,
+    RunState,
+    Sender,
+)  # fmt: skip
 from careplans.sources.quarantine import Quarantine, discard, quarantined
 from careplans.withdrawing import withdraw_plans
 from careplans.writing import Restriction, restrict_plans, write_plans
@@ -114,6 +124,11 @@ class PlanRuns:
         """When the newest delivery of the source began that was read to its end; None: there was none."""
         with _store_errors():
             return await self._database.read(partial(ledger.delivered_at, source=source))
+
+    async def freshness(self, source: str | None = None) -> list[Freshness]:
+        """How fresh each source is that was ever read, or this one."""
+        with _store_errors():
+            return await self._database.read(partial(ledger.freshness, source=source, now=self._clock.now()))
 
     async def held(self, source: str) -> bool:
         """Whether a run of the source waits for a person."""

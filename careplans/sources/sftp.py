@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 import asyncssh
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 CONNECT_S = 15.0
 ANSWER_S = 60.0
 PIECE = 256 * 1024
+MARKS_FOR = timedelta(days=30)
+"""How long the mark of a file that was read outlives the file on the server: while it lies there, for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class _Remote:
     path: str
     size: int
     changed_s: int
+    done: bool
 
     @property
     def local_name(self) -> str:
@@ -77,9 +81,11 @@ class SftpSource:
 
     async def _fetch(self) -> None:
         async with self._connected() as sftp:
-            for remote in await self._waiting(sftp):
-                if not (self._folder / f"{remote.local_name}.taken").exists():
+            listed = await self._listed(sftp)
+            for remote in sorted(filter(self._rests, listed), key=lambda remote: (remote.changed_s, remote.path)):
+                if not self._mark(remote.local_name).exists():
                     await self._fetch_one(sftp, remote)
+        await asyncio.to_thread(self._forget_marks, {self._mark(remote.local_name) for remote in listed})
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncssh.SFTPClient]:
@@ -111,8 +117,8 @@ class SftpSource:
             log.info("plan_server_silent", error=type(error).__name__)
             raise SourceUnreachable("the server did not answer, or the transfer broke; it goes on from there") from None
 
-    async def _waiting(self, sftp: asyncssh.SFTPClient) -> list[_Remote]:
-        """The files that rest, oldest first."""
+    async def _listed(self, sftp: asyncssh.SFTPClient) -> list[_Remote]:
+        """The plan files of the folder, those too that may still be written."""
         found = []
         names = await sftp.readdir(self._address.folder)
         done = {str(each.filename) for each in names}
@@ -120,10 +126,11 @@ class SftpSource:
             name, size, changed_s = str(each.filename), each.attrs.size, each.attrs.mtime
             if PurePosixPath(name).suffix.lower() not in FORMS or name.startswith(".") or not size or changed_s is None:
                 continue
-            rests = self._clock.now().timestamp() - changed_s >= self._settled_s
-            if rests or f"{name}.done" in done:
-                found.append(_Remote(f"{self._address.folder}/{name}", size, changed_s))
-        return sorted(found, key=lambda remote: (remote.changed_s, remote.path))
+            found.append(_Remote(f"{self._address.folder}/{name}", size, changed_s, f"{name}.done" in done))
+        return found
+
+    def _rests(self, remote: _Remote) -> bool:
+        return remote.done or self._clock.now().timestamp() - remote.changed_s >= self._settled_s
 
     async def _fetch_one(self, sftp: asyncssh.SFTPClient, remote: _Remote) -> None:
         """Bring the file here, going on where an earlier transfer stopped; it is ours once it is whole."""
@@ -162,8 +169,18 @@ class SftpSource:
     def _empty(self) -> None:
         """What was read goes away; an empty mark stays, so that it is not fetched again while it lies there."""
         for path in self._files.gone_through():
-            (self._folder / f"{path.name}.taken").touch()
+            self._mark(path.name).touch()
             path.unlink()
+
+    def _forget_marks(self, listed: Set[Path]) -> None:
+        """A file that has gone from the server is not fetched again: its mark says nothing any more."""
+        before = self._clock.now().timestamp() - MARKS_FOR.total_seconds()
+        for mark in self._folder.glob("*.taken"):
+            if mark not in listed and mark.stat().st_mtime < before:
+                mark.unlink()
+
+    def _mark(self, local_name: str) -> Path:
+        return self._folder / f"{local_name}.taken"
 
 
 def _measure(path: Path) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from console_world import CONTEXT, NOON, Desk, SetAlerts, SetBoard, SetClock, SetPast, call_page
 from e2e_browser import SIZES, FindBarriers, OpenTab, Serve, Shoot
@@ -55,6 +56,11 @@ def url(tmp_path: Path, serve: Serve) -> Iterator[str]:
     figures = Figures(SetBoard(), SetPast(), SetAlerts())
     app.include_router(console_router(figures=figures, pages=desk, sessions=sessions, clock=clock, welfare=welfare))
     mount_static(app)
+
+    @app.post("/one-more")
+    async def one_more() -> None:
+        await welfare.make(Left("three", CONTEXT, "choose_service", clock.at, "+447700900124"))
+
     with serve(app) as address:
         yield address
 
@@ -82,6 +88,34 @@ def test_a_clinician_takes_a_task_on_by_keyboard(
     expect(rows).to_have_count(1)
     expect(page.get_by_role("status")).to_contain_text("Nina took on the task of the caller on 07700 900123")
     assert find_barriers(page) == []
+
+
+def test_the_list_renews_itself_and_says_so_when_it_cannot(
+    url: str, open_tab: OpenTab, find_barriers: FindBarriers
+) -> None:
+    page = open_tab(f"{url}/welfare", offline_is_fine=True)
+    page.clock.install()
+    sign_in(page)
+    rows = page.locator("[data-task]")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Take on the caller on 07700 900123").focus()
+    httpx.post(f"{url}/one-more")
+    page.clock.run_for(30_000)
+    expect(rows).to_have_count(3)
+    expect(page.locator("[data-again-said]")).to_have_text("3 callers to look after")
+    expect(page.get_by_role("button", name="Take on the caller on 07700 900123")).to_be_focused()
+    assert find_barriers(page) == []
+    warning = page.get_by_text("This list may be out of date")
+    expect(warning).to_be_hidden()
+    page.context.set_offline(True)
+    page.clock.run_for(30_000)
+    expect(warning).to_be_visible()
+    page.context.set_offline(False)
+    page.clock.run_for(30_000)
+    expect(warning).to_be_hidden()
+    page.context.clear_cookies()
+    page.clock.run_for(30_000)
+    expect(page.get_by_label("Your name")).to_be_visible()
 
 
 @SIZES

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,30 @@ async def test_files_are_fetched_once_and_nothing_of_them_stays_here(
     put(remote, "Zzname.ndjson", 101, 102, 104)
     (delivered,) = await runs.run(TRUST, source(address, tmp_path))
     assert delivered.run.imported == 1
+
+
+async def test_marks_of_files_that_have_gone_from_the_server_go_after_a_month(
+    address: SftpAddress, remote: Path, runs: PlanRuns, tmp_path: Path
+) -> None:
+    def age(path: Path, **by: float) -> None:
+        at = (CLOCK.now() - timedelta(**by)).timestamp()
+        os.utime(path, (at, at))
+
+    gone = put(remote, "gone.ndjson", 101)
+    await runs.run(TRUST, source(address, tmp_path))
+    (mark,) = (tmp_path / "spool").glob("*.taken")
+    put(remote, "stays.ndjson", 102)
+    await runs.run(TRUST, source(address, tmp_path))
+    (stays,) = set((tmp_path / "spool").glob("*.taken")) - {mark}
+    gone.unlink()
+    age(stays, days=400)
+    age(mark, days=29)
+    await runs.run(TRUST, source(address, tmp_path))
+    assert mark.exists()
+    age(mark, days=31)
+    assert await runs.run(TRUST, source(address, tmp_path)) == []
+    assert not mark.exists()
+    assert stays.exists(), "it still lies there: without its mark it would be fetched again"
 
 
 async def test_a_file_from_a_server_whose_clock_is_ahead_is_read(

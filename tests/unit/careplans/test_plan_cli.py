@@ -51,6 +51,16 @@ def test_import_says_what_was_done(app: typer.Typer, file: Path) -> None:
     assert run(app, "import", file) == (0, "0 imported, 0 updated, 1 unchanged, 0 refused\n", "")
 
 
+def test_sources_say_how_fresh_each_is(app: typer.Typer, file: Path, clock: HandClock) -> None:
+    read = clock.at
+    run(app, "import", file)
+    clock.move(hours=3, minutes=2)
+    _, said, _ = run(app, "sources")
+    assert said.splitlines()[1] == "import: last read to its end 3 h ago, newest delivery 3 h ago"
+    (as_json,) = json.loads(run(app, "sources", "--json")[1])
+    assert as_json["freshness"]["read_at"] == str(read)
+
+
 def test_refused_rows_are_listed_and_the_exit_is_1(app: typer.Typer, tmp_path: Path) -> None:
     file = tmp_path / "plans.csv"
     rows = [GOOD | {"kind": "x", "version": "x"}, GOOD | {"nhs_number": "9990000019"}]
