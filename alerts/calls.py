@@ -160,6 +160,8 @@ def read_call(parts: Iterable[Sequence[Told]]) -> Call:
     call = Call(first_at=min(each[1] for part in ordered for each in part))
     for part in ordered:
         call.ended_at, call.ended_as, call.at_switch_of = None, None, None
+        for leg in call.legs.values():
+            leg.abandoned_at = None
         for _, at, kind, facts in part:
             if call.ended_as is None:  # a page opened after the call says nothing about who answered it
                 _READERS[kind](call, at, facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -154,6 +154,15 @@ class Journal:
         key = self._keys.unwrap(wrapped) if wrapped is not None else None
         return [Recorded(call_ref, row.seq, row.at, join(row.kind, row.facts, _open(row, key))) for row in rows]
 
+    async def told(self, refs: Collection[str], kinds: Collection[str], since: datetime) -> list[Entry]:
+        """The events of these calls and kinds from ``since`` on, by call in order, without what is personal."""
+        columns = (journal.c.call_ref, journal.c.seq, journal.c.at, journal.c.kind, journal.c.facts)
+        of_calls = select(*columns).where(
+            journal.c.call_ref.in_(refs), journal.c.kind.in_(kinds), journal.c.at >= since
+        )
+        rows = await self._all(of_calls.order_by(journal.c.call_ref, journal.c.seq))
+        return [Entry(row.call_ref, row.seq, row.at, row.kind, row.facts) for row in rows]
+
     async def entries_since(self, start: datetime) -> AsyncIterator[Entry]:
         """Every entry of the journal from ``start`` on, in the order of time, without what is personal.
 
@@ -182,8 +191,8 @@ class Journal:
         query = select(calls.c.call_ref).order_by(calls.c.offered_at.desc()).limit(limit)
         return [row.call_ref for row in await self._all(query)]
 
-    async def offered_between(self, start: datetime, end: datetime, limit: int) -> list[str]:
-        """References of the calls offered from ``start`` until before ``end``, at most the newest ``limit``."""
+    async def offered_between(self, start: datetime, end: datetime, limit: int | None) -> list[str]:
+        """References of the calls offered from ``start`` until before ``end``; of too many the newest ``limit``."""
         within = (calls.c.offered_at >= start) & (calls.c.offered_at < end)
         query = select(calls.c.call_ref).where(within).order_by(calls.c.offered_at.desc()).limit(limit)
         return [row.call_ref for row in await self._all(query)]

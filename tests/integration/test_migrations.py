@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+import alerts.history_tables
 import alerts.store
 import alerts.surges.tables
 import callrouter.journal
@@ -32,11 +33,11 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0014"
+HEAD = "0013"
 OWNERS = (
     callrouter.journal, callrouter.repeat_tables, callrouter.welfare_tables, callrouter.publishing.tables,
     callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.store,
-    alerts.surges.tables, infra.revisions,
+    alerts.surges.tables, alerts.history_tables, infra.revisions,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

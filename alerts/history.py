@@ -1,0 +1,216 @@
+"""Figures of the past: every call once, hours and London days added up from them, kept for as long as anybody asks.
+
+A call's row is read from all of its known events and only ever replaced by a reading of more of them; then its hours
+are marked, and added up again by :meth:`KpiHistory.roll`. So a repeat, a restart or a second reader changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from alerts.history_rows import Contact, hour_of, hours_of, row_of, shares_in
+from alerts.history_tables import kpi_calls, kpi_days, kpi_dirty, kpi_hours
+from alerts.items import Clock, Kpis, Scope, ScopeKind
+from alerts.model import LONDON
+from alerts.tally import Tally
+from infra.sql import Database
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+ROLLED_AT_ONCE = 24
+"""Hours added up in one step: after months were folded anew, each step stays short."""
+
+Tallies = dict[Scope, Tally]
+
+
+class KpiHistory:
+    """What was counted, by hour and day. ``names`` are of scopes, for people: those of now, whatever they were then.
+
+    A day or hour of which the journal has no call is absent from every answer: missing is not nought.
+    """
+
+    def __init__(self, database: Database, names: Mapping[Scope, str]) -> None:
+        self._database = database
+        self._names = names
+
+    # ------------------------------------------------------------------ keeping
+
+    async def parts(self, contacts: Sequence[str]) -> dict[str, list[str]]:
+        """The references of the calls that are known to belong to these contacts."""
+        query = select(kpi_calls.c.contact, kpi_calls.c.parts).where(kpi_calls.c.contact.in_(contacts))
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return {row.contact: list(row.parts) for row in rows}
+
+    async def keep(self, contacts: Sequence[Contact], absorbed: Iterable[str] = ()) -> None:
+        """Keep what these calls add to the figures; ``absorbed`` are references that resume another call."""
+        rows = [row_of(each) for each in contacts]
+        gone = set(absorbed)
+        if rows or gone:
+            await self._database.write(lambda connection: self._keep(connection, rows, gone))
+
+    def _keep(self, connection: Connection, rows: list[dict[str, Any]], gone: set[str]) -> None:
+        refs = {row["contact"] for row in rows} | gone
+        columns = (kpi_calls.c.contact, kpi_calls.c.events, kpi_calls.c.shares)
+        known = {row.contact: row for row in connection.execute(select(*columns).where(kpi_calls.c.contact.in_(refs)))}
+        newer = [row for row in rows if row["contact"] not in known or known[row["contact"]].events < row["events"]]
+        hours = {hour for row in newer for hour in hours_of(row["shares"])}
+        changed = {row["contact"] for row in newer} | gone
+        hours |= {hour for ref in changed & set(known) for hour in hours_of(known[ref].shares)}
+        if gone:
+            connection.execute(delete(kpi_calls).where(kpi_calls.c.contact.in_(gone)))
+        if newer:
+            connection.execute(self._upsert(kpi_calls, guard="events"), newer)
+        if hours:
+            marks = [{"hour": hour, "marks": 1} for hour in sorted(hours)]
+            connection.execute(self._marking(), marks)
+
+    def _insert(self, table: Table) -> Any:
+        return postgresql.insert(table) if self._database.dialect == "postgresql" else sqlite.insert(table)
+
+    def _upsert(self, table: Table, *, guard: str) -> Any:
+        """An INSERT that replaces a row of which the ``guard`` is lower."""
+        insert = self._insert(table)
+        values = {each.name: insert.excluded[each.name] for each in table.columns if not each.primary_key}
+        return insert.on_conflict_do_update(
+            index_elements=list(table.primary_key), set_=values, where=table.c[guard] < insert.excluded[guard]
+        )
+
+    def _marking(self) -> Any:
+        return self._insert(kpi_dirty).on_conflict_do_update(
+            index_elements=[kpi_dirty.c.hour], set_={"marks": kpi_dirty.c.marks + 1}
+        )
+
+    # ------------------------------------------------------------------ adding up
+
+    async def roll(self) -> int:
+        """Add up the hours that were marked, and their days; returns how many hours that was."""
+        query = select(kpi_dirty).order_by(kpi_dirty.c.hour).limit(ROLLED_AT_ONCE)
+
+        def read(connection: Connection) -> list[tuple[datetime, int, Tallies]]:
+            marked = connection.execute(query).all()
+            return [(row.hour, row.marks, _calls_between(connection, row.hour, row.hour + HOUR)) for row in marked]
+
+        hours = await self._database.read(read)
+        if hours:
+            await self._database.write(lambda connection: _store(connection, hours))
+        return len(hours)
+
+    # ------------------------------------------------------------------ asking
+
+    async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
+        """The figures of the calls from ``start`` until before ``end``, by scope; who still waits is not timed."""
+        found = await self._database.read(lambda connection: tallies_between(connection, start, end, kind))
+        return [
+            tally.kpis(scope, self._name(scope), start, end, clock)
+            for scope, tally in sorted(found.items())
+            if not tally.is_empty
+        ]
+
+    async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
+        """The figures of each London day from ``first`` to ``last``, both included, and each scope, in this order."""
+        days = kpi_days
+        query = select(days.c.day, days.c.scope, days.c.tally).where(
+            days.c.kind == kind, days.c.day.between(first, last)
+        )
+        rows = await self._ask(query.order_by(days.c.day, days.c.scope))
+        bounds = {day: (midnight(day), midnight(day + DAY)) for day in {row.day for row in rows}}
+        return [self._kpis(row, kind, clock, *bounds[row.day]) for row in rows]
+
+    async def hours(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
+        """The figures of each hour of the London days from ``first`` to ``last``, and each scope, in this order.
+
+        On the day of a clock change there are 23 or 25; ``start`` is UTC, so that none is doubled.
+        """
+        hours = kpi_hours
+        within = hours.c.hour.between(midnight(first), midnight(last + DAY) - HOUR)
+        query = select(hours.c.hour, hours.c.scope, hours.c.tally).where(hours.c.kind == kind, within)
+        rows = await self._ask(query.order_by(hours.c.hour, hours.c.scope))
+        return [self._kpis(row, kind, clock, row.hour, row.hour + HOUR) for row in rows]
+
+    async def tallies(self, day: date) -> Tallies:
+        """What is counted of a London day, every scope, as the calls' rows say now: no adding up is waited for."""
+        return await self._database.read(lambda conn: _calls_between(conn, midnight(day), midnight(day + DAY)))
+
+    async def _ask(self, query: Any) -> Sequence[Row[Any]]:
+        return await self._database.read(lambda connection: connection.execute(query).all())
+
+    def _kpis(self, row: Row[Any], kind: ScopeKind, clock: Clock, start: datetime, end: datetime) -> Kpis:
+        scope = Scope(kind, row.scope)
+        return Tally.of_data(row.tally).kpis(scope, self._name(scope), start, end, clock)
+
+    def _name(self, scope: Scope) -> str:
+        return self._names.get(scope, scope.id)
+
+
+def midnight(day: date) -> datetime:
+    """When the London day begins, UTC."""
+    return datetime.combine(day, time(), LONDON).astimezone(UTC)
+
+
+def tallies_between(connection: Connection, start: datetime, end: datetime, kind: ScopeKind) -> Tallies:
+    """What is counted from ``start`` until before ``end``: whole hours as they were added up, the rest by call."""
+    first = hour_of(start) if hour_of(start) == start else hour_of(start) + HOUR
+    last = hour_of(end)
+    if first >= last:
+        return _of_kind(_calls_between(connection, start, end), kind)
+    found = _of_kind(_calls_between(connection, start, first), kind) if start < first else {}
+    query = select(kpi_hours.c.scope, kpi_hours.c.tally).where(
+        kpi_hours.c.kind == kind, kpi_hours.c.hour >= first, kpi_hours.c.hour < last
+    )
+    for row in connection.execute(query):
+        found.setdefault(Scope(kind, row.scope), Tally()).merge(Tally.of_data(row.tally))
+    if last < end:
+        for scope, tally in _of_kind(_calls_between(connection, last, end), kind).items():
+            found.setdefault(scope, Tally()).merge(tally)
+    return found
+
+
+def _of_kind(tallies: Tallies, kind: ScopeKind) -> Tallies:
+    return {scope: tally for scope, tally in tallies.items() if scope.kind == kind}
+
+
+def _calls_between(connection: Connection, start: datetime, end: datetime) -> Tallies:
+    """Added up from the rows of calls. An offer of a call counts hours after the call's own at most."""
+    query = select(kpi_calls.c.shares).where(
+        kpi_calls.c.last_hour >= hour_of(start), kpi_calls.c.last_hour < end + DAY, kpi_calls.c.first_hour < end
+    )
+    found: Tallies = {}
+    for row in connection.execute(query):
+        for share in shares_in(row.shares, start, end):
+            found.setdefault(share.scope, Tally()).add(share)
+    return found
+
+
+def _store(connection: Connection, hours: Sequence[tuple[datetime, int, Tallies]]) -> None:
+    """Replace these hours and the days that they are in; a mark that was set meanwhile stays."""
+    rows = [
+        {"hour": hour, "kind": scope.kind, "scope": scope.id, "tally": tally.as_data()}
+        for hour, _, tallies in hours
+        for scope, tally in tallies.items()
+    ]
+    connection.execute(delete(kpi_hours).where(kpi_hours.c.hour.in_([hour for hour, _, _ in hours])))
+    if rows:
+        connection.execute(kpi_hours.insert(), rows)
+    for day in sorted({hour.astimezone(LONDON).date() for hour, _, _ in hours}):
+        _store_day(connection, day)
+    for hour, marks, _ in hours:
+        connection.execute(delete(kpi_dirty).where(kpi_dirty.c.hour == hour, kpi_dirty.c.marks == marks))
+
+
+def _store_day(connection: Connection, day: date) -> None:
+    within = (kpi_hours.c.hour >= midnight(day)) & (kpi_hours.c.hour < midnight(day + DAY))
+    found: Tallies = {}
+    for row in connection.execute(select(kpi_hours).where(within)):
+        found.setdefault(Scope(row.kind, row.scope), Tally()).merge(Tally.of_data(row.tally))
+    connection.execute(delete(kpi_days).where(kpi_days.c.day == day))
+    rows = [
+        {"kind": scope.kind, "day": day, "scope": scope.id, "tally": tally.as_data()} for scope, tally in found.items()
+    ]
+    if rows:
+        connection.execute(kpi_days.insert(), rows)

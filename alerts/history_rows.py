@@ -1,0 +1,65 @@
+"""One call as a row of the history, and its shares as JSON and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from alerts.calls import Told, read_call
+from alerts.items import Scope
+from alerts.shares import Share, shares_of
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One call of the figures with all of its known events: those of its own reference, and of what resumes it."""
+
+    ref: str
+    parts: Mapping[str, Sequence[Told]]
+
+
+def hour_of(at: datetime) -> datetime:
+    """The beginning of the hour. London's hours are those of UTC, by another name."""
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def row_of(contact: Contact) -> dict[str, Any]:
+    """The row of ``kpi_calls``; the contact has at least one event."""
+    call = read_call(contact.parts.values())
+    shares = shares_of(call)
+    hours = sorted(hour_of(share.at) for share in shares)
+    return {
+        "contact": contact.ref,
+        "events": sum(map(len, contact.parts.values())),
+        "parts": sorted(contact.parts),
+        "offered_at": call.offered_at,
+        "ended_at": call.ended_at,
+        "end_class": call.end_class,
+        "flow_version": call.flow_version,
+        "message": call.message,
+        "first_hour": hours[0] if hours else None,
+        "last_hour": hours[-1] if hours else None,
+        "shares": [_as_data(each) for each in shares],
+    }
+
+
+def hours_of(shares: Iterable[Sequence[Any]]) -> set[datetime]:
+    """The hours in which stored shares count."""
+    return {hour_of(datetime.fromisoformat(each[2])) for each in shares}
+
+
+def shares_in(row_shares: Iterable[Sequence[Any]], start: datetime, end: datetime) -> list[Share]:
+    """Of stored shares, those that count from ``start`` until before ``end``."""
+    found = []
+    for kind, name, told_at, how, routed, took in row_shares:
+        at = datetime.fromisoformat(told_at)
+        if start <= at < end:
+            found.append(Share(Scope(kind, name), at, how, routed, tuple((clock, us) for clock, us in took)))
+    return found
+
+
+def _as_data(share: Share) -> list[Any]:
+    took = [list(each) for each in share.took_us]
+    return [share.scope.kind, share.scope.id, share.at.isoformat(), share.end, share.routed, took]

@@ -1,0 +1,152 @@
+"""Live figures, their history and the recount by SQL tell the same, whatever way the events came."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from alerts.check import differences
+from alerts.history import KpiHistory, midnight
+from alerts.items import TOTAL, Scope, ScopeKind
+from alerts.kpi import LiveFigures
+from alerts.recount import recount
+from callrouter.journal import Journal
+from callrouter.kpi_folding import KpiFolder
+from infra.bus import Entry, MemoryStream
+from infra.crypto import KeyRing
+from infra.sql import Database
+from tests.made_up_calls import as_they_come, made_up_day
+
+DAY = date(2025, 10, 26)  # London's clocks go back: 25 hours
+START = midnight(DAY)
+NOW = START + timedelta(hours=25)
+KEYS = KeyRing(b"m" * 32, b"i" * 32)
+NAMES = {TOTAL: "Whole service", Scope("provider", "kings"): "King's 111"}
+KINDS: tuple[ScopeKind, ...] = ("total", "provider", "service", "area")
+
+
+class House:
+    """A journal, its reader into the history, and a stream that brings entries as a test wants."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.stream = MemoryStream()
+        self.journal = Journal(database, KEYS)
+        self.history = KpiHistory(database, NAMES)
+        self.folder = KpiFolder(self.stream, self.journal, self.history)
+
+    async def bring(self, entries: list[Entry], batch: int = 150) -> None:
+        """Let the stream bring these, the journal be written and every reader read."""
+        for first in range(0, len(entries), batch):
+            some = entries[first : first + batch]
+            await self.journal.write(some)
+            await self.stream.append(some)
+            while await self.folder.step(0):
+                pass
+
+    async def again(self) -> dict[str, int]:
+        """Where history and recount differ."""
+        counts = await self.database.read(partial(recount, start=START, end=midnight(DAY + timedelta(days=1))))
+        return differences(await self.history.tallies(DAY), counts)
+
+
+@pytest.fixture
+async def house(database: Database) -> House:
+    house = House(database)
+    await house.folder.join()
+    return house
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_live_history_and_recount_are_equal(house: House, seed: int) -> None:
+    entries = as_they_come(seed, made_up_day(seed, 120, START - timedelta(hours=1), 27))
+    await house.bring(entries)
+    live = LiveFigures({})
+    for entry in entries:
+        live.apply(entry)
+    start, end = START, midnight(DAY + timedelta(days=1))
+    again = await house.database.read(partial(recount, start=start, end=end))
+    assert differences(live.tallies(NOW, DAY), again) == {}
+    assert await house.again() == {}
+    assert {scope.partition(":")[0] for scope in again} == {*KINDS}
+
+    while await house.history.roll():
+        pass
+    for kind in KINDS:
+        days = {each.scope: each for each in await house.history.days(DAY, DAY, kind)}
+        shown = {each.scope: each for each in live.today(NOW - timedelta(seconds=1), kind) if each.of("A01")}
+        assert {scope: (k.ends, k.seconds) for scope, k in days.items()} == {
+            scope: (k.ends, k.seconds) for scope, k in shown.items()
+        }
+        window = await house.history.window(start, end, kind)
+        assert [(k.ends, k.values) for k in window] == [(k.ends, k.values) for k in days.values()]
+        hours = await house.history.hours(DAY, DAY, kind)
+        assert sum(k.of("A01") or 0 for k in hours) == sum(k.of("A01") or 0 for k in days.values())
+
+
+async def test_a_second_reader_and_all_entries_once_more_change_nothing(house: House) -> None:
+    entries = made_up_day(3, 40, START, 20)
+    await house.bring(entries)
+    before = await house.history.tallies(DAY)
+    second = KpiFolder(house.stream, house.journal, house.history)
+    await house.stream.append(entries)
+    while await second.step(0):
+        pass
+    assert await second.fold_between(START, NOW) > 40
+    after = await house.history.tallies(DAY)
+    assert {s: t.as_data() for s, t in after.items()} == {s: t.as_data() for s, t in before.items()}
+
+
+async def test_a_recount_finds_what_is_missing(house: House) -> None:
+    entries = made_up_day(4, 30, START, 20)
+    await house.bring(entries)
+    assert await house.again() == {}
+    lost = [entry for entry in made_up_day(5, 1, START, 20) if "probe" not in entry.facts.values()]
+    await house.journal.write(lost)
+    assert "total" in await house.again()
+    await house.folder.fold_between(START, NOW)
+    assert await house.again() == {}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_an_entry_waits_until_the_journal_has_it(house: House) -> None:
+    entries = made_up_day(6, 1, START, 1)
+    await house.stream.append(entries)
+    assert await house.folder.step(0) == 0
+    assert await house.history.tallies(DAY) == {}
+    await house.journal.write(entries)
+    assert await house.folder.step(0) == len(entries)
+    assert await house.folder.step(0) == 0
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_day_without_calls_is_missing_and_not_nought(house: House) -> None:
+    await house.bring(made_up_day(7, 10, START, 20))
+    while await house.history.roll():
+        pass
+    told = await house.history.days(DAY - timedelta(days=1), DAY + timedelta(days=2), "total")
+    assert {kpis.start for kpis in told} == {START}
+    assert [kpis.name for kpis in told] == ["Whole service"]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_window_may_begin_and_end_at_any_moment(house: House) -> None:
+    """Whole hours as they were added up, the rest call by call: the same as every call alone."""
+    entries = made_up_day(8, 60, START, 6)
+    await house.bring(entries)
+    while await house.history.roll():
+        pass
+    start, end = START + timedelta(minutes=17), START + timedelta(hours=4, minutes=3, seconds=2)
+    again = await house.database.read(partial(recount, start=start, end=end))
+    (whole,) = await house.history.window(start, end, "total")
+    assert {end: n for end, n in whole.ends.items() if n} == {
+        how: calls for (what, how, _), (calls, _) in again["total"].items() if what == "end"
+    }
+    inside = await house.history.window(start, start + timedelta(minutes=20), "total")
+    assert sum(k.of("A01") or 0 for k in inside) < whole.of("A01")  # type: ignore[operator]
+
+
+def test_midnight_in_london_is_not_that_of_greenwich_in_summer() -> None:
+    assert midnight(date(2025, 6, 2)) == datetime(2025, 6, 1, 23, tzinfo=UTC)
