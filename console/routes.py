@@ -32,6 +32,7 @@ from console.plans import add_plans
 from console.ports import Alerts, LiveBoard, Past
 from console.provider import add_providers
 from console.readings import Readings
+from console.reports import add_reports
 from console.session import Sessions
 from console.sign_in import add_sign_in
 from console.sign_in_oidc import OpenId
@@ -83,6 +84,7 @@ def console_router(
     feeds = Feeds(clock)
     add_wallboard(router, web, readings, feeds, is_open=open_wallboard)
     add_providers(router, web, readings, feeds, is_open=open_wallboard)
+    add_reports(router, web, readings)
     add_calls(router, web, pages, clock, tells_crews=crew is not None)
     add_sign_in(router, web, openid)
     if messages is not None:

@@ -97,9 +97,8 @@ class SetBoard:
     def window(
         self, minutes: int | Literal["today"], kind: ScopeKind, clock: ItemClock = "offered"
     ) -> tuple[Kpis, ...]:
-        return (
-            None if self.now is None else tuple(each for each in lively_kpis(minutes, clock) if each.scope.kind == kind)
-        )
+        found = tuple(each for each in lively_kpis(minutes, clock) if each.scope.kind == kind)
+        return found if self.now is not None else ()
 
     def set_total(self, **figures: Any) -> None:
         """Change figures of the whole service."""

@@ -1,0 +1,125 @@
+"""One day of London as a report in words: targets, ends, items, providers and services. No personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from alerts.items import CLASSES, ITEMS, Kpis
+from alerts.targets import Target, targets
+from console import words
+from console.board import END_CLASSES, counts_of
+from console.item_table import RECONTACT, ItemRow, item_rows
+from console.measures import Judged, amount, judged
+
+UNPUBLISHED = "auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLine:
+    """A target under both clocks."""
+
+    offered: Judged
+    message_end: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class DailyReport:
+    """The report. ``so_far`` is the time until which an unfinished day is told, empty of a day that is over."""
+
+    day: str
+    so_far: str
+    hours: str
+    summary: str
+    target_lines: tuple[TargetLine, ...]
+    ends: tuple[tuple[str, str, str], ...]
+    ends_sum: str
+    items: tuple[ItemRow, ...]
+    providers: tuple[tuple[str, tuple[str, ...]], ...]
+    services: tuple[tuple[str, tuple[str, ...]], ...]
+    recontact: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayFigures:
+    """What a report is made of: the figures of one day, of the whole service (both clocks) and of its parts."""
+
+    offered: Kpis
+    message_end: Kpis | None
+    providers: Sequence[Kpis]
+    services: Sequence[Kpis]
+
+
+def daily_report(day: date, now: datetime, figures: DayFigures) -> DailyReport:
+    """The report of ``day`` as it can be told at ``now`` (UTC)."""
+    total, later = figures.offered, figures.message_end
+    lines = tuple(TargetLine(judged(each, total), judged(each, later)) for each in targets() if _is_told(each, total))
+    everybody = sum(total.ends.values())
+    is_over = now.astimezone(words.LONDON).date() > day
+    return DailyReport(
+        day=f"{day:%A} {words.day(day)}",
+        so_far="" if is_over else words.clock_time(now)[:5],
+        hours=_hours(day),
+        summary=_summary(total, lines),
+        target_lines=lines,
+        ends=tuple(
+            (words.capital(END_CLASSES[name]), f"{total.ends.get(name, 0):,}",
+             words.share(total.ends.get(name, 0), everybody) or "–")
+            for name in CLASSES
+        ),
+        ends_sum=f"{everybody:,}",
+        items=item_rows(total, later),
+        providers=tuple(_line(each) for each in figures.providers if each.scope.id != UNPUBLISHED),
+        services=tuple((words.sentence(name), cells) for name, cells in map(_line, figures.services)),
+        recontact=tuple(
+            (item.title, words.UNKNOWN if total.values.get(code) is None else amount(total.values[code], item.unit))
+            for code, item in ITEMS.items()
+            if code.startswith(RECONTACT)
+        ),
+    )  # fmt: skip
+
+
+def _is_told(target: Target, total: Kpis) -> bool:
+    """A target of what nobody collects is told once, below, and not as a target missed."""
+    return total.values.get(target.part) is not None or target.whole == "A03"
+
+
+def _summary(total: Kpis, lines: Sequence[TargetLine]) -> str:
+    met = [line.offered.title for line in lines if line.offered.verdict == "Met"]
+    missed = [line.offered.title for line in lines if line.offered.verdict == "Missed"]
+    calls = f"{words.count(int(total.values['A01'] or 0))} calls were offered."
+    if not met and not missed:
+        return f"{calls} No target can be judged."
+    said = [f"Met: {_list(met)}." if met else "No target was met.", f"Missed: {_list(missed)}." if missed else ""]
+    return " ".join([calls, *said]).strip()
+
+
+def _list(titles: Sequence[str]) -> str:
+    return ", ".join(title[:1].lower() + title[1:] if not title[:1].isdigit() else title for title in titles)
+
+
+def _line(kpis: Kpis) -> tuple[str, tuple[str, ...]]:
+    counts = counts_of(kpis)
+    average = next(each for each in targets() if each.id == "average_answer").figure(kpis.values)
+    return kpis.name, (
+        amount(counts.offered, "calls"),
+        amount(counts.answered, "calls"),
+        words.share(counts.answered_within_60, counts.answered) or "–",
+        words.share(counts.abandoned, counts.offered) or "–",
+        "–" if average is None else amount(average, "seconds"),
+        _seconds(kpis, "B07"),
+        _seconds(kpis, "B07_ALL"),
+    )
+
+
+def _seconds(kpis: Kpis, code: str) -> str:
+    return "–" if (value := kpis.values.get(code)) is None else amount(value, "seconds")
+
+
+def _hours(day: date) -> str:
+    """Of the two days on which the clocks change, that the day is shorter or longer than others."""
+    start = datetime(day.year, day.month, day.day, tzinfo=words.LONDON)
+    end = datetime.combine(day + timedelta(days=1), start.timetz())
+    hours = round((end.timestamp() - start.timestamp()) / 3600)
+    return "" if hours == 24 else f"The clocks changed: this day had {hours} hours."

@@ -1,0 +1,61 @@
+"""The daily report: HTML made to print."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from fastapi import APIRouter, Request, Response
+
+from console import words
+from console.daily import DayFigures, daily_report
+from console.errors import NoSuchPage
+from console.readings import Readings
+from console.wallboard import REPORT_ROLES
+from console.web import Web
+
+
+def add_reports(router: APIRouter, web: Web, readings: Readings) -> None:
+    """``GET /reports/daily/{day}`` (``2026-02-03``), always behind sign-in: it is a document, no notice on a wall."""
+
+    @router.get("/reports/daily/{day}")
+    async def daily(day: str, request: Request) -> Response:
+        web.require(request, *REPORT_ROLES)
+        asked = read_day(day)
+        if asked is None or asked > readings.today():
+            raise NoSuchPage
+        figures = await read_figures(readings, asked)
+        now = readings.clock.now()
+        return web.page(
+            request,
+            "daily_report.html",
+            report=daily_report(asked, now, figures) if figures else None,
+            day=asked,
+            said_day=f"{asked:%A} {words.day(asked)}",
+            before=asked - timedelta(days=1),
+            after=asked + timedelta(days=1) if asked < readings.today() else None,
+            made_at=words.moment(now),
+        )
+
+
+def read_day(text: str) -> date | None:
+    """The day of an address; None for anything but ``YYYY-MM-DD``."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.isoformat() == text else None
+
+
+async def read_figures(readings: Readings, day: date) -> DayFigures | None:
+    """The day's figures; None where none are kept. Raises what the database raises: a report is no guess."""
+    past = readings.past
+    offered = await past.days(day, day, "total")
+    if not offered:
+        return None
+    later = await past.days(day, day, "total", "message_end")
+    return DayFigures(
+        offered=offered[0],
+        message_end=later[0] if later else None,
+        providers=await past.days(day, day, "provider"),
+        services=await past.days(day, day, "service"),
+    )

@@ -1,0 +1,130 @@
+"""The city's page and a provider's: windows, alerts, small numbers, both clocks, and what is not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from console_world import Firing, World
+from kpi_world import kpis
+from test_console_wallboard import get
+
+from alerts.items import Seconds
+from callrouter.handover import Role
+from console.board import board
+from console.distribution import bands
+from console.item_table import item_rows
+from console.windows import Window
+
+SMALL = ">&lt;5</text>"
+
+
+async def page(world: World, path: str = "/", role: Role = Role.COMMISSIONER) -> str:
+    found = await get(world, path, role)
+    assert found.status_code == 200
+    return found.text
+
+
+@pytest.mark.parametrize(
+    ("query", "during", "offered"),
+    [("", "since midnight", "2,148"), ("?window=60", "in the last 60 minutes", "176"),
+     ("?window=15", "in the last 15 minutes", "42"), ("?window=7", "since midnight", "2,148")],
+)  # fmt: skip
+async def test_a_window_is_a_link_and_its_counts_are_of_it(query: str, during: str, offered: str) -> None:
+    text = await page(World(), f"/{query}")
+    assert f'Of <strong data-cell="offered">{offered}</strong> calls {during}:' in text
+    assert text.count('aria-current="true"') == 2, "the window and the measure of the hours"
+
+
+def test_a_window_that_is_not_known_is_not_the_day() -> None:
+    world = World()
+    cells = board(world.board.figures(), (), Window.HOUR).total.cells
+    assert (cells["offered"], cells["waiting"], cells["answered"]) == ("not known", "9", "not known")
+
+
+async def test_alerts_that_fire_are_one_line_each_with_their_page() -> None:
+    world = World()
+    world.alerts.now = (Firing(), Firing(title="A feed is dead", scope="total", severity="warning", acknowledged=True))
+    text = await page(world)
+    assert '<a href="/alerts/longest-wait">Callers wait too long</a>' in text
+    assert "South East London, since 11:53, acknowledged" in text
+    of_one = await page(world, "/providers/south_east")
+    assert "Callers wait too long" in of_one
+    assert "A feed is dead" not in of_one
+
+
+async def test_no_alert_and_no_word_of_alerts_are_different_things() -> None:
+    world = World()
+    world.alerts.now = ()
+    assert "No alert fires." in await page(world)
+    world.alerts.away = True
+    silent = await page(World(alerts=world.alerts))
+    assert "Which alerts fire is not known" in silent
+    assert "No alert fires." not in silent
+
+
+@pytest.mark.parametrize("role", sorted(Role))
+async def test_small_counts_of_boroughs_are_for_clinical_roles(role: Role) -> None:
+    text = await page(World(), "/", role)
+    clinical = role in (Role.CLINICIAN, Role.PUBLIC_HEALTH, Role.CLINICAL_SAFETY)
+    assert (SMALL in text) is not clinical
+    assert "Calls of which no borough is known" in text
+
+
+async def test_targets_say_whether_they_are_met_and_who_verified_them() -> None:
+    text = await page(World())
+    assert "Target: at least 95.0%</p>" in text
+    assert "Target: at most 3.0% (source not verified)</p>" in text
+    assert "nhsuk-tag--red" in text
+
+
+async def test_without_a_past_the_page_says_so() -> None:
+    world = World()
+    world.past.empty = True
+    assert "There are no past days yet" in await page(world)
+
+
+async def test_while_figures_are_not_known_nothing_is_zero() -> None:
+    world = World()
+    world.board.now = None
+    text = await page(world)
+    assert "Calls of which no borough is known: <strong>not known</strong>" in text
+    assert "The figures are not known." in await page(world, "/providers/south_east")
+
+
+async def test_the_big_screen_has_nothing_to_press() -> None:
+    text = await page(World(), "/?screen=big")
+    assert "nhsuk-header" not in text
+    assert "/providers/" not in text
+    assert "Longest wait now" in text
+
+
+async def test_a_provider_that_nobody_knows_has_no_page() -> None:
+    assert (await get(World(), "/providers/atlantis", Role.COMMISSIONER)).status_code == 404
+    assert (await get(World(), "/providers/atlantis/events", Role.COMMISSIONER)).status_code == 404
+    assert (await get(World(), "/providers/south_east")).status_code == 303
+
+
+async def test_a_provider_has_its_items_under_both_clocks() -> None:
+    text = await page(World(), "/providers/south_east")
+    for words in ("the end of our message", "B07", "Answered within 60 s", "How long callers waited"):
+        assert words in text
+
+
+def test_items_that_are_not_known_are_not_zero() -> None:
+    rows = {row.code: row for row in item_rows(kpis(answers={10: 1204}), None)}
+    assert (rows["A03"].offered, rows["A03"].message_end, rows["B09"].offered) == ("1,204", "not known", "not known")
+    assert "D13" not in rows
+    assert rows["B06"].mark == "secondary source"
+
+
+def test_waits_are_told_apart_by_whether_anybody_answered() -> None:
+    found = kpis(answers={10: 4, 60: 2, 61: 1, 900: 1})
+    counted = {band.words: (band.answered, band.not_answered) for band in bands(found)}
+    assert counted["up to 10 s"] == (4, 0)
+    assert counted["over 30 to 60 s"] == (2, 0), "the bound is included"
+    assert counted["over 60 to 120 s"] == (1, 0)
+    assert counted["over 600 s"] == (1, 0)
+    waiting = [band.not_answered for band in bands(replace(found, waits=found.seconds + Seconds({45: 3})))]
+    assert sum(waiting) == 3
+    assert bands(None) == bands(kpis()) == ()
