@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from alerts.items import Clock, Kpis, ScopeKind
+from alerts.model import AlertState, page_of
+from alerts.service import AlertService
 from callrouter.wiring import Service
-from console.ports import FiringAlert
 from console.routes import Figures
 
 
 def figures_of(service: Service) -> Figures:
     """For the console of this service."""
-    return Figures(live=service.board, past=NoPast(), alerts=NoAlerts())
+    return Figures(live=service.board, past=NoPast(), alerts=FiringNow(service.alerts))
 
 
 class NoPast:
@@ -25,8 +27,37 @@ class NoPast:
     days = hours
 
 
-class NoAlerts:
-    """:class:`console.ports.Alerts` while nobody can be asked."""
+@dataclass(frozen=True, slots=True)
+class FiringLine:
+    """:class:`console.ports.FiringAlert`."""
 
-    async def firing(self) -> Sequence[FiringAlert]:
-        raise OSError
+    title: str
+    where: str
+    scope: str
+    severity: str
+    since: datetime
+    acknowledged: bool
+    link: str
+
+
+class FiringNow:
+    """:class:`console.ports.Alerts`."""
+
+    def __init__(self, alerts: AlertService) -> None:
+        self._alerts = alerts
+
+    async def firing(self) -> Sequence[FiringLine]:
+        states = [each.state for each in await self._alerts.shown() if each.state.is_open]
+        return [_line(each, each.since) for each in states if each.since is not None]
+
+
+def _line(state: AlertState, since: datetime) -> FiringLine:
+    return FiringLine(
+        title=state.what,
+        where=state.where,
+        scope=state.scope,
+        severity=state.severity,
+        since=since,
+        acknowledged=state.phase == "acknowledged",
+        link=f"/alerts/{page_of(state.rule)}",
+    )
