@@ -24,6 +24,7 @@ from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
 from callrouter.texting import receipts_of
 from callrouter.tokens import twilio_tokens
+from callrouter.voice_calls import voice_routes
 from callrouter.wallboard import figures_of
 from callrouter.welfare_routes import welfare_router
 from callrouter.wiring import Service, build, readiness_of, running, session_secret
@@ -105,6 +106,7 @@ def app_of(service: Service) -> FastAPI:
     if crew is not None and settings.crew_feed_key is not None:
         app.include_router(crew_router(crew, settings.crew_feed_key.get_secret_value()))
     app.include_router(receipts_of(settings, service.texting, service.channels.text_receipt))
+    app.include_router(voice_routes(settings, service.channels.voice))
     app.include_router(health_router(readiness))
     app.include_router(service.plan_sources.router)
     app.include_router(identity_router(service.keys))

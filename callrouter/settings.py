@@ -133,7 +133,9 @@ class Settings(BaseSettings):
         "",
         description="staff are called through this PJSIP endpoint of Asterisk (provider-⟨id⟩); none: not by Asterisk",
     )
-    voice_caller: str = Field("", description="number that staff see when they are called, E.164")
+    voice_caller: str = Field(
+        "", description="number that staff see when they are called, E.164; with Twilio's account set, it calls, too"
+    )
     voice_dir: Path | None = Field(
         None,
         description="folder that this service writes and Asterisk reads: notices as they are spoken; "

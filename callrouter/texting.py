@@ -24,7 +24,7 @@ from callrouter.texts.in_force import to_callers
 from callrouter.texts.model import Kept, Purpose, State
 from callrouter.texts.outbox import Outbox
 from callrouter.texts.ports import TextProvider
-from callrouter.texts.routes import Received, receipts_router
+from callrouter.texts.routes import Received, SignedForm, receipts_router
 from callrouter.texts.sending import Sender
 from callrouter.texts.templates import read_templates
 from infra.bus import EventStream
@@ -92,6 +92,23 @@ def open_texting(
 
 def receipts_of(settings: Settings, texting: Texting, of_notices: Received) -> APIRouter:
     """Where providers tell what became of texts: of those in the outbox, and of alerts' notices."""
+
+    async def received(reference: str, provider: str, outcome: State, reason: str) -> bool:
+        told = await texting.sender.received(reference, provider, outcome, reason)
+        return told or await of_notices(reference, provider, outcome, reason)
+
+    token = settings.govuk_notify_token
+    return receipts_router(
+        received,
+        notify_token=token.get_secret_value() if token else None,
+        notify_outcomes=govuk.OUTCOMES,
+        signed_by_twilio=signed_by_twilio(settings),
+        twilio_outcomes=twilio_texts.OUTCOMES,
+    )
+
+
+def signed_by_twilio(settings: Settings) -> SignedForm:
+    """Reads the form of a request if one of Twilio's auth tokens signed it."""
     tokens = settings.twilio_auth_tokens.get_secret_value() if settings.twilio_auth_tokens else ""
     signatures = Signatures(settings.address, [each.strip() for each in tokens.split(",") if each.strip()])
 
@@ -103,18 +120,7 @@ def receipts_of(settings: Settings, texting: Texting, of_notices: Received) -> A
         path, query = request.scope["raw_path"], request.scope["query_string"]
         return form if signatures.are_valid(path, query, form, request.headers.get(HEADER, "")) else None
 
-    async def received(reference: str, provider: str, outcome: State, reason: str) -> bool:
-        told = await texting.sender.received(reference, provider, outcome, reason)
-        return told or await of_notices(reference, provider, outcome, reason)
-
-    token = settings.govuk_notify_token
-    return receipts_router(
-        received,
-        notify_token=token.get_secret_value() if token else None,
-        notify_outcomes=govuk.OUTCOMES,
-        signed_by_twilio=signed,
-        twilio_outcomes=twilio_texts.OUTCOMES,
-    )
+    return signed
 
 
 def notify_of(settings: Settings, clock: Clock) -> GovUkNotify | None:
