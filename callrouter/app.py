@@ -82,6 +82,7 @@ def app_of(service: Service) -> FastAPI:
             flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
             plans=service.plan_access,
             welfare=service.after_calls.welfare,
+            surges=service.surges.desk,
             crew=crew,
             earlier=service.after_calls.earlier(service.calls),
             open_wallboard=settings.open_wallboard,

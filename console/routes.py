@@ -20,6 +20,7 @@ from callrouter.messages.service import MessageService
 from callrouter.plan_access import PlanAccess
 from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.service import Publishing
+from callrouter.surge_desk import SurgeDesk
 from callrouter.welfare import Welfare
 from console.calls import add_calls
 from console.crew import add_crew
@@ -36,6 +37,7 @@ from console.reports import add_reports
 from console.session import Sessions
 from console.sign_in import add_sign_in
 from console.sign_in_oidc import OpenId
+from console.surges import add_surges
 from console.wallboard import add_wallboard
 from console.web import HERE, Web, route_class
 from console.welfare import add_welfare
@@ -74,6 +76,7 @@ def console_router(
     openid: OpenId | None = None,
     plans: PlanAccess | None = None,
     welfare: Welfare | None = None,
+    surges: SurgeDesk | None = None,
     crew: Crew | None = None,
     earlier: EarlierCalls | None = None,
 ) -> APIRouter:
@@ -97,6 +100,8 @@ def console_router(
         add_crew(router, web, crew)
     if earlier is not None:
         add_earlier(router, web, pages, earlier, clock, tells_crews=crew is not None)
+    if surges is not None:
+        add_surges(router, web, surges)
     if welfare is not None:
         add_welfare(router, web, welfare)
     return router

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,26 +32,63 @@ BROMLEY = Series("cold_or_flu", "bromley")
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = connect_database(f"sqlite:///{tmp_path}/counts.db")
-    await database.write(metadata.create_all)
+    """One without counts."""
+    async with _opened(tmp_path) as database:
+        await database.write(metadata.create_all)
+        yield database
+
+
+@pytest.fixture(scope="module")
+def pasts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``usual.db`` and ``surge.db``, with a surge in Bromley: five weeks each, from which is learnt what is usual."""
+    folder = tmp_path_factory.mktemp("pasts")
+
+    async def make() -> None:
+        for name, surge in {"usual": {}, "surge": {"bromley": 5.0}}.items():
+            async with _opened(folder) as database:
+                await database.write(metadata.create_all)
+                await database.write(partial(write_past, until=FRIDAY, surge=surge))
+                await looked(database)
+            (folder / "counts.db").rename(folder / f"{name}.db")
+
+    with ThreadPoolExecutor(1) as thread:  # a fixture may be made within a running loop
+        thread.submit(asyncio.run, make()).result()
+    return folder
+
+
+@pytest.fixture
+async def usual(pasts: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    shutil.copy(pasts / "usual.db", tmp_path / "counts.db")
+    async with _opened(tmp_path) as database:
+        yield database
+
+
+@pytest.fixture
+async def surge(pasts: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    shutil.copy(pasts / "surge.db", tmp_path / "counts.db")
+    async with _opened(tmp_path) as database:
+        yield database
+
+
+@asynccontextmanager
+async def _opened(folder: Path) -> AsyncIterator[Database]:
+    database = connect_database(f"sqlite:///{folder}/counts.db")
     yield database
     await database.close()
 
 
 async def looked(database: Database, at: datetime = FRIDAY) -> Screened:
-    return await screen(database, london(), at, null_cells=100_000)
+    return await screen(database, london(), at, null_cells=50_000)
 
 
-async def test_a_usual_afternoon_gives_nothing(database: Database) -> None:
-    await database.write(lambda connection: write_past(connection, FRIDAY))
-    found = await looked(database)
+async def test_a_usual_afternoon_gives_nothing(usual: Database) -> None:
+    found = await looked(usual)
     assert (found.series, found.judged, found.found, found.why_not) == (6, 6, (), {})
     assert BROMLEY in found.quiet
 
 
-async def test_a_surge_is_found_where_it_is_and_in_what_holds_it(database: Database) -> None:
-    await database.write(lambda connection: write_past(connection, FRIDAY, surge={"bromley": 5.0}))
-    found = (await looked(database)).found
+async def test_a_surge_is_found_where_it_is_and_in_what_holds_it(surge: Database) -> None:
+    found = (await looked(surge)).found
     first = found[0]
     assert (first.series, first.kind, first.rank) == (BROMLEY, "surge", 1)
     assert FRIDAY - timedelta(hours=4) <= first.since <= FRIDAY - timedelta(hours=3)
@@ -54,23 +96,21 @@ async def test_a_surge_is_found_where_it_is_and_in_what_holds_it(database: Datab
     assert "barnet" not in {each.series.area for each in found}
 
 
-async def test_callers_whom_a_message_kept_from_the_queue_are_in_the_surge(database: Database) -> None:
-    await database.write(lambda connection: write_past(connection, FRIDAY, surge={"bromley": 5.0}))
-    as_it_was = (await looked(database)).found
+async def test_callers_whom_a_message_kept_from_the_queue_are_in_the_surge(surge: Database) -> None:
+    as_it_was = (await looked(surge)).found
     deflected = update(surge_counts).where(surge_counts.c.area == "bromley").values(deflected=surge_counts.c.demand)
-    await database.write(lambda connection: connection.execute(deflected))
-    assert (await looked(database)).found == as_it_was
+    await surge.write(lambda connection: connection.execute(deflected))
+    assert (await looked(surge)).found == as_it_was
 
 
-async def test_what_is_usual_is_kept_for_a_week(database: Database) -> None:
-    await database.write(lambda connection: write_past(connection, FRIDAY))
-    await looked(database)
+async def test_what_is_usual_is_kept_for_a_week(usual: Database) -> None:
+    await looked(usual)
     learnt = select(surge_usual.c.learnt_at).distinct()
-    await looked(database, FRIDAY + timedelta(minutes=15))
-    assert await database.read(lambda connection: connection.execute(learnt).scalars().all()) == [FRIDAY]
+    await looked(usual, FRIDAY + timedelta(minutes=15))
+    assert await usual.read(lambda connection: connection.execute(learnt).scalars().all()) == [FRIDAY]
     later = FRIDAY + timedelta(days=7)
-    await looked(database, later)
-    assert await database.read(lambda connection: connection.execute(learnt).scalars().all()) == [later]
+    await looked(usual, later)
+    assert await usual.read(lambda connection: connection.execute(learnt).scalars().all()) == [later]
 
 
 async def test_less_than_four_weeks_are_said_to_be_too_little(database: Database) -> None:
@@ -83,32 +123,29 @@ async def test_an_empty_table_is_no_error(database: Database) -> None:
     assert await looked(database) == Screened(FRIDAY, 0, 0, (), frozenset())
 
 
-async def test_a_day_that_nobody_counted_is_unknown_and_not_without_callers(database: Database) -> None:
+async def test_a_day_that_nobody_counted_is_unknown_and_not_without_callers(surge: Database) -> None:
     def gap(connection: Connection) -> None:
-        write_past(connection, FRIDAY, surge={"bromley": 5.0})
         day = quarter_of(FRIDAY) // 96 * 96 - 2 * 96
         connection.execute(delete(surge_counts).where(surge_counts.c.quarter.between(day, day + 95)))
 
-    await database.write(gap)
+    await surge.write(gap)
     end = quarter_of(FRIDAY)
-    history = await read_history(database, end - 7 * 96, end, london())
+    history = await read_history(surge, end - 7 * 96, end, london())
     assert int((history.total != history.total).sum()) == 96
-    assert (await looked(database)).found[0].series == BROMLEY
+    assert (await looked(surge)).found[0].series == BROMLEY
 
 
-async def test_a_feed_that_stopped_is_said_and_raises_nothing(database: Database) -> None:
-    await database.write(lambda connection: write_past(connection, FRIDAY))
-    await looked(database)
-    found = await looked(database, FRIDAY + timedelta(hours=5))
+async def test_a_feed_that_stopped_is_said_and_raises_nothing(usual: Database) -> None:
+    await looked(usual)
+    found = await looked(usual, FRIDAY + timedelta(hours=5))
     assert (found.judged, found.found, found.why_not) == (0, (), {NOT_COUNTED: 6})
 
 
-async def test_a_new_menu_is_another_series_until_four_weeks_of_it_are_known(database: Database) -> None:
-    await database.write(lambda connection: write_past(connection, FRIDAY))
-    await looked(database)
+async def test_a_new_menu_is_another_series_until_four_weeks_of_it_are_known(usual: Database) -> None:
+    await looked(usual)
     week = FRIDAY + timedelta(days=3)
-    await database.write(lambda connection: _more(connection, FRIDAY, week, "f2/2026.1"))
-    found = await looked(database, week)
+    await usual.write(lambda connection: _more(connection, FRIDAY, week, "f2/2026.1"))
+    found = await looked(usual, week)
     assert (found.judged, found.why_not) == (0, {CHANGED: 6})
 
 
@@ -127,19 +164,17 @@ async def test_zeros_and_constants_are_judged_and_never_found(database: Database
     assert (found.judged, found.found, found.why_not) == (4, (), {})
 
 
-async def test_shares_are_of_all_calls_also_of_those_without_a_signal(database: Database) -> None:
-    await database.write(lambda connection: write_past(connection, FRIDAY))
-    await looked(database)
+async def test_shares_are_of_all_calls_also_of_those_without_a_signal(usual: Database) -> None:
+    await looked(usual)
     rows = select(surge_usual).where(surge_usual.c.signal == ALL)
-    calls = await database.read(lambda connection: connection.execute(rows).one())
+    calls = await usual.read(lambda connection: connection.execute(rows).one())
     flu = select(surge_usual).where(surge_usual.c.signal != ALL, surge_usual.c.area == EVERYWHERE)
-    signal = await database.read(lambda connection: connection.execute(flu).one())
+    signal = await usual.read(lambda connection: connection.execute(flu).one())
     assert 7 < sum(json.loads(calls.hourly)) / sum(json.loads(signal.hourly)) < 9
 
 
-async def test_a_look_in_a_process_of_its_own_says_the_same(database: Database, tmp_path: Path) -> None:
-    await database.write(lambda connection: write_past(connection, FRIDAY, surge={"bromley": 5.0}))
-    here = await looked(database)
+async def test_a_look_in_a_process_of_its_own_says_the_same(surge: Database, tmp_path: Path) -> None:
+    here = await looked(surge)
     assert read_screened(json.loads(json.dumps(plain(here)))) == here
     assert await screen_apart(f"sqlite:///{tmp_path}/counts.db", FRIDAY) == here
 
