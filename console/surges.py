@@ -42,7 +42,7 @@ def add_surges(router: APIRouter, web: Web, desk: SurgeDesk) -> None:
         listed = await desk.listed(session.who)
         open_ = [row for row in listed.rows if row.proposal.state in TO_ASSESS or row.take_off]
         rest = [row for row in listed.rows if row not in open_]
-        names = {"kinds": KINDS, "states": STATES, "colours": COLOURS}
+        names: dict[str, Any] = {"kinds": KINDS, "states": STATES, "colours": COLOURS}
         return web.page(request, "surges.html", listed=listed, open=open_, rest=rest, sure=sure, **names)
 
     @router.get("/surges/{proposal_id}", name="surge")
