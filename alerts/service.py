@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from alerts.auditor import PROBE_RULE
 from alerts.carrying import PATIENCE, Carrier
 from alerts.carrying import Retry as Retry
 from alerts.errors import SilenceRefused
@@ -156,12 +157,12 @@ class AlertService:
         return await self._store.silences(self._clock.now())
 
     async def shown(self) -> list[Shown]:
-        """Every alert that has ever fired, for pages: what fires first, the worst on top."""
+        """Every alert that has ever fired, for pages: what fires first, the worst on top; no probe."""
         states = await self._store.states()
         found = [
             Shown(state, self._rules.get(rule_of(alert)), self._values.get(alert))
             for alert, state in states.items()
-            if state.fired_at is not None
+            if state.fired_at is not None and rule_of(alert) != PROBE_RULE
         ]
         return sorted(found, key=_worst_first)
 

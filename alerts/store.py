@@ -153,8 +153,13 @@ class AlertStore:
         await self._set(delivery.id, delivery.tries + 1, {"next_try_at": next_try_at})
 
     async def close(self, delivery: Delivery, outcome: Outcome, at: datetime, then: Notice | None = None) -> None:
-        """The notice was ``sent`` or ``delivered``, or has ``failed`` for good; ``then`` is queued in its place."""
-        done = sa.update(alert_notices).where(alert_notices.c.id == delivery.id).values({f"{outcome}_at": at})
+        """The notice was ``sent`` or ``delivered``, or has ``failed`` for good; ``then`` is queued in its place.
+
+        Of a probe's, two a minute, nothing is kept: their record is the auditor's.
+        """
+        table, this = alert_notices, alert_notices.c.id == delivery.id
+        is_probe = delivery.notice.rule == PROBE_RULE
+        done = sa.delete(table).where(this) if is_probe else sa.update(table).where(this).values({f"{outcome}_at": at})
 
         def write(connection: sa.Connection) -> None:
             connection.execute(done)

@@ -125,6 +125,7 @@ class Chain:
 
     clock: HandClock
     calls: CallService
+    database: Database
     states: States
     records: Records
     web: Web
@@ -210,7 +211,7 @@ async def a_chain(folder: Path) -> AsyncIterator[Chain]:
         rules, board.figures, channels, OutageStore(records, clock), clock,
         parts=lambda: Parts({}, without_probe_s=board.without_probe_s()),
     )  # fmt: skip
-    yield Chain(clock, calls, states, records, web, board, alerts, auditing, listener, told, staff)
+    yield Chain(clock, calls, database, states, records, web, board, alerts, auditing, listener, told, staff)
     await listener.stop()
     await line.client.aclose()
     await calls.close()

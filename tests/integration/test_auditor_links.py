@@ -9,8 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
+from alerts.auditor import PROBE_RULE
 from alerts.model import ScopeFigures
+from alerts.tables import alert_notices
 from tests.audit_chain import STEP_S, Chain, a_chain
 
 WITHIN_S = 180.0
@@ -105,6 +108,13 @@ async def test_probes_are_in_no_figure_even_when_their_auditor_dies_in_the_middl
     assert figures.total == ScopeFigures(scope="total", name="Whole service")
     assert figures.providers == ()
     assert [*chain.board.window(60, "provider"), *chain.board.window("today", "service")] == []
+
+
+async def test_probes_leave_nothing_on_the_pages_or_in_the_tables_of_alerts(chain: Chain) -> None:
+    assert await chain.alerts.shown() == []
+    assert await chain.alerts.steps(PROBE_RULE) == []
+    kept = select(func.count()).select_from(alert_notices)
+    assert await chain.database.read(lambda connection: connection.execute(kept).scalar_one()) == 0
 
 
 def waiting(chain: Chain) -> int:
