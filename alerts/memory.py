@@ -14,6 +14,9 @@ from alerts.store import Change, Delivery, outcome_steps
 STEPS_KEPT = 1000
 """Lines of record in memory: an outage of hours, since an alert has about ten."""
 
+SENT_KEPT = 200
+"""Notices of which a receipt may still come; later than that many others, nobody waits for it."""
+
 
 class MemoryStore:
     """What an outage needs of :class:`alerts.ports.Store`, for one process. Its deliveries have ids below zero."""
@@ -21,6 +24,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._states: dict[str, AlertState] = {}
         self._open: dict[int, Delivery] = {}
+        self._sent: deque[Delivery] = deque(maxlen=SENT_KEPT)
         self._steps: deque[StepTaken] = deque(maxlen=STEPS_KEPT)
         self._ids = itertools.count(-1, -1)
 
@@ -53,10 +57,23 @@ class MemoryStore:
         return True
 
     async def put_off(self, delivery: Delivery, next_try_at: datetime) -> None:
-        self._open[delivery.id] = replace(self._open[delivery.id], next_try_at=next_try_at)
+        if (still := self._open.get(delivery.id)) is not None:
+            self._open[delivery.id] = replace(still, next_try_at=next_try_at)
+
+    async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
+        """As :meth:`alerts.store.AlertStore.sent`."""
+        tried = (each for each in self._open.values() if each.tries > 0)
+        for each in (*tried, *self._sent):
+            to = each.notice.recipient
+            if (each.notice.id, to.channel, to.address) == (notice_id, channel, address):
+                return each
+        return None
 
     async def close(self, delivery: Delivery, outcome: Outcome, at: datetime, then: Notice | None = None) -> None:
-        del self._open[delivery.id]  # who was told is in the log for good: notice_sent, notice_failed
+        was_open = self._open.pop(delivery.id, None)  # who was told is in the log for good: notice_sent, notice_failed
+        self._sent = deque((each for each in self._sent if each.id != delivery.id), SENT_KEPT)
+        if outcome == "sent" and was_open is not None:  # else its receipt was quicker
+            self._sent.append(delivery)
         self._steps.extend(outcome_steps(delivery.notice, outcome, at))
         if then is not None:
             self._queue(then)

@@ -127,7 +127,9 @@ class OutageStore:
             log.warning("notice_not_put_off", notice=delivery.notice.id)
 
     async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
-        """None, too, while the database is away, and for what was sent from memory."""
+        """Of what was sent from memory, too; None for the database's own while it is away."""
+        if (own := await self._memory.sent(notice_id, channel, address)) is not None:
+            return own
         try:
             return await self._ask(partial(self._sql.sent, notice_id, channel, address))
         except _Away:

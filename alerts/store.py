@@ -123,12 +123,15 @@ class AlertStore:
         return [_delivery(row) for row in rows]
 
     async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
-        """A notice that its channel has taken, until a receipt has told what became of it."""
+        """A notice that its channel has taken, until a receipt has told what became of it.
+
+        One that is being tried, too: a carrier may be quicker than we write down that it took the notice.
+        """
         found = sa.select(alert_notices).where(
             alert_notices.c.notice_id == notice_id,
             alert_notices.c.channel == channel,
             alert_notices.c.address == address,
-            alert_notices.c.sent_at.is_not(None),
+            alert_notices.c.tries > 0,
             alert_notices.c.delivered_at.is_(None),
             alert_notices.c.failed_at.is_(None),
         )

@@ -319,3 +319,33 @@ async def test_two_workers_escalate_once(world: World) -> None:
     for each in (world.worker(), world.worker()):
         await each.tick()
     assert [each.kind for each in world.mail.taken] == ["fired", "escalated"]
+
+
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_receipt_that_is_quicker_than_our_own_record_leads_to_the_next_channel(world: World, own: bool) -> None:
+    """A line that is engaged says so before it is written down that the call was dialled; in memory as in SQL."""
+
+    class Engaged:
+        async def send(self, notice: Notice) -> None:
+            await service.receipt(notice.id, "voice", notice.recipient.address, delivered=False)
+
+    by_voice = Recipient("duty", "voice", "+447700900123", (DUTY,))
+    rule = replace(LADDER, who=(by_voice,), for_s=0)
+    store = OutageStore(world.store, world.clock, [rule.name] if own else [])
+    service = AlertService([rule], world.figures, {"voice": Engaged(), "email": world.mail}, store, world.clock)
+    world.waits["total"] = 200
+    for _ in range(3):
+        await service.tick()
+    assert [each.recipient for each in world.mail.taken] == [DUTY]
+
+
+async def test_a_receipt_of_what_was_told_from_memory_leads_to_the_next_channel_once(world: World) -> None:
+    rule = replace(LADDER, who=(replace(HEAD, then=(DUTY,)),), for_s=0)
+    store = OutageStore(world.store, world.clock, [rule.name])
+    service = AlertService([rule], world.figures, {"email": world.mail}, store, world.clock)
+    world.waits["total"] = 200
+    await service.tick()
+    for _ in range(2):
+        await service.receipt(world.mail.taken[0].id, "email", HEAD.address, delivered=False)
+        await service.tick()
+    assert [each.recipient.name for each in world.mail.taken] == ["head", "duty"]
