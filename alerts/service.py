@@ -75,7 +75,7 @@ class AlertService:
         self._carrier = Carrier(notifiers, store, clock, retry)
         self._live: dict[str, AlertState] = {}  # as stored, but for how bad it was at its worst
         self._values: dict[str, float] = {}
-        self._channels = sorted({each.channel for rule in rules for each in _ways(rule)} | set(notifiers))
+        self._channels = sorted({each.channel for rule in rules for each in ways_of(rule)} | set(notifiers))
 
     async def tick(self) -> None:
         """Check all rules once, then try what is due on every channel at the same time.
@@ -198,7 +198,7 @@ def _worst_first(shown: Shown) -> tuple[bool, bool, int, float]:
     return (not state.is_open, state.phase == "acknowledged", severity, newest)
 
 
-def _ways(rule: Rule) -> Iterable[Recipient]:
+def ways_of(rule: Rule) -> Iterable[Recipient]:
     for step in rule.steps:
         for each in (*step.who, *(one for rota in step.rotas for one in rota.everybody())):
             yield from each.ways

@@ -41,6 +41,15 @@ class Change:
     steps: tuple[StepTaken, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Notices of a channel that failed: how many, and the last one's time."""
+
+    channel: str
+    count: int
+    last: datetime
+
+
 class AlertStore:
     """The tables of this package. Any method may raise SQLAlchemyError; then nothing was changed."""
 
@@ -146,6 +155,18 @@ class AlertStore:
         newest_first = found.order_by(alert_notices.c.id.desc())
         rows = await self._database.read(lambda connection: connection.execute(newest_first).all())
         return [_read(row.notice) for row in rows]
+
+    async def failures(self, since: datetime) -> list[Failures]:
+        """How many notices failed since then, by channel."""
+        notices = alert_notices.c
+        found = (
+            sa.select(notices.channel, sa.func.count().label("count"), sa.func.max(notices.failed_at).label("last"))
+            .where(notices.failed_at >= since)
+            .group_by(notices.channel)
+            .order_by(notices.channel)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(found).all())
+        return [Failures(*row) for row in rows]
 
     async def claim(self, delivery: Delivery, next_try_at: datetime) -> bool:
         """Begin a try, before it is made: until ``next_try_at`` no other worker tries. False if one does."""

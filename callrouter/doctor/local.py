@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Sequence
 from pathlib import Path
 
-import aiosmtplib
-
 from alerts.errors import RulesError
 from alerts.model import Rule
 from alerts.rules import load_rules
 from callrouter.alerting import PARTS
+from callrouter.doctor.channels import check_channels
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
@@ -112,17 +110,11 @@ async def check_alerts(settings: Settings) -> Sequence[Finding]:
         rules = load_rules(settings.alert_rules_file, providers, PARTS)
     except (ConfigurationError, RulesError) as error:
         return [failed("alerts", str(error), "correct the file; no alert works until then")]
-    return [*await _channels(settings, rules), *_unsigned(rules)]
+    return [*await check_channels(settings, rules), *_untold(rules), *_unsigned(rules)]
 
 
-async def _channels(settings: Settings, rules: Sequence[Rule]) -> list[Finding]:
-    wanted = {each.channel for rule in rules for each in rule.who}
+def _untold(rules: Sequence[Rule]) -> list[Finding]:
     found: list[Finding] = []
-    if "email" in wanted:
-        found.append(await _mail(settings))
-    if "webhook" in wanted and settings.webhook_secret is None:
-        do = "set CALLROUTER_WEBHOOK_SECRET, and give it to the receiver"
-        found.append(warning("alerts", "rules name webhooks, and no secret signs them: they are not sent", do))
     if not any(each.metric == "dependency_down_s" for each in rules):
         do = "add a rule with `metric: dependency_down_s` (docs/alerts.md)"
         found.append(warning("alerts", "no rule tells anybody of a part that stops working", do))
@@ -133,21 +125,6 @@ async def _channels(settings: Settings, rules: Sequence[Rule]) -> list[Finding]:
         do = "add a rule with `metric: welfare_task` (docs/alerts.md)"
         found.append(warning("alerts", "no rule tells the duty manager of a caller at risk whom nobody rings back", do))
     return found
-
-
-async def _mail(settings: Settings) -> Finding:
-    do = "set CALLROUTER_SMTP_HOST to a mail server that takes mail from here"
-    if not settings.smtp_host:
-        return warning("alerts", "rules name e-mail addresses, and no mail server is set: they are not sent", do)
-    client = aiosmtplib.SMTP(
-        hostname=settings.smtp_host, port=settings.smtp_port, start_tls=settings.smtp_starttls, timeout=5
-    )
-    try:
-        async with asyncio.timeout(10), client:
-            await client.noop()
-    except (aiosmtplib.SMTPException, OSError) as error:
-        return failed("alerts", f"the mail server does not answer ({type(error).__name__}): nobody would be told", do)
-    return ok("alerts", "the mail server answers")
 
 
 def _unsigned(rules: Sequence[Rule]) -> list[Finding]:
