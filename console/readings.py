@@ -73,8 +73,12 @@ class Readings:
         return await self.past.hours(first, last, kind)
 
     async def _heat(self, days: _Days) -> Mapping[tuple[Scope, Measure], Heat]:
-        hours = await self._hours(days)
-        return await asyncio.to_thread(_heats, hours)  # some ten thousand hours: callers must not wait for that
+        kind, first, last = days
+        hours: list[Kpis] = []
+        for week in range(WEEKS):  # some ten thousand hours: callers of this process must not wait for all of them
+            start = first + timedelta(weeks=week)
+            hours += await self.past.hours(start, min(last, start + timedelta(days=6)), kind)
+        return await asyncio.to_thread(_heats, hours)
 
 
 def _of(scope: Scope, found: Sequence[Kpis] | None) -> Sequence[Kpis]:

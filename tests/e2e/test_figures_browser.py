@@ -1,0 +1,94 @@
+"""The pages of figures in a browser: live pieces, a table beside each chart, barriers, sizes, and the big screen."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from console_world import Firing, World
+from e2e_browser import DESKTOP, FindBarriers, OpenTab, Serve, Shoot
+from playwright.sync_api import Page, expect
+
+from callrouter.handover import Role, SignedIn
+
+SMALL_PHONE = {"width": 375, "height": 667}
+WALL = {"width": 1920, "height": 1080}
+SIZES = pytest.mark.parametrize(
+    "viewport", [DESKTOP, pytest.param(SMALL_PHONE, marks=pytest.mark.slow)], ids=["desktop", "phone"]
+)
+CHARTS = {"/": 6, "/providers/south_east": 4, "/reports/daily/2026-02-02": 0}
+"""Pages, and how many charts that are no tables themselves each has."""
+
+
+def sign_in(world: World, page: Page, url: str) -> None:
+    cookie = world.sessions.sign(SignedIn("Sam", Role.COMMISSIONER))
+    page.context.add_cookies([{"name": world.sessions.cookie_name, "value": cookie, "url": url}])
+
+
+@SIZES
+def test_every_page_of_figures_is_accessible_and_fits(
+    serve: Serve, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers, viewport: Any
+) -> None:
+    world = World()
+    with serve(world.app()) as url:
+        page = open_tab(url, viewport=viewport, reduced_motion="reduce")
+        sign_in(world, page, url)
+        for path, charts in CHARTS.items():
+            page.goto(url + path)
+            if path == "/":
+                for each in page.locator("summary").all():
+                    each.click()
+            shoot(page, f"figures{path.replace('/', '-')}-{viewport['width']}")
+            assert find_barriers(page) == [], path
+            assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], f"{path} is too wide"
+            drawn = page.get_by_role("img", name=re.compile("The same numbers are in the table below"))
+            assert drawn.count() == charts, path
+        assert _moving(page) == []
+        page.context.close()
+
+
+def test_the_big_screen_fits_a_wall_and_goes_on_by_itself(
+    serve: Serve, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers
+) -> None:
+    world = World(open_wallboard=True)
+    with serve(world.app()) as url:
+        page = open_tab(f"{url}/?screen=big", viewport=WALL)
+        shoot(page, "figures-big")
+        assert find_barriers(page) == []
+        whole = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+        assert whole == [WALL["width"], WALL["height"]]
+        in_pixels = "found => found.map((each) => parseFloat(getComputedStyle(each).fontSize))"
+        sizes = page.locator("td, th, dd").evaluate_all(in_pixels)
+        assert min(sizes) >= 28, "read from five metres"
+        world.board.set_total(waiting=42)
+        expect(page.locator('.board-tiles [data-cell="waiting"]')).to_have_text("42")
+        page.context.close()
+
+
+def test_pieces_of_a_page_are_renewed_without_losing_what_was_open(serve: Serve, open_tab: OpenTab) -> None:
+    world = World(open_wallboard=True)
+    with serve(world.app()) as url:
+        page = open_tab(f"{url}/providers/south_east?window=15")
+        page.evaluate("window.sameDocument = true")
+        expect(page.locator(".trend__before").first).to_have_attribute("d", re.compile("M"))
+        page.locator("#trends-table summary").press("Enter")
+        expect(page.locator("#trends-table")).to_have_attribute("open", "")
+        world.alerts.now = (Firing(title="The feed is dead"),)
+        world.past.empty = True
+        world.clock.at += timedelta(days=1)
+        expect(page.locator("[data-part=firing]")).to_contain_text("The feed is dead")
+        expect(page.locator(".trend__before").first).to_have_attribute("d", "")
+        expect(page.locator("#trends-table")).to_have_attribute("open", "")
+        expect(page.locator("#trends-table summary")).to_be_focused()
+        assert page.evaluate("window.sameDocument") is True
+        page.get_by_role("link", name="60 minutes").press("Enter")
+        expect(page.locator("#waits-title")).to_contain_text("in the last 60 minutes")
+        page.context.close()
+
+
+def _moving(page: Page) -> list[str]:
+    """Whatever moves by itself on a page whose reader asked for stillness."""
+    found: list[str] = page.evaluate("document.getAnimations().map(each => each.constructor.name)")
+    return found
