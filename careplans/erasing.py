@@ -9,6 +9,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from careplans.errors import NoSuchPlan, PlanHeld
+from careplans.held_versions import forget_held
 from careplans.tables import ended_plans, lock_for_writing, plan_holds, plans
 from careplans.withdrawing import ERASED
 
@@ -58,7 +59,9 @@ def erase_plans(connection: Connection, ids: Sequence[str], why: WhyErased, by: 
 
 
 def hold_plan(connection: Connection, plan: str, why: WhyHeld, by: str, now: datetime) -> None:
-    """Forbid erasing this plan, by command or by age. Raises :class:`NoSuchPlan`, and :class:`PlanHeld` if it is."""
+    """Forbid erasing this plan, by command or by age; what it says is kept though its source replaces it.
+
+    Raises :class:`NoSuchPlan`, and :class:`PlanHeld` if it is."""
     lock_for_writing(connection, plans)
     if not _stored(connection, [plan]):
         raise NoSuchPlan("no plan is stored under this id")
@@ -68,10 +71,14 @@ def hold_plan(connection: Connection, plan: str, why: WhyHeld, by: str, now: dat
 
 
 def lift_hold(connection: Connection, plan: str) -> None:
-    """Allow it again. Raises :class:`NoSuchPlan` where there is no hold."""
+    """Allow it again, and destroy the older versions that were kept for it.
+
+    Raises :class:`NoSuchPlan` where there is no hold.
+    """
     lock_for_writing(connection, plans)
     if connection.execute(delete(plan_holds).where(plan_holds.c.plan == plan)).rowcount == 0:
         raise NoSuchPlan("no legal hold is on this plan")
+    forget_held(connection, plan)
 
 
 _KEPT = ("id", "identity", "source", "version", "index_key")

@@ -86,7 +86,9 @@ class PlanRecords:
         """
         with store_errors():
             held = await self._database.read(partial(held_of, sealer=self._sealer, plan=plan))
-        await self._recorded(viewer, What.EXPORTED, [each.plan for each in held], lambda _connection: None)
+        await self._recorded(
+            viewer, What.EXPORTED, list(dict.fromkeys(each.plan for each in held)), lambda _connection: None
+        )
         now = self._clock.now()
         name = f"DRAFT-subject-access-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
         return await asyncio.to_thread(write_draft, held, folder, name, now)

@@ -16,7 +16,7 @@ from careplans.audit.tables import plan_audit
 from careplans.errors import NoSuchPlan, PlanUnreadable
 from careplans.model import same_person
 from careplans.sealing import PersonKeys, Sealed, Sealer
-from careplans.tables import ended_plans, plans
+from careplans.tables import ended_plans, plan_held_versions, plans
 
 DRAFT = (
     "DRAFT for a reviewer. Not to be sent as it is: check that every record is this person's, and take out what would "
@@ -26,7 +26,7 @@ DRAFT = (
 
 @dataclass(frozen=True, slots=True)
 class HeldRecord:
-    """One record, in force or withdrawn, opened; ``plan`` is our own id."""
+    """One record, in force, withdrawn, or replaced while it was under a legal hold, opened; ``plan`` is our own id."""
 
     plan: str
     facts: Mapping[str, Any]
@@ -47,7 +47,12 @@ def held_of(connection: Connection, sealer: Sealer, plan: str) -> list[HeldRecor
         for row in _rows(connection, table, _may_be(table, keys))
         if same_person(PersonKeys(row["nhs_key"], row["name_key"]), keys)
     ]
-    found.sort(key=lambda row: row["valid_from"], reverse=True)
+    replaced = plan_held_versions.c.plan.in_([row["id"] for row in found])
+    found += [
+        dict(row) | {"id": row["plan"]}  # under whose id it was sealed
+        for row in connection.execute(select(plan_held_versions).where(replaced)).mappings()
+    ]
+    found.sort(key=lambda row: (row["valid_from"], row["version"]), reverse=True)
     return [HeldRecord(row["id"], _facts(connection, sealer, row)) for row in found]
 
 
@@ -75,7 +80,8 @@ def _rows(connection: Connection, table: Any, which: Any) -> list[Mapping[str, A
 
 def _facts(connection: Connection, sealer: Sealer, row: Mapping[str, Any]) -> dict[str, Any]:
     clear = {name: _plain(row[name]) for name in ("source", "author_org", "kind", "valid_from", "review_by", "version")}
-    ended = {"withdrawn_at": _plain(row["ended_at"])} if "ended_at" in row else {"stored_at": _plain(row["stored_at"])}
+    times = {"ended_at": "withdrawn_at", "stored_at": "stored_at", "replaced_at": "replaced_at"}
+    when = {said: _plain(row[name]) for name, said in times.items() if name in row}
     sealed = Sealed(row["wrapped_key"], row["person"], row["content"])
     try:
         person, content = sealer.open_person(row["id"], sealed), sealer.open_content(row["id"], sealed)
@@ -90,7 +96,7 @@ def _facts(connection: Connection, sealer: Sealer, row: Mapping[str, Any]) -> di
         }
     except PlanUnreadable:
         secret = {"unreadable": "this record does not open; ask the administrator"}
-    return {**clear, **ended, **secret, "restricted": row["restricted"], "seen": _seen(connection, row["id"])}
+    return {**clear, **when, **secret, "restricted": row["restricted"], "seen": _seen(connection, row["id"])}
 
 
 def _seen(connection: Connection, plan: str) -> list[dict[str, str]]:

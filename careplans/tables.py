@@ -96,6 +96,26 @@ plan_holds = Table(
 )
 """Legal holds: what is held is not erased, by command or by age. No foreign key: a hold outlives a withdrawal."""
 
+plan_held_versions = Table(
+    "plan_held_versions",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("plan", String(32), nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("replaced_at", UtcDateTime, nullable=False),
+    Column("author_org", Text, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("review_by", Date),
+    Column("restricted", Boolean, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("person", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What a plan under a legal hold said before its source replaced it, sealed for the plan's own row. Found by nothing
+but the plan's id; gone when the hold is lifted."""
+
 plan_numbers = Table(
     "plan_numbers",
     metadata,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, false, or_, select, update
 
+from careplans.held_versions import keep_held
 from careplans.model import Plan, same_person
 from careplans.reindexing import bring_together
 from careplans.sealing import Content, PersonKeys, Sealed, Sealer
@@ -177,6 +178,7 @@ def _read_keys(connection: Connection, changed: Sequence[_Known]) -> None:
 
 
 def _save(connection: Connection, sealer: Sealer, changed: Sequence[_Known], now: datetime) -> None:
+    keep_held(connection, [each.id for each in changed if each.stored], now)
     back = [each.id for each in changed if each.ended]
     if back:
         connection.execute(delete(ended_plans).where(ended_plans.c.id.in_(back)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from careplans.service import CarePlans
 from careplans.sources.model import Sender
 from careplans.sources.runs import PlanRuns
 from careplans.store import ended_plans, plan_numbers, plans
+from careplans.tables import plan_held_versions
 from careplans.withdrawing import Withdrawal, withdraw_plans
 from careplans.writing import write_plans
 from infra.crypto import KeyRing
@@ -82,7 +84,10 @@ class World:
         await self.database.write(lambda c: write_plans(c, SEALER, new, NOON))
 
     async def withdraw(self, *ids: str) -> None:
-        gone = [Withdrawal(each, 3) for each in ids]
+        await self.withdraw_version(3, *ids)
+
+    async def withdraw_version(self, version: int, *ids: str) -> None:
+        gone = [Withdrawal(each, version) for each in ids]
         await self.database.write(lambda c: withdraw_plans(c, SEALER, "Demo Trust", gone, self.clock.now()))
 
     async def ids(self) -> list[str]:
@@ -97,6 +102,12 @@ class World:
     async def audited(self) -> list[tuple[str, str | None]]:
         query = select(plan_audit.c.what, plan_audit.c.plan).order_by(plan_audit.c.seq)
         return [tuple(row) for row in await self.database.read(lambda c: c.execute(query).all())]
+
+
+async def source_ids(world: World) -> Callable[[str], str]:
+    rows = await world.database.read(lambda c: c.execute(select(plans)).all())
+    known = {each.id: SEALER.open_reference(each.id, Sealed(each.wrapped_key, each.person, b"")) for each in rows}
+    return known.__getitem__
 
 
 @pytest.fixture
@@ -201,7 +212,7 @@ class TestErasureOfWhatCouldNotBeRead:
 
     async def test_at_the_patients_request_all_goes_that_gives_their_nhs_number(self, world: World) -> None:
         await world.write(plan(), plan("P2"))
-        one, other = sorted(await world.ids(), key=await self.source_ids(world))
+        one, other = sorted(await world.ids(), key=await source_ids(world))
         mine = [row(1, "P7", nhs_number="999 000 0018", kind="?"), Row(2, {"nhs_number": "9990000018"})]
         of_a_plan_that_stays = row(3, "P2", nhs_number="9990000018", version="9", kind="?")
         of_another = row(4, "P8", nhs_number="9990000026", kind="?")
@@ -216,11 +227,6 @@ class TestErasureOfWhatCouldNotBeRead:
         await self.deliver(world, mine[0])
         assert sorted(each.line for each in await runs.quarantined()) == [3, 4]
         assert await world.ids() == [other]
-
-    async def source_ids(self, world: World) -> Callable[[str], str]:
-        rows = await world.database.read(lambda c: c.execute(select(plans)).all())
-        known = {each.id: SEALER.open_reference(each.id, Sealed(each.wrapped_key, each.person, b"")) for each in rows}
-        return known.__getitem__
 
     @one_database
     async def test_under_a_legal_hold_nothing_of_it_goes(self, world: World) -> None:
@@ -244,6 +250,27 @@ class TestLegalHold:
         await world.records.lift(plan_id, GOVERNOR)
         assert await world.records.erase([plan_id], WhyErased.REQUEST, GOVERNOR) == 1
         assert [what for what, _ in await world.audited()] == ["held", "hold_lifted", "erased"]
+
+    async def test_what_it_said_is_kept_though_its_source_replaces_it_until_the_hold_is_lifted(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        await world.write(plan(), plan("P2"))
+        held, other = sorted(await world.ids(), key=await source_ids(world))
+        await world.records.hold(held, WhyHeld.CLAIM, GOVERNOR)
+        await world.write(
+            replace(plan(version=4), detail="Zznewer."), replace(plan("P2", version=4), detail="Zzother.")
+        )
+        await world.withdraw_version(5, "P1")
+        await world.write(replace(plan(version=6), detail="Zznewest."))
+        path, _ = await world.records.export(other, tmp_path, GOVERNOR)
+        said = {
+            (each["source_id"], each["version"], each["for_clinicians"])
+            for each in json.loads(path.read_text())["records"]
+        }
+        kept = {("P1", 3, "Zzdetail of P1."), ("P1", 5, "Zznewer."), ("P1", 6, "Zznewest."), ("P2", 4, "Zzother.")}
+        assert said == kept
+        await world.records.lift(held, GOVERNOR)
+        assert await world.database.read(lambda c: c.execute(select(plan_held_versions)).all()) == []
 
     @one_database
     async def test_it_outlives_a_withdrawal(self, world: World) -> None:
