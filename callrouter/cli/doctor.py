@@ -11,6 +11,7 @@ import typer
 
 from callrouter.doctor.asterisk import check_asterisks
 from callrouter.doctor.audit import check_audit
+from callrouter.doctor.auditor import check_auditor
 from callrouter.doctor.live import check_redis
 from callrouter.doctor.local import check_alerts, check_audio, check_keys, check_retention
 from callrouter.doctor.model import Check, Finding, examine
@@ -33,6 +34,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("audit", check_audit),
     ("fall-back", check_fall_back),
     ("alerts", check_alerts),
+    ("alert auditor", check_auditor),
 )
 
 

@@ -42,13 +42,14 @@ class _House:
     edge: Kamailio
     workers: tuple[Process, ...]
     watch: Process
+    auditor: Process
     urls: tuple[str, ...]
     settings_file: Path
 
     @property
     def ended(self) -> list[Process]:
         """Programs of ours that run no more."""
-        return [each for each in (*self.workers, self.watch) if each.status is not None]
+        return [each for each in (*self.workers, self.watch, self.auditor) if each.status is not None]
 
 
 def add(app: typer.Typer) -> None:
@@ -60,9 +61,9 @@ def up(
     for_s: Annotated[float | None, typer.Option("--for", min=1, help="End by itself after so many seconds.")] = None,
     sip_port: Annotated[int, typer.Option(min=0, max=65535, help="SIP port of the edge; 0: a free one.")] = SIP_PORT,
 ) -> None:
-    """Run PostgreSQL, Redis, two Asterisks behind Kamailio, two workers, a watch and stand-in providers until Ctrl-C.
+    """Run PostgreSQL, Redis, two Asterisks behind Kamailio, two workers, a watch, an auditor and stand-in providers.
 
-    Everything is on loopback and begins empty each time. Exit 1 if a worker ended by itself or not cleanly.
+    Until Ctrl-C. All is on loopback and begins empty each time. Exit 1 if a worker ended by itself or not cleanly.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -139,6 +140,7 @@ def _house(chosen: Settings, sip_port: int) -> Iterator[_House]:
                 "ari_password": SecretStr(password),
                 "open_wallboard": True,
             }
+            | _auditor_settings(chosen)
         )
         asyncio.run(_migrate(settings))
         file = _write(settings, folder / "settings.env")
@@ -148,7 +150,17 @@ def _house(chosen: Settings, sip_port: int) -> Iterator[_House]:
         at = [("127.0.0.1", each.ports.sip) for each in asterisks]
         edge = Kamailio(folder / "kamailio", KamailioSettings(at, port=sip_port or None))
         stack.enter_context(edge)  # last in, first out: no call comes before all stand, or while they go
-        yield _House(edge, workers, watch, urls, file)
+        first = {f"{PREFIX}PORT": str(settings.port)}  # whom it calls
+        auditor = _start("auditor", ["auditor"], file, first, ready=lambda: _says(folder / "auditor.log", "auditing"))
+        stack.enter_context(auditor)
+        yield _House(edge, workers, watch, auditor, urls, file)
+
+
+def _auditor_settings(chosen: Settings) -> dict[str, object]:
+    """Where the auditor listens, and what signs the notices of its probes."""
+    listen = f"127.0.0.1:{free_port()}"
+    secret = chosen.webhook_secret or SecretStr(secrets.token_urlsafe(32))
+    return {"auditor_listen": listen, "auditor_url": f"http://{listen}/notices", "webhook_secret": secret}
 
 
 def _workers(stack: ExitStack, settings: Settings, file: Path) -> tuple[tuple[Process, ...], tuple[str, ...]]:

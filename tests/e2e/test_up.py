@@ -144,7 +144,7 @@ def test_the_doctor_finds_nothing_broken(up: Up) -> None:
 def test_its_settings_are_for_nobody_else_and_its_end_is_clean(up: Up) -> None:
     assert up.file.stat().st_mode & 0o077 == 0
     children = Path(f"/proc/{up.process.pid}/task/{up.process.pid}/children").read_text().split()
-    assert len(children) >= 15  # two stores, seven providers, two Asterisks, two workers, a watch, the edge
+    assert len(children) >= 16  # two stores, seven providers, two Asterisks, two workers, a watch, an auditor, the edge
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(90) == 0, up.said
     assert [each for each in children if Path(f"/proc/{each}").exists()] == []

@@ -14,7 +14,9 @@ from sqlalchemy import func, select
 from alerts.auditor import PROBE_RULE
 from alerts.model import ScopeFigures
 from alerts.tables import alert_notices
-from tests.audit_chain import STEP_S, Chain, a_chain
+from callrouter.doctor.auditor import check_auditor
+from callrouter.settings import load_settings
+from tests.audit_chain import SECRET, STEP_S, Chain, a_chain
 
 WITHIN_S = 180.0
 """Issue 6: the switch fires within three minutes of the link's end."""
@@ -84,6 +86,21 @@ async def test_the_end_of_the_auditor_itself_is_told_by_the_service(chain: Chain
     chain.stopped.clear()
     await chain.until_told(chain.staff, 10)
     assert chain.staff.kinds == ["fired", "cleared"]
+
+
+async def test_doctor_says_whether_it_runs_and_what_it_has_found(chain: Chain, tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, auditor_url=chain.listener.url, webhook_secret=SECRET)
+    (sound,) = await check_auditor(settings)
+    assert sound.level == "ok"
+    assert sound.text.startswith("a notice came ")
+    await refuse_webhooks(chain)
+    await chain.until_told(chain.told, WITHIN_S)
+    (broken,) = await check_auditor(settings)
+    assert broken.level == "warning"
+    assert "its calls are not taken (ConnectError)" in broken.text
+    await refuse_notices(chain)
+    (gone,) = await check_auditor(settings)
+    assert gone.text == "does not answer (ConnectError)"
 
 
 async def test_it_is_said_again_every_quarter_of_an_hour_and_once_when_alerts_arrive_again(chain: Chain) -> None:

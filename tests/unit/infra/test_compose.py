@@ -115,7 +115,7 @@ def test_no_secret_is_in_the_files() -> None:
 
 def test_the_service_knows_every_setting_that_it_is_given() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {FILE_KEY}
-    for name in ("worker-1", "worker-2", "watch", "migrate", "prompts"):
+    for name in ("worker-1", "worker-2", "watch", "auditor", "migrate", "prompts"):
         assert set(SERVICES[name]["environment"]) <= known
 
 
@@ -136,7 +136,14 @@ def test_no_two_programs_want_one_port() -> None:
         wanted += range(int(own["RTP_FIRST"]), int(own["RTP_LAST"]) + 1)
     wanted += [int(SERVICES["kamailio"]["environment"]["SIP_PORT"])]
     wanted += [int(SERVICES[name]["environment"]["CALLROUTER_PORT"]) for name in ("worker-1", "worker-2")]
+    wanted += [int(SERVICES["auditor"]["environment"]["CALLROUTER_AUDITOR_LISTEN"].rpartition(":")[2])]
     assert len(wanted) == len(set(wanted))
+
+
+def test_the_auditor_listens_where_workers_send_the_notices_of_its_probes() -> None:
+    listen = filled("auditor")["CALLROUTER_AUDITOR_LISTEN"]
+    assert filled("worker-1")["CALLROUTER_AUDITOR_URL"] == f"http://{listen}/notices"
+    assert f"http://{listen}/live" in SERVICES["auditor"]["healthcheck"]["test"][-1]
 
 
 def test_workers_edge_and_asterisks_agree_where_each_is() -> None:
