@@ -133,9 +133,15 @@ class KpiHistory:
         rows = await self._ask(query.order_by(hours.c.hour, hours.c.scope))
         return [self._kpis(row, kind, clock, row.hour, row.hour + HOUR) for row in rows]
 
-    async def tallies(self, day: date) -> Tallies:
-        """What is counted of a London day, every scope, as the calls' rows say now: no adding up is waited for."""
-        return await self._database.read(lambda conn: _calls_between(conn, midnight(day), midnight(day + DAY)))
+    async def tallies(self, day: date, over_by: datetime | None = None) -> Tallies:
+        """What is counted of a London day by its calls' rows, every scope; with ``over_by`` of calls over before it."""
+        start, end = midnight(day), midnight(day + DAY)
+        return await self._database.read(lambda connection: _calls_between(connection, start, end, over_by))
+
+    async def rolled(self, day: date) -> Tallies:
+        """What was added up of a London day, every scope."""
+        rows = await self._ask(select(kpi_days).where(kpi_days.c.day == day))
+        return {Scope(row.kind, row.scope): Tally.of_data(row.tally) for row in rows}
 
     async def _ask(self, query: Any) -> Sequence[Row[Any]]:
         return await self._database.read(lambda connection: connection.execute(query).all())
@@ -175,11 +181,13 @@ def _of_kind(tallies: Tallies, kind: ScopeKind) -> Tallies:
     return {scope: tally for scope, tally in tallies.items() if scope.kind == kind}
 
 
-def _calls_between(connection: Connection, start: datetime, end: datetime) -> Tallies:
+def _calls_between(connection: Connection, start: datetime, end: datetime, over_by: datetime | None = None) -> Tallies:
     """Added up from the rows of calls. An offer of a call counts hours after the call's own at most."""
     query = select(kpi_calls.c.shares).where(
         kpi_calls.c.last_hour >= hour_of(start), kpi_calls.c.last_hour < end + DAY, kpi_calls.c.first_hour < end
     )
+    if over_by is not None:
+        query = query.where(kpi_calls.c.ended_at < over_by)
     found: Tallies = {}
     for row in connection.execute(query):
         for share in shares_in(row.shares, start, end):

@@ -19,6 +19,7 @@ from alerts.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, S
 from alerts.items import TOTAL as WHOLE
 from alerts.ledger import Ledger
 from alerts.model import LONDON, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures
+from alerts.shares import shares_of
 from alerts.tally import Tally, merged
 from infra.bus import Entry
 
@@ -154,10 +155,21 @@ class LiveFigures:
         midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         return self._kpis(self._ledger.day(now.astimezone(LONDON).date()), midnight, now, kind, clock)
 
-    def tallies(self, now: datetime, day: date) -> Mapping[Scope, Tally]:
-        """What is counted of today, or yesterday, in London, by scope. Nobody who still waits is in its times."""
+    def tallies(self, now: datetime, day: date, over_by: datetime | None = None) -> Mapping[Scope, Tally]:
+        """What is counted of today, or yesterday, in London, by scope; with ``over_by`` of calls over before it.
+
+        Nobody who still waits is in its times.
+        """
         self._settle(now)
-        return self._ledger.day(day)
+        if over_by is None:
+            return self._ledger.day(day)
+        found = {scope: merged([tally]) for scope, tally in self._ledger.day(day).items()}
+        for call in self._contacts.calls():
+            if call.ended_at is None or call.ended_at >= over_by:
+                for share in shares_of(call):
+                    if share.at.astimezone(LONDON).date() == day:
+                        found[share.scope].add(share, -1)
+        return found
 
     # ------------------------------------------------------------------ reading again what has news
 

@@ -102,12 +102,14 @@ class Parts:
     ``failing_s``: for how many seconds each part has not worked, 0 for those that do. ``journal_lag_s``: age of
     the oldest event that is not in the journal yet. ``seen_by``: the process, in a word for people.
     ``without_probe_s``: for how long no probe of the auditor has come; None where none is expected, or not known.
+    ``figures_differ``: in how many scopes the figures differ from the recount; None where that was not compared.
     """
 
     failing_s: Mapping[str, float]
     journal_lag_s: float = 0.0
     seen_by: str = ""
     without_probe_s: float | None = None
+    figures_differ: int | None = None
 
 
 Metric = Literal[

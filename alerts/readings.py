@@ -54,7 +54,8 @@ def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -
             if parts.without_probe_s is not None:
                 yield Reading(rule.name, "Alert auditor", parts.without_probe_s, now)
         case "figures_differ":
-            pass  # nobody reads it yet
+            if parts.figures_differ is not None:
+                yield Reading(rule.name, "Figures", float(parts.figures_differ), now)
         case "night_message" | "governance" | "welfare_task" | "surge" | "demand_rise" | "rule_removed":
             pass  # told by whoever finds one, not read from figures
 

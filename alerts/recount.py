@@ -118,7 +118,7 @@ class AS (
       THEN CASE WHEN answer_us IS NULL THEN 'answer_unknown' ELSE 'answered' END
     WHEN told IN ('abandoned', 'left_in_message', 'deflected', 'self_served', 'served_elsewhere') THEN told
     ELSE 'dropped_by_us' END AS how
-  FROM fact WHERE flow IS NULL OR flow <> 'probe'
+  FROM fact WHERE (flow IS NULL OR flow <> 'probe') AND (:all_calls = 1 OR ended_us < :cut_us)
 ),
 whole AS (
   SELECT contact, area, service, routed, offered_us AS at_us, how, offered_us AS from_offered,
@@ -188,12 +188,18 @@ GROUP BY scope, clock, whose, (us + 999999) / 1000000
 """
 
 
-def recount(connection: Connection, start: datetime, end: datetime) -> Counts:
-    """Count the calls from ``start`` until before ``end`` (UTC) again. Of a provider, its offers in that time."""
+def recount(connection: Connection, start: datetime, end: datetime, over_by: datetime | None = None) -> Counts:
+    """Count the calls from ``start`` until before ``end`` (UTC) again. Of a provider, its offers in that time.
+
+    With ``over_by``, only calls that were over before it: those in progress move between two looks.
+    """
     query = text(_QUERY.format(microseconds=_MICROSECONDS[connection.dialect.name])).bindparams(
         bindparam("first", type_=UtcDateTime), bindparam("last", type_=UtcDateTime)
     )
-    asked = {"first": start - AROUND, "last": end + AROUND, "start_us": _us(start), "end_us": _us(end)}
+    asked = {
+        "first": start - AROUND, "last": end + AROUND, "start_us": _us(start), "end_us": _us(end),
+        "all_calls": int(over_by is None), "cut_us": _us(over_by or end),
+    }  # fmt: skip
     counts: dict[str, dict[tuple[str, str, int], tuple[int, int]]] = {}
     for scope, what, whose, second, calls, us in connection.execute(query, asked):
         counts.setdefault(scope, {})[what, whose, int(second)] = (int(calls), int(us))

@@ -16,6 +16,7 @@ from callrouter.alertmanagers import open_alertmanagers
 from callrouter.board import Board
 from callrouter.channels import Channels
 from callrouter.errors import ConfigurationError
+from callrouter.kpi_check import PART as FIGURES
 from callrouter.lookups import PORTS
 from callrouter.plan_access import PARTS as AUDIT_PARTS
 from callrouter.plan_sources import SOURCE_PART
@@ -28,7 +29,7 @@ from infra.health import Health
 from infra.sql import Database
 
 PARTS = frozenset(
-    {"sql", "redis", "copy", Alertmanager.PART, ASTERISK, SOURCE_PART, SURGES, *PORTS.values(), *AUDIT_PARTS}
+    {"sql", "redis", "copy", Alertmanager.PART, ASTERISK, SOURCE_PART, SURGES, FIGURES, *PORTS.values(), *AUDIT_PARTS}
 )
 """The kinds of parts that say their state, as alert rules name them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from alerts.auditor import Probes
@@ -101,9 +101,9 @@ class Board:
         """What of the day's events could not be true or be read, by name; empty while unknown."""
         return self._live.oddities(self._clock.now()) if self._known() else {}
 
-    def tallies(self, day: date) -> Mapping[Scope, Tally] | None:
-        """What is counted of today in London, to be compared with a recount; None while unknown."""
-        return self._live.tallies(self._clock.now(), day) if self._known() else None
+    def tallies(self, day: date, over_by: datetime) -> Mapping[Scope, Tally] | None:
+        """What is counted of today in London of calls over before ``over_by``, to be compared; None while unknown."""
+        return self._live.tallies(self._clock.now(), day, over_by) if self._known() else None
 
     def _apply(self, entry: Entry, live: LiveFigures) -> None:
         live.apply(entry)

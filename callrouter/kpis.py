@@ -1,14 +1,93 @@
-"""What counts calls, put together."""
+"""What counts calls, put together: live figures, their history, and the comparison with a recount."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
+from alerts.adc import ContractCodes
+from alerts.history import ROLLED_AT_ONCE, KpiHistory
 from alerts.items import Scope
-from alerts.kpi import LiveFigures
+from alerts.kpi import NAMES, LiveFigures
+from callrouter.board import Board
+from callrouter.journal import Journal
+from callrouter.kpi_check import FigureCheck
+from callrouter.kpi_folding import KpiFolder
+from callrouter.providers import Provider
 from infra.areas import london
+from infra.bus import EventStream
+from infra.clock import Clock
+from infra.errors import StateUnavailable
+from infra.health import Health
+from infra.lease import Lease
+from infra.loops import repeat
+from infra.sql import Database
+
+ROLL_EVERY_S = 30.0
+"""How old what hours and days add up to may be; a window that ends now is read by call, and is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """``history`` is asked by pages and rules; the others run beside the calls."""
+
+    history: KpiHistory
+    folder: KpiFolder
+    check: FigureCheck
+
+    async def join(self) -> None:
+        """Become a reader of the stream; without its store, later."""
+        with suppress(StateUnavailable):
+            await self.folder.join()
+
+    def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the calls, each in one process at a time."""
+        folder = self.folder
+        return [
+            repeat("kpis", folder.step, full=folder.BATCH, lease=lease(name="kpis")),
+            repeat("kpi days", self._roll, full=ROLLED_AT_ONCE, lease=lease(name="kpi-days")),
+            repeat("kpi check", self.check.step, full=1, lease=lease(name="kpi-check")),
+        ]
+
+    async def _roll(self, _wait_s: float) -> int:
+        rolled = await self.history.roll()
+        if rolled < ROLLED_AT_ONCE:
+            await asyncio.sleep(ROLL_EVERY_S)
+        return rolled
 
 
 def live_figures(providers: Mapping[str, str]) -> LiveFigures:
     """Figures that name providers (names by id) and the areas of London."""
-    return LiveFigures(providers, {Scope("area", each.id): each.name for each in london()})
+    return LiveFigures(providers, _areas())
+
+
+def history_of(database: Database, providers: Iterable[Provider]) -> KpiHistory:
+    """The history, with the names of now."""
+    return KpiHistory(database, {**NAMES, **_areas(), **{Scope("provider", each.id): each.name for each in providers}})
+
+
+def contracts_of(providers: Iterable[Provider]) -> dict[str, ContractCodes]:
+    """Under what names the national collection knows each provider that has a contract."""
+    return {each.id: ContractCodes(**each.contract.model_dump()) for each in providers if each.contract}
+
+
+def open_counting(
+    database: Database,
+    providers: Iterable[Provider],
+    stream: EventStream,
+    journal: Journal,
+    board: Board,
+    clock: Clock,
+    health: Health,
+) -> Counting:
+    """The parts, put together."""
+    history = history_of(database, providers)
+    folder = KpiFolder(stream, journal, history)
+    return Counting(history, folder, FigureCheck(database, folder, history, board.tallies, clock, health))
+
+
+def _areas() -> dict[Scope, str]:
+    return {Scope("area", each.id): each.name for each in london()}

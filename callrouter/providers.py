@@ -15,12 +15,25 @@ MANY_LINES = 1000
 """Lines of a provider that names no limit, where its load is compared with that of others."""
 
 
+class Contract(BaseModel):
+    """Under what codes and names the national collection of figures knows a provider's contract."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    org_code: str = Field(pattern=r"^[A-Z0-9]{1,10}$")
+    org_name: str = Field(min_length=1)
+    contract_code: str = Field(pattern=r"^[A-Z0-9]{1,20}$")
+    contract_name: str = Field(min_length=1)
+    region_code: str = Field(pattern=r"^[A-Z0-9]{1,10}$")
+    region_name: str = Field(min_length=1)
+
+
 class Provider(BaseModel):
     """One provider or clinician line.
 
     ``answers``: whether a picked-up call means a person (``agent``) or perhaps only their queue (``switch``).
     ``lines``: calls that it can hold at once; None for as many as come. ``ods``: its ODS code, by which its own reports
-    of calls name it, so that a call and its report count once.
+    of calls name it, so that a call and its report count once. ``contract``: for ``callrouter kpi export`` only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +47,7 @@ class Provider(BaseModel):
     lines: int | None = Field(default=None, ge=1)
     answers: Literal["agent", "switch"] = "switch"
     ods: str = Field(default="", pattern=r"^[A-Z0-9]{0,10}$")
+    contract: Contract | None = None
 
 
 class _File(BaseModel):

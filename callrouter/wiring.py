@@ -25,7 +25,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
 from callrouter.hours import read_hours
 from callrouter.journal import Journal, JournalWriter
-from callrouter.kpis import live_figures
+from callrouter.kpis import Counting, live_figures, open_counting
 from callrouter.leftovers import close_leftovers
 from callrouter.lookups import Lookups
 from callrouter.messaging import Layered, Messaging, messaging
@@ -104,6 +104,7 @@ class Service:
     replay: Replay
     texting: Texting
     surges: Surges
+    counting: Counting
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -182,11 +183,15 @@ def build(settings: Settings) -> Service:
     names = {each.id: each.name for each in providers}
     board = Board(live_figures(names), stream, journal, clock)
     writer = JournalWriter(stream, journal)
+    counting = open_counting(database, providers, stream, journal, board, clock, health)
     channels = open_channels(settings, database, keys, clock)
 
     def parts() -> Parts:
-        silent_s = board.without_probe_s() if settings.auditor_url else None
-        return Parts(health.failing_s(), writer.lag_s(clock.now()), f"{settings.host}:{settings.port}", silent_s)
+        silent_s, seen_by = (
+            board.without_probe_s() if settings.auditor_url else None,
+            f"{settings.host}:{settings.port}",
+        )
+        return Parts(health.failing_s(), writer.lag_s(clock.now()), seen_by, silent_s, counting.check.differ)
 
     return Service(
         settings=settings,
@@ -214,6 +219,7 @@ def build(settings: Settings) -> Service:
         staged=StagedWatch(stream, journal, database, publishing, clock),
         replay=Replay(journal, publishing),
         texting=open_texting(settings, database, keys, clock, stream=stream, journal=journal, calls=calls),
+        counting=counting,
         surges=open_surges(
             settings, database, keys, clock, stream, journal, rules=rules, messages=messages.service, health=health
         ),
@@ -307,6 +313,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             await reader.join()
     await service.texting.join()
     await service.surges.join()
+    await service.counting.join()
     if service.stores.nudges is None:
         await _close_leftovers(service)  # live state was this process' own, and is gone; else the calls go on
     await service.messaging.first_look()
@@ -330,6 +337,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     loops += [asyncio.create_task(each) for each in service.texting.loops(lease)]
     loops += map(asyncio.create_task, after.loops(lease))
     loops += map(asyncio.create_task, service.surges.loops(lease))
+    loops += map(asyncio.create_task, service.counting.loops(lease))
     loops.append(asyncio.create_task(service.plan_sources.schedule.run()))
     if service.stores.nudges is not None:
         loops.append(asyncio.create_task(watch(service.health, "redis", service.stores.ask)))

@@ -72,6 +72,12 @@ def _alerts(app: typer.Typer, _command: str) -> None:
     app.add_typer(alerts_app, name="alerts")
 
 
+def _kpi(app: typer.Typer, _command: str) -> None:
+    from callrouter.cli import kpi
+
+    app.add_typer(kpi.app, name="kpi")
+
+
 def _encounters(app: typer.Typer, _command: str) -> None:
     from callrouter.cli import encounters
 
@@ -132,6 +138,7 @@ PARTS: dict[str, Add] = {
     "plan": _plan,
     "call": _call,
     "alerts": _alerts,
+    "kpi": _kpi,
     "encounters": _encounters,
     "db": _database,
     "serve": _serve,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +13,20 @@ from alerts.check import differences
 from alerts.history import KpiHistory, midnight
 from alerts.items import TOTAL, Scope, ScopeKind
 from alerts.kpi import LiveFigures
+from alerts.model import Parts
+from alerts.readings import readings
 from alerts.recount import recount
+from alerts.rules import load_rules
+from alerts.tally import Tally
+from callrouter.alerting import PARTS
 from callrouter.journal import Journal
+from callrouter.kpi_check import FigureCheck
 from callrouter.kpi_folding import KpiFolder
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
+from infra.health import Health
 from infra.sql import Database
+from tests.hand_clock import HandClock
 from tests.made_up_calls import as_they_come, made_up_day
 
 DAY = date(2025, 10, 26)  # London's clocks go back: 25 hours
@@ -24,6 +34,7 @@ START = midnight(DAY)
 NOW = START + timedelta(hours=25)
 KEYS = KeyRing(b"m" * 32, b"i" * 32)
 NAMES = {TOTAL: "Whole service", Scope("provider", "kings"): "King's 111"}
+RULES = Path("alerts/rules.yaml")
 KINDS: tuple[ScopeKind, ...] = ("total", "provider", "service", "area")
 
 
@@ -146,6 +157,57 @@ async def test_a_window_may_begin_and_end_at_any_moment(house: House) -> None:
     }
     inside = await house.history.window(start, start + timedelta(minutes=20), "total")
     assert sum(k.of("A01") or 0 for k in inside) < whole.of("A01")  # type: ignore[operator]
+
+
+def checking(house: House, live: LiveFigures, clock: HandClock) -> tuple[FigureCheck, Health]:
+    health = Health(clock)
+
+    def tallies(day: date, over_by: datetime) -> Mapping[Scope, Tally]:
+        return live.tallies(clock.now(), day, over_by)
+
+    return FigureCheck(house.database, house.folder, house.history, tallies, clock, health), health
+
+
+async def test_the_nightly_check_mends_a_history_that_lacks_calls_and_finds_all_equal(house: House) -> None:
+    clock, live = HandClock(NOW - timedelta(hours=1)), LiveFigures({})
+    entries = made_up_day(9, 40, START - timedelta(hours=20), 44)
+    await house.bring(entries[200:])  # the first were written, and lost on their way to the history
+    await house.journal.write(entries[:200])
+    for entry in entries:
+        live.apply(entry)
+    check, health = checking(house, live, clock)
+    assert check.differ is None
+    await check.step(0)
+    assert (check.differ, health.works("figures")) == (0, True)
+    assert await house.again() == {}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_live_figures_that_lack_a_call_are_told(house: House) -> None:
+    clock, live = HandClock(NOW - timedelta(hours=1)), LiveFigures({})
+    await house.bring(made_up_day(10, 8, START, 20))
+    check, health = checking(house, live, clock)
+    await check.step(0)
+    assert (check.differ or 0) > 2
+    assert not health.works("figures")
+    parts = Parts(health.failing_s(), figures_differ=check.differ)
+    (rule,) = [each for each in load_rules(RULES, ["north-london-111"], PARTS) if each.metric == "figures_differ"]
+    (reading,) = readings(rule, None, parts, clock.now())
+    assert reading.value >= rule.threshold
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_calls_in_progress_are_no_difference(house: House) -> None:
+    """What a call adds while two look at it is told by one and not yet by the other."""
+    clock, live = HandClock(NOW - timedelta(hours=1)), LiveFigures({})
+    over = made_up_day(11, 20, START, 20)
+    going_on = [each for each in made_up_day(12, 20, NOW - timedelta(hours=2), 0.9) if each.kind != "ended"]
+    await house.bring([*over, *going_on[:50]])
+    for entry in (*over, *going_on):
+        live.apply(entry)
+    compared = await checking(house, live, clock)[0].day(DAY, clock.now())
+    assert compared.calls > 10
+    assert compared.differ == {}
 
 
 def test_midnight_in_london_is_not_that_of_greenwich_in_summer() -> None:

@@ -1,0 +1,194 @@
+"""``callrouter kpi``: figures of any time, their comparison with a recount, and the file for the collection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from alerts.adc import write_adc
+from alerts.history import DAY, KpiHistory, midnight
+from alerts.items import ITEMS, Kpis
+from alerts.model import LONDON
+from alerts.recount import recount
+from callrouter.cli.common import open_database
+from callrouter.errors import ConfigurationError
+from callrouter.journal import Journal
+from callrouter.kpi_check import DAYS, ROWS, Compared, compare
+from callrouter.kpi_folding import KpiFolder
+from callrouter.kpis import contracts_of, history_of
+from callrouter.providers import Providers, read_providers
+from callrouter.settings import load_settings
+from callrouter.wiring import key_ring
+from infra.bus import MemoryStream
+from infra.clock import SystemClock
+from infra.sql import Database
+
+app = typer.Typer(help="Figures of calls by item code (docs/alerts.md, Figures).", no_args_is_help=True)
+
+
+class By(StrEnum):
+    """Whose figures, a line for each."""
+
+    TOTAL = "total"
+    PROVIDER = "provider"
+    SERVICE = "service"
+    AREA = "area"
+
+
+class Since(StrEnum):
+    """From when a caller's time counts."""
+
+    OFFERED = "offered"
+    MESSAGE_END = "message_end"
+
+
+Clock = Annotated[Since, typer.Option("--clock", help="From when a caller's time counts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
+Day = Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], help="A London day; default: yesterday.")]
+
+
+@app.command()
+def show(
+    window: Annotated[str, typer.Option(help="15m, 60m (any minutes), today, week, or FROM..TO, two days.")] = "today",
+    by: Annotated[By, typer.Option(help="A list of items for each.")] = By.TOTAL,
+    clock: Clock = Since.OFFERED,
+    as_json: AsJson = False,
+) -> None:
+    """Print every item for the calls of a stretch of time. Who still waits has no time yet."""
+    start, end = _window(window, SystemClock().now())
+
+    async def ask() -> list[Kpis]:
+        async with _opened() as counted:
+            return await counted.history.window(start, end, by.value, clock.value)
+
+    found = asyncio.run(ask())
+    if as_json:
+        typer.echo(json.dumps([_as_data(each) for each in found]))
+        return
+    typer.echo(f"{start.astimezone(LONDON):%Y-%m-%d %H:%M} to {end.astimezone(LONDON):%Y-%m-%d %H:%M}, clock {clock}")
+    for kpis in found:
+        typer.echo(f"{kpis.name} ({kpis.scope})")
+        for code, item in ITEMS.items():
+            value = kpis.of(code)
+            typer.echo(f"  {code:<15}{'not known' if value is None else f'{value:g}':>12}  {item.title}")
+
+
+@app.command()
+def check(day: Day = None, as_json: AsJson = False) -> None:
+    """Compare a day's figures with a recount of the raw journal. Exit 1 if they differ anywhere."""
+    compared = asyncio.run(_check(_day(day)))
+    if as_json:
+        typer.echo(json.dumps({"day": str(compared.day), "calls": compared.calls, "differ": compared.differ}))
+    else:
+        typer.echo(f"{compared.day}: {compared.calls} calls, {compared.scopes} scopes differ from the recount")
+        for source, found in compared.differ.items():
+            for scope, places in found.items():
+                typer.echo(f"  {source}: {scope} in {places} places", err=True)
+    raise typer.Exit(1 if compared.differ else 0)
+
+
+@app.command()
+def fold(day: Day = None) -> None:
+    """Count every call of a day anew from the journal. Safe to run again, and while calls go on."""
+    folded = asyncio.run(_fold(_day(day)))
+    typer.echo(f"{folded} calls counted")
+
+
+@app.command()
+def export(
+    month: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="The month, as 2026-10.")],
+    out: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    clock: Clock = Since.MESSAGE_END,
+) -> None:
+    """Write a month as the IUC aggregate data collection publishes it: a row for each contract and item."""
+    first = month.date().replace(day=1)
+    after = (first + timedelta(days=31)).replace(day=1)
+
+    async def ask() -> tuple[list[Kpis], Providers]:
+        async with _opened() as counted:
+            found = await counted.history.window(midnight(first), midnight(after), "provider", clock.value)
+            return found, counted.providers
+
+    figures, providers = asyncio.run(ask())
+    try:
+        with out.open("w", newline="", encoding="utf-8") as file:
+            left_out = write_adc(file, f"{first:%Y-%m}", contracts_of(providers), figures)
+    except OSError as error:
+        raise ConfigurationError(f"{out}: {error.strerror}") from error
+    for provider in left_out:
+        typer.echo(f"{provider} has no contract in the providers file, and is left out", err=True)
+    typer.echo(f"{len(figures) - len(left_out)} contracts written to {out}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    database: Database
+    history: KpiHistory
+    providers: Providers
+
+
+@asynccontextmanager
+async def _opened() -> AsyncIterator[_Counted]:
+    settings = load_settings()
+    providers = read_providers(settings.providers_file)
+    async with open_database(settings) as database:
+        yield _Counted(database, history_of(database, providers), providers)
+
+
+async def _check(day: date) -> Compared:
+    async with _opened() as counted:
+        while await counted.history.roll():
+            pass
+        again = await counted.database.read(partial(recount, start=midnight(day), end=midnight(day + DAY)))
+        sources = {ROWS: await counted.history.tallies(day), DAYS: await counted.history.rolled(day)}
+        return compare(day, sources, again)
+
+
+async def _fold(day: date) -> int:
+    async with _opened() as counted:
+        journal = Journal(counted.database, key_ring(load_settings()))
+        folded = await KpiFolder(MemoryStream(), journal, counted.history).fold_between(
+            midnight(day), midnight(day + DAY)
+        )
+        while await counted.history.roll():
+            pass
+        return folded
+
+
+def _day(given: datetime | None) -> date:
+    return given.date() if given else SystemClock().now().astimezone(LONDON).date() - DAY
+
+
+def _window(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """From and until before when; raises :class:`ConfigurationError` for a text that says neither."""
+    today = now.astimezone(LONDON).date()
+    if text == "today":
+        return midnight(today), now
+    if text == "week":
+        return midnight(today - timedelta(days=today.weekday())), now
+    try:
+        if text.endswith("m") and int(text[:-1]) > 0:
+            return now - timedelta(minutes=int(text[:-1])), now
+        first, last = (date.fromisoformat(each) for each in text.split(".."))
+    except ValueError:
+        first, last = today, today - DAY
+    if last < first:
+        raise ConfigurationError("--window is minutes (15m), today, week, or two days (2026-10-01..2026-10-31)")
+    return midnight(first), midnight(last + DAY)
+
+
+def _as_data(kpis: Kpis) -> dict[str, Any]:
+    return {
+        "scope": str(kpis.scope), "name": kpis.name, "start": kpis.start.isoformat(), "end": kpis.end.isoformat(),
+        "clock": kpis.clock, "ends": dict(kpis.ends), "values": dict(kpis.values),
+    }  # fmt: skip

@@ -1,0 +1,101 @@
+"""``callrouter kpi`` as it is typed: figures shown, compared, counted anew, and written for the collection."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from alerts.adc import COLUMNS
+from alerts.history import midnight
+from alerts.items import PUBLISHED
+from callrouter.cli.commands import commands
+from callrouter.errors import ConfigurationError
+from callrouter.journal import Journal
+from callrouter.settings import load_settings
+from callrouter.wiring import key_ring
+from infra.migrate import upgrade_database
+from infra.sql import connect_database
+from tests.made_up_calls import made_up_day
+
+DAY = date(2025, 10, 6)
+RANGE = f"{DAY}..{DAY}"
+
+
+def type_(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(commands(["kpi"]), ["kpi", *words])
+    if isinstance(result.exception, ConfigurationError):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def a_day_of_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A journal of one day; returns how many calls of it are no probes and no goings-on."""
+    providers = tmp_path / "providers.yaml"
+    contract = (
+        "{org_code: ZZ901, org_name: King's, contract_code: ZZ111F1, contract_name: South, region_code: ZZ9,"
+        " region_name: L}"
+    )
+    lines = [
+        f"  - {{id: {each}, name: {each.title()}, services: ['111'], tel: '+442079460101'"
+        for each in ("kings", "thames")
+    ]
+    providers.write_text(f"providers:\n{lines[0]}, contract: {contract}}}\n{lines[1]}}}\n")
+    monkeypatch.setenv("CALLROUTER_PROVIDERS_FILE", str(providers))
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    entries = made_up_day(21, 40, midnight(DAY), 22)
+
+    async def write() -> None:
+        settings = load_settings()
+        database = connect_database(settings.database)
+        await upgrade_database(database)
+        await Journal(database, key_ring(settings)).write(entries)
+        await database.close()
+
+    asyncio.run(write())
+    offered = [each.facts for each in entries if each.kind == "offered"]
+    return sum(facts["flow"] != "probe" and facts["resumes"] is None for facts in offered)
+
+
+def test_figures_are_counted_from_the_journal_compared_shown_and_exported(a_day_of_calls: int, tmp_path: Path) -> None:
+    assert type_("check", str(DAY))[0] == 1, "the history has nothing of it yet"
+    assert type_("fold", str(DAY))[0] == 0
+    code, said = type_("check", str(DAY), "--json")
+    assert (code, json.loads(said)) == (0, {"day": str(DAY), "calls": a_day_of_calls, "differ": {}})
+
+    (total,) = json.loads(type_("show", "--window", RANGE, "--json")[1])
+    assert total["values"]["A01"] == a_day_of_calls == sum(total["ends"].values())
+    code, said = type_("show", "--window", RANGE, "--by", "provider")
+    assert "Kings (provider:kings)" in said
+    assert "not known  Call-backs by a clinician offered" in said
+
+    file = tmp_path / "adc.csv"
+    code, said = type_("export", "--month", "2025-10", "--out", str(file))
+    assert (code, "thames has no contract" in said) == (0, True)
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["ITEM_NUMBER"] for row in rows] == list(PUBLISHED)
+    assert {(row["REPORTING_PERIOD"], row["ORG_CODE"], row["CONTRACT_CODE"], row["REGION_CODE"]) for row in rows} == {
+        ("2025-10", "ZZ901", "ZZ111F1", "ZZ9")
+    }
+    values = {row["ITEM_NUMBER"]: row["VALUE"] for row in rows}
+    assert int(values["A01"]) >= int(values["A03"]) > 0
+    assert values["D13"] == "", "not collected, and no invented nought"
+
+
+@pytest.mark.parametrize("window", ["", "yesterday", "0m", "2025-10-02..2025-10-01", "2025-10-02"])
+def test_a_window_that_is_none_is_refused_in_words(window: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--window is"):
+        type_("show", "--window", window)
+
+
+def test_windows_of_minutes_today_and_this_week_end_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    for window in ("15m", "today", "week"):
+        assert type_("show", "--window", window, "--json") == (0, "[]\n"), window
