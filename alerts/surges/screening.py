@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, desc, select
 
+from alerts.surges.daily import day_of, judge_yesterday
 from alerts.surges.history import A_DAY, History, read_history
 from alerts.surges.model import Found, Screened, Series, quarter_of, start_of
-from alerts.surges.tables import surge_proposals
+from alerts.surges.tables import surge_proposals, surge_screenings
 from alerts.surges.usual import Usual, read_usual, write_usual
 from alerts.surveillance import live
 from alerts.surveillance.budget import Thresholds
@@ -32,6 +33,7 @@ JUDGED = 7 * A_DAY
 """What one look judges; the CUSUM needs two days to come to what it is in the long run."""
 
 NULL_CELLS = 2_000_000
+SETTLED_DAY = timedelta(hours=1)
 LEAST_BOUND = 3.0
 """Standard deviations. Where next to nothing was counted the null years know no bound, and five calls would be news."""
 
@@ -48,6 +50,14 @@ async def screen(database: Database, areas: Areas, at: datetime, *, null_cells: 
     usual = await database.read(read_usual)
     if usual is None or at - usual.at >= LEARN_EVERY:
         usual = await _learn(database, areas, at, null_cells) or usual
+    screened = await look(database, areas, at, usual)
+    if await database.read(partial(_is_first_today, at=at)):
+        screened = replace(screened, found=(*screened.found, *await _yesterday(database, areas, at, usual)))
+    return screened
+
+
+async def look(database: Database, areas: Areas, at: datetime, usual: Usual | None) -> Screened:
+    """As :func:`screen`, by what is ``usual``. It only reads."""
     end = quarter_of(at)
     history = await read_history(database, end - JUDGED, end, areas)
     return judge(history, usual, at)
@@ -95,6 +105,23 @@ def _with_silent(history: History, known: dict[Series, int]) -> History:
     none = np.where(np.isnan(history.total), np.nan, 0.0)
     demand = np.vstack([history.demand, *([none] * len(silent))])
     return replace(history, series=(*history.series, *silent), demand=demand)
+
+
+def _is_first_today(connection: Connection, at: datetime) -> bool:
+    """Whether no look was kept since 01:00 in London: by then the day before is counted."""
+    last = connection.execute(
+        select(surge_screenings.c.at).order_by(desc(surge_screenings.c.quarter)).limit(1)
+    ).scalar()
+    return last is None or day_of(last - SETTLED_DAY) < day_of(at - SETTLED_DAY)
+
+
+async def _yesterday(database: Database, areas: Areas, at: datetime, usual: Usual | None) -> list[Found]:
+    """What the hour-of-week model cannot judge yet, by days."""
+    end = quarter_of(at)
+    history = await read_history(database, end - LEARN_FROM, end, areas)
+    known = {} if usual is None else {each: row for row, each in enumerate(usual.series)}
+    rows = [row for row in range(len(history.series)) if _why_not(history, usual, known, row)]
+    return judge_yesterday(replace(history, demand=history.since_changes()), rows)
 
 
 async def _learn(database: Database, areas: Areas, at: datetime, null_cells: int) -> Usual | None:

@@ -12,12 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, desc, insert, select, update
 
-from alerts.surges.model import Found, Proposal, Screened, Series, State, Step, quarter_of
+from alerts.surges.model import Found, Method, Proposal, Screened, Series, State, Step, quarter_of
 from alerts.surges.tables import surge_proposals, surge_screenings, surge_steps
 from infra.sql import Database, insert_once
 
 APART = timedelta(days=1)
 """A series that is unusual again within a day is in the same episode, and no proposal anew."""
+
+_APART: dict[Method, timedelta] = {"hourly": APART, "daily": 2 * APART, "weekly": 2 * APART}
+"""By method: what is judged once a day is not unusual again within it."""
 
 KEPT = timedelta(days=28)
 """How long a proposal stays on the list after it was last seen; its record stays."""
@@ -129,7 +132,7 @@ def _keep(connection: Connection, found: Found, at: datetime) -> None:
         (of.signal == found.series.signal)
         & (of.area == found.series.area)
         & (of.method == found.method)
-        & (of.last_seen_at >= at - APART)
+        & (of.last_seen_at >= at - _APART[found.method])
     )
     row = connection.execute(select(surge_proposals).where(same).order_by(desc(of.last_seen_at)).limit(1)).first()
     now = {"last_seen_at": at, "score": found.score, "rank": found.rank}

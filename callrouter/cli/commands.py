@@ -78,6 +78,12 @@ def _kpi(app: typer.Typer, _command: str) -> None:
     app.add_typer(kpi.app, name="kpi")
 
 
+def _surges(app: typer.Typer, _command: str) -> None:
+    from callrouter.cli import surges
+
+    app.add_typer(surges.app, name="surges")
+
+
 def _encounters(app: typer.Typer, _command: str) -> None:
     from callrouter.cli import encounters
 
@@ -139,6 +145,7 @@ PARTS: dict[str, Add] = {
     "call": _call,
     "alerts": _alerts,
     "kpi": _kpi,
+    "surges": _surges,
     "encounters": _encounters,
     "db": _database,
     "serve": _serve,

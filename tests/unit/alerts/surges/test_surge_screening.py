@@ -18,9 +18,10 @@ from sqlalchemy import Connection, delete, select, update
 from alerts.surges.counting import put_counts
 from alerts.surges.errors import ScreeningFailed
 from alerts.surges.history import read_history
-from alerts.surges.model import ALL, EVERYWHERE, Cell, Screened, Series, quarter_of
+from alerts.surges.model import ALL, EVERYWHERE, QUARTER, Cell, Screened, Series, quarter_of
 from alerts.surges.process import plain, read_screened, screen_apart
 from alerts.surges.screening import CHANGED, NOT_COUNTED, TOO_LITTLE, screen
+from alerts.surges.store import ProposalStore
 from alerts.surges.tables import metadata, surge_counts, surge_usual
 from infra.areas import london
 from infra.sql import Database, connect_database
@@ -117,6 +118,18 @@ async def test_less_than_four_weeks_are_said_to_be_too_little(database: Database
     await database.write(lambda connection: write_past(connection, FRIDAY, days=20))
     found = await looked(database)
     assert (found.judged, found.found, found.why_not) == (0, (), {TOO_LITTLE: 6})
+
+
+async def test_until_then_yesterday_is_judged_by_days_once_a_day(database: Database) -> None:
+    midnight = FRIDAY.replace(hour=0)
+    await database.write(partial(write_past, until=midnight, days=19, surge={"bromley": 4.0}, surge_hours=24))
+    await database.write(partial(write_past, until=FRIDAY, days=0.625))
+    found = await looked(database)
+    assert (found.found[0].series, found.found[0].kind) == (BROMLEY, "surge")
+    assert {each.method for each in found.found} == {"daily"}
+    assert found.found[0].since == midnight - timedelta(days=1)
+    assert await ProposalStore(database).record(found)
+    assert (await looked(database, FRIDAY + QUARTER)).found == ()
 
 
 async def test_an_empty_table_is_no_error(database: Database) -> None:

@@ -1,0 +1,72 @@
+"""Once a day, on what has no four weeks yet: yesterday by EARS C2, divided by what such a day brings in all calls.
+
+A new signal, or one after a new menu, is so not without a watch for its first weeks. Needs numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from alerts.surges.history import History
+from alerts.surges.model import Found, Kind, Series, start_of
+from alerts.surveillance import daily, ears
+from alerts.surveillance.control import EarsControl
+from alerts.surveillance.days import LONDON
+from alerts.surveillance.errors import HistoryError
+from alerts.surveillance.glm import Array
+from alerts.surveillance.hourly import FEWEST
+from alerts.surveillance.kinds import kind_of
+
+Z = 3.090  # EARS C2 finds from so many standard deviations on (a level of 0.001)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """``demand`` (S, D) and all calls (D,) by London's days, from ``first`` on; NaN where a part was not counted."""
+
+    demand: Array
+    total: Array
+    first: date
+
+
+def day_of(at: datetime) -> date:
+    """The day on London's calendar."""
+    return at.astimezone(LONDON).date()
+
+
+def days_of(history: History) -> Days:
+    """Whole days; those at both ends of ``history`` of which it has a part are left out."""
+    quarters = len(history.total)
+    dates = np.array([day_of(start_of(history.first + 4 * hour)) for hour in range(-(-quarters // 4))])
+    dates = np.repeat(dates, 4)[:quarters]
+    whole = sorted(set(dates))[1:-1]
+    columns = [np.flatnonzero(dates == each) for each in whole]
+    demand = np.stack([history.demand[:, each].sum(axis=1) for each in columns], axis=1)
+    return Days(demand, np.array([history.total[each].sum() for each in columns]), whole[0])
+
+
+def judge_yesterday(history: History, rows: Sequence[int]) -> list[Found]:
+    """What is unusual on the last whole day among some rows of ``history``, the most unusual first."""
+    if not rows:
+        return []
+    days = days_of(history)
+    demand = days.demand[list(rows)]
+    share = demand / np.where(days.total > 0, days.total, np.nan) * np.nanmean(days.total)
+    try:
+        by_count = daily.judge_days(demand, days.total, days.first)
+    except HistoryError:
+        return []
+    by_share = ears.judge(share, [len(days.total)], "C2", EarsControl(minSigma=1.0))
+    since = datetime.combine(days.first + timedelta(days=len(days.total) - 1), datetime.min.time(), LONDON)
+    found: list[tuple[Series, Kind, float]] = []
+    for place, row in enumerate(rows):
+        kind = kind_of(bool(by_count.alarm[place, -1]), bool(by_share.alarm[place, -1]))
+        if kind is not None and demand[place, -1] >= FEWEST:
+            score = Z * float(np.nanmax([by_count.score[place, -1], by_share.score[place, -1]]))
+            found.append((history.series[row], kind.value, round(score, 3)))
+    found.sort(key=lambda each: -each[2])
+    return [Found(series, "daily", kind, since, score, rank) for rank, (series, kind, score) in enumerate(found, 1)]
