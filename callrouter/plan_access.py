@@ -23,7 +23,8 @@ from careplans.access.on_call import PlansOnCall
 from careplans.access.references import PlansByReference
 from careplans.access.reviews import EmergencyReviews
 from careplans.access.seen import WhoSaw
-from careplans.audit.heads import HeadFile, HeadSigner
+from careplans.audit.heads import HeadFile, HeadKeeper, HeadSigner
+from careplans.audit.heads_http import HeadWebhook
 from careplans.audit.keeping import HEADS, LATE, HeadLoop, LateEntries
 from careplans.audit.spool import AuditSpool
 from careplans.audit.trail import AuditTrail
@@ -84,7 +85,6 @@ def plan_access(
     """The parts of these settings; raises :class:`ConfigurationError`."""
     trail = AuditTrail(database, keys, clock, AuditSpool(settings.data_dir / "audit-spool"))
     governance = GovernanceNotices(AlertStore(database), rules)
-    keepers = [HeadFile(heads_file(settings))]
     return PlanAccess(
         trail=trail,
         on_call=PlansOnCall(database, keys, clock, trail, JournalCalls(journal)),
@@ -93,9 +93,18 @@ def plan_access(
         reviews=EmergencyReviews(database, keys, clock, trail),
         who_saw=WhoSaw(keys, trail),
         late=LateEntries(trail, governance, clock, health),
-        heads=HeadLoop(database, head_signer(settings), keepers, clock, health),
+        heads=HeadLoop(database, head_signer(settings), _keepers(settings), clock, health),
         records=PlanRecords(database, keys, clock, trail, retention(settings)),
     )
+
+
+def _keepers(settings: Settings) -> list[HeadKeeper]:
+    """The file last: a receiver that is away is tried again, and no line is written for each try."""
+    keepers: list[HeadKeeper] = [HeadFile(heads_file(settings))]
+    if settings.audit_heads_url is not None:
+        token = settings.audit_heads_token.get_secret_value() if settings.audit_heads_token else ""
+        keepers.insert(0, HeadWebhook(settings.audit_heads_url, token))
+    return keepers
 
 
 def head_signer(settings: Settings) -> HeadSigner:

@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     audit_key: SecretStr | None = Field(
         None, description="base64 of 32 octets: signs the length and end of the audit of plans"
     )
+    audit_heads_url: str | None = Field(
+        None, description="where signed ends of the audit are posted besides the file: another house, https"
+    )
+    audit_heads_token: SecretStr | None = Field(None, description="bearer token for AUDIT_HEADS_URL")
     audit_keys_before: str = Field(
         "", description="public keys that signed the audit before the present one, base64, separated by blanks"
     )
@@ -274,6 +278,7 @@ class Settings(BaseSettings):
             wrong.append("VOICE_CALLER: a number with its country, such as +442079460999")
         addresses = [("GOVUK_NOTIFY_URL", self.govuk_notify_url), ("TWILIO_API_URL", self.twilio_api_url)]
         addresses += [("ALERTMANAGER_URL", each) for each in alertmanager_urls(self.alertmanager_url)]
+        addresses += [("AUDIT_HEADS_URL", self.audit_heads_url)] if self.audit_heads_url else []
         wrong += [f"{key}: must begin with https://" for key, url in addresses if not is_safe(url)]
         return wrong
 

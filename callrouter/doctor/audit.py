@@ -21,8 +21,8 @@ async def check_audit(settings: Settings) -> Sequence[Finding]:
 
 def _look(settings: Settings) -> list[Finding]:
     file = heads_file(settings)
-    if settings.is_production and _same_disk(file, settings.data_dir):
-        do = "set CALLROUTER_AUDIT_HEADS_FILE to a file on another machine's disk (docs/access.md)"
+    if settings.is_production and settings.audit_heads_url is None and _same_disk(file, settings.data_dir):
+        do = "set CALLROUTER_AUDIT_HEADS_FILE to a file on another machine's disk, or CALLROUTER_AUDIT_HEADS_URL"
         return [warning(ABOUT, "its signed ends are kept on the disk of the service itself", do)]
     if not file.exists():
         return [ok(ABOUT, "nothing is signed yet: that begins a minute after the first view of a plan")]
