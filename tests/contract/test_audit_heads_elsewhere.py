@@ -77,7 +77,8 @@ async def grow(database: Database, clock: HandClock) -> None:
 async def test_what_was_signed_stands_in_another_house_before_it_is_noted_here(
     database: Database, receiver: Receiver, tmp_path: Path
 ) -> None:
-    clock, health, own = HandClock(datetime(2026, 6, 15, 12, tzinfo=UTC)), Health(clock), tmp_path / "own"
+    clock, own = HandClock(datetime(2026, 6, 15, 12, tzinfo=UTC)), tmp_path / "own"
+    health = Health(clock)
     keepers = [HeadWebhook(receiver.url, TOKEN), HeadFile(own)]
     heads = HeadLoop(database, SIGNER, keepers, clock, health)
     await grow(database, clock)
