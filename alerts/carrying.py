@@ -22,12 +22,18 @@ class Retry:
     """How a notice that was not taken is tried again: ``tries`` in all, waiting ``first_s``, then twice that, …
 
     With these numbers the last try is about two minutes after the first: later, a person has noticed, or the
-    alert is history. ``try_s`` bounds one try, whatever the channel does.
+    alert is history. Where the person has another channel, ``before_next`` tries are enough: whom this one may reach
+    in two minutes hears by the next after twelve seconds. ``try_s`` bounds one try, whatever the channel does.
     """
 
     tries: int = 6
+    before_next: int = 3
     first_s: float = 4.0
     try_s: float = 20.0
+
+    def most(self, notice: Notice) -> int:
+        """How often this notice is tried by its channel."""
+        return self.before_next if notice.recipient.then else self.tries
 
     def wait(self, tries: int) -> timedelta:
         """How long to wait after that many failed tries."""
@@ -106,7 +112,7 @@ class Carrier:
 
     async def _try(self, channel: str, delivery: Delivery) -> None:
         tries = delivery.tries + 1
-        if tries > self._retry.tries:  # a worker died in the last one
+        if tries > self._retry.most(delivery.notice):  # a worker died in the last one
             return await self._give_up(delivery, "outcome_unknown", delivery.tries)
         lease = timedelta(seconds=self._retry.try_s) + self._retry.wait(tries)
         if not await self._store.claim(delivery, self._clock.now() + lease):
@@ -115,7 +121,7 @@ class Carrier:
         if failure is None:
             await self._store.close(delivery, "sent", self._clock.now())
             log.info("notice_sent", notice=delivery.notice.id, channel=channel, tries=tries)
-        elif failure.final or tries >= self._retry.tries:
+        elif failure.final or tries >= self._retry.most(delivery.notice):
             await self._give_up(delivery, failure.error_id, tries)
         else:
             await self._store.put_off(delivery, self._clock.now() + self._retry.wait(tries))

@@ -25,7 +25,7 @@ class Receipts(Protocol):
     """Where a channel says what became of a notice that it had taken; see :class:`alerts.service.AlertService`."""
 
     async def receipt(self, notice: str, channel: str, address: str, *, delivered: bool) -> None:
-        """Word of the notice with the id ``notice`` that went to ``address``, once or more often."""
+        """Word of the notice with the id ``notice`` that went to ``address``, once or more often: the first counts."""
 
 
 class Store(Protocol):

@@ -20,9 +20,10 @@ _QUOTES = str.maketrans("‘’“”–—", "''\"\"--")
 
 def short(notice: Notice) -> dict[str, str]:
     """The parts of a text by name: ``what``, ``where``, ``since``, ``how_bad``, ``link``; all in the 7-bit alphabet."""
-    state = "CLEARED" if notice.kind == "cleared" else notice.severity.upper()
+    turn = {"fired": notice.severity, "escalated": f"{notice.severity}, not taken on", "cleared": "cleared"}
+    more = f" (+{len(notice.also)} more)" if notice.also else ""
     return {
-        "what": _cut(f"{state}: {notice.what}", LONGEST_WHAT),
+        "what": _cut(f"{turn[notice.kind].upper()}: {notice.what}", LONGEST_WHAT - len(more)) + more,
         "where": _cut(notice.where, LONGEST_WHERE),
         "since": f"{notice.since.astimezone(LONDON):%a %-d %b %H:%M}",
         "how_bad": _cut(_how_bad(notice), LONGEST_HOW_BAD),
@@ -32,10 +33,11 @@ def short(notice: Notice) -> dict[str, str]:
 
 def spoken(notice: Notice) -> str:
     """What somebody hears who takes the call: no link, no sign that a voice would spell."""
-    state = "this alert has cleared" if notice.kind == "cleared" else f"{notice.severity} alert"
+    turn = {"fired": "", "escalated": " that nobody has taken on", "cleared": ", which has cleared"}
+    more = f" And {len(notice.also)} more." if notice.also else ""
     words = (
-        f"This is the 1 1 1 call control, {state}. {notice.what}. {notice.where}. "
-        f"Since {notice.since.astimezone(LONDON):%H:%M}. {_how_bad(notice)}."
+        f"This is the 1 1 1 call control, {notice.severity} alert{turn[notice.kind]}. {notice.what}. {notice.where}. "
+        f"Since {notice.since.astimezone(LONDON):%H:%M}. {_how_bad(notice)}.{more}"
     )
     whole = re.sub(r"\b(\d+) s\b", r"\1 seconds", re.sub(r"\b(\d+) min\b", r"\1 minutes", words))
     return _plain(whole).replace(" (", ", ").replace("(", " ").replace(")", "")

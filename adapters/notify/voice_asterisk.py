@@ -196,12 +196,10 @@ class AsteriskVoice:
             await self._outcomes.over(call.notice, delivered=delivered, why=why)
 
     async def _talk(self, call: _Call, said: list[str]) -> tuple[bool, str]:
-        """Whether the notice has been taken on (or, if it has cleared, heard), and why not."""
+        """Whether the alert has been taken on, and why not."""
         first = await call.next(self._times.ring + MARGIN_S)
         if first != "answered":
             return False, "line_busy" if first == f"ended {USER_BUSY}" else "no_answer"
-        if call.notice.kind == "cleared":
-            return await self._say(call, said[:1]) == f"played {call.playback}", "heard"
         for _ in range(MOST_ROUNDS):
             heard = await self._say(call, said * 2)
             if heard.startswith("played"):

@@ -121,8 +121,6 @@ class TwilioVoice:
         document = VoiceResponse()
         if notice is None:
             document.hangup()
-        elif notice.kind == "cleared":
-            _say(document, spoken(notice))
         else:
             keys = document.gather(
                 input="dtmf",
@@ -158,8 +156,6 @@ class TwilioVoice:
         self._until.pop(self._sent.person(notice), None)
         if reference in self._taken_on:
             self._taken_on.discard(reference)
-        elif status == "completed" and notice.kind == "cleared":
-            await self._outcomes.over(notice, delivered=True, why="heard")
         else:
             await self._outcomes.over(notice, delivered=False, why=NOT_REACHED.get(status, "no_key"))
 

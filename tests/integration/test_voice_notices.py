@@ -166,14 +166,6 @@ async def test_who_hangs_up_has_not_taken_it_on_and_can_be_called_again(line: Li
 
 
 @pytest.mark.slow
-async def test_that_it_has_cleared_needs_no_key(line: Line, tmp_path: Path) -> None:
-    async with Desk(line, tmp_path) as desk:
-        await desk.rings(to(ANN, kind="cleared"))
-        await desk.over((ANN, True), within=60)
-        assert desk.alerts.taken_on == []
-
-
-@pytest.mark.slow
 async def test_of_several_processes_one_calls_a_person_and_three_calls_are_all(line: Line, tmp_path: Path) -> None:
     async with Desk(line, tmp_path / "one") as one, Desk(line, tmp_path / "two") as two:
         await one.rings(to("+447700900200"))

@@ -349,3 +349,31 @@ async def test_a_receipt_of_what_was_told_from_memory_leads_to_the_next_channel_
         await service.receipt(world.mail.taken[0].id, "email", HEAD.address, delivered=False)
         await service.tick()
     assert [each.recipient.name for each in world.mail.taken] == ["head", "duty"]
+
+
+async def test_a_channel_that_is_down_costs_seconds_where_there_is_another_and_gets_its_two_minutes_where_not(
+    world: World,
+) -> None:
+    class Down:
+        def __init__(self) -> None:
+            self.tried: list[str] = []
+
+        async def send(self, notice: Notice) -> None:
+            self.tried.append(notice.recipient.name)
+            raise NoticeFailed("voice_unreachable")
+
+    down = Down()
+    by_voice = Recipient("duty", "voice", "+447700900123", (DUTY,))
+    only_voice = Recipient("head", "voice", "+447700900124")
+    rule = replace(LADDER, who=(by_voice, only_voice), escalate=(), for_s=0)
+    service = AlertService([rule], world.figures, {"voice": down, "email": world.mail}, world.store, world.clock)
+    world.waits["total"] = 200
+    told_after = None
+    for second in range(200):
+        await service.tick()
+        if world.mail.taken and told_after is None:
+            told_after = second
+        world.clock.move(1)
+    assert [each.recipient for each in world.mail.taken] == [DUTY]
+    assert told_after == 13  # after 0, 4 and 12 seconds, and a look at what is due
+    assert (down.tried.count("duty"), down.tried.count("head")) == (3, 6)

@@ -49,9 +49,12 @@ def test_half_a_link_is_never_sent() -> None:
     assert short(replace(FIRED, link="https://calls.example/" + "x" * 100))["link"] == NO_LINK
 
 
-@given(what=LINE, where=LINE, link=LINE, value=st.floats(0, 1e15))
-def test_law_every_notice_fits_into_two_parts(what: str, where: str, link: str, value: float) -> None:
-    notice = replace(FIRED, what=what, where=where, link=f"https://calls.example/{link}", value=value, threshold=value)
+@given(what=LINE, where=LINE, link=LINE, value=st.floats(0, 1e15), more=st.integers(0, 300))
+def test_law_every_notice_fits_into_two_parts(what: str, where: str, link: str, value: float, more: int) -> None:
+    notice = replace(
+        FIRED, kind="escalated", what=what, where=where, link=f"https://calls.example/{link}", value=value,
+        threshold=value, also=("x",) * more,
+    )  # fmt: skip
     assert len(TEMPLATE.fill(short(notice))) <= TWO_PARTS
 
 
@@ -60,7 +63,15 @@ def test_on_the_telephone_it_is_said_in_words() -> None:
         "This is the 1 1 1 call control, critical alert. Callers wait too long. King's 111. "
         "Since 12:00. 3 minutes 20 seconds, alert from 3 minutes 0 seconds."
     )
-    assert "this alert has cleared" in spoken(replace(FIRED, kind="cleared"))
+    assert "critical alert, which has cleared." in spoken(replace(FIRED, kind="cleared"))
+    assert "critical alert that nobody has taken on." in spoken(replace(FIRED, kind="escalated"))
+
+
+def test_of_a_group_the_worst_is_told_and_how_many_more() -> None:
+    group = replace(FIRED, kind="escalated", also=("King's is slow", "Guy's is slow"), what="x" * 200)
+    assert short(group)["what"].startswith("CRITICAL, NOT TAKEN ON: xxx")
+    assert short(group)["what"].endswith("xx.. (+2 more)")
+    assert spoken(group).endswith(" And 2 more.")
 
 
 @given(what=LINE, where=LINE)

@@ -122,14 +122,6 @@ async def test_without_a_key_it_was_not_delivered(house: House, status: str) -> 
     assert (house.alerts.receipts, house.alerts.taken_on) == ([False], [])
 
 
-async def test_that_it_has_cleared_needs_no_key(house: House) -> None:
-    await house.voice.send(to(kind="cleared"))
-    said = await house.twilio.answered()
-    assert (said.gathered, said.said) == ((), (spoken(to(kind="cleared")),))
-    await house.twilio.over("completed")
-    assert house.alerts.receipts == [True]
-
-
 async def test_what_cannot_be_recorded_is_said_and_was_not_delivered(house: House) -> None:
     house.alerts.away = True
     await house.voice.send(to())
