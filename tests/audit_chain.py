@@ -43,7 +43,7 @@ from tests.service import PROMPTS, PROVIDERS, CallService, build_calls
 
 NUMBER = "+442079460999"
 PUBLIC, TOKEN, SECRET = "https://calls.example", "a-test-auth-token", "a secret of these tests, long enough"
-STEP_S = 2.5
+STEP_S = 5.0
 
 SILENT = Rule(
     name="auditor-silent", title="No probe calls", metric="auditor_silent", provider=None, threshold=180,

@@ -26,6 +26,7 @@ async def check_auditor(settings: Settings) -> Sequence[Finding]:
             answer = await client.get(urljoin(settings.auditor_url, "/live"))
         report = answer.json()
         silent_s, fired, refused = float(report["silent_s"]), bool(report["fired"]), str(report["refused"])
+        heard = int(report["notices"])
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
         do = "start `callrouter auditor`; see CALLROUTER_AUDITOR_URL and CALLROUTER_AUDITOR_LISTEN"
         return [warning(about, f"does not answer ({type(error).__name__})", do)]
@@ -33,4 +34,11 @@ async def check_auditor(settings: Settings) -> Sequence[Finding]:
         why = f"its calls are not taken ({refused})" if refused else "its calls are taken, and no notice comes"
         do = "look for the broken link: workers, event stream, rules, CALLROUTER_WEBHOOK_SECRET on both sides"
         return [warning(about, f"alerts do not arrive, {silent_s:.0f} s: {why}", do)]
-    return [ok(about, f"a notice came {silent_s:.0f} s ago")]
+    return [
+        ok(
+            about,
+            f"a notice came {silent_s:.0f} s ago"
+            if heard
+            else f"runs, and waits for the first notice {silent_s:.0f} s",
+        )
+    ]

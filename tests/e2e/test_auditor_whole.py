@@ -1,6 +1,7 @@
 """The alert auditor and the service as processes: probes come home, and people are told when one of the two dies.
 
-Each link on a hand clock is in tests/integration/test_auditor_links.py. Here probes come every few seconds.
+Each link on a hand clock is in tests/integration/test_auditor_links.py, a probe that comes home to a process in
+test_up.py: these are the longer form. Here probes come every few seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from tests.postgres import Postgres
 from tests.redis_server import RedisMissing, RedisServer
 from tests.running import START_S, RunningService, free_port
 from tests.wire import Wire
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 EVERY_S, SILENT_S = "1", "20"
 SOON_S = 90.0  # people are told SILENT_S after a death; the rest is for a busy machine
@@ -158,8 +161,6 @@ def test_probes_come_home_are_nobodys_calls_and_a_dead_service_is_told(house: Ho
     assert house.auditor.report()["fired"]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_a_service_that_hangs_is_told_and_so_is_its_return(house: House) -> None:
     listed = house.service.run("call", "list").stdout.splitlines()
     assert listed
@@ -171,8 +172,6 @@ def test_a_service_that_hangs_is_told_and_so_is_its_return(house: House) -> None
     assert "CLEARED" in house.next_subject()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_an_auditor_that_is_killed_is_told_by_the_service(house: House) -> None:
     house.auditor.kill()
     assert house.next_subject().startswith("[CRITICAL] The alert auditor makes no probe calls: Alert auditor")
@@ -180,8 +179,6 @@ def test_an_auditor_that_is_killed_is_told_by_the_service(house: House) -> None:
     assert house.next_subject().startswith("[CLEARED] The alert auditor makes no probe calls")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_notices_that_nobody_takes_are_told(tmp_path: Path, mailbox: tuple[queue.Queue[EmailMessage], int]) -> None:
     with a_house(tmp_path, mailbox, {}) as house:
         house.auditor.stop()  # the next one listens elsewhere: the service's channel finds nobody
@@ -192,8 +189,6 @@ def test_notices_that_nobody_takes_are_told(tmp_path: Path, mailbox: tuple[queue
         assert "probe calls are taken, their notices do not arrive" in house.next_subject()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_a_redis_that_dies_is_told_and_so_is_its_return(
     tmp_path: Path, mailbox: tuple[queue.Queue[EmailMessage], int]
 ) -> None:
@@ -208,8 +203,6 @@ def test_a_redis_that_dies_is_told_and_so_is_its_return(
         assert "CLEARED" in house.next_subject()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_a_database_that_is_cut_off_silences_no_alert(
     tmp_path: Path, mailbox: tuple[queue.Queue[EmailMessage], int], postgres: Postgres
 ) -> None:

@@ -136,7 +136,7 @@ def test_a_caller_at_the_edge_reaches_a_person(up: Up, tmp_path: Path) -> None:
 def test_the_doctor_finds_nothing_broken(up: Up) -> None:
     done = up.command("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
-    for each in ("every migration is in", "forgets no call", "claim, fence and fall-back", "it is us"):
+    for each in ("every migration is in", "forgets no call", "claim, fence and fall-back", "it is us", "a notice came"):
         assert each in done.stdout
 
 
