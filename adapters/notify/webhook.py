@@ -44,6 +44,7 @@ class WebhookNotifier:
     def __init__(self, settings: WebhookSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self._tls = httpx.create_ssl_context()  # once: to read the certificates takes as long as callers notice
 
     async def send(self, notice: Notice) -> None:
         """POST one notice; any answer but 2xx is a failure, 410 a final one."""
@@ -59,7 +60,7 @@ class WebhookNotifier:
             # its answer's body is never read: a receiver that trickles one holds nobody up
             async with (
                 asyncio.timeout(self._settings.timeout_s),
-                httpx.AsyncClient(timeout=self._settings.timeout_s) as client,
+                httpx.AsyncClient(timeout=self._settings.timeout_s, verify=self._tls) as client,
                 client.stream("POST", notice.recipient.address, content=content, headers=headers) as answer,
             ):
                 status = answer.status_code
