@@ -57,7 +57,7 @@ class Migrated:
             url = server.new_database()
             _migrate(url)
             self._template = url.rpartition("/")[2]
-        return server.new_database(f"TEMPLATE {self._template}")
+        return server.new_database(f"TEMPLATE {self._template} STRATEGY FILE_COPY")
 
 
 def _migrate(url: str) -> None:
