@@ -50,6 +50,7 @@ test: setup-dev test-tools ## run the tests; installs SIPp, Asterisk (cached) an
 
 test-all: setup-dev test-tools test ## those too that take long and show what a shorter one shows less fully
 	@$(BIN)/python -m pytest -q -m "slow and not alone and not faults and not soak"
+	@CALLROUTER_EXAMPLES=all $(BIN)/python -m pytest -q -m "hypothesis and not slow"
 	@$(BIN)/python -m pytest -q -n2 -m "slow and alone and not faults and not soak"
 
 faults: setup-dev test-tools ## break every part under real calls: the long form, 1,000 calls (writes bench/faults.json)

@@ -14,7 +14,8 @@ import alerts.surveillance  # noqa: F401 - before numpy is imported: it tells nu
 from tests.postgres import Postgres, PostgresMissing
 
 # the machine is shared: an example that waited for a core has broken no law
-settings.register_profile("house", deadline=None, max_examples=40)
+settings.register_profile("house", deadline=None, max_examples=20)
+settings.register_profile("all", deadline=None, max_examples=60)
 settings.register_profile("fuzz", deadline=None, max_examples=200)
 settings.load_profile(os.environ.get("CALLROUTER_EXAMPLES", "house"))
 

@@ -127,7 +127,7 @@ def redis_servers() -> Iterator[Servers]:
         yield Servers(stack)
 
 
-@pytest.fixture(params=["in process", *REDIS])
+@pytest.fixture(params=["in process", "redis", pytest.param("sentinel", marks=pytest.mark.slow), "cluster"])
 async def link(request: pytest.FixtureRequest, redis_servers: Servers) -> AsyncIterator[RedisLink | None]:
     """A connection to each kind of Redis in turn, empty; None for what lives in this process."""
     if request.param == "in process":

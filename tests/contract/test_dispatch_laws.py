@@ -179,7 +179,7 @@ class Lines(_InOneLoop):
 
 def test_lines_are_never_overdrawn_nor_lost(new_url: NewUrl) -> None:
     Lines.new_url = staticmethod(new_url)
-    run_state_machine_as_test(Lines, settings=settings(deadline=None, max_examples=40, stateful_step_count=30))
+    run_state_machine_as_test(Lines, settings=settings(deadline=None, stateful_step_count=30))
 
 
 class DyingWorkers(_InOneLoop):
@@ -233,9 +233,10 @@ class DyingWorkers(_InOneLoop):
         super().teardown()
 
 
+@pytest.mark.slow
 def test_nothing_is_held_for_ever_by_workers_that_die(redis_servers: Any) -> None:
     DyingWorkers.new_url = staticmethod(lambda: str(redis_servers.empty("redis")))
-    run_state_machine_as_test(DyingWorkers, settings=settings(deadline=None, max_examples=40, stateful_step_count=30))
+    run_state_machine_as_test(DyingWorkers, settings=settings(deadline=None, stateful_step_count=30))
 
 
 Move: TypeAlias = Callable[[Hall], Coroutine[Any, Any, Sought | None]]
@@ -266,7 +267,7 @@ MOVES = st.one_of(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(moves=st.lists(MOVES, max_size=40))
 def test_shared_lines_decide_as_those_in_one_process(redis_servers: Any, moves: list[Move]) -> None:
     """The rules are written twice, in Python and in Lua: the same moves must end alike."""

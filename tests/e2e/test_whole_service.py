@@ -163,6 +163,7 @@ def test_the_page_of_a_call_opens_the_plan_only_after_the_check(
     assert any(each["kind"] == "context_opened" for each in events)
 
 
+@pytest.mark.slow
 def test_the_third_call_in_four_days_is_offered_to_a_clinician(service: RunningService) -> None:
     number = "+447700900555"
     for _ in range(2):

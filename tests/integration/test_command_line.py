@@ -102,6 +102,7 @@ def test_a_file_that_is_no_plan_file_is_refused_and_the_data_stay(type_: Type, t
     assert json.loads(type_("plan", "lookup", "01632960120", "--json").stdout)["outcome"] == "candidates"
 
 
+@pytest.mark.slow
 def test_a_call_is_dialled_and_shown_without_a_running_service(type_: Type) -> None:
     call = type_("dial", "+447700900123", "--speed", "50", stdin="3\nh\n")
     assert "connected to London dental line" in call.stdout

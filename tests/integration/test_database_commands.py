@@ -38,6 +38,7 @@ def type_(tmp_path: Path) -> Type:
     return run
 
 
+@pytest.mark.slow
 def test_up_and_down_say_where_the_database_stands(postgres: Postgres, type_: Type) -> None:
     url = postgres.new_database()
     steps = [("upgrade",), ("upgrade",), ("downgrade", "0001"), ("downgrade", "0001"), ("upgrade",)]

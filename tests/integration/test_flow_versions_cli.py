@@ -61,6 +61,7 @@ def changed(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_from_a_draft_to_a_replay_and_a_recall(tmp_path: Path) -> None:
     said = typed("draft", str(changed(tmp_path)), "--as", "Ann", "--note", "shorter")
     version, shown = re.findall(r"london-111 (\w{12}): checked\nhash     (\w{64})", said)[0]

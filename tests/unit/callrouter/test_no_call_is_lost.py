@@ -11,7 +11,7 @@ from typing import Any
 
 from call_world import House, everybody
 from flows.player import RED_FLAGS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from callrouter.errors import StaleEpoch, UnknownCall
@@ -36,8 +36,6 @@ class Told:
     epoch: int
     again: bool
 
-
-FEWER = settings(deadline=None, max_examples=40)  # each example is some sixty commits
 
 told = st.builds(
     Told,
@@ -128,7 +126,6 @@ async def crisis_plan(number: Number) -> PlanFound:
 
 
 @given(st.lists(told, max_size=20))
-@FEWER
 def test_every_call_is_on_the_way_to_a_person_and_counted_once(everything: list[Told]) -> None:
     async def play(networks: Networks) -> None:
         for each in everything:
@@ -146,7 +143,6 @@ def test_every_call_is_on_the_way_to_a_person_and_counted_once(everything: list[
 
 
 @given(st.lists(told, max_size=20))
-@FEWER
 def test_every_line_comes_back(everything: list[Told]) -> None:
     async def play(networks: Networks) -> None:
         for each in everything:
@@ -164,7 +160,6 @@ def test_every_line_comes_back(everything: list[Told]) -> None:
 
 
 @given(st.lists(told, max_size=20))
-@FEWER
 def test_caller_with_a_crisis_plan_hears_no_message_and_is_not_diverted(everything: list[Told]) -> None:
     async def play(networks: Networks) -> None:
         networks.house.facts.plan = crisis_plan
@@ -181,7 +176,6 @@ def test_caller_with_a_crisis_plan_hears_no_message_and_is_not_diverted(everythi
 
 
 @given(st.lists(told, max_size=20))
-@FEWER
 def test_calls_are_taken_off_the_hook_once_and_handed_back_once(everything: list[Told]) -> None:
     async def play(networks: Networks) -> None:
         for each in everything:
