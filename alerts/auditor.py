@@ -28,7 +28,7 @@ def probe_rule(url: str, link: str) -> Rule:
         name=PROBE_RULE,
         title="A probe of the alert auditor waits",
         metric="longest_wait_s",
-        provider=PROBE_PROVIDER,
+        scope=f"provider:{PROBE_PROVIDER}",
         threshold=WAITED_S,
         clear=WAITED_S / 2,
         for_s=0,

@@ -131,7 +131,7 @@ def _telling(rule: Rule, state: AlertState, value: float, at: datetime) -> Telli
 def _as_it_was(state: AlertState, rules: Mapping[str, Rule]) -> Rule:
     """What is left of a rule that is in the file no more: enough to say that its alert is over."""
     return Rule(
-        name=rule_of(state.rule), title=state.what, metric="rule_removed", provider=None, threshold=state.worst,
+        name=rule_of(state.rule), title=state.what, metric="rule_removed", threshold=state.worst,
         clear=state.worst, for_s=0.0, severity=state.severity, usually_helps="", source="",
         link=next((each.link for each in rules.values()), ""), who=(),
     )  # fmt: skip

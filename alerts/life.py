@@ -16,17 +16,17 @@ def advance(rule: Rule, state: AlertState, value: float, at: datetime) -> AlertS
     """``state`` after the metric was seen to be ``value`` at ``at``.
 
     A breach shorter than ``for_s`` changes nothing in the end, nor does a value between ``clear`` and ``threshold``
-    while it fires.
+    while it fires. Outside the hours of the rule nothing begins; what has begun goes on.
     """
-    breached = value >= rule.threshold
+    breached = rule.is_breached(value) and (state.phase == "pending" or rule.is_watched(at))
     if state.phase in ("ok", "resolved") and breached:
         state = _begun(state, value, at)
     if state.phase == "pending":
         return _pending(rule, state, value, at) if breached else replace(state, phase="ok")
     if state.is_open:
-        if value > state.worst:
+        if rule.worst(value, state.worst) != state.worst:
             state = replace(state, worst=value)
-        return resolved(state, at) if value < rule.clear else state
+        return resolved(state, at) if rule.is_clear(value) else state
     return state
 
 
@@ -64,7 +64,7 @@ def _begun(state: AlertState, value: float, at: datetime) -> AlertState:
 
 
 def _pending(rule: Rule, state: AlertState, value: float, at: datetime) -> AlertState:
-    state = replace(state, worst=max(state.worst, value))
+    state = replace(state, worst=rule.worst(state.worst, value))
     if at - (state.since or at) < timedelta(seconds=rule.for_s):
         return state
     return replace(state, phase="firing", fired_at=at)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from alerts.items import PROBE_PROVIDER
 
 if TYPE_CHECKING:
-    from alerts.rotas import Rota
+    from alerts.rotas import Hours, Rota
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -113,7 +113,9 @@ class Parts:
 
 
 Metric = Literal[
-    "longest_wait_s", "failed_calls", "dependency_down_s", "journal_lag_s", "figures_differ", "auditor_silent",
+    "longest_wait_s", "waiting", "abandoned_share", "answered_60_share", "average_answer_s", "centile95_s", "offered",
+    "answer_unknown", "composite", "failed_calls", "dependency_down_s", "journal_lag_s", "figures_differ",
+    "auditor_silent",
     "night_message", "governance", "welfare_task", "surge", "demand_rise", "rule_removed",
 ]  # fmt: skip
 """The last six are no figures. Five say who is told of front-end messages that one person started at night, of plans
@@ -126,6 +128,16 @@ TOLD_METRICS: frozenset[Metric] = frozenset({"night_message", "governance", "wel
 OWN_METRICS: frozenset[Metric] = frozenset({"dependency_down_s", "journal_lag_s"})
 """What each process sees for itself: two may differ, and neither may clear what the other has found."""
 
+WINDOW_METRICS: frozenset[Metric] = frozenset(
+    {"abandoned_share", "answered_60_share", "average_answer_s", "centile95_s", "offered", "answer_unknown"}
+)
+"""What is counted of the calls of a window: the last 5, 15 or 60 minutes, or the day in London."""
+
+LIVE_METRICS: frozenset[Metric] = frozenset({"longest_wait_s", "waiting"})
+"""What is true of the callers who wait now, of the whole service or a provider."""
+
+Window = Literal[5, 15, 60, "today"]
+Worse = Literal["above", "below"]
 Severity = Literal["notice", "warning", "critical"]
 Channel = Literal["email", "webhook", "text", "voice", "alertmanager"]
 
@@ -161,12 +173,25 @@ class Escalation:
         return tuple(dict.fromkeys((*self.who, *(each for rota in self.rotas for each in rota.on_duty(at)))))
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """At least ``at_least`` alerts of the rule with this name fire."""
+
+    rule: str
+    at_least: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """Fire when ``metric`` has been at ``threshold`` or worse for ``for_s`` seconds; clear when better than ``clear``.
 
-    ``provider`` is None for the whole service, ``dependency`` None for every part (each has an alert of its own).
-    ``source`` says where these numbers come from. ``who`` and those on duty in ``rotas`` are told first, ``escalate``
+    ``scope`` is the text of an :class:`alerts.items.Scope`, or ``each provider`` (``service``, ``area``), each with an
+    alert of its own, as has each part where ``dependency`` is None. ``worse``: whether more is worse, or less.
+    ``window``: the minutes that a share or a time is of. With ``than_usual`` the bounds are per cent worse than usual
+    for this hour of the week. A window with fewer than ``calls_at_least`` calls, or an hour that usually has fewer than
+    ``usual_at_least``, says nothing. ``any_of`` and ``all_of``: other rules that fire, in place of a metric. Nothing
+    begins outside ``hours``. ``source`` says where these numbers come from, ``verified`` whether anybody read it there.
+    ``who`` and those on duty in ``rotas`` are told first, ``escalate``
     in turn while nobody acknowledges, and the last of them again every ``repeat_s`` seconds (0: not again). Alerts of
     one ``group`` that fire within ``group_wait_s`` are one notice. While an alert of a rule in ``inhibited_by`` fires
     for the same scope or the whole service, this one tells nobody.
@@ -175,7 +200,6 @@ class Rule:
     name: str
     title: str
     metric: Metric
-    provider: str | None
     threshold: float
     clear: float
     for_s: float
@@ -184,6 +208,16 @@ class Rule:
     source: str
     link: str
     who: tuple[Recipient, ...]
+    scope: str = TOTAL
+    worse: Worse = "above"
+    window: Window = 15
+    than_usual: bool = False
+    calls_at_least: int = 1
+    usual_at_least: float = 0.0
+    any_of: tuple[Condition, ...] = ()
+    all_of: tuple[Condition, ...] = ()
+    hours: tuple[Hours, ...] | None = None
+    verified: bool = False
     dependency: str | None = None
     rotas: tuple[Rota, ...] = ()
     escalate: tuple[Escalation, ...] = ()
@@ -196,6 +230,22 @@ class Rule:
     def steps(self) -> tuple[Escalation, ...]:
         """Who is told, in order; the first at once."""
         return (Escalation(0.0, self.who, self.rotas), *self.escalate)
+
+    def is_breached(self, value: float) -> bool:
+        """Whether ``value`` is at the threshold or worse."""
+        return value >= self.threshold if self.worse == "above" else value <= self.threshold
+
+    def is_clear(self, value: float) -> bool:
+        """Whether ``value`` is better than the bound for clearing."""
+        return value < self.clear if self.worse == "above" else value > self.clear
+
+    def worst(self, one: float, other: float) -> float:
+        """The worse of two values."""
+        return max(one, other) if self.worse == "above" else min(one, other)
+
+    def is_watched(self, at: datetime) -> bool:
+        """Whether an alert may begin at that time."""
+        return self.hours is None or any(each.holds(at) for each in self.hours)
 
 
 Phase = Literal["ok", "pending", "firing", "acknowledged", "resolved", "told"]
@@ -314,6 +364,8 @@ class Notice:
     link: str
     recipient: Recipient
     also: tuple[str, ...] = ()
+    than_usual: bool = False
+    """Whether value, worst and bounds are per cent worse than usual, whatever the metric's own unit."""
 
     @property
     def alerts(self) -> tuple[str, ...]:

@@ -1,12 +1,23 @@
-"""What a rule reads now: one value of the whole service or a provider, or one of each part that it watches."""
+"""What a rule reads now: one value of the whole service or of one scope, or one of each that it watches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import cast
 
-from alerts.model import TOTAL, Figures, Parts, Rule
+from alerts.items import Kpis, Scope, ScopeKind
+from alerts.measures import COUNTS, value_of
+from alerts.model import TOTAL, AlertState, Figures, Parts, Rule, ScopeFigures, Window, rule_of
+from alerts.usual import Usual
+
+Windows = Callable[[Window, ScopeKind], Sequence[Kpis]]
+"""The figures of a window, of each scope of a kind; empty while they are not known."""
+
+AHEAD = timedelta(seconds=5)
+"""A reading that is further in the future than this is a clock's mistake, and is not used."""
 
 _PART_NAMES = {
     "sql": "Database (SQL)",
@@ -19,6 +30,7 @@ _PART_NAMES = {
     "understanding": "Understanding of speech",
     "audit_entries": "Audit of plans (entries)",
     "audit_heads": "Audit of plans (signed ends)",
+    "figures": "Figures beside their recount",
 }
 
 
@@ -33,41 +45,128 @@ class Reading:
     scope: str = TOTAL
 
 
-def readings(rule: Rule, figures: Figures | None, parts: Parts, now: datetime) -> Iterator[Reading]:
-    """What the rule reads; nothing while that is not known."""
-    match rule.metric:
-        case "longest_wait_s":
-            scope = figures.of(rule.provider) if figures is not None else None
-            if figures is not None and scope is not None:
-                yield Reading(rule.name, scope.name, scope.longest_wait_s, figures.at, _scope(rule))
-        case "failed_calls":
-            if figures is not None:
-                total = figures.total
-                yield Reading(rule.name, total.name, float(total.failed_recently), figures.at)
-        case "dependency_down_s":
-            for name, failing_s in parts.failing_s.items():
-                if rule.dependency in (None, name, name.partition(":")[0]):
-                    yield Reading(f"{rule.name}:{name}", _seen(_in_words(name), parts), failing_s, now, f"part:{name}")
-        case "journal_lag_s":
-            yield Reading(f"{rule.name}:journal", _seen("Journal", parts), parts.journal_lag_s, now, "part:journal")
-        case "auditor_silent":
-            if parts.without_probe_s is not None:
-                yield Reading(rule.name, "Alert auditor", parts.without_probe_s, now)
-        case "figures_differ":
-            if parts.figures_differ is not None:
-                yield Reading(rule.name, "Figures", float(parts.figures_differ), now)
-        case "night_message" | "governance" | "welfare_task" | "surge" | "demand_rise" | "rule_removed":
-            pass  # told by whoever finds one, not read from figures
+@dataclass(slots=True)
+class Seen:
+    """What is known at one instant. ``unjudged`` gathers what no rule can judge now, with why, for people to see."""
+
+    at: datetime
+    figures: Figures | None
+    parts: Parts
+    windows: Windows
+    usual: Usual
+    unjudged: dict[str, str] = field(default_factory=dict)
+    _kept: dict[tuple[Window, ScopeKind], Sequence[Kpis]] = field(default_factory=dict)
+
+    def read(self, rule: Rule, live: Mapping[str, AlertState]) -> Iterator[Reading]:
+        """What the rule reads now; what is no number, or of the future, is left out and told."""
+        for reading in self._read(rule, live):
+            if not math.isfinite(reading.value):
+                self.unjudged[reading.alert] = "what was counted is no number"
+            elif reading.at > self.at + AHEAD:
+                self.unjudged[reading.alert] = "what was counted is from the future: look at the clocks"
+            else:
+                yield reading
+
+    def _read(self, rule: Rule, live: Mapping[str, AlertState]) -> Iterable[Reading]:
+        match rule.metric:
+            case "longest_wait_s" | "waiting":
+                return self._live(rule)
+            case (
+                "abandoned_share"
+                | "answered_60_share"
+                | "average_answer_s"
+                | "centile95_s"
+                | "offered"
+                | "answer_unknown"
+            ):
+                return self._window(rule)
+            case "failed_calls":
+                return self._failed(rule)
+            case "dependency_down_s":
+                return self._down(rule)
+            case "figures_differ":
+                differ = self.parts.figures_differ
+                return [] if differ is None else [Reading(rule.name, "Figures", float(differ), self.at)]
+            case "journal_lag_s":
+                return [self._part(rule, "journal", self.parts.journal_lag_s, "Journal")]
+            case "auditor_silent":
+                silent_s = self.parts.without_probe_s
+                return [] if silent_s is None else [Reading(rule.name, "Alert auditor", silent_s, self.at)]
+            case "composite":
+                return [Reading(rule.name, "Whole service", float(_holds(rule, live)), self.at)]
+            case "night_message" | "governance" | "welfare_task" | "surge" | "demand_rise" | "rule_removed":
+                return []  # told by whoever finds one, not read from figures
+
+    def _live(self, rule: Rule) -> Iterator[Reading]:
+        if self.figures is None:
+            self.unjudged[rule.name] = "the figures are not known yet"
+            return
+        each: Iterable[ScopeFigures | None] = self.figures.providers
+        if not rule.scope.startswith("each "):
+            each = [self.figures.of(rule.scope.partition(":")[2] or None)]
+        for found in each:
+            if found is None:
+                continue
+            value = found.longest_wait_s if rule.metric == "longest_wait_s" else float(found.waiting)
+            scope = TOTAL if found is self.figures.total else f"provider:{found.scope}"
+            yield Reading(_alert(rule, scope), found.name, value, self.figures.at, scope)
+
+    def _window(self, rule: Rule) -> Iterator[Reading]:
+        for kpis in self._kpis(rule):
+            scope = str(kpis.scope)
+            alert = _alert(rule, scope)
+            value = value_of(rule.metric, kpis)
+            if value is None or (sum(kpis.ends.values()) < rule.calls_at_least and rule.metric != "offered"):
+                self.unjudged[alert] = "too few calls to judge"
+                continue
+            if rule.usual_at_least and (self.usual.of("offered", kpis.scope, self.at) or 0.0) < rule.usual_at_least:
+                self.unjudged[alert] = "too few calls are usual at this hour, or that is not known"
+                continue
+            if rule.than_usual:
+                hourly = value * 60 / rule.window if rule.metric in COUNTS and rule.window != "today" else value
+                percent = self.usual.worse_by(rule.metric, kpis.scope, self.at, hourly, worse=rule.worse)
+                if percent is None:
+                    self.unjudged[alert] = "fewer than four such hours are on record"
+                    continue
+                value = percent
+            yield Reading(alert, kpis.name, value, kpis.end, scope)
+
+    def _kpis(self, rule: Rule) -> Iterator[Kpis]:
+        kind = cast(ScopeKind, rule.scope.removeprefix("each ").partition(":")[0])
+        key = (rule.window, kind)
+        if key not in self._kept:
+            self._kept[key] = self.windows(*key)
+        if not self._kept[key]:
+            self.unjudged[rule.name] = "the figures are not known yet"
+        for kpis in self._kept[key]:
+            if rule.scope.startswith("each ") or kpis.scope == Scope.read(rule.scope):
+                yield kpis
+
+    def _failed(self, rule: Rule) -> Iterator[Reading]:
+        if self.figures is not None:
+            total = self.figures.total
+            yield Reading(rule.name, total.name, float(total.failed_recently), self.figures.at)
+
+    def _down(self, rule: Rule) -> Iterator[Reading]:
+        for name, failing_s in self.parts.failing_s.items():
+            if rule.dependency in (None, name, name.partition(":")[0]):
+                yield self._part(rule, name, failing_s)
+
+    def _part(self, rule: Rule, part: str, value: float, where: str = "") -> Reading:
+        seen = f", seen by {self.parts.seen_by}" if self.parts.seen_by else ""
+        return Reading(f"{rule.name}:{part}", f"{where or _in_words(part)}{seen}", value, self.at, f"part:{part}")
 
 
-def _scope(rule: Rule) -> str:
-    return TOTAL if rule.provider is None else f"provider:{rule.provider}"
+def _alert(rule: Rule, scope: str) -> str:
+    return f"{rule.name}:{scope}" if rule.scope.startswith("each ") else rule.name
+
+
+def _holds(rule: Rule, live: Mapping[str, AlertState]) -> bool:
+    firing = [rule_of(alert) for alert, state in live.items() if state.is_open]
+    met = {each: firing.count(each.rule) >= each.at_least for each in (*rule.any_of, *rule.all_of)}
+    return (not rule.any_of or any(met[each] for each in rule.any_of)) and all(met[each] for each in rule.all_of)
 
 
 def _in_words(part: str) -> str:
     kind, _, name = part.partition(":")
     return f"{_PART_NAMES.get(kind, kind)} {name}".strip()
-
-
-def _seen(where: str, parts: Parts) -> str:
-    return f"{where}, seen by {parts.seen_by}" if parts.seen_by else where

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 
 from alerts.model import LONDON, Recipient
+from infra.office import is_bank_holiday
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -24,10 +25,13 @@ class Hours:
     days: frozenset[int]
     begins: time
     ends: time
+    not_on_bank_holidays: bool = False
 
     def holds(self, at: datetime) -> bool:
         """Whether the instant ``at`` is within these hours."""
         local = at.astimezone(LONDON)
+        if self.not_on_bank_holidays and is_bank_holiday(local.date()):
+            return False
         return self.has(local.weekday(), local.time())
 
     def has(self, day: int, now: time) -> bool:

@@ -19,8 +19,10 @@ from alerts.judging import Look, judge
 from alerts.life import acknowledged
 from alerts.model import AlertState, Figures, Parts, Recipient, Rule, Silence, StepTaken, page_of, rule_of
 from alerts.ports import Notifier, Store
-from alerts.readings import Reading, readings
+from alerts.readings import Seen, Windows
+from alerts.rules import in_order
 from alerts.store import Change
+from alerts.usual import Hours, Usual, keep_learning, kinds_of
 from infra.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -53,8 +55,9 @@ class AlertService:
     Each recipient gets one notice when an alert fires and one when it clears, in that order, over a restart
     too. A worker that dies while a channel takes a notice sends it again, with the same id. ``figures`` may
     answer None while they are not known (the day's journal is not yet read): then no alert of theirs changes.
-    ``parts`` says how the things are that the service stands on. ``notifiers`` are the channels by name; a
-    notice for one that is missing is logged as ``notice_failed``.
+    ``parts`` says how the things are that the service stands on, ``windows`` what was counted of the last minutes,
+    ``usual`` what is usual at this hour of the week, learnt from the hours of the ``past`` while it runs.
+    ``notifiers`` are the channels by name; a notice for one that is missing is logged as ``notice_failed``.
     """
 
     def __init__(
@@ -66,15 +69,22 @@ class AlertService:
         clock: Clock,
         retry: Retry = PATIENCE,
         parts: Callable[[], Parts] = lambda: Parts({}),
+        windows: Windows = lambda _window, _kind: (),
+        usual: Usual | None = None,
+        past: Hours | None = None,
     ) -> None:
-        self._rules = {each.name: each for each in rules}
+        self._rules = {each.name: each for each in in_order(rules)}
         self._figures = figures
         self._store = store
         self._clock = clock
         self._parts = parts
+        self._windows = windows
+        self._usual = usual or Usual()
+        self._past = past
         self._carrier = Carrier(notifiers, store, clock, retry)
         self._live: dict[str, AlertState] = {}  # as stored, but for how bad it was at its worst
         self._values: dict[str, float] = {}
+        self._unjudged: dict[str, str] = {}
         self._channels = sorted({each.channel for rule in rules for each in ways_of(rule)} | set(notifiers))
 
     async def tick(self) -> None:
@@ -90,6 +100,9 @@ class AlertService:
         try:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(_every_tick(partial(_guarded, "alert_check_failed", self.check)))
+                if self._past is not None:
+                    kinds = kinds_of(self._rules.values())
+                    loops.create_task(keep_learning(self._usual, self._past, kinds, self._clock))
                 for channel in self._channels:
                     loops.create_task(_every_tick(partial(self._guarded_delivery, self._carrier.start, channel)))
         finally:
@@ -97,14 +110,11 @@ class AlertService:
 
     async def check(self) -> None:
         """Move every alert by what is known now. Raises what the store raises."""
-        figures, parts, now = self._figures(), self._parts(), self._clock.now()
-
-        def read(rule: Rule, _live: Mapping[str, AlertState]) -> Iterable[Reading]:
-            return readings(rule, figures, parts, now)
-
+        now = self._clock.now()
+        seen = Seen(now, self._figures(), self._parts(), self._windows, self._usual)
         look = Look(now, await self._known(), await self._store.silences(now), self._carrier.take_unreached())
-        judged = judge(self._rules, look, read)
-        self._live, self._values = judged.live, judged.values
+        judged = judge(self._rules, look, seen.read)
+        self._live, self._values, self._unjudged = judged.live, judged.values, seen.unjudged
         for change in judged.changes:
             await self._move(change)
 
@@ -166,6 +176,11 @@ class AlertService:
         ]
         return sorted(found, key=_worst_first)
 
+    @property
+    def unjudged(self) -> Mapping[str, str]:
+        """Alerts, or rules, that nobody can judge now, with why."""
+        return self._unjudged
+
     async def steps(self, alert: str) -> list[StepTaken]:
         """The record of an alert, newest first."""
         return await self._store.steps(alert)
@@ -176,7 +191,7 @@ class AlertService:
         for alert, state in found.items():
             seen = self._live.get(alert)
             if seen is not None and seen.version == state.version and seen.phase == state.phase:
-                found[alert] = replace(state, worst=max(state.worst, seen.worst))
+                found[alert] = seen
         return found
 
     async def _move(self, change: Change) -> bool:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from alerts.model import LONDON, TOLD_METRICS, Notice
-from alerts.wording import amount
+from alerts.wording import IN_WORDS, amount, bound
 
 LONGEST_WHAT, LONGEST_WHERE, LONGEST_HOW_BAD, LONGEST_LINK = 75, 45, 50, 100
 """Characters: with the day and hour and what stands between, at most 306, two parts of a text (3GPP TS 23.040)."""
@@ -45,10 +45,7 @@ def spoken(notice: Notice) -> str:
 
 def _how_bad(notice: Notice) -> str:
     now = amount(notice, notice.value)
-    if notice.metric in TOLD_METRICS:
-        return now
-    bound, limit = ("clear below", notice.clear) if notice.kind == "cleared" else ("alert from", notice.threshold)
-    return f"{now} ({bound} {amount(notice, limit)})"
+    return now if notice.metric in (*TOLD_METRICS, *IN_WORDS) else f"{now} ({bound(notice)})"
 
 
 def _cut(text: str, longest: int) -> str:

@@ -70,13 +70,23 @@ def _notice(recipient: Recipient, tellings: list[Telling], at: datetime) -> Noti
         usually_helps=rule.usually_helps,
         link=f"{rule.link.rstrip('/')}/alerts/{page_of(state.rule)}",
         recipient=recipient,
+        than_usual=rule.than_usual,
     )
     return replace(notice, also=tuple(_line(notice, each) for each in others))
 
 
 def _line(notice: Notice, telling: Telling) -> str:
     rule, state = telling.rule, telling.state
-    return line(replace(notice, what=state.what, where=state.where, metric=rule.metric, value=telling.value))
+    return line(
+        replace(
+            notice,
+            what=state.what,
+            where=state.where,
+            metric=rule.metric,
+            value=telling.value,
+            than_usual=rule.than_usual,
+        )
+    )
 
 
 def _id(tellings: list[Telling]) -> str:

@@ -8,19 +8,30 @@ from alerts.model import LONDON, TOLD_METRICS, Metric, Notice, NoticeKind
 
 _METRICS: dict[Metric, str] = {
     "longest_wait_s": "Longest wait since offered",
+    "waiting": "Callers waiting",
+    "abandoned_share": "Share of calls abandoned",
+    "answered_60_share": "Share of answered calls answered within 60 s",
+    "average_answer_s": "Average time to answer",
+    "centile95_s": "95th centile of time to answer",
+    "offered": "Calls offered",
+    "answer_unknown": "Calls of which nobody knows whether an agent answered",
     "failed_calls": "Number of calls of the last 15 minutes that failed",
     "dependency_down_s": "Time since it stopped working",
     "journal_lag_s": "Age of the oldest event that is not in the journal",
-    "figures_differ": "Figures that differ from the recount",
+    "figures_differ": "Scopes whose figures differ from the recount",
     "auditor_silent": "Time since the last probe call",
     "surge": "Standard deviations above usual",
     "demand_rise": "Standard deviations above usual",
-    "rule_removed": "Its rule is in the file no more",
     "night_message": "Minutes left for the review",
     "governance": "Times",
     "welfare_task": "Tasks",
 }
 
+IN_WORDS: dict[Metric, str] = {
+    "composite": "What it is made of fires",
+    "rule_removed": "Its rule is in the file no more",
+}
+"""What has no amount."""
 
 _TURNS: dict[NoticeKind, str] = {
     "fired": "",
@@ -40,7 +51,7 @@ def subject(notice: Notice) -> str:
 
 def line(notice: Notice) -> str:
     """What, where and how bad, without more."""
-    how_bad = "" if notice.metric in (*TOLD_METRICS, "rule_removed") else f", {amount(notice, notice.value)}"
+    how_bad = "" if notice.metric in (*TOLD_METRICS, *IN_WORDS) else f", {amount(notice, notice.value)}"
     return f"{notice.what}: {notice.where}{how_bad}"
 
 
@@ -63,20 +74,32 @@ def body(notice: Notice) -> str:
 
 
 def _how_bad(notice: Notice) -> str:
-    if notice.metric == "rule_removed":
-        return _METRICS[notice.metric]
+    if notice.metric in IN_WORDS:
+        return IN_WORDS[notice.metric]
     if notice.metric in TOLD_METRICS:
         return f"{_METRICS[notice.metric]}: {notice.value:g}"
-    limit = notice.clear if notice.kind == "cleared" else notice.threshold
-    bound = "clear below" if notice.kind == "cleared" else "alert from"
     return (
         f"{_METRICS[notice.metric]} is {amount(notice, notice.value)} "
-        f"({bound} {amount(notice, limit)}, worst so far {amount(notice, notice.worst)})"
+        f"({bound(notice)}, worst so far {amount(notice, notice.worst)})"
     )
+
+
+def bound(notice: Notice) -> str:
+    """The value that counts now: from which it fires, or at which it clears."""
+    less_is_worse = notice.threshold < notice.clear
+    if notice.kind == "cleared":
+        return f"clear {'above' if less_is_worse else 'below'} {amount(notice, notice.clear)}"
+    return f"alert {'at or below' if less_is_worse else 'from'} {amount(notice, notice.threshold)}"
 
 
 def amount(notice: Notice, value: float) -> str:
     """A value of the notice's metric with its unit, for people."""
+    if notice.metric in IN_WORDS:
+        return IN_WORDS[notice.metric]
+    if notice.than_usual:
+        return f"{value:.0f} % worse than usual for this hour"
+    if notice.metric.endswith("_share"):
+        return f"{100 * value:.1f} %"
     in_seconds = notice.metric.endswith("_s") or notice.metric == "auditor_silent"
     return _seconds(value) if in_seconds else f"{value:g}"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from adapters.notify.alertmanager import Alertmanager
 from alerts.auditor import PROBE_RULE, probe_rule
 from alerts.errors import RulesError
+from alerts.history import KpiHistory
 from alerts.model import OWN_METRICS, Parts, Rule
 from alerts.outage import OutageStore
 from alerts.rules import load_rules
@@ -24,6 +25,7 @@ from callrouter.providers import Providers
 from callrouter.readiness import ASTERISK
 from callrouter.settings import Settings
 from callrouter.surges import PART as SURGES
+from infra.areas import london
 from infra.clock import Clock
 from infra.health import Health
 from infra.sql import Database
@@ -40,7 +42,13 @@ def alert_rules(settings: Settings, providers: Providers) -> tuple[Rule, ...]:
     Raises :class:`ConfigurationError` with a line for each defect.
     """
     try:
-        rules = load_rules(settings.alert_rules_file, [each.id for each in providers], PARTS)
+        rules = load_rules(
+            settings.alert_rules_file,
+            [each.id for each in providers],
+            PARTS,
+            providers.services,
+            [each.id for each in london()],
+        )
     except RulesError as error:
         raise ConfigurationError(str(error)) from error
     if settings.auditor_url is None:
@@ -62,7 +70,10 @@ def open_alerts(
 ) -> AlertService:
     """The service that checks the rules against the board, telling by every channel there is."""
     store = OutageStore(AlertStore(database), clock, [each.name for each in rules if each.metric in OWN_METRICS])
-    alerts = AlertService(rules, board.figures, channels.notifiers, store, clock, parts=parts)
+    alerts = AlertService(
+        rules, board.figures, channels.notifiers, store, clock,
+        parts=parts, windows=board.window, past=KpiHistory(database, {}),
+    )  # fmt: skip
     channels.report_to(alerts)
     channels.alertmanagers = open_alertmanagers(settings, rules, store, clock, health)
     return alerts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -18,9 +18,14 @@ _SATURDAY = 5
 def is_office_hours(at: datetime) -> bool:
     """Whether ``at`` (with a time zone) is within office hours in England."""
     local = at.astimezone(LONDON)
-    if local.weekday() >= _SATURDAY or local.date() in _bank_holidays():
+    if local.weekday() >= _SATURDAY or is_bank_holiday(local.date()):
         return False
     return OPENS <= local.time() < CLOSES
+
+
+def is_bank_holiday(day: date) -> bool:
+    """Whether the day is a bank holiday in England."""
+    return day in _bank_holidays()
 
 
 def last_closed(at: datetime) -> datetime:

@@ -46,7 +46,7 @@ PUBLIC, TOKEN, SECRET = "https://calls.example", "a-test-auth-token", "a secret 
 STEP_S = 5.0
 
 SILENT = Rule(
-    name="auditor-silent", title="No probe calls", metric="auditor_silent", provider=None, threshold=180,
+    name="auditor-silent", title="No probe calls", metric="auditor_silent", threshold=180,
     clear=90, for_s=0, severity="critical", usually_helps="Start it.", source="test", link="http://localhost/",
     who=(Recipient("Duty manager", "email", "duty.manager@example.nhs.invalid"),),
 )  # fmt: skip

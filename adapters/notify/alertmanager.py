@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import httpx
 import structlog
 
-from alerts.model import OPEN_PHASES, OWN_METRICS, TOTAL, AlertState, Rule
+from alerts.model import OPEN_PHASES, OWN_METRICS, AlertState, Rule
 from infra.clock import Clock
 from infra.health import Health
 
@@ -136,7 +136,7 @@ class Alertmanager:
         labels = {
             "alertname": rule.name,
             "severity": rule.severity,
-            "scope": thing or rule.provider or TOTAL,
+            "scope": thing or rule.scope,
             "service": SERVICE,
         }
         if rule.metric in OWN_METRICS:

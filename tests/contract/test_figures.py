@@ -14,10 +14,11 @@ from alerts.history import KpiHistory, midnight
 from alerts.items import TOTAL, Scope, ScopeKind
 from alerts.kpi import LiveFigures
 from alerts.model import Parts
-from alerts.readings import readings
+from alerts.readings import Seen
 from alerts.recount import recount
 from alerts.rules import load_rules
 from alerts.tally import Tally
+from alerts.usual import Usual
 from callrouter.alerting import PARTS
 from callrouter.journal import Journal
 from callrouter.kpi_check import FigureCheck
@@ -192,7 +193,7 @@ async def test_live_figures_that_lack_a_call_are_told(house: House) -> None:
     assert not health.works("figures")
     parts = Parts(health.failing_s(), figures_differ=check.differ)
     (rule,) = [each for each in load_rules(RULES, ["north-london-111"], PARTS) if each.metric == "figures_differ"]
-    (reading,) = readings(rule, None, parts, clock.now())
+    (reading,) = Seen(clock.now(), None, parts, lambda _window, _kind: (), Usual()).read(rule, {})
     assert reading.value >= rule.threshold
 
 

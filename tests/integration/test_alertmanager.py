@@ -20,12 +20,12 @@ from tests.alertmanager import AlertmanagerMissing, AlertmanagerServer
 from tests.hand_clock import NOON, HandClock
 
 RULE = Rule(
-    name="longest-wait", title="Callers wait too long", metric="longest_wait_s", provider="kings",
+    name="longest-wait", title="Callers wait too long", metric="longest_wait_s", scope="provider:kings",
     threshold=180, clear=120, for_s=30, severity="critical", usually_helps="More handlers.", source="a test",
     link="https://calls.example/wallboard", who=(Recipient("Ann Example", "email", "ann@example.nhs.invalid"),),
 )  # fmt: skip
-PART = replace(RULE, name="part-down", metric="dependency_down_s", provider=None, severity="warning")
-TASK = replace(RULE, name="welfare", metric="welfare_task", provider=None)
+PART = replace(RULE, name="part-down", metric="dependency_down_s", scope="total", severity="warning")
+TASK = replace(RULE, name="welfare", metric="welfare_task", scope="total")
 
 
 class House:
@@ -87,7 +87,7 @@ async def told_by_the_real_one(house: House, alertmanager: Alertmanager, server:
     await alertmanager.step(0)
     (shown,) = server.alerts()
     assert shown["labels"] == {
-        "alertname": "longest-wait", "severity": "critical", "scope": "kings", "service": "callrouter",
+        "alertname": "longest-wait", "severity": "critical", "scope": "provider:kings", "service": "callrouter",
     }  # fmt: skip
     assert shown["annotations"]["summary"] == "Callers wait too long"
     assert shown["generatorURL"] == "https://calls.example/wallboard"

@@ -340,7 +340,7 @@ async def test_a_broken_relay_neither_stops_the_webhook_nor_goes_unlogged(
 ) -> None:
     """From figures to both channels: the relay refuses until it is given up, and then works for the end."""
     rule = Rule(
-        name="longest-wait", title="Callers wait too long", metric="longest_wait_s", provider=None,
+        name="longest-wait", title="Callers wait too long", metric="longest_wait_s",
         threshold=180, clear=120, for_s=30, severity="critical", usually_helps="More handlers.",
         source="a test", link="http://localhost/wallboard",
         who=(NOTICE.recipient, Recipient("Control room screen", "webhook", receiver.url)),

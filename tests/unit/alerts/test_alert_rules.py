@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ alerts:
   - name: longest-wait
     title: Callers wait too long
     metric: longest_wait_s
-    provider: kings
+    scope: provider:kings
     threshold: 180
     clear_below: 120
     for_s: 30
@@ -38,7 +39,7 @@ def rule_file(folder: Path, text: str) -> Path:
 
 def test_a_sound_file_gives_its_rules(tmp_path: Path) -> None:
     (rule,) = load_rules(rule_file(tmp_path, SOUND), {"kings"})
-    assert (rule.name, rule.provider, rule.threshold, rule.clear) == ("longest-wait", "kings", 180, 120)
+    assert (rule.name, rule.scope, rule.threshold, rule.clear) == ("longest-wait", "provider:kings", 180, 120)
     assert rule.link == "https://wallboard.example.nhs.invalid/"
     assert rule.who == (
         Recipient("Duty manager", "email", "duty.manager@example.nhs.invalid"),
@@ -74,10 +75,42 @@ def test_the_shipped_rules_are_sound_and_their_staff_fictional() -> None:
         ("    source: proposal\n", "", ":3: source: is missing"),
         ("severity: warning", "severity: panic", ":10: severity: input should be 'notice'"),
         ("metric: longest_wait_s", "metric: mood", ":5: metric: input should be 'longest_wait_s'"),
-        ("provider: kings", "provider: queens", ":6: provider: no provider has the id queens"),
+        ("provider:kings", "provider:queens", ":6: scope: no provider has the id queens"),
+        ("provider:kings", "city:london", ":6: scope: a scope is total, provider:ID"),
+        ("provider:kings", "service:gp", ":6: scope: longest_wait_s is known of the whole service and of providers"),
+        ("clear_below: 120", "clear_above: 240", ":7: threshold: needs clear_below, and no clear_above"),
+        (
+            "clear_below: 120",
+            "clear_below: 120\n    worse: below",
+            ":7: threshold: needs clear_above, and no clear_below",
+        ),
+        ("    threshold: 180\n", "", ":3: threshold: is missing"),
+        ("for_s: 30", "for_s: 30\n    hours: sometimes", ":10: hours: must be always, office, or"),
+        ("for_s: 30", "for_s: 30\n    hours: []", ":10: hours: is never: leave it out"),
+        (
+            "for_s: 30",
+            "for_s: 30\n    hours: [{days: [noday], from: '08:00', to: '18:00'}]",
+            ":10: hours.days: input should be",
+        ),
+        ("for_s: 30", "for_s: 30\n    hours: [{from: '8', to: '18:00'}]", ":10: hours.from: is not a time of day"),
+        ("for_s: 30", "for_s: 30\n    window: 15", ":10: window: goes with abandoned_share"),
+        ("for_s: 30", "for_s: 30\n    compared_with: usual", ":10: compared_with: goes with abandoned_share"),
+        (
+            "for_s: 30",
+            "for_s: 30\n    any_of: [{rule: longest-wait}]",
+            ":5: metric: a composite rule, and no other, has",
+        ),
+        ("for_s: 30", "for_s: 30\n    inhibited_by: [longest-wait]", ":10: inhibited_by: a rule cannot name itself"),
+        (
+            "for_s: 30",
+            "for_s: 30\n    inhibited_by: [gone]",
+            ":10: inhibited_by: there is no rule gone that could fire",
+        ),
+        ("for_s: 30", "for_s: 30\n    repeat_s: 5", ":10: repeat_s: must be 0 or at least 30"),
+        ("for_s: 30", "for_s: 30\n    escalate: [{after_s: 300}]", ":10: escalate.who: needs at least one"),
+        ("for_s: 30", "for_s: 30\n    on_duty: [nobody]", ":10: on_duty: there is no rota nobody"),
         ("email: duty.manager@", "email: duty.manager at ", ":15: who.email: is not an e-mail address"),
         ("webhook: http://", "webhook: ", ":16: who.webhook: is not an http or https address"),
-        ("    who:", "    who: []\n    sho:", ":13: who: needs at least one"),
         (
             "        email: duty.manager@",
             "        mobile: 07700900123\n        email: a@",
@@ -116,12 +149,14 @@ def test_every_defect_is_told_at_once(tmp_path: Path) -> None:
     text = SOUND.replace("threshold: 180", "threshold: 1").replace("severity: warning", "severity: panic")
     with pytest.raises(RulesError) as refused:
         load_rules(rule_file(tmp_path, text), {"kings"})
-    assert [each.split(":")[1] for each in str(refused.value).splitlines()] == ["7", "10"]
+    assert sorted(each.split(":")[1] for each in str(refused.value).splitlines()) == ["10", "7"]
 
 
 def test_staff_without_any_way_to_be_told_are_refused(tmp_path: Path) -> None:
     text = SOUND[: SOUND.index("        email")]
-    with pytest.raises(RulesError, match=r"alerts\.yaml:14: who: needs an email, a webhook or a mobile"):
+    with pytest.raises(
+        RulesError, match=r"alerts\.yaml:14: who: needs an email, a webhook or a mobile, or is the name"
+    ):
         load_rules(rule_file(tmp_path, text), {"kings"})
 
 
@@ -140,3 +175,125 @@ def test_a_file_without_rules_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RulesError, match=r"alerts\.yaml"):
         load_rules(tmp_path / "alerts.yaml", ())
+
+
+LADDER = """\
+link: https://calls.example.nhs.invalid/
+staff:
+  - {name: Sam, mobile: "+447700900123", channels: [voice, text]}
+  - {name: Alex, email: alex@example.nhs.invalid}
+  - {name: Kim, email: kim@example.nhs.invalid}
+rotas:
+  duty:
+    shifts:
+      - {from: "08:00", to: "20:00", who: [{name: Sam}]}
+      - {from: "20:00", to: "08:00", who: [{name: Alex}]}
+    stand_ins:
+      - {from: 2026-12-24T20:00, until: 2026-12-25T20:00, who: [{name: Kim}]}
+alerts:
+  - name: stop-messages
+    title: A service does much worse than usual
+    metric: composite
+    any_of: [{rule: slow-25}, {rule: slow-15, at_least: 2}]
+    for_s: 0
+    severity: critical
+    usually_helps: Decide together whether to switch the message off.
+    source: a test
+    on_duty: [duty]
+  - name: slow-25
+    title: Slower than usual
+    metric: centile95_s
+    scope: each service
+    window: 60
+    compared_with: usual
+    threshold: 25
+    clear_below: 15
+    for_s: 300
+    hours: office
+    severity: warning
+    usually_helps: Look.
+    source: a test
+    who: [{name: Alex}]
+    escalate:
+      - {after_s: 300, on_duty: [duty]}
+    repeat_s: 1800
+    group: slow
+    group_wait_s: 10
+  - name: slow-15
+    title: Slower than usual
+    metric: centile95_s
+    scope: each service
+    window: 60
+    compared_with: usual
+    threshold: 15
+    clear_below: 10
+    for_s: 300
+    severity: notice
+    usually_helps: Look.
+    source: a test
+    who: [{name: Alex}]
+    inhibited_by: [slow-25]
+"""
+
+
+def test_rules_on_other_rules_come_after_them_and_staff_and_rotas_are_found_by_name(tmp_path: Path) -> None:
+    rules = load_rules(rule_file(tmp_path, LADDER), ())
+    assert [each.name for each in rules] == ["slow-25", "slow-15", "stop-messages"]
+    slow, _, stop = rules
+    assert slow.who == (Recipient("Alex", "email", "alex@example.nhs.invalid"),)
+    assert (slow.window, slow.than_usual, slow.steps[1].after_s, slow.group) == (60, True, 300, "slow")
+    assert [(each.rule, each.at_least) for each in stop.any_of] == [("slow-25", 1), ("slow-15", 2)]
+
+
+@pytest.mark.parametrize(
+    ("situation", "at", "names"),
+    [
+        ("day", "2026-06-01T12:00:00+01:00", ["Sam"]),
+        ("night", "2026-06-01T23:00:00+01:00", ["Alex"]),
+        ("the last second of the night", "2026-06-01T07:59:59+01:00", ["Alex"]),
+        ("summer, by the clocks of London", "2026-06-01T07:00:00+00:00", ["Sam"]),
+        ("winter, the same instant of the day", "2026-12-01T07:00:00+00:00", ["Alex"]),
+        ("the hour that comes twice, first", "2026-10-25T00:30:00+00:00", ["Alex"]),
+        ("the hour that comes twice, again", "2026-10-25T01:30:00+00:00", ["Alex"]),
+        ("the morning after the clocks went back", "2026-10-25T08:00:00+00:00", ["Sam"]),
+        ("the morning after they went forward", "2026-03-29T07:00:00+00:00", ["Sam"]),
+        ("a stand-in", "2026-12-25T12:00:00+00:00", ["Kim"]),
+        ("after the stand-in", "2026-12-25T20:00:00+00:00", ["Alex"]),
+    ],
+)
+def test_who_is_on_duty(tmp_path: Path, situation: str, at: str, names: list[str]) -> None:
+    *_, stop = load_rules(rule_file(tmp_path, LADDER), ())
+    told = stop.steps[0].told(datetime.fromisoformat(at))
+    assert [each.name for each in told] == names, situation
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "told"),
+    [
+        (
+            'from: "20:00", to: "08:00"',
+            'from: "21:00", to: "08:00"',
+            ":7: rotas.duty: nobody is on duty on monday at 20:00",
+        ),
+        ('from: "20:00", to: "08:00"', 'days: [monday], from: "20:00", to: "08:00"', "on duty on monday at 00:00"),
+        ("who: [{name: Sam}]", "who: [{name: Pat}]", ":9: rotas.duty.shifts.who: needs an email"),
+        ("until: 2026-12-25T20:00", "until: 2026-12-24T20:00", ":12: rotas.duty.stand_ins.until: must be after from"),
+        ("{rule: slow-25}", "{rule: stop-messages}", ":17: any_of: a rule cannot name itself"),
+        ("    who: [{name: Alex}]\n    escalate", "    escalate", ":23: who: needs at least one, or a rota"),
+        ("    group: slow\n", "    group: slow\n    inhibited_by: [slow-15]\n", "inhibited_by: goes round in a circle"),
+        ("    for_s: 0\n", "    for_s: 0\n    threshold: 1\n", "threshold: a composite rule has none"),
+    ],
+)
+def test_a_contradiction_is_told_with_its_line(tmp_path: Path, line: str, instead: str, told: str) -> None:
+    assert line in LADDER
+    with pytest.raises(RulesError) as refused:
+        load_rules(rule_file(tmp_path, LADDER.replace(line, instead, 1)), ())
+    assert told in str(refused.value)
+
+
+def test_composites_that_go_round_in_a_circle_are_refused(tmp_path: Path) -> None:
+    again = LADDER[LADDER.index("  - name: stop-messages") : LADDER.index("  - name: slow-25")]
+    circle = again.replace("stop-messages", "other").replace("slow-25", "stop-messages")
+    text = LADDER.replace("{rule: slow-25}", "{rule: other}") + circle
+    with pytest.raises(RulesError, match="goes round in a circle by way of other"):
+        load_rules(rule_file(tmp_path, text), ())

@@ -149,7 +149,7 @@ async def test_two_workers_tell_once(house: House) -> None:
 
 
 async def test_the_rule_of_one_provider_watches_that_provider(house: House) -> None:
-    service = house.service(replace(RULE, provider="kings"), replace(RULE, name="gone", provider="gone"))
+    service = house.service(replace(RULE, scope="provider:kings"), replace(RULE, name="gone", scope="provider:gone"))
     await house.live(service, 40, wait_s=200)
     assert house.mail.taken == []
     await house.live(service, 40, wait_s=400)

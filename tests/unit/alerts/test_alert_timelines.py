@@ -23,7 +23,7 @@ DUTY, SECOND, HEAD = (Recipient(name, "email", f"{name}@localhost") for name in 
 LADDER = replace(
     RULE, who=(DUTY,), escalate=(Escalation(300, (SECOND,)), Escalation(600, (HEAD,))), repeat_s=1800
 )  # fmt: skip
-KINGS = replace(RULE, name="kings-slow", title="King's is slow", provider="kings", who=(DUTY,))
+KINGS = replace(RULE, name="kings-slow", title="King's is slow", scope="provider:kings", who=(DUTY,))
 CRITICAL = replace(RULE, name="critical", title="Ten minutes", threshold=600, clear=300, for_s=0, severity="critical",
                    who=(DUTY,))  # fmt: skip
 
@@ -244,7 +244,7 @@ async def test_what_the_city_suffers_from_hides_what_a_provider_does(world: Worl
 
 
 async def test_another_providers_trouble_hides_nothing(world: World) -> None:
-    guys_down = replace(KINGS, name="guys-down", provider="guys", for_s=0)
+    guys_down = replace(KINGS, name="guys-down", scope="provider:guys", for_s=0)
     table = """
          0:00 wait guys 700  → fired:duty
          1:00 wait kings 700 →

@@ -296,7 +296,11 @@ alerts:
     ("line", "instead", "told"),
     [
         ("asterisk:one", "fax", ":6: dependency: fax is none of asterisk, sql"),
-        ("dependency: asterisk:one", "provider: kings", ":6: provider: goes with the metric longest_wait_s only"),
+        (
+            "dependency: asterisk:one",
+            "scope: provider:kings",
+            ":6: scope: dependency_down_s is of the whole service only",
+        ),
         (
             "metric: dependency_down_s",
             "metric: journal_lag_s",

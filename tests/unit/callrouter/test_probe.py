@@ -10,7 +10,8 @@ import pytest
 from alerts.auditor import UNHEARD, Probes, probe_rule
 from alerts.items import PROBE_FLOW, PROBE_PROVIDER
 from alerts.model import Figures, Parts, ScopeFigures
-from alerts.readings import readings
+from alerts.readings import Seen
+from alerts.usual import Usual
 from callrouter.errors import ConfigurationError
 from callrouter.flows import LoadedFlows, load_flow
 from callrouter.probe import AUDIT_SERVICE, PROBE, FlowsWithProbe, with_probe
@@ -73,11 +74,15 @@ def test_a_process_that_has_just_begun_says_nothing_of_an_auditor_that_it_has_no
 
 def test_the_probe_rule_reads_the_reserved_provider_and_nothing_else() -> None:
     rule = probe_rule("http://127.0.0.1:8119/notices", "http://127.0.0.1:8111")
+
+    def seen(figures: Figures) -> Seen:
+        return Seen(NOON, figures, Parts({}), lambda _window, _kind: (), Usual())
+
     total = ScopeFigures(scope="total", name="Whole service", longest_wait_s=900)
     waits = ScopeFigures(scope=PROBE_PROVIDER, name="Alert auditor", longest_wait_s=2)
-    found = readings(rule, Figures(NOON, total, (), waits), Parts({}), NOON)
+    found = seen(Figures(NOON, total, (), waits)).read(rule, {})
     assert [(each.alert, each.value) for each in found] == [("auditor-probe", 2)]
-    assert list(readings(rule, Figures(NOON, total, ()), Parts({}), NOON)) == []
+    assert list(seen(Figures(NOON, total, ())).read(rule, {})) == []
 
 
 def test_a_folder_of_settings_names_both_sides_or_neither(tmp_path: Path) -> None:
