@@ -130,5 +130,6 @@ class Sounds:
                 old.unlink(missing_ok=True)
         part = place.with_suffix(".part")
         part.write_bytes(sound)
+        part.chmod(0o644)  # Asterisk is another user; the words name nobody
         part.replace(file)
         return place

@@ -114,6 +114,8 @@ async def test_who_presses_1_has_the_alert_and_is_not_texted(line: Line, relay: 
             await until(lambda: "notice_delivered" in service.log.read_text(), service)
         finally:
             await asyncio.to_thread(service.stop)
+    listed = await asyncio.to_thread(service.run, "call", "list")
+    assert (listed.returncode, listed.stdout) == (0, "")  # neither worker nor watch took it for a caller's call
     said = service.log.read_text()
     assert "alert_acknowledged" in said
     assert "taken_on" in said
