@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
-from alerts.items import Clock, Kpis, ScopeKind
 from alerts.model import AlertState, page_of
 from alerts.service import AlertService
 from callrouter.wiring import Service
@@ -15,16 +14,7 @@ from console.routes import Figures
 
 def figures_of(service: Service) -> Figures:
     """For the console of this service."""
-    return Figures(live=service.board, past=NoPast(), alerts=FiringNow(service.alerts))
-
-
-class NoPast:
-    """:class:`console.ports.Past` while no day is kept."""
-
-    async def hours(self, _first: date, _last: date, _kind: ScopeKind, _clock: Clock = "offered") -> Sequence[Kpis]:
-        return ()
-
-    days = hours
+    return Figures(live=service.board, past=service.counting.history, alerts=FiringNow(service.alerts))
 
 
 @dataclass(frozen=True, slots=True)

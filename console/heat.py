@@ -102,5 +102,5 @@ def _cell(value: float | None, step: int, measure: Measure) -> Cell:
 
 def _text(value: float, measure: Measure) -> str:
     if measure == "offered":
-        return f"{value:,.1f}".removesuffix(".0")
+        return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
     return f"{int(value) // 60}:{int(value) % 60:02}"

@@ -24,12 +24,14 @@ class Judged:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """``94.6%`` of a share, ``20 s`` of seconds, ``1,204`` of calls; unknown in words."""
+    """``94.6%`` of a share, ``20 s`` or ``20.4 s`` of seconds, ``1,204`` of calls; unknown in words."""
     if value is None:
         return UNKNOWN
     if unit == "share":
         return f"{100 * value:.1f}%"
-    return f"{value:,.0f} s" if unit == "seconds" else f"{value:,.0f}"
+    if unit == "seconds":
+        return f"{value:,.1f}".removesuffix(".0") + " s"
+    return f"{value:,.0f}"
 
 
 def bound(target: Target) -> str:

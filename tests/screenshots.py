@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.running import ROOT, RunningService
 
 sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path.insert(0, str(ROOT / "tests/unit/console"))
+from console_world import World
 from dialling import TerminalCall
 from e2e_browser import DESKTOP, QUIET, running
 from message_house import House
@@ -24,6 +26,13 @@ from tests.message_world import NIGHT
 IMAGES = ROOT / "docs/images"
 NUMBER = "+441632960120"  # the demo's stale plan
 LIVELY_S = 70
+UPPER_PART = {"width": DESKTOP["width"], "height": 1640}  # below it, this service has no past to show
+FIGURES = (
+    ("city", "/", DESKTOP),
+    ("provider", "/providers/south_east", DESKTOP),
+    ("big-screen", "/?screen=big", {"width": 1920, "height": 1080}),
+    ("daily-report", "/reports/daily/2026-02-02", {"width": 1000, "height": 1400}),
+)
 
 
 def main() -> int:
@@ -42,10 +51,11 @@ def main() -> int:
             page = browser.new_page(viewport=DESKTOP)
             page.goto(service.url)
             time.sleep(LIVELY_S)  # the chart wants more than one minute of calls
-            page.screenshot(path=IMAGES / "wallboard.png", full_page=True)
+            page.screenshot(path=IMAGES / "wallboard.png", full_page=True, clip={"x": 0, "y": 0, **UPPER_PART})
             callers.terminate()  # the next call is the newest of the list
             callers.wait(20)
             _shoot_call_page(page, service)
+        _shoot_figures(browser)
         _shoot_messages_and_flows(browser, Path(folder) / "house")
         browser.close()
     return 0
@@ -67,6 +77,19 @@ def _shoot_call_page(page: Page, service: RunningService) -> None:
         page.get_by_role("button", name="Check and open").click()
         page.screenshot(path=IMAGES / "call-open.png", full_page=True)
         call.hang_up()
+
+
+def _shoot_figures(browser: Browser) -> None:
+    """Of a made-up service that has run for eight weeks: the real one of these pictures has run for a minute."""
+    world = World(open_wallboard=True)
+    with running(world.app()) as url:
+        for name, path, viewport in FIGURES:
+            page = browser.new_page(viewport=viewport)
+            cookie = world.sessions.sign(SignedIn("Robin", Role.COMMISSIONER))
+            page.context.add_cookies([{"name": world.sessions.cookie_name, "value": cookie, "url": url}])
+            page.goto(url + path)
+            page.screenshot(path=IMAGES / f"{name}.png", full_page=name != "big-screen")
+            page.close()
 
 
 def _shoot_messages_and_flows(browser: Browser, folder: Path) -> None:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from kpi_world import kpis
 
 from alerts.items import Clock as ItemClock
-from alerts.items import Kpis, ScopeKind
+from alerts.items import Kpis, ScopeKind, Seconds
 from alerts.model import Figures, MinutePoint, ScopeFigures
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, TimelineRow
@@ -59,7 +59,10 @@ def lively_figures() -> Figures:
     providers = (
         scope("north_west", "North West London"),
         scope("south_east", "South East London", waiting=7, longest_wait_s=127.4, abandoned=31),
-        scope("north_central", "North Central London", waiting=0, longest_wait_s=0.0, offered=1204),
+        scope(
+            "north_central", "North Central London", waiting=0, longest_wait_s=0.0, offered=1204, answered=1160,
+            answered_within_60=1101, abandoned=31, in_progress=13,
+        ),
         scope(
             "clinical", "London clinical assessment service", waiting=0, longest_wait_s=0.0,
             offered=0, answered=0, answered_within_60=0, abandoned=0, in_progress=0,
@@ -107,24 +110,42 @@ class SetBoard:
 
 
 def lively_kpis(minutes: int | Literal["today"], clock: ItemClock) -> Iterator[Kpis]:
-    """Figures by item code of the whole service, four providers, three services and some areas."""
+    """The same day by item code: of the whole service, four providers, three services and all areas."""
     length = 720 if minutes == "today" else minutes
-    share = length / 720
 
-    def some(scope: str, name: str, calls: int) -> Kpis:
-        answers = {5: int(calls * share * 0.7), 45: int(calls * share * 0.2), 150: int(calls * share * 0.06)}
-        ends = {"abandoned": int(calls * share * 0.03), "in_progress": int(calls * share * 0.01)}
-        since = NOON - timedelta(minutes=length)
-        return kpis(scope, name, since, NOON, clock, ends, answers, B03=int(calls * 0.01), B04=1, B05=2, B09=310)
+    def part(calls: int) -> int:
+        return calls * length // 720
 
-    yield some("total", "Whole service", 2148)
-    for each in lively_figures().providers:
-        yield some(f"provider:{each.scope}", each.name, each.offered)
-    for name, calls in (("111", 1800), ("clinician", 210), ("dental", 90)):
-        yield some(f"service:{name}", name, calls)
+    def some(scope: str, name: str, of: ScopeFigures) -> Kpis:
+        in_time, late = of.answered_within_60, of.answered - of.answered_within_60
+        answers = {5: part(in_time * 4 // 5), 45: part(in_time - in_time * 4 // 5), 150: part(late)}
+        if clock == "message_end":
+            answers = {max(1, second - 4): calls for second, calls in answers.items()}
+        others = ("answer_unknown", "abandoned", "deflected", "left_in_message", "in_progress")
+        ends = {each: part(getattr(of, each)) for each in others}
+        abandoned = ends["abandoned"]
+        found = kpis(
+            scope, name, NOON - timedelta(minutes=length), NOON, clock, ends, answers,
+            A02=part(of.offered), B03=abandoned // 2, B04=0, B05=abandoned - abandoned // 2,
+            B09=abandoned * 41,
+        )  # fmt: skip
+        return replace(found, waits=found.seconds + Seconds({20: abandoned // 2, 140: abandoned // 4, 400: 1}))
+
+    figures = lively_figures()
+    yield some("total", "Whole service", figures.total)
+    for each in figures.providers:
+        yield some(f"provider:{each.scope}", each.name, each)
+    for name, of in zip(("111", "clinician", "dental"), figures.providers, strict=False):
+        yield some(f"service:{name}", name, of)
     for n, square in enumerate(squares()):
-        yield some(f"area:{square.id}", square.name, 7 * n + 3)
-    yield some("area:unknown", "Not known", 1400)
+        yield kpis(f"area:{square.id}", square.name, answers={10: 3 + 41 * n % 67})
+    yield kpis("area:unknown", "Not known", answers={10: 1087})
+
+
+def _busy(hour: datetime) -> int:
+    """Calls of an hour: a wave over the day, higher at weekends."""
+    at_weekend = hour.weekday() >= 5
+    return 20 + (12 - abs(11 + 3 * at_weekend - hour.hour)) * (9 if at_weekend else 6) + 7 * hour.day % 5
 
 
 @dataclass
@@ -138,9 +159,9 @@ class SetPast:
         start = datetime(first.year, first.month, first.day, tzinfo=UTC)
         hours = [start + timedelta(hours=n) for n in range(24 * ((last - first).days + 1))]
         return [
-            kpis(str(each.scope), each.name, hour, None, clock, {"abandoned": hour.hour % 3},
-                 {12: 40 + 3 * hour.hour, 70: hour.hour % 5, 190: hour.weekday()})
-            for hour in hours if hour < NOON for each in found
+            kpis(str(each.scope), each.name, hour, None, clock, {"abandoned": 1 + busy // 40},
+                 {12: busy, 70: busy // 20, 190: busy // 25})
+            for hour in hours if hour < NOON for each in found for busy in (_busy(hour),)
         ]  # fmt: skip
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered") -> list[Kpis]:

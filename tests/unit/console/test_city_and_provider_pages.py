@@ -10,10 +10,12 @@ from kpi_world import kpis
 from test_console_wallboard import get
 
 from alerts.items import Seconds
+from alerts.targets import targets
 from callrouter.handover import Role
 from console.board import board
 from console.distribution import bands
 from console.item_table import item_rows
+from console.measures import judged
 from console.windows import Window
 
 SMALL = ">&lt;5</text>"
@@ -27,7 +29,7 @@ async def page(world: World, path: str = "/", role: Role = Role.COMMISSIONER) ->
 
 @pytest.mark.parametrize(
     ("query", "during", "offered"),
-    [("", "since midnight", "2,148"), ("?window=60", "in the last 60 minutes", "176"),
+    [("", "since midnight", "2,148"), ("?window=60", "in the last 60 minutes", "175"),
      ("?window=15", "in the last 15 minutes", "42"), ("?window=7", "since midnight", "2,148")],
 )  # fmt: skip
 async def test_a_window_is_a_link_and_its_counts_are_of_it(query: str, during: str, offered: str) -> None:
@@ -76,6 +78,12 @@ async def test_targets_say_whether_they_are_met_and_who_verified_them() -> None:
     assert "Target: at least 95.0%</p>" in text
     assert "Target: at most 3.0% (source not verified)</p>" in text
     assert "nhsuk-tag--red" in text
+
+
+def test_a_figure_is_judged_before_it_is_rounded() -> None:
+    abandoned = next(each for each in targets() if each.id == "abandoned")
+    found = judged(abandoned, kpis(answers={10: 9696}, ends={"abandoned": 304}))
+    assert (found.figure, found.verdict) == ("3.0%", "Missed")
 
 
 async def test_without_a_past_the_page_says_so() -> None:
