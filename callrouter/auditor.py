@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -169,7 +169,7 @@ class Auditor:
 
     def _say(self, word: Word) -> None:
         if word == "fired":
-            self._since = self._clock.now()
+            self._since = self._clock.now() - timedelta(seconds=self._switch.silent_s)
             log.error("dead_mans_switch_fired", silent_s=round(self._switch.silent_s), refused=self._refused)
         elif word == "back":
             log.info("dead_mans_switch_back")

@@ -110,14 +110,17 @@ async def check_alerts(settings: Settings) -> Sequence[Finding]:
         rules = load_rules(settings.alert_rules_file, providers, PARTS)
     except (ConfigurationError, RulesError) as error:
         return [failed("alerts", str(error), "correct the file; no alert works until then")]
-    return [*await check_channels(settings, rules), *_untold(rules), *_unsigned(rules)]
+    return [*await check_channels(settings, rules), *_untold(settings, rules), *_unsigned(rules)]
 
 
-def _untold(rules: Sequence[Rule]) -> list[Finding]:
+def _untold(settings: Settings, rules: Sequence[Rule]) -> list[Finding]:
     found: list[Finding] = []
     if not any(each.metric == "dependency_down_s" for each in rules):
         do = "add a rule with `metric: dependency_down_s` (docs/alerts.md)"
         found.append(warning("alerts", "no rule tells anybody of a part that stops working", do))
+    if settings.auditor_url is not None and not any(each.metric == "auditor_silent" for each in rules):
+        do = "add a rule with `metric: auditor_silent` (docs/alerts.md)"
+        found.append(warning("alerts", "no rule tells anybody when the alert auditor makes no probe calls", do))
     if not any(each.metric == "governance" for each in rules):
         do = "add a rule with `metric: governance` (docs/alerts.md)"
         found.append(warning("alerts", "no rule tells information governance of emergency access to plans", do))
