@@ -30,6 +30,10 @@ TITLES = {
     "faded": "Below the bound for 48 hours: taking the message off is proposed",
     "back": "Unusual again: taking the message off is no longer proposed",
 }
+BY_CHANCE = {
+    "hourly": "At most two false episodes a day are expected over all series together",
+    "daily": "Judged by days, since less than four weeks are known: chance finds more, and how often is not known",
+}
 _SURE = ((6.0, "Far above anything usual"), (4.0, "Well above what chance brings"), (0.0, "Just above the bound"))
 
 
@@ -92,6 +96,7 @@ async def _page(
         "colours": COLOURS,
         "titles": TITLES,
         "sure": sure(sheet.row.proposal),
+        "by_chance": BY_CHANCE[sheet.row.proposal.method],
         "deflected": _deflected(sheet),
         "may": {
             "act": may and sheet.can_act,
