@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from callrouter import events as ev
 from callrouter.journal import Journal
 from callrouter.view import fold
 from careplans.access.ports import MatchedCall
@@ -14,11 +16,25 @@ from careplans.errors import PlanStoreFailed
 _CONTEXT = re.compile("[0-9a-f]{32}")
 
 
-class JournalCalls:
-    """:class:`careplans.access.ports.MatchedCalls`."""
+async def _nobody(_call_ref: str) -> str:
+    return ""
 
-    def __init__(self, journal: Journal) -> None:
+
+class JournalCalls:
+    """:class:`careplans.access.ports.MatchedCalls`.
+
+    ``organisations``: of each provider, by its id, where it names one. ``taken_on_by``: who looks after the caller.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        organisations: Mapping[str, str] | None = None,
+        taken_on_by: Callable[[str], Awaitable[str]] = _nobody,
+    ) -> None:
         self._journal = journal
+        self._organisations = organisations or {}
+        self._taken_on_by = taken_on_by
 
     async def by_context(self, context: str) -> MatchedCall | None:
         """See :class:`careplans.access.ports.MatchedCalls`."""
@@ -26,10 +42,19 @@ class JournalCalls:
             return None
         try:
             call_ref = await self._journal.call_of_context(context)
-            view = fold(await self._journal.read(call_ref)) if call_ref else None
+            recorded = await self._journal.read(call_ref) if call_ref else []
+            view = fold(recorded) if recorded else None
+            if view is None:
+                return None
+            came_to = self._came_to(each.event.provider for each in recorded if isinstance(each.event, ev.LegStarted))
+            taken_on_by = await self._taken_on_by(view.call_ref) if came_to is not None else ""
         except (SQLAlchemyError, OSError) as error:
             raise PlanStoreFailed("the journal did not answer") from error
-        if view is None:
-            return None
         found = view.finding("plan")
-        return MatchedCall(view.call_ref, tuple(found.candidates if found else ()), view.ended_at)
+        plans = tuple(found.candidates if found else ())
+        return MatchedCall(view.call_ref, plans, view.ended_at, came_to, taken_on_by)
+
+    def _came_to(self, providers: Iterable[str]) -> frozenset[str] | None:
+        """None, and so no bar, for a call that came to nobody yet, or to somebody whose organisation is not told."""
+        named = frozenset(self._organisations.get(each, "") for each in providers)
+        return None if not named or "" in named else named

@@ -7,6 +7,7 @@ import base64
 import binascii
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from callrouter.errors import ConfigurationError
 from callrouter.governance import GovernanceNotices
 from callrouter.journal import Journal
 from callrouter.matched_calls import JournalCalls
+from callrouter.providers import Providers
 from callrouter.retention import retention
 from callrouter.settings import Settings
+from callrouter.welfare import taken_on_by
 from careplans.access.emergency import EmergencyAccess
 from careplans.access.on_call import PlansOnCall
 from careplans.access.references import PlansByReference
@@ -79,15 +82,18 @@ def plan_access(
     clock: Clock,
     *,
     journal: Journal,
+    providers: Providers,
     rules: Sequence[Rule],
     health: Health,
 ) -> PlanAccess:
     """The parts of these settings; raises :class:`ConfigurationError`."""
     trail = AuditTrail(database, keys, clock, AuditSpool(settings.data_dir / "audit-spool"))
     governance = GovernanceNotices(AlertStore(database), rules)
+    organisations = {each.id: each.organisation for each in providers}
+    calls = JournalCalls(journal, organisations, partial(taken_on_by, database))
     return PlanAccess(
         trail=trail,
-        on_call=PlansOnCall(database, keys, clock, trail, JournalCalls(journal)),
+        on_call=PlansOnCall(database, keys, clock, trail, calls),
         references=PlansByReference(database, keys, clock, trail),
         emergency=EmergencyAccess(database, keys, clock, trail, governance),
         reviews=EmergencyReviews(database, keys, clock, trail),

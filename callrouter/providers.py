@@ -32,6 +32,7 @@ class Provider(BaseModel):
     """One provider or clinician line.
 
     ``answers``: whether a picked-up call means a person (``agent``) or perhaps only their queue (``switch``).
+    ``organisation``: what the sign-in says of its people; then only they open plans on calls that came to it.
     ``lines``: calls that it can hold at once; None for as many as come. ``ods``: its ODS code, by which its own reports
     of calls name it, so that a call and its report count once. ``contract``: for ``callrouter kpi export`` only.
     """
@@ -46,6 +47,7 @@ class Provider(BaseModel):
     transport: Literal["udp", "tcp", "tls"] = "udp"
     lines: int | None = Field(default=None, ge=1)
     answers: Literal["agent", "switch"] = "switch"
+    organisation: str = Field(default="", max_length=64)
     ods: str = Field(default="", pattern=r"^[A-Z0-9]{0,10}$")
     contract: Contract | None = None
 

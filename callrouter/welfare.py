@@ -192,6 +192,13 @@ class Welfare:
         )  # fmt: skip
 
 
+async def taken_on_by(database: Database, call_ref: str) -> str:
+    """Who has taken on the task of this call, as people read it; empty: nobody. Raises SQLAlchemyError."""
+    at = welfare_tasks.c
+    query = select(at.acknowledged_by).where(at.call_ref == call_ref, at.acknowledged_at.is_not(None))
+    return await database.read(lambda connection: connection.execute(query).scalar()) or ""
+
+
 def _escalated(connection: Connection, task_id: str, now: datetime) -> None:
     connection.execute(update(welfare_tasks).where(welfare_tasks.c.id == task_id).values(escalated_at=now))
 

@@ -159,7 +159,9 @@ def build(settings: Settings) -> Service:
     stream = stores.stream
     journal = Journal(database, keys)
     rules = alert_rules(settings, providers)
-    access = plan_access(settings, database, keys, clock, journal=journal, rules=rules, health=health)
+    access = plan_access(
+        settings, database, keys, clock, journal=journal, providers=providers, rules=rules, health=health
+    )
     plans = CarePlans(database, keys, clock, access.trail)
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
     after = after_calls(settings, database, keys, clock, stream, journal, providers=providers, rules=rules)

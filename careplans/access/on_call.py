@@ -58,10 +58,10 @@ class PlansOnCall:
         Different persons with that birth date: nothing opens. Plans of one person all open, also where sources
         disagree. Restricted plans never open this way (docs/safety/rules.md, 3 and 7).
 
-        Raises :class:`NotAllowed` for a role that takes no calls, :class:`NoRelationship` for a call that is not known
-        or long over, :class:`TooManyTries` once the viewer has been wrong ``tries`` times in this call (being right
-        costs no try: a page may be opened again), :class:`PlanStoreFailed`, :class:`PlanUnreadable`. Then nothing is
-        disclosed.
+        Raises :class:`NotAllowed` for a role that takes no calls, :class:`NoRelationship` for a call that is not known,
+        is long over or came to another organisation, :class:`TooManyTries` once the viewer has been wrong ``tries``
+        times in this call (being right costs no try: a page may be opened again), :class:`PlanStoreFailed`,
+        :class:`PlanUnreadable`. Then nothing is disclosed.
         """
         call = await self._call_of(context, viewer, Action.CHECK_BIRTH_DATE)
         stored = await read_plans(self._database, call.plans)
@@ -97,6 +97,9 @@ class PlansOnCall:
         if call.ended_at is not None and self._clock.now() - call.ended_at > AFTER_THE_CALL:
             await self._refused(viewer, call.call_ref)
             raise NoRelationship("this call ended more than an hour ago")
+        if not call.is_of(viewer):
+            await self._refused(viewer, call.call_ref)
+            raise NoRelationship("this call was not put through to your organisation")
         return call
 
     async def _refused(self, viewer: Viewer, call_ref: str = "") -> None:

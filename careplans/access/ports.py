@@ -6,14 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from careplans.model import Viewer
+
 
 @dataclass(frozen=True, slots=True)
 class MatchedCall:
-    """A call, the ids of the plans that its number matched, and when it ended (None: the caller is there)."""
+    """A call, the ids of the plans that its number matched, and when it ended (None: the caller is there).
+
+    ``organisations``: those that it was put through to; None where that is not known, or they are not named.
+    ``taken_on_by``: who has taken on its welfare task, as people read it.
+    """
 
     call_ref: str
     plans: tuple[str, ...]
     ended_at: datetime | None
+    organisations: frozenset[str] | None = None
+    taken_on_by: str = ""
+
+    def is_of(self, viewer: Viewer) -> bool:
+        """Whether it came to this person: to their organisation, or as a caller to look after."""
+        if self.organisations is None or viewer.organisation in self.organisations:
+            return True
+        return bool(self.taken_on_by) and self.taken_on_by == viewer.name
 
 
 class MatchedCalls(Protocol):
