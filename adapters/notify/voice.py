@@ -20,7 +20,9 @@ ASK = "To say that you are dealing with this, press 1. To hear it again, press 2
 THANKS = "Thank you. You are dealing with this alert. Goodbye."
 SORRY = "Nothing was recorded, and another way or another person will be tried. Goodbye."
 
-TAKE_ON, AGAIN = "1", "2"
+TAKE_ON = "1"
+"""Any other key has it said again: whoever is woken may miss the 2."""
+
 RING_S = 30
 """Shorter than most voicemails take to answer, long enough to get out of bed."""
 

@@ -14,7 +14,6 @@ import structlog
 
 from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone, AriLost, AriRefused, AriTimeout
 from adapters.notify.voice import (
-    AGAIN,
     ASK,
     KEY_S,
     LONGEST_S,
@@ -138,24 +137,30 @@ class AsteriskVoice:
 
     async def _dial(self, call: _Call) -> None:
         try:
-            ours = [each for each in await self._ari.channel_ids() if each.startswith(PREFIX)]
-            if len(ours) >= MOST_AT_ONCE:
-                raise NoticeFailed("voice_lines_full")
-            await self._ari.originate(
-                call.channel,
-                f"PJSIP/{call.notice.recipient.address}@{self._trunk}",
-                caller=self._caller,
-                ring_s=self._times.ring,
-                longest_s=LONGEST_S,
-            )
+            await self._require_a_line()
+            await self._originate(call)
         except AriGone as error:
             raise NoticeFailed(PERSON_BUSY) from error  # another process rings them just now
         except AriLost as error:
             raise NoticeFailed("voice_unreachable") from error
         except AriRefused as error:
             raise NoticeFailed(f"voice_refused_{error.status}") from error
+        except AriTimeout as error:
+            raise NoticeFailed("voice_timed_out") from error
+
+    async def _require_a_line(self) -> None:
+        ours = [each for each in await self._ari.channel_ids() if each.startswith(PREFIX)]
+        if len(ours) >= MOST_AT_ONCE:
+            raise NoticeFailed("voice_lines_full")
+
+    async def _originate(self, call: _Call) -> None:
+        endpoint = f"PJSIP/{call.notice.recipient.address}@{self._trunk}"
+        try:
+            await self._ari.originate(
+                call.channel, endpoint, caller=self._caller, ring_s=self._times.ring, longest_s=LONGEST_S
+            )
         except AriTimeout:
-            log.warning("notice_call_unsure", notice=call.notice.id)  # it may ring: it is heard, or over in a moment
+            log.warning("notice_call_unsure", notice=call.notice.id)  # if it rings we hear of it, else it is over soon
 
     async def _hear(self, event: AriEvent) -> None:
         if event.type == "Lost":
@@ -208,7 +213,7 @@ class AsteriskVoice:
                 return await self._take_on(call)
             if call.over:
                 return False, "hung_up"
-            if heard != AGAIN:
+            if not heard:
                 break
         await self._say(call, [await self._sounds.words(SORRY)])
         return False, "no_key"

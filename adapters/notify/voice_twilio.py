@@ -14,7 +14,6 @@ import httpx
 from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]
 
 from adapters.notify.voice import (
-    AGAIN,
     ASK,
     KEY_S,
     LONGEST_S,
@@ -137,7 +136,7 @@ class TwilioVoice:
 
     async def key(self, reference: str, key: str, *, again: int) -> str:
         """What Twilio performs after a key; ``again``: how often it was said again before."""
-        if key == AGAIN and again + 1 < MOST_ROUNDS:
+        if key != TAKE_ON and again + 1 < MOST_ROUNDS:
             return await self.say(reference, again=again + 1)
         notice = await self._sent.find(reference)
         recorded = key == TAKE_ON and notice is not None and await self._outcomes.taken_on(notice)

@@ -103,13 +103,14 @@ async def test_the_notice_is_said_twice_and_key_1_takes_the_alert_on(house: Hous
     assert "7700900123" not in form["Url"] + form["StatusCallback"]
 
 
-async def test_key_2_says_it_again_three_times_in_all(house: House) -> None:
+@pytest.mark.parametrize("key", ["2", "5", "#"])
+async def test_any_other_key_says_it_again_three_times_in_all(house: House, key: str) -> None:
     await house.voice.send(to())
     said = await house.twilio.answered()
     for _ in range(2):
-        said = await house.twilio.pressed(said, "2")
+        said = await house.twilio.pressed(said, key)
         assert said.gathered == (spoken(to()), ASK) * 2
-    assert (await house.twilio.pressed(said, "2")).said == (SORRY,)
+    assert (await house.twilio.pressed(said, key)).said == (SORRY,)
 
 
 @pytest.mark.parametrize("status", ["completed", "busy", "no-answer", "failed", "canceled"])
