@@ -258,6 +258,10 @@ class Ari:
         """The ids of all channels."""
         return [str(each["id"]) for each in await self.request("GET", "/channels")]
 
+    async def held(self) -> list[str]:
+        """The ids of the channels that this application holds, from before a connection was lost, too."""
+        return list((await self.request("GET", f"/applications/{_part(self.app)}"))["channel_ids"])
+
     # How it is said.
 
     async def request(self, method: str, path: str, body: object = None, **query: str) -> Any:

@@ -166,6 +166,9 @@ class AsteriskVoice:
         if event.type == "Lost":
             for call in self._calls.values():
                 call.heard.put_nowait("ended lost")
+        elif event.type == "Connected":
+            for channel in set(await self._ari.held()) - self._calls.keys():
+                await self._hang_up(channel)  # they were left in silence when the connection broke
         elif event.type == "PlaybackFinished":
             playback = str(event.body["playback"]["id"])
             if (played := self._calls.get(playback.partition(".")[0])) is not None:

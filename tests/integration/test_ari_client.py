@@ -54,7 +54,8 @@ async def answers_all(socket: ServerConnection, message: dict[str, Any]) -> None
     variables = {"CALL_REF": "ab", "PAI": ""}
     channel = {"id": "1.2", "name": "PJSIP/carrier-1", "state": "Up", "channelvars": variables}
     if message["method"] == "GET":
-        await answer(socket, message, 200, json.dumps(channel))
+        known: dict[str, Any] = {"channels": [channel], "applications/callrouter-w1": {"channel_ids": ["1.2"]}}
+        await answer(socket, message, 200, json.dumps(known.get(message["uri"], channel)))
     else:
         await answer(socket, message)
 
@@ -118,6 +119,7 @@ async def say_everything(ari: Ari) -> None:
     await ari.get_channel(channel)
     await ari.originate(channel, "PJSIP/+447700900123@provider-one", caller="", ring_s=30, longest_s=180)
     await ari.hang_up(channel)
+    assert await ari.channel_ids() == await ari.held() == ["1.2"]
 
 
 async def test_every_request_is_in_asterisks_own_documents(
@@ -125,7 +127,7 @@ async def test_every_request_is_in_asterisks_own_documents(
 ) -> None:
     async with connected(answers_all) as (fake, ari, _):
         await say_everything(ari)
-    assert len(fake.requests) == 12
+    assert len(fake.requests) == 14
     for request in fake.requests:
         uri = urlsplit("/" + request["uri"])
         known = [names for (method, path), names in operations.items()

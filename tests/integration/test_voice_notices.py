@@ -24,6 +24,7 @@ from infra.voices import has_voice
 from tests.alert_notices import FIRED
 from tests.hand_clock import HandClock
 from tests.sip.sipp import SipMessage
+from tests.wire import Wire
 
 __all__ = ["line_of_a_test", "session_line"]
 
@@ -50,7 +51,7 @@ class Alerts:
 class Desk:
     """The notifier of one process on the session's Asterisk, dialling through one of its providers."""
 
-    def __init__(self, line: Line, folder: Path, provider: str = "north") -> None:
+    def __init__(self, line: Line, folder: Path, provider: str = "north", ari_url: str = "") -> None:
         self.asterisk = line.asterisk
         self.phone = line.providers[provider]
         self.ear = line.ears[provider]
@@ -58,9 +59,8 @@ class Desk:
         outcomes = Outcomes()
         outcomes.alerts = self.alerts
         settings = line.asterisk.settings
-        self._ari = Ari(
-            line.asterisk.ari_url, f"notice-{secrets.token_hex(4)}", settings.ari_user, settings.ari_password
-        )
+        app = f"notice-{secrets.token_hex(4)}"
+        self._ari = Ari(ari_url or line.asterisk.ari_url, app, settings.ari_user, settings.ari_password)
         self._database = connect_database(f"sqlite:///{folder}/alerts.db")
         sent = SentNotices(AlertStore(self._database), KEYS, HandClock(), ("text", "voice"))
         self.voice = AsteriskVoice(
@@ -189,3 +189,22 @@ async def test_a_process_that_stops_leaves_nobody_in_silence(line: Line, tmp_pat
     async with Ari(line.asterisk.ari_url, "notice-other", settings.ari_user, settings.ari_password) as ari:
         await ari.wait_connected()
         assert await ari.channel_ids() == []
+
+
+@pytest.mark.slow
+async def test_a_connection_that_breaks_goes_another_way_at_once_and_leaves_nobody_in_silence_when_it_is_back(
+    line: Line, tmp_path: Path
+) -> None:
+    port = line.asterisk.ports.ari
+    with Wire(port) as wire:
+        through = line.asterisk.ari_url.replace(f":{port}/", f":{wire.port}/")
+        async with Desk(line, tmp_path, ari_url=through) as desk:
+            await desk.rings(to(ANN))
+            await desk.is_spoken_to()
+            await asyncio.to_thread(wire.cut)
+            await until(lambda: desk.alerts.receipts == [(ANN, False)], SOON_S)
+            assert "1 active channel" in desk.asterisk.cli("core show channels count")
+            with pytest.raises(NoticeFailed, match="voice_unreachable"):
+                await desk.voice.send(to(ANN))
+            await asyncio.to_thread(wire.mend)
+            await desk.over((ANN, False))
