@@ -43,9 +43,10 @@ def is_readable(seq: int, kind: str, facts: Facts) -> bool:
     """Whether an event of a kind in :data:`NEEDS` says what is needed of it: one in a newer form may not."""
     if not 0 <= seq <= LATEST_SEQ:
         return False
-    if kind == ev.Queued.kind and not isinstance(facts.get("services"), list | tuple):
-        return False
-    return all(isinstance(facts.get(name), str) for name in NEEDS[kind])
+    for name in NEEDS[kind]:
+        if type(facts.get(name)) is not str:
+            return False
+    return kind != ev.Queued.kind or isinstance(facts.get("services"), list | tuple)
 
 
 @dataclass(slots=True)
@@ -156,9 +157,10 @@ def read_call(parts: Iterable[Sequence[Told]]) -> Call:
 
     A part that resumes an earlier one goes on with it: the earlier end counts no more.
     """
-    ordered = sorted((sorted(part, key=_seq) for part in parts if part), key=lambda part: min(each[1] for each in part))
-    call = Call(first_at=min(each[1] for part in ordered for each in part))
-    for part in ordered:
+    ordered = [(min([each[1] for each in part]), sorted(part, key=_seq)) for part in parts if part]
+    ordered.sort(key=_began)
+    call = Call(first_at=ordered[0][0])
+    for _, part in ordered:
         call.ended_at, call.ended_as, call.at_switch_of = None, None, None
         for leg in call.legs.values():
             leg.abandoned_at = None
@@ -166,6 +168,10 @@ def read_call(parts: Iterable[Sequence[Told]]) -> Call:
             if call.ended_as is None:  # a page opened after the call says nothing about who answered it
                 _READERS[kind](call, at, facts)
     return call
+
+
+def _began(part: tuple[datetime, Sequence[Told]]) -> datetime:
+    return part[0]
 
 
 def _seq(told: Told) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from alerts.calls import Call, Told, read_call
 from alerts.shares import Share, shares_of
@@ -30,17 +30,23 @@ class _Part:
 
 @dataclass(slots=True)
 class _Contact:
-    """One call of the figures: what was told under its reference, and under those that resume it."""
+    """One call of the figures: what was told under its reference, and under those that resume it.
+
+    ``counted``: the shares that stand in the ledger; of a call in progress none does.
+    """
 
     ref: str
     parts: list[_Part] = field(default_factory=list)
     call: Call | None = None
     shares: Shares = ()
+    counted: Shares = ()
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """A call that was read again; ``call`` is None for one that became part of another."""
+class News(NamedTuple):
+    """A call that was read again; ``call`` is None for one that became part of another.
+
+    ``before`` and ``after``: what it adds to the ledger; nothing while it is in progress, since that soon changes.
+    """
 
     ref: str
     call: Call | None
@@ -101,29 +107,35 @@ class Contacts:
         """Every call that has news since the last time."""
         news, self._news = self._news, {}
         for contact in news.values():
-            before = contact.shares
+            before = contact.counted
             if contact.parts:
-                contact.call = read_call(part.told for part in contact.parts)
+                contact.call = read_call([part.told for part in contact.parts])
                 contact.shares = shares_of(contact.call)
+                contact.counted = () if contact.call.ended_at is None else contact.shares
             else:
-                contact.call, contact.shares = None, ()
+                contact.call, contact.shares, contact.counted = None, (), ()
                 self._contacts.pop(contact.ref, None)
-            yield News(contact.ref, contact.call, before, contact.shares)
+            yield News(contact.ref, contact.call, before, contact.counted)
 
     def calls(self) -> Iterator[Call]:
         """Every call that is known, as it was last read."""
         return (contact.call for contact in self._contacts.values() if contact.call is not None)
 
-    def waiting(self, refs: Mapping[str, object]) -> Iterator[Share]:
-        """Of these calls, the shares of those who still wait."""
-        return (share for ref in refs for share in self._contacts[ref].shares if share.since)
+    def shares(self, refs: Iterable[str]) -> Iterator[Share]:
+        """The shares of these calls."""
+        return (share for ref in refs for share in self._contacts[ref].shares)
 
-    def forget(self, is_past: Callable[[Call], bool], now: datetime) -> None:
-        """Let go of calls that are past; of their events only which were counted is remembered, for a while."""
-        for ref in [ref for ref, each in self._contacts.items() if each.call is not None and is_past(each.call)]:
+    def forget(self, is_past: Callable[[Call], bool], now: datetime) -> list[Share]:
+        """Let go of calls that are past; of their events only which were counted is remembered, for a while.
+
+        Returns the shares of those that never ended: they are to be counted as they are.
+        """
+        past = [(ref, each) for ref, each in self._contacts.items() if each.call is not None and is_past(each.call)]
+        for ref, _ in past:
             del self._contacts[ref]
         until = now + SETTLED_KEPT
         for ref in [ref for ref, part in self._parts.items() if part.contact.ref not in self._contacts]:
             self._settled[ref] = (self._parts.pop(ref).seen, until)
         for ref in [ref for ref, (_, kept) in self._settled.items() if kept < now]:
             del self._settled[ref]
+        return [share for _, each in past if not each.counted for share in each.shares]

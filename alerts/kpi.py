@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import structlog
 
@@ -17,9 +18,9 @@ from alerts.calls import NEEDS, Call, is_readable
 from alerts.contacts import Contacts
 from alerts.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind
 from alerts.items import TOTAL as WHOLE
-from alerts.ledger import Ledger
+from alerts.ledger import Ledger, day_of
 from alerts.model import LONDON, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures
-from alerts.shares import shares_of
+from alerts.shares import Share, shares_of
 from alerts.tally import Tally, merged
 from infra.bus import Entry
 
@@ -112,7 +113,7 @@ class LiveFigures:
     def figures(self, now: datetime) -> Figures:
         """The figures at ``now`` (UTC): counters of its Europe/London day, and everyone who waits."""
         self._settle(now)
-        day = self._ledger.day(now.astimezone(LONDON).date())
+        day = self._of_day(now.astimezone(LONDON).date(), "total", "provider")
         waits = {scope: _Waits() for scope in (TOTAL, *self._providers)}
         for call in self._open.values():
             if not _is_past(call, now, ENDED_KEPT):
@@ -147,13 +148,16 @@ class LiveFigures:
         """
         self._settle(now)
         start = _first_minute(now, minutes)
-        return self._kpis(self._ledger.minutes(start, now), start, now, kind, clock)
+        going_on = [each for each in self._going_on(kind) if start <= each.at <= now]
+        return self._kpis(self._ledger.minutes(start, now), going_on, start, now, kind, clock)
 
     def today(self, now: datetime, kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
         """The figures of the calls offered since midnight in London, by scope."""
         self._settle(now)
         midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-        return self._kpis(self._ledger.day(now.astimezone(LONDON).date()), midnight, now, kind, clock)
+        day = day_of(now)
+        going_on = [each for each in self._going_on(kind) if day_of(each.at) == day]
+        return self._kpis(self._ledger.day(day), going_on, midnight, now, kind, clock)
 
     def tallies(self, now: datetime, day: date, over_by: datetime | None = None) -> Mapping[Scope, Tally]:
         """What is counted of today, or yesterday, in London, by scope; with ``over_by`` of calls over before it.
@@ -162,12 +166,12 @@ class LiveFigures:
         """
         self._settle(now)
         if over_by is None:
-            return self._ledger.day(day)
+            return self._of_day(day, *get_args(ScopeKind))
         found = {scope: merged([tally]) for scope, tally in self._ledger.day(day).items()}
         for call in self._contacts.calls():
-            if call.ended_at is None or call.ended_at >= over_by:
+            if call.ended_at is not None and call.ended_at >= over_by:
                 for share in shares_of(call):
-                    if share.at.astimezone(LONDON).date() == day:
+                    if day_of(share.at) == day:
                         found[share.scope].add(share, -1)
         return found
 
@@ -205,22 +209,46 @@ class LiveFigures:
         for ref in [ref for ref, call in self._recent.items() if _is_past(call, now, CHART_KEPT)]:
             for calls in (self._open, self._recent, self._failed):
                 calls.pop(ref, None)
-        self._contacts.forget(lambda call: _is_past(call, now, ENDED_KEPT), now)
+        for share in self._contacts.forget(lambda call: _is_past(call, now, ENDED_KEPT), now):
+            self._ledger.add(share)
 
     # ------------------------------------------------------------------ telling
 
     def _kpis(
-        self, found: Mapping[Scope, Tally], start: datetime, now: datetime, kind: ScopeKind, clock: Clock
+        self,
+        found: Mapping[Scope, Tally],
+        going_on: Iterable[Share],
+        start: datetime,
+        now: datetime,
+        kind: ScopeKind,
+        clock: Clock,
     ) -> tuple[Kpis, ...]:
         shown = {scope: merged([tally]) for scope, tally in found.items() if scope.kind == kind}
         for scope in self._always(kind):
             shown.setdefault(scope, Tally())
-        for share in self._contacts.waiting(self._open):
-            if share.scope in shown and start <= share.at <= now:
-                shown[share.scope].add_waiting(share, now)
+        for share in going_on:
+            tally = shown.setdefault(share.scope, Tally())
+            tally.add(share)
+            tally.add_waiting(share, now)
         return tuple(
             tally.kpis(scope, self._name(scope), start, now, clock) for scope, tally in sorted(shown.items(), key=_id)
         )
+
+    def _going_on(self, *kinds: str) -> Iterator[Share]:
+        """The shares of calls in progress."""
+        return (share for share in self._contacts.shares(self._open) if share.scope.kind in kinds)
+
+    def _of_day(self, day: date, *kinds: str) -> dict[Scope, Tally]:
+        """What is counted of a London day, with those in progress."""
+        found = {scope: tally for scope, tally in self._ledger.day(day).items() if scope.kind in kinds}
+        copied: set[Scope] = set()
+        for share in self._going_on(*kinds):
+            if day_of(share.at) == day:
+                if share.scope not in copied:
+                    copied.add(share.scope)
+                    found[share.scope] = merged([found.get(share.scope) or Tally()])
+                found[share.scope].add(share)
+        return found
 
     def _always(self, kind: ScopeKind) -> list[Scope]:
         """Scopes that are told before their first call."""

@@ -20,7 +20,7 @@ def _day_of_hour(hour: datetime) -> date:
 
 
 class Ledger:
-    """The shares of all calls, each in its minute (of the last hour) and its London day (today's and yesterday's)."""
+    """The shares of calls that are over, each in its minute of the last hour, and in today's or yesterday's tally."""
 
     def __init__(self) -> None:
         self._minutes: dict[datetime, dict[Scope, Tally]] = {}
@@ -34,12 +34,13 @@ class Ledger:
             return
         for share in before:
             if share not in after:
-                self._add(share, -1)
+                self.add(share, -1)
         for share in after:
             if share not in before:
-                self._add(share, 1)
+                self.add(share)
 
-    def _add(self, share: Share, calls: int) -> None:
+    def add(self, share: Share, calls: int = 1) -> None:
+        """Add a share; take it out with ``calls`` -1."""
         minute = share.at.replace(second=0, microsecond=0)
         day = _day_of_hour(minute.replace(minute=0))
         if self._first_day is None or day >= self._first_day:
@@ -72,6 +73,11 @@ class Ledger:
             del self._minutes[minute]
         for day in [each for each in self._days if each < self._first_day]:
             del self._days[day]
+
+
+def day_of(at: datetime) -> date:
+    """The London day of an instant."""
+    return _day_of_hour(at.replace(minute=0, second=0, microsecond=0))
 
 
 def _tally(tallies: dict[Scope, Tally], scope: Scope) -> Tally:

@@ -7,17 +7,17 @@ The rules of counting (docs/safety/rules.md, 8) are applied here and in no other
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 from alerts.calls import Call, Leg
-from alerts.items import IN_PROGRESS, NOT_TAKEN, TOTAL, Clock, Scope
+from alerts.items import IN_PROGRESS, NOT_TAKEN, TOTAL, Clock, Scope, ScopeKind
 
 MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """One call in the figures of one scope. It counts ``at`` the moment of its offer, in one end class.
 
     ``took_us``: under each clock the microseconds until the answer, the switch's answer, or the end of who wanted a
@@ -41,11 +41,11 @@ def _shares(call: Call) -> Iterator[Share]:
     if call.offered_at is not None:
         whole = _whole(call, call.offered_at, TOTAL)
         yield whole
-        for scope in (Scope("service", call.service), Scope("area", call.area)):
-            yield Share(scope, whole.at, whole.end, whole.routed, whole.took_us, whole.since)
+        yield whole._replace(scope=_scope("service", call.service))
+        yield whole._replace(scope=_scope("area", call.area))
     for provider, leg in call.legs.items():
         if leg.started_at is not None:
-            yield _offer(Scope("provider", provider), leg, leg.started_at, routed=call.routed)
+            yield _offer(_scope("provider", provider), leg, leg.started_at, routed=call.routed)
 
 
 def _whole(call: Call, offered_at: datetime, scope: Scope) -> Share:
@@ -77,10 +77,12 @@ def _until(call: Call) -> datetime | None:
 def _offer(scope: Scope, leg: Leg, started_at: datetime, *, routed: bool) -> Share:
     """The offer to a provider. Our messages are over by then: both clocks start with it."""
     end, until = _end_of(leg)
-    clocks: tuple[Clock, Clock] = ("offered", "message_end")
-    took = tuple((clock, _between(started_at, until)) for clock in clocks) if until is not None else ()
-    since = tuple((clock, started_at) for clock in clocks) if end == IN_PROGRESS else ()
-    return Share(scope, started_at, end, routed, took, since)
+    if until is not None:
+        took_us = _between(started_at, until)
+        return Share(scope, started_at, end, routed, (("offered", took_us), ("message_end", took_us)))
+    if end == IN_PROGRESS:
+        return Share(scope, started_at, end, routed, (), (("offered", started_at), ("message_end", started_at)))
+    return Share(scope, started_at, end, routed)
 
 
 def _end_of(leg: Leg) -> tuple[str, datetime | None]:
@@ -95,4 +97,9 @@ def _end_of(leg: Leg) -> tuple[str, datetime | None]:
 
 def _between(start: datetime, end: datetime) -> int:
     """Microseconds; 0 where clocks disagree so that the end comes first."""
-    return max(0, (end - start) // MICROSECOND)
+    return (end - start) // MICROSECOND if end > start else 0
+
+
+@lru_cache(maxsize=1024)
+def _scope(kind: ScopeKind, name: str) -> Scope:
+    return Scope(kind, name)
