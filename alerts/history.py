@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alerts.history_rows import Contact, hour_of, hours_of, row_of, shares_in
+from alerts.history_rows import Contact, figures_as_data, hour_of, hours_of, row_of, seconds_of, shares_in
 from alerts.history_tables import kpi_calls, kpi_days, kpi_dirty, kpi_hours
-from alerts.items import Clock, Kpis, Scope, ScopeKind
+from alerts.items import CLOCKS, ITEMS, Clock, Kpis, Scope, ScopeKind
 from alerts.model import LONDON
 from alerts.tally import Tally
 from infra.sql import Database
@@ -27,6 +27,7 @@ ROLLED_AT_ONCE = 24
 """Hours added up in one step: after months were folded anew, each step stays short."""
 
 Tallies = dict[Scope, Tally]
+_NO_VALUES: dict[str, float | None] = dict.fromkeys(ITEMS)
 
 
 class KpiHistory:
@@ -115,12 +116,12 @@ class KpiHistory:
     async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
         """The figures of each London day from ``first`` to ``last``, both included, and each scope, in this order."""
         days = kpi_days
-        query = select(days.c.day, days.c.scope, days.c.tally).where(
-            days.c.kind == kind, days.c.day.between(first, last)
-        )
+        within = days.c.day.between(first, last)
+        query = select(days.c.day, days.c.scope, days.c[clock].label("told")).where(days.c.kind == kind, within)
         rows = await self._ask(query.order_by(days.c.day, days.c.scope))
         bounds = {day: (midnight(day), midnight(day + DAY)) for day in {row.day for row in rows}}
-        return [self._kpis(row, kind, clock, *bounds[row.day]) for row in rows]
+        scopes = {name: Scope(kind, name) for name in {row.scope for row in rows}}
+        return [self._day(scopes[row.scope], row.told, clock, *bounds[row.day]) for row in rows]
 
     async def hours(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
         """The figures of each hour of the London days from ``first`` to ``last``, and each scope, in this order.
@@ -140,11 +141,18 @@ class KpiHistory:
 
     async def rolled(self, day: date) -> Tallies:
         """What was added up of a London day, every scope."""
-        rows = await self._ask(select(kpi_days).where(kpi_days.c.day == day))
+        columns = (kpi_days.c.kind, kpi_days.c.scope, kpi_days.c.tally)
+        rows = await self._ask(select(*columns).where(kpi_days.c.day == day))
         return {Scope(row.kind, row.scope): Tally.of_data(row.tally) for row in rows}
 
     async def _ask(self, query: Any) -> Sequence[Row[Any]]:
         return await self._database.read(lambda connection: connection.execute(query).all())
+
+    def _day(self, scope: Scope, told: Mapping[str, Any], clock: Clock, start: datetime, end: datetime) -> Kpis:
+        return Kpis(
+            scope=scope, name=self._name(scope), start=start, end=end, clock=clock, ends=told["ends"],
+            values=_NO_VALUES | told["values"], seconds=seconds_of(told["seconds"]), waits=seconds_of(told["waits"]),
+        )  # fmt: skip
 
     def _kpis(self, row: Row[Any], kind: ScopeKind, clock: Clock, start: datetime, end: datetime) -> Kpis:
         scope = Scope(kind, row.scope)
@@ -217,8 +225,14 @@ def _store_day(connection: Connection, day: date) -> None:
     for row in connection.execute(select(kpi_hours).where(within)):
         found.setdefault(Scope(row.kind, row.scope), Tally()).merge(Tally.of_data(row.tally))
     connection.execute(delete(kpi_days).where(kpi_days.c.day == day))
-    rows = [
-        {"kind": scope.kind, "day": day, "scope": scope.id, "tally": tally.as_data()} for scope, tally in found.items()
-    ]
+    rows = [day_row(day, scope, tally) for scope, tally in found.items()]
     if rows:
         connection.execute(kpi_days.insert(), rows)
+
+
+def day_row(day: date, scope: Scope, tally: Tally) -> dict[str, Any]:
+    """The row of ``kpi_days``."""
+    told: dict[str, Any] = {
+        clock: figures_as_data(tally.kpis(scope, "", midnight(day), midnight(day + DAY), clock)) for clock in CLOCKS
+    }
+    return {"kind": scope.kind, "day": day, "scope": scope.id, "tally": tally.as_data(), **told}

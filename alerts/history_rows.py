@@ -1,14 +1,16 @@
-"""One call as a row of the history, and its shares as JSON and back."""
+"""Calls and days as rows of the history, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from alerts.calls import Told, read_call
-from alerts.items import Scope
+from alerts.items import Kpis, Scope, Seconds
 from alerts.shares import Share, shares_of
 
 
@@ -63,3 +65,38 @@ def shares_in(row_shares: Iterable[Sequence[Any]], start: datetime, end: datetim
 def _as_data(share: Share) -> list[Any]:
     took = [list(each) for each in share.took_us]
     return [share.scope.kind, share.scope.id, share.at.isoformat(), share.end, share.routed, took]
+
+
+class StoredCounts(Mapping[int, int]):
+    """Calls by whole second as they are stored, read when somebody asks: a year of days is more often listed."""
+
+    def __init__(self, stored: str) -> None:
+        self._stored = stored
+
+    @cached_property
+    def _counts(self) -> dict[int, int]:
+        return dict(json.loads(self._stored))
+
+    def __getitem__(self, second: int) -> int:
+        return self._counts[second]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+
+def figures_as_data(kpis: Kpis) -> dict[str, Any]:
+    """What a day's row holds of its figures under one clock."""
+    return {
+        "ends": dict(kpis.ends),
+        "values": {code: value for code, value in kpis.values.items() if value is not None},
+        "seconds": json.dumps(sorted(kpis.seconds.counts.items())),
+        "waits": json.dumps(sorted(kpis.waits.counts.items())),
+    }
+
+
+def seconds_of(stored: str) -> Seconds:
+    """Counts by second again."""
+    return Seconds(StoredCounts(stored))

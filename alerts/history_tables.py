@@ -43,8 +43,10 @@ kpi_days = Table(
     Column("day", Date, primary_key=True),
     Column("scope", String(64), primary_key=True),
     Column("tally", JSON, nullable=False),
+    Column("offered", JSON, nullable=False),
+    Column("message_end", JSON, nullable=False),
 )
-"""Days are London's. Both clocks are in each tally."""
+"""Days are London's. ``offered`` and ``message_end`` hold what the tally tells under each clock, ready to be shown."""
 
 kpi_dirty = Table(
     "kpi_dirty",

@@ -22,6 +22,7 @@ from infra.asterisk.instance import AsteriskUnavailable, find_installation
 from tests.bench import (
     capacity,
     engine,
+    kpi,
     live_calls,
     machine,
     plans,
@@ -216,6 +217,7 @@ PARTS: dict[str, Part] = {
         _live_calls,
         telephony=True,
     ),
+    "kpi": Part(kpi.measure, kpi.FULL, kpi.QUICK, kpi.missing, kpi.verdicts),
     "plans": Part(plans.measure, plans.FULL, plans.QUICK, plans.missing, plans.verdicts),
     "surveillance": Part(
         surveillance.measure, surveillance.FULL, surveillance.QUICK, surveillance.missing, _surveillance

@@ -44,6 +44,8 @@ def upgrade() -> None:
         sa.Column("day", sa.Date, primary_key=True),
         sa.Column("scope", sa.String(64), primary_key=True),
         sa.Column("tally", sa.JSON, nullable=False),
+        sa.Column("offered", sa.JSON, nullable=False),
+        sa.Column("message_end", sa.JSON, nullable=False),
     )
     op.create_table(
         "kpi_dirty",
