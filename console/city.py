@@ -67,7 +67,7 @@ async def read_trends(readings: Readings, scope: Scope = TOTAL) -> Mapping[str, 
     """Today by hour beside a week ago, for each target."""
     day = readings.window(Window.TODAY, scope)
     found = trends(targets(), day, await readings.hours_today(scope), await readings.hours_a_week_ago(scope))
-    return {"charts": found.charts, "rows": found.rows}
+    return {"charts": found.charts, "rows": found.rows, "is_old": readings.is_today_old(scope)}
 
 
 async def read_heat(readings: Readings, asked: Asked, scope: Scope = TOTAL) -> Mapping[str, Any]:

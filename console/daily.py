@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from alerts.items import CLASSES, ITEMS, Kpis
+from alerts.items import CLASSES, ITEMS, PROBES, Kpis
 from alerts.targets import Target, targets
 from console import words
 from console.board import END_CLASSES, counts_of
 from console.item_table import RECONTACT, ItemRow, item_rows
 from console.measures import Judged, amount, judged
-
-UNPUBLISHED = "auditor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def daily_report(day: date, now: datetime, figures: DayFigures) -> DailyReport:
         ),
         ends_sum=f"{everybody:,}",
         items=item_rows(total, later),
-        providers=tuple(_line(each) for each in figures.providers if each.scope.id != UNPUBLISHED),
+        providers=tuple(_line(each) for each in figures.providers if each.scope != PROBES),
         services=tuple((words.sentence(name), cells) for name, cells in map(_line, figures.services)),
         recontact=tuple(
             (item.title, words.UNKNOWN if total.values.get(code) is None else amount(total.values[code], item.unit))

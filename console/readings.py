@@ -52,6 +52,11 @@ class Readings:
         found = self.live.window(window.minutes, scope.kind, clock)
         return next((each for each in found if each.scope == scope), None)
 
+    def is_today_old(self, scope: Scope) -> bool:
+        """Whether :meth:`hours_today` may lack the last hours, since the database did not answer."""
+        day = self.today()
+        return self._today.is_old((scope.kind, day, day))
+
     async def hours_today(self, scope: Scope) -> Sequence[Kpis]:
         """Each hour of today."""
         day = self.today()
@@ -62,11 +67,11 @@ class Readings:
         day = self.today() - timedelta(weeks=1)
         return _of(scope, await self._past.of((scope.kind, day, day)))
 
-    async def heat(self, scope: Scope, measure: Measure) -> Heat:
-        """The hours of the week, of the last eight weeks to yesterday."""
+    async def heat(self, scope: Scope, measure: Measure) -> Heat | None:
+        """The hours of the week, of the last eight weeks to yesterday; None if they could not be read."""
         last = self.today() - timedelta(days=1)
         found = await self._heats.of((scope.kind, last - timedelta(weeks=WEEKS) + timedelta(days=1), last))
-        return (found or {}).get((scope, measure)) or heat((), measure)
+        return None if found is None else found.get((scope, measure)) or heat((), measure)
 
     async def _hours(self, days: _Days) -> Sequence[Kpis]:
         kind, first, last = days

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.exc import SQLAlchemyError
 
+from callrouter.approvals import StoreAway
 from console import words
 from console.daily import DayFigures, daily_report
 from console.errors import NoSuchPage
@@ -23,7 +25,10 @@ def add_reports(router: APIRouter, web: Web, readings: Readings) -> None:
         asked = read_day(day)
         if asked is None or asked > readings.today():
             raise NoSuchPage
-        figures = await read_figures(readings, asked)
+        try:
+            figures = await read_figures(readings, asked)
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreAway("the figures of that day cannot be read just now: look again in a moment") from error
         now = readings.clock.now()
         return web.page(
             request,

@@ -150,11 +150,13 @@ def _busy(hour: datetime) -> int:
 
 @dataclass
 class SetPast:
-    """A past of eight lively weeks; empty if a test says so."""
+    """A past of eight lively weeks; empty, or away, if a test says so."""
 
     empty: bool = False
+    away: bool = False
 
     async def hours(self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered") -> list[Kpis]:
+        self._answer()
         found = [each for each in lively_kpis(60, clock) if each.scope.kind == kind and not self.empty]
         start = datetime(first.year, first.month, first.day, tzinfo=UTC)
         hours = [start + timedelta(hours=n) for n in range(24 * ((last - first).days + 1))]
@@ -165,7 +167,12 @@ class SetPast:
         ]  # fmt: skip
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered") -> list[Kpis]:
+        self._answer()
         return [] if self.empty else [each for each in lively_kpis("today", clock) if each.scope.kind == kind]
+
+    def _answer(self) -> None:
+        if self.away:
+            raise OSError
 
 
 @dataclass(frozen=True)

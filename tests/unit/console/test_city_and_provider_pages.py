@@ -92,6 +92,15 @@ async def test_without_a_past_the_page_says_so() -> None:
     assert "There are no past days yet" in await page(world)
 
 
+async def test_a_past_that_cannot_be_read_is_no_empty_past() -> None:
+    world = World()
+    world.past.away = True
+    text = await page(world)
+    assert "Not known: the database does not answer." in text
+    assert "these lines may lack the last hours" in text
+    assert "There are no past days yet" not in text
+
+
 async def test_while_figures_are_not_known_nothing_is_zero() -> None:
     world = World()
     world.board.now = None

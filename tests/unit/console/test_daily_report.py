@@ -100,6 +100,14 @@ async def test_a_day_of_which_nothing_is_kept_is_no_day_without_calls() -> None:
     assert "0 calls" not in page
 
 
+async def test_without_its_database_there_is_no_report() -> None:
+    world = World()
+    world.past.away = True
+    page = await get(world, "/reports/daily/2026-02-02", Role.COMMISSIONER)
+    assert page.status_code == 503
+    assert "The service cannot reach its database" in page.text
+
+
 @pytest.mark.parametrize("day", ["2026-02-04", "yesterday", "2026-2-2", "20260202", "2026-02-30"])
 async def test_days_to_come_and_what_is_no_day_are_no_page(day: str) -> None:
     assert (await get(World(), f"/reports/daily/{day}", Role.COMMISSIONER)).status_code == 404
