@@ -123,14 +123,20 @@ class KpiHistory:
         scopes = {name: Scope(kind, name) for name in {row.scope for row in rows}}
         return [self._day(scopes[row.scope], row.told, clock, *bounds[row.day]) for row in rows]
 
-    async def hours(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
+    async def hours(
+        self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered", only: str | None = None
+    ) -> list[Kpis]:
         """The figures of each hour of the London days from ``first`` to ``last``, and each scope, in this order.
+
+        ``only``: of the one scope of this id.
 
         On the day of a clock change there are 23 or 25; ``start`` is UTC, so that none is doubled.
         """
         hours = kpi_hours
         within = hours.c.hour.between(midnight(first), midnight(last + DAY) - HOUR)
         query = select(hours.c.hour, hours.c.scope, hours.c.tally).where(hours.c.kind == kind, within)
+        if only is not None:
+            query = query.where(hours.c.scope == only)
         rows = await self._ask(query.order_by(hours.c.hour, hours.c.scope))
         return [self._kpis(row, kind, clock, row.hour, row.hour + HOUR) for row in rows]
 

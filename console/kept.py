@@ -38,7 +38,7 @@ class Kept(Generic[Key, Value]):
     A reading that takes over :data:`PATIENCE_S` goes on behind the page, for the next who asks.
     """
 
-    MOST = 64  # keys: pages ask for today's, last week's and the last weeks' figures of four kinds
+    MOST = 256  # keys: days of scopes; yesterday's are never asked for again
 
     def __init__(
         self, read: Callable[[Key], Awaitable[Value]], clock: Clock, for_s: float, patience_s: float = PATIENCE_S

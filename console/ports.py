@@ -96,8 +96,10 @@ class LiveBoard(Protocol):
 class Past(Protocol):
     """Figures of days that are kept; the newest may lack what happened in the last seconds."""
 
-    async def hours(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> Sequence[Kpis]:
-        """Of each hour of London's days from ``first`` to ``last``, both included, and each scope of that kind."""
+    async def hours(
+        self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered", only: str | None = None
+    ) -> Sequence[Kpis]:
+        """Of each hour of London's days from ``first`` to ``last``, both included, and the scope of the id ``only``."""
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> Sequence[Kpis]:
         """Of each of these days and each scope of that kind."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from alerts.items import Clock as ItemClock
-from alerts.items import Kpis, Scope, ScopeKind
-from console.heat import WEEKS, Heat, Measure, heat
+from alerts.items import Kpis, Scope
+from console.heat import MEASURES, WEEKS, Heat, Measure, heat
 from console.kept import Kept
 from console.ports import Alerts, FiringAlert, LiveBoard, Past
 from console.windows import Window
@@ -20,7 +19,7 @@ ALERTS_KEPT_S = 5.0
 TODAY_KEPT_S = 60.0
 PAST_KEPT_S = 6 * 3600.0  # past days change only when events come days late
 
-_Days = tuple[ScopeKind, date, date]
+_Days = tuple[Scope, date, date]
 
 
 class Readings:
@@ -33,7 +32,7 @@ class Readings:
         self._alerts: Kept[str, Sequence[FiringAlert]] = Kept(lambda _: alerts.firing(), clock, ALERTS_KEPT_S)
         self._today: Kept[_Days, Sequence[Kpis]] = Kept(self._hours, clock, TODAY_KEPT_S)
         self._past: Kept[_Days, Sequence[Kpis]] = Kept(self._hours, clock, PAST_KEPT_S)
-        self._heats: Kept[_Days, Mapping[tuple[Scope, Measure], Heat]] = Kept(self._heat, clock, PAST_KEPT_S)
+        self._heats: Kept[_Days, Mapping[Measure, Heat]] = Kept(self._heat, clock, PAST_KEPT_S)
 
     def today(self) -> date:
         """The day in London."""
@@ -55,44 +54,36 @@ class Readings:
     def is_today_old(self, scope: Scope) -> bool:
         """Whether :meth:`hours_today` may lack the last hours, since the database did not answer."""
         day = self.today()
-        return self._today.is_old((scope.kind, day, day))
+        return self._today.is_old((scope, day, day))
 
     async def hours_today(self, scope: Scope) -> Sequence[Kpis]:
         """Each hour of today."""
         day = self.today()
-        return _of(scope, await self._today.of((scope.kind, day, day)))
+        return await self._today.of((scope, day, day)) or ()
 
     async def hours_a_week_ago(self, scope: Scope) -> Sequence[Kpis]:
         """Each hour of this weekday's last."""
         day = self.today() - timedelta(weeks=1)
-        return _of(scope, await self._past.of((scope.kind, day, day)))
+        return await self._past.of((scope, day, day)) or ()
 
     async def heat(self, scope: Scope, measure: Measure) -> Heat | None:
         """The hours of the week, of the last eight weeks to yesterday; None if they could not be read."""
         last = self.today() - timedelta(days=1)
-        found = await self._heats.of((scope.kind, last - timedelta(weeks=WEEKS) + timedelta(days=1), last))
-        return None if found is None else found.get((scope, measure)) or heat((), measure)
+        found = await self._heats.of((scope, last - timedelta(weeks=WEEKS) + timedelta(days=1), last))
+        return None if found is None else found[measure]
 
     async def _hours(self, days: _Days) -> Sequence[Kpis]:
-        kind, first, last = days
-        return await self.past.hours(first, last, kind)
+        scope, first, last = days
+        return await self.past.hours(first, last, scope.kind, only=scope.id)
 
-    async def _heat(self, days: _Days) -> Mapping[tuple[Scope, Measure], Heat]:
-        kind, first, last = days
+    async def _heat(self, days: _Days) -> Mapping[Measure, Heat]:
+        scope, first, last = days
         hours: list[Kpis] = []
-        for week in range(WEEKS):  # some ten thousand hours: callers of this process must not wait for all of them
+        for week in range(WEEKS):  # over a thousand hours: callers of this process must not wait for all of them
             start = first + timedelta(weeks=week)
-            hours += await self.past.hours(start, min(last, start + timedelta(days=6)), kind)
+            hours += await self._hours((scope, start, min(last, start + timedelta(days=6))))
         return await asyncio.to_thread(_heats, hours)
 
 
-def _of(scope: Scope, found: Sequence[Kpis] | None) -> Sequence[Kpis]:
-    return [each for each in found or () if each.scope == scope]
-
-
-def _heats(hours: Sequence[Kpis]) -> dict[tuple[Scope, Measure], Heat]:
-    scopes: dict[Scope, list[Kpis]] = defaultdict(list)
-    for each in hours:
-        scopes[each.scope].append(each)
-    measures: tuple[Measure, ...] = ("offered", "wait")
-    return {(scope, measure): heat(found, measure) for scope, found in scopes.items() for measure in measures}
+def _heats(hours: Sequence[Kpis]) -> dict[Measure, Heat]:
+    return {measure: heat(hours, measure) for measure in MEASURES}

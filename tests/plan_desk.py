@@ -123,7 +123,7 @@ class NoBoard:
     def window(self, *_asked: object) -> tuple[Kpis, ...]:
         return ()
 
-    async def hours(self, *_asked: object) -> tuple[Kpis, ...]:
+    async def hours(self, *_asked: object, **_more: object) -> tuple[Kpis, ...]:
         return ()
 
     days = hours

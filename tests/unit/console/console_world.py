@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from kpi_world import kpis
 
 from alerts.items import Clock as ItemClock
-from alerts.items import Kpis, ScopeKind, Seconds
+from alerts.items import Kpis, Scope, ScopeKind, Seconds
 from alerts.model import Figures, MinutePoint, ScopeFigures
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, TimelineRow
@@ -155,9 +155,11 @@ class SetPast:
     empty: bool = False
     away: bool = False
 
-    async def hours(self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered") -> list[Kpis]:
+    async def hours(
+        self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered", only: str | None = None
+    ) -> list[Kpis]:
         self._answer()
-        found = [each for each in lively_kpis(60, clock) if each.scope.kind == kind and not self.empty]
+        found = [each for each in lively_kpis(60, clock) if each.scope == Scope(kind, only or "") and not self.empty]
         start = datetime(first.year, first.month, first.day, tzinfo=UTC)
         hours = [start + timedelta(hours=n) for n in range(24 * ((last - first).days + 1))]
         return [
