@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
 from adapters.asterisk.worker import SipWorker
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
-from callrouter.crew import open_crew
+from callrouter.crew import Crew, open_crew
 from callrouter.crew_routes import crew_router
 from callrouter.encounter_routes import encounters_router, read_sender_keys
 from callrouter.identity import identity_router
 from callrouter.messages.routes import messages_router
 from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.routes import flows_router
-from callrouter.readiness import health_router
+from callrouter.readiness import Readiness, health_router
 from callrouter.settings import Settings
 from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
@@ -42,10 +42,24 @@ def create_app(settings: Settings) -> FastAPI:
 
 def app_of(service: Service) -> FastAPI:
     """The application around a service that is put together already."""
-    settings = service.settings
     readiness = readiness_of(service)
-    workers = sip_workers(service)
+    lifespan = _lifespan(service, readiness, sip_workers(service))
+    app = FastAPI(title="callrouter", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.service = service
+    app.state.readiness = readiness
+    crew = open_crew(
+        service.settings, service.database, service.keys, service.clock, service.texting.outbox, service.journal,
+        service.calls,
+    )  # fmt: skip
+    for router in (*_for_people(service, crew), *_for_machines(service, crew), health_router(readiness)):
+        app.include_router(router)
+    mount_static(app)
+    return app
 
+
+def _lifespan(
+    service: Service, readiness: Readiness, workers: Sequence[SipWorker]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -59,9 +73,12 @@ def app_of(service: Service) -> FastAPI:
             yield
             readiness.drain()
 
-    app = FastAPI(title="callrouter", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.service = service
-    app.state.readiness = readiness
+    return lifespan
+
+
+def _for_people(service: Service, crew: Crew | None) -> list[APIRouter]:
+    """The pages, and the interfaces for whoever is signed in to them."""
+    settings = service.settings
     secret = session_secret(settings)
     sessions = Sessions(
         secret,
@@ -69,32 +86,34 @@ def app_of(service: Service) -> FastAPI:
         production=settings.is_production,
         development_sign_in=settings.sign_in_is_open,
     )
-    crew = open_crew(
-        settings, service.database, service.keys, service.clock, service.texting.outbox, service.journal, service.calls
+    pages = console_router(
+        figures=figures_of(service),
+        pages=service.desk,
+        sessions=sessions,
+        clock=service.clock,
+        messages=service.messaging.service,
+        flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
+        plans=service.plan_access,
+        welfare=service.after_calls.welfare,
+        surges=service.surges.desk,
+        crew=crew,
+        earlier=service.after_calls.earlier(service.calls),
+        open_wallboard=settings.open_wallboard,
+        openid=openid_of(settings, secret, sessions, service.clock),
     )
-    app.include_router(
-        console_router(
-            figures=figures_of(service),
-            pages=service.desk,
-            sessions=sessions,
-            clock=service.clock,
-            messages=service.messaging.service,
-            flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
-            plans=service.plan_access,
-            welfare=service.after_calls.welfare,
-            surges=service.surges.desk,
-            crew=crew,
-            earlier=service.after_calls.earlier(service.calls),
-            open_wallboard=settings.open_wallboard,
-            openid=openid_of(settings, secret, sessions, service.clock),
-        )
-    )
-    app.include_router(flows_router(service.publishing, service.replay, asker(sessions)))
-    app.include_router(welfare_router(service.after_calls.welfare, asker(sessions)))
-    app.include_router(_encounters(service))
-    app.include_router(messages_router(service.messaging.service, asker(sessions), service.clock))
-    mount_static(app)
-    app.include_router(
+    who = asker(sessions)
+    return [
+        pages,
+        flows_router(service.publishing, service.replay, who),
+        welfare_router(service.after_calls.welfare, who),
+        messages_router(service.messaging.service, who, service.clock),
+    ]
+
+
+def _for_machines(service: Service, crew: Crew | None) -> list[APIRouter]:
+    """Where networks, providers and senders of records post; each shows in its own way who it is."""
+    settings = service.settings
+    routers = [
         twilio_router(
             service.calls,
             _twilio(service),
@@ -102,16 +121,16 @@ def app_of(service: Service) -> FastAPI:
             providers=service.providers,
             prompts=service.prompts,
             clock=service.clock,
-        )
-    )
+        ),
+        _encounters(service),
+        receipts_of(settings, service.texting, service.channels.text_receipt),
+        voice_routes(settings, service.channels.voice),
+        service.plan_sources.router,
+        identity_router(service.keys),
+    ]
     if crew is not None and settings.crew_feed_key is not None:
-        app.include_router(crew_router(crew, settings.crew_feed_key.get_secret_value()))
-    app.include_router(receipts_of(settings, service.texting, service.channels.text_receipt))
-    app.include_router(voice_routes(settings, service.channels.voice))
-    app.include_router(health_router(readiness))
-    app.include_router(service.plan_sources.router)
-    app.include_router(identity_router(service.keys))
-    return app
+        routers.append(crew_router(crew, settings.crew_feed_key.get_secret_value()))
+    return routers
 
 
 @asynccontextmanager

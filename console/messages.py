@@ -37,6 +37,12 @@ HOURS = (1, 2, 4, 6, 8, 10, 12)
 def add_messages(router: APIRouter, web: Web, service: MessageService, clock: Clock) -> None:
     """``/messages`` and what is below it."""
     pages = _Pages(web, service, clock)
+    _add_list(router, web, pages, service)
+    _add_forms(router, web, pages, service)
+    _add_sheet(router, web, pages)
+
+
+def _add_list(router: APIRouter, web: Web, pages: _Pages, service: MessageService) -> None:
 
     @router.get("/messages", name="messages")
     async def messages(request: Request) -> Response:
@@ -46,6 +52,16 @@ def add_messages(router: APIRouter, web: Web, service: MessageService, clock: Cl
         may = {"write": role in life.AUTHORS, "stop": role in life.STOPPERS}
         return web.page(request, "messages.html", groups=groups, titles=GROUPS, may=may)
 
+    @router.get("/messages/sound/{key}.wav", name="message_sound")
+    async def sound(request: Request, key: str) -> Response:
+        session = web.require(request, *life.READERS)
+        found = await service.sound(key, session.who)
+        if found is None:
+            raise NoSuchPage
+        return Response(found.wav, media_type="audio/wav")
+
+
+def _add_forms(router: APIRouter, web: Web, pages: _Pages, service: MessageService) -> None:
     @router.get("/messages/new", name="new_message")
     async def ask_new(request: Request, night: bool = False) -> Response:
         web.require(request, *life.AUTHORS)
@@ -56,19 +72,6 @@ def add_messages(router: APIRouter, web: Web, service: MessageService, clock: Cl
         session = web.require(request, *life.AUTHORS)
         form = Form(await web.lists(request, session), is_template=night)
         return await pages.write(request, form, "", lambda content: service.draft(content, session.who))
-
-    @router.get("/messages/sound/{key}.wav", name="message_sound")
-    async def sound(request: Request, key: str) -> Response:
-        session = web.require(request, *life.READERS)
-        found = await service.sound(key, session.who)
-        if found is None:
-            raise NoSuchPage
-        return Response(found.wav, media_type="audio/wav")
-
-    @router.get("/messages/{message_id}", name="message")
-    async def message(request: Request, message_id: str) -> Response:
-        session = web.require(request, *life.READERS)
-        return pages.sheet(request, session, await pages.read(message_id, session))
 
     @router.get("/messages/{message_id}/edit", name="edit_message")
     async def ask_edit(request: Request, message_id: str) -> Response:
@@ -82,6 +85,13 @@ def add_messages(router: APIRouter, web: Web, service: MessageService, clock: Cl
         sheet = await pages.read(message_id, session)
         form = Form(await web.lists(request, session), sheet.message.content.is_template)
         return await pages.write(request, form, message_id, lambda c: service.edit(message_id, c, session.who))
+
+
+def _add_sheet(router: APIRouter, web: Web, pages: _Pages) -> None:
+    @router.get("/messages/{message_id}", name="message")
+    async def message(request: Request, message_id: str) -> Response:
+        session = web.require(request, *life.READERS)
+        return pages.sheet(request, session, await pages.read(message_id, session))
 
     @router.post("/messages/{message_id}/{step}", name="message_step")
     async def do(request: Request, message_id: str, step: str) -> Response:

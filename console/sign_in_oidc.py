@@ -49,6 +49,12 @@ class OpenId:
 
 def add_openid(router: APIRouter, web: Web, openid: OpenId) -> None:
     """``/sign-in``, its way back ``/sign-in/callback``, ``/sign-in/role``, and the pages after signing out."""
+    _add_way_in(router, web, openid)
+    _add_choice_of_role(router, web, openid.notes)
+    _add_way_out(router, web, openid.provider)
+
+
+def _add_way_in(router: APIRouter, web: Web, openid: OpenId) -> None:
     notes, provider = openid.notes, openid.provider
 
     @router.get("/sign-in", name="sign_in")
@@ -69,28 +75,36 @@ def add_openid(router: APIRouter, web: Web, openid: OpenId) -> None:
             return response
         back_to = attempt.back_to if attempt else "/"
         if len(person.roles) == 1:
-            return _signed(
-                SignedIn(person.user, person.roles[0], organisation=person.organisation, name=person.name), back_to
-            )
+            who = SignedIn(person.user, person.roles[0], organisation=person.organisation, name=person.name)
+            return _signed(web, notes, who, back_to)
         response = RedirectResponse("/sign-in/role", status_code=303)
         notes.forget(response)
         notes.keep_choice(response, Choice(person.user, person.roles, back_to, person.organisation, person.name))
         return response
 
+
+def _add_choice_of_role(router: APIRouter, web: Web, notes: Notes) -> None:
+    def chosen(request: Request) -> Choice:
+        choice = notes.choice(request.cookies)
+        if choice is None:
+            raise SignInRefused("no_attempt")
+        return choice
+
     @router.get("/sign-in/role")
     async def ask_role(request: Request) -> Response:
-        return web.page(request, "sign_in_role.html", roles=_choice(request).roles)
+        return web.page(request, "sign_in_role.html", roles=chosen(request).roles)
 
     @router.post("/sign-in/role")
     async def choose_role(request: Request) -> Response:
-        choice = _choice(request)
+        choice = chosen(request)
         role = (await web.form(request, None)).get("role", "")
         if role not in choice.roles:
             return web.page(request, "sign_in_role.html", 422, roles=choice.roles, missing=True)
-        return _signed(
-            SignedIn(choice.user, Role(role), organisation=choice.organisation, name=choice.name), choice.back_to
-        )
+        who = SignedIn(choice.user, Role(role), organisation=choice.organisation, name=choice.name)
+        return _signed(web, notes, who, choice.back_to)
 
+
+def _add_way_out(router: APIRouter, web: Web, provider: ProviderPort) -> None:
     @router.get("/sign-out/provider")
     async def sign_out_there(request: Request) -> Response:
         url = await provider.way_out()
@@ -104,14 +118,9 @@ def add_openid(router: APIRouter, web: Web, openid: OpenId) -> None:
     async def signed_out(request: Request) -> Response:
         return web.page(request, "signed_out.html")
 
-    def _choice(request: Request) -> Choice:
-        choice = notes.choice(request.cookies)
-        if choice is None:
-            raise SignInRefused("no_attempt")
-        return choice
 
-    def _signed(who: SignedIn, back_to: str) -> Response:
-        response = RedirectResponse(back_to, status_code=303)
-        notes.forget(response)
-        response.set_cookie(value=web.sessions.sign(who), **web.sessions.cookie())
-        return response
+def _signed(web: Web, notes: Notes, who: SignedIn, back_to: str) -> Response:
+    response = RedirectResponse(back_to, status_code=303)
+    notes.forget(response)
+    response.set_cookie(value=web.sessions.sign(who), **web.sessions.cookie())
+    return response

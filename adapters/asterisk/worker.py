@@ -18,7 +18,8 @@ from functools import partial
 
 import structlog
 
-from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone, AriRefused, Channel
+from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone, Channel
+from adapters.asterisk.channels import Channels
 from adapters.asterisk.facts import NETWORK
 from adapters.asterisk.leases import renew_all
 from adapters.asterisk.line import Line
@@ -47,6 +48,7 @@ class SipWorker:
         self, ari: Ari, door: Door, clock: Clock, audio: Mapping[str, str], *, edge: str = "", lease_s: float = LEASE_S
     ) -> None:
         self._ari = ari
+        self._channels = Channels(ari)
         self._firsts = Taking(door, clock, edge)
         self._door = door
         self._clock = clock
@@ -60,7 +62,6 @@ class SipWorker:
         self._loops: list[asyncio.Task[None]] = []
         self._claiming = True
         self._left = asyncio.Event()
-        self._asterisk_started = ""
         self._renewed = time.monotonic()
         door.perform_with(NETWORK, self)
 
@@ -192,7 +193,7 @@ class SipWorker:
             if before is not None:
                 await asyncio.wait({before})  # else a call that is just beginning would be unknown, and begin twice
             # followed before the first input is given, so that we hear of the end wherever it comes
-            there, given = await asyncio.gather(self._follow(line), self._first_input(line, facts))
+            there, given = await asyncio.gather(self._channels.follow(line), self._first_input(line, facts))
             if given is None:
                 await self._leave(line)
                 return
@@ -211,26 +212,6 @@ class SipWorker:
         self._held.pop(line, None)
         await line.end()
         self._forget(line)
-
-    async def _follow(self, line: Line) -> bool:
-        """Hear of the channel wherever it goes; False if it has ended, and nobody will tell us."""
-        try:
-            await self._ari.subscribe(f"channel:{line.channel_id}")
-        except AriError as error:
-            if isinstance(error, AriRefused) and not await self._exists(line):
-                return False
-            log.warning("subscribe_failed", call_ref=line.call_ref, error=type(error).__name__)
-        return True
-
-    async def _exists(self, line: Line) -> bool:
-        """False only if Asterisk itself says that the channel has ended."""
-        try:
-            await self._ari.get_channel(line.channel_id)
-        except AriGone:
-            return False
-        except AriError as error:
-            log.warning("line_unseen", call_ref=line.call_ref, error=type(error).__name__)
-        return True
 
     async def _first_input(self, line: Line, facts: Mapping[str, str]) -> Input | None:
         before = line.call_ref
@@ -367,21 +348,11 @@ class SipWorker:
 
     async def _look_after_all(self) -> None:
         """After a gap: whose caller has gone meanwhile, and whom do we go on hearing of?"""
-        ended = CUT_OFF if await self._restarted() else UNHEARD
+        ended = CUT_OFF if await self._channels.restarted() else UNHEARD
         for line in [each for each in self._lines.values() if not each.in_stasis]:
             # the subscription first: an end between the two is then told by an event, too
-            if not (await self._follow(line) and await self._exists(line)):
+            if not (await self._channels.follow(line) and await self._channels.exists(line)):
                 self._ended(line, talked=False, ended=ended)
-
-    async def _restarted(self) -> bool:
-        """Whether this is another life of Asterisk than the one that we knew."""
-        before = self._asterisk_started
-        try:
-            self._asterisk_started = await self._ari.started_at()
-        except AriError as error:
-            log.warning("start_time_unknown", error=type(error).__name__)
-            return False
-        return before not in ("", self._asterisk_started)
 
     def _release(self, line: Line) -> None:
         line.in_stasis = False  # at once: not even the next event may find it ours

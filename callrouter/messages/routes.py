@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from callrouter.messages.model import Message
 from callrouter.messages.service import MessageService
 from infra.clock import Clock
 
+Shown = Callable[[Message], dict[str, Any]]
+
 
 def messages_router(service: MessageService, asker: Asker, clock: Clock) -> APIRouter:
     """List, read, draft, edit, approve, release, shorten, stop, start, review."""
@@ -22,14 +25,16 @@ def messages_router(service: MessageService, asker: Asker, clock: Clock) -> APIR
     def shown(message: Message) -> dict[str, Any]:
         return _shown(message, clock.now())
 
+    _add_reading(router, service, asker, shown)
+    _add_writing(router, service, asker, shown)
+    _add_life(router, service, asker, shown)
+    return router
+
+
+def _add_reading(router: APIRouter, service: MessageService, asker: Asker, shown: Shown) -> None:
     @router.get("")
     async def listed(request: Request) -> list[dict[str, Any]]:
         return [shown(each) for each in await service.newest(asker(request))]
-
-    @router.post("", status_code=201)
-    async def draft(request: Request) -> dict[str, Any]:
-        who = asker(request)
-        return shown(await service.draft(await body_of(request), who))
 
     @router.get("/{message_id}")
     async def one(request: Request, message_id: str) -> dict[str, Any]:
@@ -40,11 +45,20 @@ def messages_router(service: MessageService, asker: Asker, clock: Clock) -> APIR
         ]
         return {**shown(sheet.message), "steps": steps}
 
+
+def _add_writing(router: APIRouter, service: MessageService, asker: Asker, shown: Shown) -> None:
+    @router.post("", status_code=201)
+    async def draft(request: Request) -> dict[str, Any]:
+        who = asker(request)
+        return shown(await service.draft(await body_of(request), who))
+
     @router.put("/{message_id}")
     async def edit(request: Request, message_id: str) -> dict[str, Any]:
         who = asker(request)
         return shown(await service.edit(message_id, await body_of(request), who))
 
+
+def _add_life(router: APIRouter, service: MessageService, asker: Asker, shown: Shown) -> None:
     @router.post("/{message_id}/approve")
     async def approve(request: Request, message_id: str) -> dict[str, Any]:
         who, sent = asker(request), await body_of(request)
@@ -74,8 +88,6 @@ def messages_router(service: MessageService, asker: Asker, clock: Clock) -> APIR
     @router.post("/{message_id}/review")
     async def review(request: Request, message_id: str) -> dict[str, Any]:
         return shown(await service.review(message_id, asker(request)))
-
-    return router
 
 
 def _until(sent: dict[str, Any]) -> datetime:

@@ -42,6 +42,16 @@ NUMBER = "+447700900123"
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 MESSAGE_NUMBER = "+442079460130"  # a London line, of the message's area
 
+LINES: dict[str, dict[str, Any]] = {
+    "one-eleven": {"answer_after": 0.2},
+    "dental-line": {"answer_after": 0.2, "hang_up_after": 1.0},
+    "mental-health-line": {"refuse_with": 486},
+    "clinician-line": {"answer_after": 0.2},
+    "pharmacy-line": {"answer_after": 0.2},
+}
+SERVICES = {"one-eleven": "111", "dental-line": "dental", "mental-health-line": "mental_health",
+            "clinician-line": "clinician", "pharmacy-line": "pharmacy"}  # fmt: skip
+
 
 @dataclass
 class House:
@@ -100,18 +110,9 @@ def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         speak_prompts(prompts, folder / "prompts")
     except (AsteriskUnavailable, VoiceMissing) as reason:
         pytest.skip(f"no SIP call possible here: {reason}")
-    kinds: dict[str, dict[str, Any]] = {
-        "one-eleven": {"answer_after": 0.2},
-        "dental-line": {"answer_after": 0.2, "hang_up_after": 1.0},
-        "mental-health-line": {"refuse_with": 486},
-        "clinician-line": {"answer_after": 0.2},
-        "pharmacy-line": {"answer_after": 0.2},
-    }
-    services = {"one-eleven": "111", "dental-line": "dental", "mental-health-line": "mental_health",
-                "clinician-line": "clinician", "pharmacy-line": "pharmacy"}  # fmt: skip
     with ExitStack() as stack:
-        ears = {name: stack.enter_context(RtpEnd()) for name in kinds}
-        lines = {name: stack.enter_context(SippProvider(folder, ears[name], **how)) for name, how in kinds.items()}
+        ears = {name: stack.enter_context(RtpEnd()) for name in LINES}
+        lines = {name: stack.enter_context(SippProvider(folder, ears[name], **how)) for name, how in LINES.items()}
         settings = AsteriskSettings(
             providers=[Provider(name, "127.0.0.1", line.port) for name, line in lines.items()],
             default_provider="one-eleven", lease=LEASE_S,
@@ -123,7 +124,7 @@ def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         file = folder / "providers.yaml"
         rows: list[dict[str, Any]] = [
             {"id": name, "name": name, "services": [service], "tel": "+442079460101", "answers": "agent"}
-            for name, service in services.items()
+            for name, service in SERVICES.items()
         ]
         rows[0]["lines"] = 1
         rows[3]["services"] += ["frailty", "crisis", "ms_nurse", "palliative"]
