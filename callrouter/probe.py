@@ -12,6 +12,10 @@ from ivr.model import FIRST_WORDS, NOTICE
 AUDIT_SERVICE = "audit"
 """The reserved service: offered by the reserved provider alone, named by the probes' flow alone."""
 
+NOBODY = "+442079460998"
+"""What a telephone is told to ring: a number of Ofcom's range for drama, which no network routes. The auditor's rings
+nobody at all; somebody's who came here by mistake fails at once, and never comes round to us again."""
+
 PROBE = Flow.model_validate(
     {
         "flow": PROBE_FLOW,
@@ -47,13 +51,10 @@ class FlowsWithProbe:
         return self._flows.is_recalled(version)
 
 
-def with_probe(providers: Providers, number: str) -> Providers:
-    """These providers and the reserved one, which is in no file; raises :class:`ConfigurationError` if a file has it.
-
-    ``number``: what a telephone would be told to ring; the auditor's does not ring anybody.
-    """
+def with_probe(providers: Providers) -> Providers:
+    """These providers and the reserved one; raises :class:`ConfigurationError` if one of them bears its names."""
     if any(each.id == PROBE_PROVIDER for each in providers) or AUDIT_SERVICE in providers.services:
         text = f"the provider {PROBE_PROVIDER} and the service {AUDIT_SERVICE} are reserved for the alert auditor"
         raise ConfigurationError(text)
-    reserved = Provider(id=PROBE_PROVIDER, name="Alert auditor", services=(AUDIT_SERVICE,), tel=number)
+    reserved = Provider(id=PROBE_PROVIDER, name="Alert auditor", services=(AUDIT_SERVICE,), tel=NOBODY)
     return Providers((*providers, reserved))

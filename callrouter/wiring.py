@@ -165,7 +165,7 @@ def build(settings: Settings) -> Service:
     plans = CarePlans(database, keys, clock, access.trail)
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
     after = after_calls(settings, database, keys, clock, stream, journal, providers=providers, rules=rules)
-    reachable = with_probe(providers, settings.auditor_number)
+    reachable = with_probe(providers)
     dispatch = _dispatch(stores, reachable, clock, health)
     nearby = Nearby(clock, hours=read_hours(settings.hours_file), areas=london(), free_state=dispatch.state)
     calls = Calls(

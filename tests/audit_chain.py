@@ -192,7 +192,7 @@ async def a_chain(folder: Path) -> AsyncIterator[Chain]:
     """Everything, put together and going."""
     clock, stream, told, staff, listener = HandClock(), MemoryStream(), Inbox(), Inbox(), Listener()
     states = States(stream)
-    providers = with_probe(PROVIDERS, NUMBER)
+    providers = with_probe(PROVIDERS)
     calls = await build_calls(folder, providers=providers, clock=clock, flow=PROBE, stores=(states, stream))
     database: Database = calls._database
     await database.write(metadata.create_all)

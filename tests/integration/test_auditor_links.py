@@ -15,7 +15,7 @@ from alerts.auditor import PROBE_RULE
 from alerts.model import ScopeFigures
 from alerts.tables import alert_notices
 from callrouter.doctor.auditor import check_auditor
-from callrouter.probe import PROBE, with_probe
+from callrouter.probe import NOBODY, PROBE, with_probe
 from callrouter.settings import load_settings
 from tests.audit_chain import NUMBER, SECRET, STEP_S, Chain, a_chain
 from tests.integration.test_twilio_call import FALLBACK, a_client, an_app
@@ -141,11 +141,12 @@ async def test_probes_leave_nothing_on_the_pages_or_in_the_tables_of_alerts(chai
 async def test_who_dials_the_reserved_number_by_mistake_hears_of_999_and_reaches_the_default_service(
     tmp_path: Path,
 ) -> None:
-    calls = await build_calls(tmp_path, providers=with_probe(PROVIDERS, NUMBER), flow=PROBE)
+    calls = await build_calls(tmp_path, providers=with_probe(PROVIDERS), flow=PROBE)
     async with a_client(an_app(calls)) as client:
         call = TwilioCall(client, to=NUMBER)
         await call.start()
         assert "999" in call.heard
+        assert call.dialled == NOBODY, "never the reserved number: the caller would come round again"
         await call.dial_ends("no-answer")
         assert call.dialled == FALLBACK
         assert {each.kind for each in await calls.events(calls.keys.index("twilio-call", call.sid)[:32])} >= {

@@ -40,7 +40,7 @@ def test_only_the_reserved_number_meets_it() -> None:
 
 
 def test_the_reserved_provider_is_offered_to_probes_alone() -> None:
-    reachable = with_probe(PROVIDERS, NUMBER)
+    reachable = with_probe(PROVIDERS)
     assert [each.id for each in reachable.of_service(AUDIT_SERVICE)] == [PROBE_PROVIDER]
     assert [each.services for each in reachable if each.id == PROBE_PROVIDER] == [(AUDIT_SERVICE,)]
     assert PROBE_PROVIDER not in [each.id for each in PROVIDERS]
@@ -51,7 +51,7 @@ def test_the_reserved_provider_is_offered_to_probes_alone() -> None:
 )
 def test_a_providers_file_that_takes_the_reserved_names_is_refused(taken: object) -> None:
     with pytest.raises(ConfigurationError, match="reserved for the alert auditor"):
-        with_probe(Providers((*PROVIDERS, taken)), NUMBER)  # type: ignore[arg-type]
+        with_probe(Providers((*PROVIDERS, taken)))  # type: ignore[arg-type]
 
 
 def offered(at_s: float, flow: str = PROBE_FLOW) -> Entry:
