@@ -19,7 +19,8 @@ WAITED_S = 1.0
 """A probe that has waited so long is told: two checks of the rules at most, so that a probe is short."""
 
 UNHEARD = timedelta(minutes=3)
-"""A process that has heard no probe yet says nothing for so long: it may have begun a moment before the next one."""
+"""A process that has heard no probe since it began says nothing for so long: why none came before may be its own
+absence, and the next may be about to come."""
 
 
 def probe_rule(url: str, link: str) -> Rule:
@@ -54,6 +55,7 @@ class Probes:
 
     def silent_s(self, now: datetime) -> float | None:
         """For how many seconds no probe has begun; None while that cannot be said yet (:data:`UNHEARD`)."""
-        if self._last is None and now - self._since < UNHEARD:
+        is_heard = self._last is not None and self._last >= self._since
+        if not is_heard and now - self._since < UNHEARD:
             return None
         return max(0.0, (now - (self._last or self._since)).total_seconds())

@@ -72,6 +72,15 @@ def test_a_process_that_has_just_begun_says_nothing_of_an_auditor_that_it_has_no
     assert probes.silent_s(NOON + UNHEARD) == UNHEARD.total_seconds()
 
 
+def test_after_an_outage_of_our_own_the_auditor_is_not_blamed_and_one_that_is_dead_is_not_taken_for_alive() -> None:
+    probes = Probes(NOON)
+    probes.note(offered(-600))  # of the day's journal
+    assert probes.silent_s(NOON + timedelta(seconds=100)) is None
+    assert probes.silent_s(NOON + UNHEARD) == 600 + UNHEARD.total_seconds()
+    probes.note(offered(170))
+    assert probes.silent_s(NOON + UNHEARD) == 10
+
+
 def test_the_probe_rule_reads_the_reserved_provider_and_nothing_else() -> None:
     rule = probe_rule("http://127.0.0.1:8119/notices", "http://127.0.0.1:8111")
 
