@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from e2e_browser import running
 
+from adapters.notify.voice import THANKS
 from callrouter.flows import load_prompts
 from callrouter.texts.model import Template
 from callrouter.texts.templates import ALERT_NOTICE, ALERT_WORDS
@@ -21,7 +22,8 @@ from infra.clock import SystemClock
 from infra.voices import has_voice
 from tests.integration.conftest_asterisk import Line, line_of_a_test, session_line
 from tests.running import ROOT, RunningService, free_port
-from tests.text_providers import API_KEY, BEARER, Notify, notify_receipt
+from tests.text_providers import API_KEY, BEARER, OWN, SID, TOKEN, Notify, notify_receipt
+from tests.twilio_calls import TwilioCalls
 
 __all__ = ["line_of_a_test", "session_line"]
 
@@ -70,11 +72,18 @@ async def relay() -> AsyncIterator[Relay]:
         yield relay
 
 
-def settings_of(line: Line, folder: Path, relay: Relay, notify_url: str, trunk: str) -> dict[str, str]:
+def an_alert(folder: Path) -> dict[str, str]:
     """A service whose one alert fires after two seconds: its Alertmanager is not there."""
+    (folder / "rules.yaml").write_text(RULES)
+    return {
+        "ALERT_RULES_FILE": str(folder / "rules.yaml"), "ALERTMANAGER_URL": f"http://127.0.0.1:{free_port()}",
+    }  # fmt: skip
+
+
+def settings_of(line: Line, folder: Path, relay: Relay, notify_url: str, trunk: str) -> dict[str, str]:
+    """The same with every channel, and calls through this provider of the line."""
     if not has_voice("en"):
         pytest.skip("no voice: as root, apt-get install flite")
-    (folder / "rules.yaml").write_text(RULES)
     (folder / "texts.yaml").write_text(f"alerts: {{alert_notice: {TEMPLATE.govuk_notify}}}\n")
     prompts = folder / "prompts"
     prompts.mkdir()
@@ -83,7 +92,7 @@ def settings_of(line: Line, folder: Path, relay: Relay, notify_url: str, trunk: 
             (prompts / f"{key}.wav").touch()  # nobody calls 111 here
     asterisk = line.asterisk.settings
     return {
-        "ALERT_RULES_FILE": str(folder / "rules.yaml"), "ALERTMANAGER_URL": f"http://127.0.0.1:{free_port()}",
+        **an_alert(folder),
         "ARI_URL": line.asterisk.ari_url, "ARI_USER": asterisk.ari_user, "ARI_PASSWORD": asterisk.ari_password,
         "PROMPTS_AUDIO_DIR": str(prompts), "VOICE_DIR": str(folder / "voice"), "VOICE_TRUNK": f"provider-{trunk}",
         "TEXTS_FILE": str(folder / "texts.yaml"), "GOVUK_NOTIFY_API_KEY": API_KEY, "GOVUK_NOTIFY_TOKEN": BEARER,
@@ -147,3 +156,26 @@ async def test_an_engaged_line_leads_to_a_text_and_a_text_that_fails_to_a_mail(
         finally:
             await asyncio.to_thread(service.stop)
     assert "7700900123" not in service.log.read_text()
+
+
+@pytest.mark.slow
+async def test_without_an_asterisk_twilio_calls_and_key_1_takes_the_alert_on(tmp_path: Path) -> None:
+    twilio = TwilioCalls()
+    with running(twilio.app) as url:
+        account = {"TWILIO_ACCOUNT_SID": SID, "TWILIO_AUTH_TOKENS": TOKEN, "TWILIO_TEXTS_FROM": "+447700900999"}
+        calls = {"TWILIO_API_URL": url, "VOICE_CALLER": "+447700900999", "PUBLIC_URL": OWN}
+        service = RunningService(tmp_path / "service", an_alert(tmp_path) | account | calls)
+        await asyncio.to_thread(service.__enter__)
+        try:
+            await until(lambda: bool(twilio.created), service)
+            async with httpx.AsyncClient(base_url=service.url) as twilio.ours:
+                said = await twilio.answered()
+                assert "A part of the service does not work" in said.gathered[0]
+                assert (await twilio.pressed(said, "1")).said == (THANKS,)
+                assert await twilio.over("completed") == 204
+        finally:
+            await asyncio.to_thread(service.stop)
+    log = service.log.read_text()
+    assert "alert_acknowledged" in log
+    assert "notice_undelivered" not in log
+    assert "7700900123" not in log
