@@ -168,13 +168,17 @@ class AlertService:
 
     async def shown(self) -> list[Shown]:
         """Every alert that has ever fired, for pages: what fires first, the worst on top; no probe."""
-        states = await self._store.states()
+        states = await self._known()
         found = [
             Shown(state, self._rules.get(rule_of(alert)), self._values.get(alert))
             for alert, state in states.items()
             if state.fired_at is not None and rule_of(alert) != PROBE_RULE
         ]
         return sorted(found, key=_worst_first)
+
+    async def history(self) -> list[StepTaken]:
+        """How episodes of all alerts ended, newest first."""
+        return await self._store.history()
 
     @property
     def unjudged(self) -> Mapping[str, str]:

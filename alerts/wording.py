@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
-from alerts.model import LONDON, TOLD_METRICS, Metric, Notice, NoticeKind
+from alerts.model import LONDON, TOLD_METRICS, Metric, Notice, NoticeKind, Rule
 
 _METRICS: dict[Metric, str] = {
     "longest_wait_s": "Longest wait since offered",
@@ -92,15 +93,39 @@ def bound(notice: Notice) -> str:
     return f"alert {'at or below' if less_is_worse else 'from'} {amount(notice, notice.threshold)}"
 
 
-def amount(notice: Notice, value: float) -> str:
-    """A value of the notice's metric with its unit, for people."""
-    if notice.metric in IN_WORDS:
-        return IN_WORDS[notice.metric]
-    if notice.than_usual:
+def bounds(rule: Rule) -> str:
+    """From when a rule fires, and when it clears, for people."""
+    if rule.metric in IN_WORDS:
+        return IN_WORDS[rule.metric]
+    less_is_worse = rule.worse == "below"
+    fires = f"fires {'at or below' if less_is_worse else 'from'} {amount(rule, rule.threshold)}"
+    lasting = f" for {_seconds(rule.for_s)}" if rule.for_s else ""
+    return f"{fires}{lasting}, clears {'above' if less_is_worse else 'below'} {amount(rule, rule.clear)}"
+
+
+def measure(metric: Metric) -> str:
+    """What is measured, for people."""
+    return IN_WORDS.get(metric) or _METRICS[metric]
+
+
+class Measured(Protocol):
+    """A rule or a notice: what has values of a metric."""
+
+    @property
+    def metric(self) -> Metric: ...
+    @property
+    def than_usual(self) -> bool: ...
+
+
+def amount(of: Measured, value: float) -> str:
+    """A value of the metric of a notice, or rule, with its unit, for people."""
+    if of.metric in IN_WORDS:
+        return IN_WORDS[of.metric]
+    if of.than_usual:
         return f"{value:.0f} % worse than usual for this hour"
-    if notice.metric.endswith("_share"):
+    if of.metric.endswith("_share"):
         return f"{100 * value:.1f} %"
-    in_seconds = notice.metric.endswith("_s") or notice.metric == "auditor_silent"
+    in_seconds = of.metric.endswith("_s") or of.metric == "auditor_silent"
     return _seconds(value) if in_seconds else f"{value:g}"
 
 

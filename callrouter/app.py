@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from adapters.asterisk.worker import SipWorker
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
+from callrouter.alert_desk import AlertDesk
 from callrouter.crew import Crew, open_crew
 from callrouter.crew_routes import crew_router
 from callrouter.encounter_routes import encounters_router, read_sender_keys
@@ -96,6 +97,7 @@ def _for_people(service: Service, crew: Crew | None) -> list[APIRouter]:
         plans=service.plan_access,
         welfare=service.after_calls.welfare,
         surges=service.surges.desk,
+        alerts=AlertDesk(service.alerts, service.clock),
         crew=crew,
         earlier=service.after_calls.earlier(service.calls),
         open_wallboard=settings.open_wallboard,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from callrouter.alert_desk import AlertDesk
 from callrouter.crew import Crew
 from callrouter.earlier_calls import EarlierCalls
 from callrouter.handover import CallPages
@@ -22,6 +23,7 @@ from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.service import Publishing
 from callrouter.surge_desk import SurgeDesk
 from callrouter.welfare import Welfare
+from console.alerts import add_alerts
 from console.calls import add_calls
 from console.crew import add_crew
 from console.earlier import add_earlier
@@ -77,6 +79,7 @@ def console_router(
     plans: PlanAccess | None = None,
     welfare: Welfare | None = None,
     surges: SurgeDesk | None = None,
+    alerts: AlertDesk | None = None,
     crew: Crew | None = None,
     earlier: EarlierCalls | None = None,
 ) -> APIRouter:
@@ -100,6 +103,8 @@ def console_router(
         add_crew(router, web, crew)
     if earlier is not None:
         add_earlier(router, web, pages, earlier, clock, tells_crews=crew is not None)
+    if alerts is not None:
+        add_alerts(router, web, alerts)
     if surges is not None:
         add_surges(router, web, surges)
     if welfare is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 from dialling import TerminalCall
-from e2e_browser import OpenTab, Shoot
+from e2e_browser import FindBarriers, OpenTab, Shoot
 from playwright.sync_api import Page, expect
 
 from tests.running import ROOT, RunningService, free_port
@@ -183,7 +184,9 @@ def test_the_third_call_in_four_days_is_offered_to_a_clinician(service: RunningS
     assert next(each for each in events if each["kind"] == "queued")["band"] == "raised"
 
 
-def test_staff_are_told_once_of_a_long_wait_and_once_that_it_is_over(service: RunningService, post: Post) -> None:
+def test_staff_are_told_of_a_long_wait_one_takes_it_on_and_all_hear_that_it_is_over(
+    service: RunningService, post: Post, open_tab: OpenTab, find_barriers: FindBarriers, shoot: Shoot
+) -> None:
     with TerminalCall(service, "+447700900601") as talking:
         talking.wait("stay on the line")
         talking.type("1")
@@ -193,9 +196,24 @@ def test_staff_are_told_once_of_a_long_wait_and_once_that_it_is_over(service: Ru
             waiting.type("1")
             waiting.wait("next free call handler")
             fired = post.mails.get(timeout=30)
+            link = re.search(r"^Look here: http://127.0.0.1(\S+)", fired.get_content(), re.MULTILINE)
+            assert link is not None
+            page = open_tab(f"{service.url}{link[1]}")  # leads over the sign-in back to the alert
+            page.get_by_label("Your name").fill("Cara Commissioner")
+            page.get_by_label("Commissioner", exact=True).check()
+            page.get_by_role("button", name="Sign in").click()
+            expect(page.get_by_role("heading", name="Callers wait too long for a person")).to_be_visible()
+            assert find_barriers(page) == []
+            shoot(page, "alert")
+            page.get_by_role("button", name="Take it on").press("Enter")
+            expect(page.get_by_role("status")).to_contain_text("Cara Commissioner took it on")
             waiting.hang_up()
         cleared = post.mails.get(timeout=30)
         talking.hang_up()
+    page.get_by_role("link", name="All alerts").click()
+    expect(page.get_by_text("Nothing fires.")).to_be_visible()
+    assert find_barriers(page) == []
+    shoot(page, "alerts")
     assert "Callers wait too long" in str(fired["Subject"])
     assert fired["Subject"] != cleared["Subject"]
     hooks = [post.hooks.get(timeout=10) for _ in range(2)]

@@ -1,0 +1,126 @@
+"""The pages of alerts: what fires, what is silenced, what has been; and one alert, to take it on or silence it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from alerts.model import WINDOW_METRICS, Rule, StepKind
+from alerts.wording import amount, bounds, measure
+from callrouter.alert_desk import READERS, AlertDesk, AlertSheet, NoSuchAlert
+from callrouter.approvals import Refused, StoreAway
+from console.errors import NoSuchPage
+from console.session import Session
+from console.web import Web
+
+SEVERITIES = {"critical": "red", "warning": "orange", "notice": "blue"}
+TITLES: dict[StepKind, str] = {
+    "fired": "Began",
+    "sent": "Told",
+    "delivered": "Arrived",
+    "failed": "Could not be told",
+    "escalated": "Nobody took it on: went to",
+    "held": "Nobody is told",
+    "acknowledged": "Taken on",
+    "silenced": "Silenced",
+    "lifted": "Silence lifted",
+    "resolved": "Over",
+    "rule_removed": "Over: its rule was removed",
+}
+
+
+def add_alerts(router: APIRouter, web: Web, desk: AlertDesk) -> None:
+    """``/alerts`` and what is below it."""
+
+    @router.get("/alerts", name="alerts")
+    async def alerts(request: Request) -> Response:
+        session = web.require(request, *READERS)
+        overview = await desk.overview(session.who)
+        firing = [each for each in overview.alerts if each.state.is_open]
+        names: dict[str, Any] = {"severities": SEVERITIES, "amount": _now}
+        return web.page(request, "alerts.html", overview=overview, firing=firing, **names)
+
+    @router.get("/alerts/{page}", name="alert")
+    async def alert(request: Request, page: str) -> Response:
+        return await _page(request, web, desk, page, web.require(request))
+
+    @router.post("/alerts/lift", name="alert_lift")
+    async def lift(request: Request) -> Response:
+        session = web.require(request, *READERS)
+        fields = await web.form(request, session)
+        page = await desk.lift(fields.get("silence", ""), session.who)
+        return RedirectResponse(f"/alerts/{page}" if page else "/alerts", status_code=303)
+
+    @router.post("/alerts/{page}/{step}", name="alert_step")
+    async def move(request: Request, page: str, step: str) -> Response:
+        session = web.require(request)
+        fields = await web.form(request, session)
+        try:
+            match step:
+                case "acknowledge":
+                    await desk.acknowledge(page, session.who)
+                case "silence":
+                    await desk.silence(page, session.who, fields.get("reason", ""), _hours(fields.get("hours", "")))
+                case _:
+                    raise NoSuchPage
+        except NoSuchAlert as error:
+            raise NoSuchPage from error
+        except StoreAway:
+            raise  # nothing of it can be shown
+        except Refused as refused:
+            return await _page(request, web, desk, page, session, refused)
+        return RedirectResponse(f"/alerts/{page}", status_code=303)
+
+
+async def _page(
+    request: Request, web: Web, desk: AlertDesk, page: str, session: Session, refused: Refused | None = None
+) -> Response:
+    try:
+        sheet = await desk.sheet(page, session.who)
+    except NoSuchAlert as error:
+        raise NoSuchPage from error
+    values: dict[str, Any] = {
+        "sheet": sheet,
+        "state": sheet.shown.state,
+        "rule": sheet.shown.rule,
+        "facts": _facts(sheet),
+        "severities": SEVERITIES,
+        "titles": TITLES,
+        "may_silence": session.who.role in READERS,
+        "refused": refused,
+    }
+    return web.page(request, "alert.html", refused.status if refused else 200, **values)
+
+
+def _facts(sheet: AlertSheet) -> list[tuple[str, str]]:
+    """What stands under the title, in words."""
+    rule, state = sheet.shown.rule, sheet.shown.state
+    if rule is None:
+        return [("Rule", "It is in the file no more")]
+    facts = [("Where", state.where), ("Measured", _measured(rule))]
+    if sheet.shown.value is not None:
+        facts.append(("Now", amount(rule, sheet.shown.value)))
+    facts.append(("At its worst", amount(rule, state.worst)))
+    facts.append(("Rule", bounds(rule)))
+    facts.append(("Numbers from", rule.source if rule.verified else f"{rule.source} (nobody has verified them yet)"))
+    return facts
+
+
+def _measured(rule: Rule) -> str:
+    if rule.metric not in WINDOW_METRICS:
+        return measure(rule.metric)
+    return f"{measure(rule.metric)}, {'today' if rule.window == 'today' else f'last {rule.window} minutes'}"
+
+
+def _now(shown: Any) -> str:
+    return amount(shown.rule, shown.value) if shown.rule is not None and shown.value is not None else ""
+
+
+def _hours(typed: str) -> float:
+    """0 for what is no number, which the service then refuses."""
+    try:
+        return float(typed)
+    except ValueError:
+        return 0.0
