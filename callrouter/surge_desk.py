@@ -22,7 +22,7 @@ from callrouter.messages import store as message_store
 from callrouter.messages.errors import NoSuchMessage
 from callrouter.messages.model import Content, Offer, OfferKind, Places, Wording
 from callrouter.messages.service import MessageService
-from callrouter.surge_notices import area_name
+from callrouter.surge_notices import area_name, signal_name
 from infra.areas import Areas
 from infra.clock import Clock
 from infra.sql import Database
@@ -225,7 +225,7 @@ class SurgeDesk:
         )
 
     def _signal(self, series: Series) -> str:
-        return self._indicators[series.signal].name if series.signal in self._indicators else series.signal
+        return signal_name(self._indicators, series.signal)
 
     def _area(self, series: Series) -> str:
         return area_name(self._areas, series.area)

@@ -8,7 +8,7 @@ from alerts.model import Rule
 from alerts.once import OnceNotices
 from alerts.store import AlertStore
 from alerts.surges.indicators import Indicators
-from alerts.surges.model import EVERYWHERE, PRE_TRIAGE, Kind, Proposal
+from alerts.surges.model import ALL, EVERYWHERE, PRE_TRIAGE, Kind, Proposal
 from infra.areas import Areas
 
 WHAT: dict[Kind, str] = {
@@ -48,10 +48,9 @@ class SurgeNotices:
 
     async def _tell(self, proposal: Proposal, metric: str, what: str, thing: str) -> None:
         signal = proposal.series.signal
-        name = self._indicators[signal].name if signal in self._indicators else signal
         await self._notices[metric].tell(
             thing,
-            what=what.format(signal=name, mark=PRE_TRIAGE),
+            what=what.format(signal=signal_name(self._indicators, signal), mark=PRE_TRIAGE),
             where=area_name(self._areas, proposal.series.area),
             since=proposal.since,
             at=proposal.last_seen_at,
@@ -64,3 +63,10 @@ def area_name(areas: Areas, area: str) -> str:
     if area == EVERYWHERE:
         return "All callers"
     return areas[area].name if area in areas else "Area not known"
+
+
+def signal_name(indicators: Indicators, signal: str) -> str:
+    """The signal as people read it."""
+    if signal == ALL:
+        return "All calls"
+    return indicators[signal].name if signal in indicators else signal

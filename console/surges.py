@@ -30,8 +30,10 @@ TITLES = {
     "faded": "Below the bound for 48 hours: taking the message off is proposed",
     "back": "Unusual again: taking the message off is no longer proposed",
 }
+_BUDGET = "At most two false episodes a day are expected over all series together"
 BY_CHANCE = {
-    "hourly": "At most two false episodes a day are expected over all series together",
+    "hourly": _BUDGET,
+    "weekly": f"{_BUDGET}; this is of the seven days that end with the day before it was found",
     "daily": "Judged by days, since less than four weeks are known: chance finds more, and how often is not known",
 }
 _SURE = ((6.0, "Far above anything usual"), (4.0, "Well above what chance brings"), (0.0, "Just above the bound"))

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from alerts.surges.archive import day_of
 from alerts.surges.history import History
 from alerts.surges.model import Found, Kind, Series, start_of
 from alerts.surveillance import daily, ears
@@ -31,11 +32,6 @@ class Days:
     demand: Array
     total: Array
     first: date
-
-
-def day_of(at: datetime) -> date:
-    """The day on London's calendar."""
-    return at.astimezone(LONDON).date()
 
 
 def days_of(history: History) -> Days:

@@ -13,13 +13,15 @@ from functools import partial
 import numpy as np
 from sqlalchemy import Connection, desc, select
 
-from alerts.surges.daily import day_of, judge_yesterday
+from alerts.surges.archive import archive, day_of
+from alerts.surges.daily import judge_yesterday
 from alerts.surges.history import A_DAY, History, read_history
 from alerts.surges.model import Found, Screened, Series, quarter_of, start_of
 from alerts.surges.tables import surge_proposals, surge_screenings
 from alerts.surges.usual import Usual, read_usual, write_usual
+from alerts.surges.weekly import FALSE_A_DAY, judge_weeks
 from alerts.surveillance import live
-from alerts.surveillance.budget import Thresholds
+from alerts.surveillance.budget import FALSE_EPISODES_A_DAY, Thresholds
 from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.hourly import LEAST_WEEKS
 from infra.areas import Areas
@@ -52,7 +54,8 @@ async def screen(database: Database, areas: Areas, at: datetime, *, null_cells: 
         usual = await _learn(database, areas, at, null_cells) or usual
     screened = await look(database, areas, at, usual)
     if await database.read(partial(_is_first_today, at=at)):
-        screened = replace(screened, found=(*screened.found, *await _yesterday(database, areas, at, usual)))
+        await archive(database, at)
+        screened = replace(screened, found=(*screened.found, *await _by_days(database, areas, at, usual)))
     return screened
 
 
@@ -115,13 +118,14 @@ def _is_first_today(connection: Connection, at: datetime) -> bool:
     return last is None or day_of(last - SETTLED_DAY) < day_of(at - SETTLED_DAY)
 
 
-async def _yesterday(database: Database, areas: Areas, at: datetime, usual: Usual | None) -> list[Found]:
-    """What the hour-of-week model cannot judge yet, by days."""
+async def _by_days(database: Database, areas: Areas, at: datetime, usual: Usual | None) -> list[Found]:
+    """The week that ended yesterday, where there are years; and yesterday, of what cannot be judged by hours yet."""
     end = quarter_of(at)
     history = await read_history(database, end - LEARN_FROM, end, areas)
     known = {} if usual is None else {each: row for row, each in enumerate(usual.series)}
     rows = [row for row in range(len(history.series)) if _why_not(history, usual, known, row)]
-    return judge_yesterday(replace(history, demand=history.since_changes()), rows)
+    young = judge_yesterday(replace(history, demand=history.since_changes()), rows)
+    return [*await judge_weeks(database, areas, history), *young]
 
 
 async def _learn(database: Database, areas: Areas, at: datetime, null_cells: int) -> Usual | None:
@@ -133,7 +137,8 @@ async def _learn(database: Database, areas: Areas, at: datetime, null_cells: int
     demand = await database.read(partial(_without_surges, history=history))
     history = replace(history, demand=demand)
     try:
-        learnt = live.learn(history.counts(range(len(history.series))), seed=end, null_cells=null_cells)
+        counts, by_hours = history.counts(range(len(history.series))), FALSE_EPISODES_A_DAY - FALSE_A_DAY
+        learnt = live.learn(counts, seed=end, per_day=by_hours, null_cells=null_cells)
     except HistoryError:
         return None
     bounds = learnt.thresholds

@@ -37,6 +37,18 @@ surge_counts = Table(
 """Callers by signal, narrowest known area and version of what they were asked. ``demand`` is all of them; ``deflected``
 are those among them whom a message or a self-service kept from the queue."""
 
+surge_days = Table(
+    "surge_days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("signal", String(30), primary_key=True),
+    Column("area", String(40), primary_key=True),
+    Column("version", String(120), primary_key=True),
+    Column("demand", Integer, nullable=False),
+    Column("deflected", Integer, nullable=False),
+)
+"""The same by London's day, a number of days since 1970: kept for years, while quarter-hours are let go."""
+
 surge_usual = Table(
     "surge_usual",
     metadata,

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
-from alerts.surges.counting import REMEMBERED, WITHOUT_WORDS, SurgeCounter
+from alerts.surges.archive import EPOCH, QUARTERS_KEPT, SETTLED, archive
+from alerts.surges.counting import REMEMBERED, WITHOUT_WORDS, SurgeCounter, put_counts
 from alerts.surges.indicators import read_indicators
-from alerts.surges.model import quarter_of
-from alerts.surges.tables import surge_calls, surge_counts
+from alerts.surges.model import Cell, quarter_of
+from alerts.surges.tables import surge_calls, surge_counts, surge_days
 from infra.bus import Entry, MemoryStream
 from infra.sql import Database
 from tests.hand_clock import NOON, HandClock
@@ -164,3 +165,28 @@ async def test_a_clock_that_is_ahead_counts_where_it_says(database: Database) ->
     ahead = datetime(2026, 3, 28, 14, 0, tzinfo=UTC)
     found = await Counting(database).count(*call("a", at=ahead))
     assert list(found) == [(quarter_of(ahead), "all", "unknown", "")]
+
+
+async def test_days_that_stand_are_added_up_once_and_old_quarter_hours_go(database: Database) -> None:
+    day = datetime(2026, 3, 29, tzinfo=UTC)  # of 23 hours in London
+    times = [day, day + timedelta(hours=22, minutes=45), day + timedelta(hours=23), day - timedelta(minutes=15)]
+    rows = [(Cell(quarter_of(at), "all", "bromley", ""), 10, number) for number, at in enumerate(times)]
+    await database.write(lambda connection: put_counts(connection, rows))
+
+    async def stands() -> tuple[list[tuple[int, int, int]], int]:
+        days = select(surge_days.c.day, surge_days.c.demand, surge_days.c.deflected).order_by(surge_days.c.day)
+        quarters = select(surge_counts.c.quarter)
+        return await database.read(
+            lambda connection: (
+                [tuple(row) for row in connection.execute(days)],
+                len(connection.execute(quarters).all()),
+            )
+        )
+
+    assert await archive(database, day) == 0
+    number = (day.date() - EPOCH).days
+    assert await archive(database, day + SETTLED + timedelta(days=1)) == 2
+    assert await stands() == ([(number - 1, 10, 3), (number, 20, 1)], 4)
+    assert await archive(database, day + SETTLED + timedelta(days=1)) == 0
+    await archive(database, day + QUARTERS_KEPT + timedelta(hours=23))
+    assert await stands() == ([(number - 1, 10, 3), (number, 20, 1), (number + 1, 10, 2)], 1)
