@@ -26,3 +26,5 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 bash infra/asterisk/install.sh >/dev/null || echo "!! no Asterisk 22.7 or newer: the SIP tests will be skipped" >&2
+
+.venv/bin/python -m tests.spoken

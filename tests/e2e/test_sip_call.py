@@ -18,7 +18,6 @@ import httpx
 import pytest
 import yaml
 
-from callrouter.flows import load_prompts
 from callrouter.handover import SignedIn
 from callrouter.messages.content import plain
 from callrouter.messages.model import Wording, prompt_key
@@ -26,12 +25,13 @@ from console.api import TOKEN_HEADER
 from console.session import Sessions
 from infra.asterisk.instance import Asterisk, AsteriskSettings, AsteriskUnavailable, Provider, find_installation
 from infra.clock import SystemClock
-from infra.voices import VoiceMissing, speak_prompts
+from infra.voices import VoiceMissing
 from tests.message_world import ANN, CAZ, content
-from tests.running import ROOT, RunningService
+from tests.running import RunningService
 from tests.sip.listening import backwards, likeness
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SippCaller, SippProvider
+from tests.spoken import speak_into
 
 pytestmark = pytest.mark.alone
 
@@ -106,8 +106,7 @@ def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("house")
     try:
         installation = find_installation()
-        prompts = load_prompts(ROOT / "ivr/prompts/en.yaml")
-        speak_prompts(prompts, folder / "prompts")
+        speak_into(folder / "prompts")
     except (AsteriskUnavailable, VoiceMissing) as reason:
         pytest.skip(f"no SIP call possible here: {reason}")
     with ExitStack() as stack:

@@ -18,9 +18,11 @@ import yaml
 from infra.asterisk.instance import AsteriskUnavailable, find_installation
 from infra.kamailio.instance import KamailioUnavailable, find_kamailio
 from infra.up.stores import ServerMissing, free_port, postgres, redis
+from infra.voices import has_voice
 from tests.running import ROOT
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SippCaller
+from tests.spoken import speak_into
 
 pytestmark = pytest.mark.alone
 
@@ -31,6 +33,8 @@ CALL_S = 60.0  # a key that a stalled machine swallows is silence, and silence i
 @pytest.fixture(scope="module")
 def _tools(tmp_path_factory: pytest.TempPathFactory) -> None:
     log = tmp_path_factory.mktemp("tools") / "log"
+    if not has_voice("en"):
+        pytest.skip("no voice: as root, apt-get install flite")
     try:
         find_installation()
         find_kamailio()
@@ -63,6 +67,7 @@ class Up:
             "PYTHONUNBUFFERED": "1",
         }
         self.environment = clean | own
+        speak_into(folder / "data/prompts")
         self.log = folder / "up.log"
         self.file = folder / "data/up/settings.env"
         with self.log.open("wb") as log:
