@@ -6,25 +6,30 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
-from alerts.model import Notice
+from alerts.model import TOLD_METRICS, Notice
 from alerts.ports import NoticeFailed, Notifier
 from alerts.short import spoken
 from infra.voices import ENGLISH, speak
 
 ASK = "To say that you are dealing with this, press 1. To hear it again, press 2."
+ASK_IF_HEARD = "To say that you have heard this, press 1. To hear it again, press 2."
+"""Of a single thing (a welfare task, a message of the night): it is taken on at its own page, never by telephone."""
+
 THANKS = "Thank you. You are dealing with this alert. Goodbye."
+HEARD = "Thank you. It is recorded that you have heard this, and not that you are dealing with it. Goodbye."
 SORRY = "Nothing was recorded, and another way or another person will be tried. Goodbye."
 
 TAKE_ON = "1"
 """Any other key has it said again: whoever is woken may miss the 2."""
 
 RING_S = 30
-"""Shorter than most voicemails take to answer, long enough to get out of bed."""
+"""Long enough to get out of bed. A voicemail that answers meanwhile presses no key."""
 
 KEY_S = 6.0
 """How long the end of what was said is followed by silence in which a key still counts."""
@@ -57,21 +62,41 @@ class Alerts(Protocol):
         """See :class:`alerts.ports.Receipts`."""
 
 
+def question(notice: Notice) -> str:
+    """What is asked after the notice."""
+    return ASK_IF_HEARD if notice.metric in TOLD_METRICS else ASK
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What key 1 came to: what is said then, whether the notice was delivered, and a stable word."""
+
+    words: str
+    delivered: bool
+    why: str
+
+
+TAKEN_ON = Pressed(THANKS, delivered=True, why="taken_on")
+ONLY_HEARD = Pressed(HEARD, delivered=True, why="heard")
+NOT_RECORDED = Pressed(SORRY, delivered=False, why="not_recorded")
+
+
 class Outcomes:
     """What calls come to. ``alerts`` is set once the alerts are there, which know of the channels first."""
 
     def __init__(self) -> None:
         self.alerts: Alerts | None = None
 
-    async def taken_on(self, notice: Notice) -> bool:
-        """Key 1 was pressed; False if that could not be recorded, which is then no delivery."""
+    async def pressed(self, notice: Notice) -> Pressed:
+        """Key 1: the alert is taken on, or was heard if it has none to take on (any more); or neither is recorded."""
+        if self.alerts is None:
+            return NOT_RECORDED
         try:
-            if self.alerts is not None:
-                await self.alerts.acknowledge(notice.alert, notice.recipient.name, "voice")
-                return True
+            taken = await self.alerts.acknowledge(notice.alert, notice.recipient.name, "voice")
         except Exception as error:  # noqa: BLE001 - the person on the line must hear that it was not recorded
             log.error("acknowledgement_lost", notice=notice.id, error=type(error).__name__)
-        return False
+            return NOT_RECORDED
+        return TAKEN_ON if taken else ONLY_HEARD
 
     async def over(self, notice: Notice, *, delivered: bool, why: str) -> None:
         """The call has ended; ``why`` is a stable word."""

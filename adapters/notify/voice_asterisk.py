@@ -14,7 +14,6 @@ import structlog
 
 from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone, AriLost, AriRefused, AriTimeout
 from adapters.notify.voice import (
-    ASK,
     KEY_S,
     LONGEST_S,
     MOST_AT_ONCE,
@@ -23,9 +22,9 @@ from adapters.notify.voice import (
     RING_S,
     SORRY,
     TAKE_ON,
-    THANKS,
     Outcomes,
     Sounds,
+    question,
 )
 from alerts.model import Notice
 from alerts.ports import NoticeFailed
@@ -112,7 +111,7 @@ class AsteriskVoice:
             raise NoticeFailed(PERSON_BUSY)
         self._calls[call.channel] = call  # before anything is awaited
         try:
-            said = [await self._sounds.of(notice), await self._sounds.words(ASK)]
+            said = [await self._sounds.of(notice), await self._sounds.words(question(notice))]
             await self._dial(call)
         except BaseException:
             del self._calls[call.channel]
@@ -222,10 +221,10 @@ class AsteriskVoice:
         return False, "no_key"
 
     async def _take_on(self, call: _Call) -> tuple[bool, str]:
-        recorded = await self._outcomes.taken_on(call.notice)
+        pressed = await self._outcomes.pressed(call.notice)
         with suppress(AriError, NoticeFailed):  # they need not wait to be thanked: what is recorded is recorded
-            await self._say(call, [await self._sounds.words(THANKS if recorded else SORRY)])
-        return recorded, "taken_on" if recorded else "not_recorded"
+            await self._say(call, [await self._sounds.words(pressed.words)])
+        return pressed.delivered, pressed.why
 
     async def _say(self, call: _Call, media: list[str]) -> str:
         """Play it after stopping what plays; what happened first: its end, a key, or the end of the call."""

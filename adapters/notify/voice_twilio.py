@@ -14,7 +14,6 @@ import httpx
 from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]
 
 from adapters.notify.voice import (
-    ASK,
     KEY_S,
     LONGEST_S,
     MOST_AT_ONCE,
@@ -23,8 +22,8 @@ from adapters.notify.voice import (
     RING_S,
     SORRY,
     TAKE_ON,
-    THANKS,
     Outcomes,
+    question,
 )
 from alerts.model import Notice
 from alerts.ports import NoticeFailed
@@ -75,7 +74,7 @@ class TwilioVoice:
         self._transport = transport
         self._now = now
         self._until: dict[str, float] = {}  # person → when their call is over at the latest
-        self._taken_on: set[str] = set()
+        self._answered: set[str] = set()
 
     async def send(self, notice: Notice) -> None:
         """Have it dialled. An answer that got lost is a call that may come twice: the person is engaged by then."""
@@ -129,7 +128,7 @@ class TwilioVoice:
                 action=f"{self._settings.own}{PATH}/{reference}/key?again={again}",
                 method="POST",
             )
-            for words in (spoken(notice), ASK) * 2:
+            for words in (spoken(notice), question(notice)) * 2:
                 _say(keys, words)
             _say(document, SORRY)
         return str(document)
@@ -139,12 +138,15 @@ class TwilioVoice:
         if key != TAKE_ON and again + 1 < MOST_ROUNDS:
             return await self.say(reference, again=again + 1)
         notice = await self._sent.find(reference)
-        recorded = key == TAKE_ON and notice is not None and await self._outcomes.taken_on(notice)
-        if recorded and notice is not None:
-            self._taken_on.add(reference)
-            await self._outcomes.over(notice, delivered=True, why="taken_on")
+        words = SORRY
+        if key == TAKE_ON and notice is not None:
+            pressed = await self._outcomes.pressed(notice)
+            words = pressed.words
+            if pressed.delivered:
+                self._answered.add(reference)
+                await self._outcomes.over(notice, delivered=True, why=pressed.why)
         document = VoiceResponse()
-        _say(document, THANKS if recorded else SORRY)
+        _say(document, words)
         return str(document)
 
     async def status(self, reference: str, status: str) -> None:
@@ -153,8 +155,8 @@ class TwilioVoice:
         if notice is None or (status != "completed" and status not in NOT_REACHED):
             return
         self._until.pop(self._sent.person(notice), None)
-        if reference in self._taken_on:
-            self._taken_on.discard(reference)
+        if reference in self._answered:
+            self._answered.discard(reference)
         else:
             await self._outcomes.over(notice, delivered=False, why=NOT_REACHED.get(status, "no_key"))
 

@@ -11,7 +11,18 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from adapters.notify.voice import ASK, LONGEST_S, PERSON_BUSY, RING_S, SORRY, THANKS, FirstThatDials, Outcomes
+from adapters.notify.voice import (
+    ASK,
+    ASK_IF_HEARD,
+    HEARD,
+    LONGEST_S,
+    PERSON_BUSY,
+    RING_S,
+    SORRY,
+    THANKS,
+    FirstThatDials,
+    Outcomes,
+)
 from adapters.notify.voice_routes import voice_router
 from adapters.notify.voice_twilio import TwilioVoice, TwilioVoiceSettings
 from alerts.model import AlertState, Notice, Recipient
@@ -38,10 +49,13 @@ class Alerts:
         self.taken_on: list[tuple[str, str, str]] = []
         self.receipts: list[bool] = []
         self.away = False
+        self.fires = True
 
     async def acknowledge(self, alert: str, by: str, how: str) -> bool:
         if self.away:
             raise OSError
+        if not self.fires:
+            return False
         self.taken_on.append((alert, by, how))
         return True
 
@@ -121,6 +135,18 @@ async def test_without_a_key_it_was_not_delivered(house: House, status: str) -> 
     assert house.alerts.receipts == []
     assert await house.twilio.over(status) == 204
     assert (house.alerts.receipts, house.alerts.taken_on) == ([False], [])
+
+
+async def test_a_single_thing_is_heard_by_telephone_and_not_taken_on(house: House) -> None:
+    """Nobody may believe that they have a welfare task which the list still shows as nobody's."""
+    house.alerts.fires = False
+    task = to(metric="welfare_task")
+    await house.voice.send(task)
+    said = await house.twilio.answered()
+    assert said.gathered == (spoken(task), ASK_IF_HEARD) * 2
+    assert (await house.twilio.pressed(said, "1")).said == (HEARD,)
+    await house.twilio.over("completed")
+    assert (house.alerts.receipts, house.alerts.taken_on) == ([True], [])
 
 
 async def test_what_cannot_be_recorded_is_said_and_was_not_delivered(house: House) -> None:
