@@ -101,7 +101,7 @@ async def through_redis(url: str, rate: int, seconds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         database = connect_database(f"sqlite:///{folder}/empty.db")
         await database.write(journal_tables.create_all)
-        stream = RedisStream(RedisLink(RedisAddress.read(url)))
+        stream = RedisStream(RedisLink(RedisAddress.parse(url)))
         board = Board(LiveFigures(PROVIDERS), stream, Journal(database, KeyRing(b"m" * 32, b"i" * 32)), clock)
         await stream.join("journal")
         await board.step(0)
