@@ -69,7 +69,14 @@ class FigureCheck:
     """Compares live figures and history with the recount. ``health`` has the part ``figures``."""
 
     def __init__(
-        self, database: Database, folder: KpiFolder, history: KpiHistory, live: Live, clock: Clock, health: Health
+        self,
+        database: Database,
+        folder: KpiFolder,
+        history: KpiHistory,
+        live: Live,
+        clock: Clock,
+        health: Health,
+        oddities: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._database = database
         self._folder = folder
@@ -77,6 +84,7 @@ class FigureCheck:
         self._live = live
         self._clock = clock
         self._health = health
+        self._oddities = oddities
         self._found: dict[str, Compared] = {}
         self._next = 0.0
 
@@ -120,6 +128,8 @@ class FigureCheck:
             self._found["yesterday"] = _told(await self.day(yesterday))
         self._found["today"] = _told(await self.day(now.date(), self._clock.now() - SETTLED))
         self._next = self._clock.monotonic() + EVERY_S
+        if odd := {name: count for name, count in self._oddities().items() if count}:
+            log.warning("figures_odd", **odd)
         if self.differ:
             self._health.failed(PART, "differ")
         else:

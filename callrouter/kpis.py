@@ -86,7 +86,9 @@ def open_counting(
     """The parts, put together."""
     history = history_of(database, providers)
     folder = KpiFolder(stream, journal, history)
-    return Counting(history, folder, FigureCheck(database, folder, history, board.tallies, clock, health))
+    return Counting(
+        history, folder, FigureCheck(database, folder, history, board.tallies, clock, health, board.oddities)
+    )
 
 
 def _areas() -> dict[Scope, str]:
