@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -19,8 +19,9 @@ from alerts.surges.watch import SETTLED
 from callrouter.approvals import Refused, StoreAway, require_role
 from callrouter.handover import Role, SignedIn
 from callrouter.messages import store as message_store
+from callrouter.messages.content import read
 from callrouter.messages.errors import NoSuchMessage
-from callrouter.messages.model import Content, Offer, OfferKind, Places, Wording
+from callrouter.messages.model import Content
 from callrouter.messages.service import MessageService
 from callrouter.surge_notices import area_name, signal_name
 from infra.areas import Areas
@@ -171,7 +172,7 @@ class SurgeDesk:
             raise NoTemplate("there are no words for this signal: callers who give it hear no message on their way")
         if proposal.state not in TO_ASSESS:
             raise AssessedAlready("somebody has assessed it: open it again")
-        message = await self._messages.draft(self._content(proposal.series, template), who)
+        message = await self._messages.draft(content_of(proposal.series, template, self._areas, self._clock.now()), who)
         try:
             await self._move(proposal_id, TO_ASSESS, "acted", who, message=message.id)
         except AssessedAlready:
@@ -209,21 +210,6 @@ class SurgeDesk:
         signal = proposal.series.signal
         return self._indicators[signal].message if signal in self._indicators else None
 
-    def _content(self, series: Series, template: Template) -> Content:
-        now = self._clock.now()
-        wording = Wording(template.text, template.who_should_stay, template.safety_net)
-        everywhere = series.area == EVERYWHERE
-        return Content(
-            title=f"{template.title}: {self._area(series)}"[:80],
-            marker=f"{series.signal}-{series.area}".replace("_", "-")[:40].strip("-"),
-            wordings={"en": wording},
-            places=Places(everywhere=True) if everywhere else Places(areas=(series.area,)),
-            services=template.services,
-            offer=Offer(OfferKind(template.offer), template.clinical_owner) if template.offer else None,
-            starts_at=now,
-            expires_at=now + timedelta(hours=template.expires_h),
-        )
-
     def _signal(self, series: Series) -> str:
         return signal_name(self._indicators, series.signal)
 
@@ -235,6 +221,27 @@ class SurgeDesk:
             return False
         around = self._areas.around
         return EVERYWHERE in (one.area, other.area) or one.area in around(other.area) or other.area in around(one.area)
+
+
+def content_of(series: Series, template: Template, areas: Areas, now: datetime) -> Content:
+    """The message that answers a series, from its template: for the callers of its area, from ``now`` on.
+
+    Raises :class:`ContentRefused` where the template cannot be a message.
+    """
+    everywhere = series.area == EVERYWHERE
+    wording = {"text": template.text, "who_should_stay": template.who_should_stay, "safety_net": template.safety_net}
+    return read(
+        {
+            "title": f"{template.title}: {area_name(areas, series.area)}"[:80],
+            "marker": f"{series.signal}-{series.area}".replace("_", "-")[:40].strip("-"),
+            "wordings": {"en": wording},
+            "places": {"everywhere": everywhere, "areas": () if everywhere else (series.area,)},
+            "services": template.services,
+            "offer": {"kind": template.offer, "clinical_owner": template.clinical_owner} if template.offer else None,
+            "starts_at": now,
+            "expires_at": now + timedelta(hours=template.expires_h),
+        }
+    )
 
 
 def _without_small(hour: Hour) -> Hour:
