@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -13,6 +14,7 @@ from callrouter.settings import Settings
 from careplans.routes import plans_router
 from careplans.sources.errors import SourceSettingsWrong
 from careplans.sources.fhir_http import FhirSource
+from careplans.sources.fhir_recheck import Recheck
 from careplans.sources.files import FolderSource
 from careplans.sources.model import PlanSource
 from careplans.sources.runs import PlanRuns
@@ -47,28 +49,32 @@ def open_plan_sources(
     runs = PlanRuns(database, keys, clock)
     exclusive = Exclusive(runs, leases)
     spool = settings.data_dir / "plan-sources"
-    scheduled = [_scheduled(each, spool, clock) for each in found]
+    scheduled = [_scheduled(each, spool, clock, runs) for each in found]
     for each in scheduled:
         health.expect(f"{SOURCE_PART}:{each.sender.name}")
     senders = {each.name: each for each in found if isinstance(each, PushSettings)}
     return PlanSources(Schedule(scheduled, exclusive, runs, clock, health), plans_router(senders, exclusive))
 
 
-def _scheduled(settings: AnySource, spool: Path, clock: Clock) -> Scheduled:
+def _scheduled(settings: AnySource, spool: Path, clock: Clock, runs: PlanRuns) -> Scheduled:
     if isinstance(settings, PushSettings):
         return Scheduled(settings.sender)
     return Scheduled(
         settings.sender,
-        _source(settings, spool, clock),
+        _source(settings, spool, clock, runs),
         settings.every_s,
         timedelta(hours=settings.fresh_for_h),
         by_delivery=not isinstance(settings, FhirSettings) and settings.delivers == "full_lists",
     )
 
 
-def _source(settings: FolderSettings | SftpSettings | FhirSettings, spool: Path, clock: Clock) -> PlanSource:
+def _source(
+    settings: FolderSettings | SftpSettings | FhirSettings, spool: Path, clock: Clock, runs: PlanRuns
+) -> PlanSource:
     if isinstance(settings, FhirSettings):
-        return FhirSource(str(settings.url), settings.resources, settings.organisation, settings.token)
+        known = partial(runs.known, settings.system)
+        recheck = Recheck(known, clock, timedelta(days=settings.recheck_days))
+        return FhirSource(str(settings.url), settings.resources, settings.organisation, settings.token, recheck=recheck)
     whole = settings.delivers == "full_lists"
     if isinstance(settings, FolderSettings):
         return FolderSource(settings.folder, clock, system=settings.system, whole=whole, settled_s=settings.settled_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ import structlog
 from careplans.rows import instant_version
 from careplans.sources.errors import SourceRefused, SourceUnreachable, SourceUnreadable
 from careplans.sources.fhir import read_bundle
+from careplans.sources.fhir_recheck import Recheck
 from careplans.sources.fhir_values import listed, mapping, text
 from careplans.sources.model import Batch
 
@@ -29,6 +30,7 @@ LONGEST_PAUSE_S = 60.0
 MOST_PAGES = 10_000
 LARGEST_PAGE = 32 * 1024 * 1024
 PAGE = 100
+_GONE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.GONE})
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class _Cursor:
     newest: str = ""
     etag: str = ""
     line: int = 1
+    rechecked: str = ""
+    checking: str = ""
 
     @classmethod
     def parse(cls, cursor: str) -> _Cursor:
@@ -52,7 +56,10 @@ class _Cursor:
 
 
 class FhirSource:
-    """The changes of some resource types on one server. ``token`` gives the bearer token, or None."""
+    """The changes of some resource types on one server, and now and then what it has deleted without a word.
+
+    ``token`` gives the bearer token, or None.
+    """
 
     def __init__(
         self,
@@ -61,12 +68,14 @@ class FhirSource:
         organisation: str,
         token: Callable[[], str | None],
         *,
+        recheck: Recheck | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._url = url.rstrip("/")
         self._resources = resources
         self._organisation = organisation
         self._token = token
+        self._recheck = recheck
         self._sleep = sleep
 
     async def read(self, cursor: str) -> AsyncIterator[Batch]:
@@ -79,6 +88,20 @@ class FhirSource:
             for resource in left:
                 async for batch in self._changes(client, resource, at):
                     yield batch
+            if self._recheck is not None and self._recheck.is_due(at):
+                async for batch in self._recheck.batches(_Asked(self, client), self._resources, at):
+                    yield batch
+
+    async def still_found(self, client: httpx.AsyncClient, resource: str, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these ids that a search finds."""
+        query = {"_id": ",".join(ids), "_elements": "id", "_count": str(len(ids))}
+        response = await self._page(client, str(httpx.URL(f"{self._url}/{resource}", params=query)), None)
+        return await asyncio.to_thread(_ids, response.text, resource)
+
+    async def is_gone(self, client: httpx.AsyncClient, resource: str, its_id: str) -> bool:
+        """Whether the server says of this very resource that it is not there, or not any more."""
+        response = await self._page(client, f"{self._url}/{resource}/{its_id}", None, answers=_GONE)
+        return response.status_code in _GONE
 
     async def _changes(self, client: httpx.AsyncClient, resource: str, at: _Cursor) -> AsyncIterator[Batch]:
         going_on = at.reading == resource
@@ -147,10 +170,13 @@ class FhirSource:
             raise SourceRefused("the token for the server cannot be read") from None
         return {"Accept": "application/fhir+json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
-    async def _page(self, client: httpx.AsyncClient, url: str, etag: str | None) -> httpx.Response:
+    async def _page(
+        self, client: httpx.AsyncClient, url: str, etag: str | None, *, answers: Collection[int] = ()
+    ) -> httpx.Response:
+        """``answers``: statuses that are an answer here, and no refusal."""
         pause_s = FIRST_PAUSE_S
         for left in range(TRIES - 1, -1, -1):
-            response, asked_s = await self._ask(client, url, etag)
+            response, asked_s = await self._ask(client, url, etag, answers)
             if response is not None:
                 return response
             wait_s = max(pause_s, asked_s)
@@ -160,7 +186,9 @@ class FhirSource:
             pause_s *= 2
         raise SourceUnreachable("the server did not answer, or asked for patience; the next run goes on from here")
 
-    async def _ask(self, client: httpx.AsyncClient, url: str, etag: str | None) -> tuple[httpx.Response | None, float]:
+    async def _ask(
+        self, client: httpx.AsyncClient, url: str, etag: str | None, answers: Collection[int]
+    ) -> tuple[httpx.Response | None, float]:
         """The answer; or None and for how many seconds the server asked to wait."""
         try:
             response = await client.get(url, headers={"If-None-Match": etag} if etag else {})
@@ -168,13 +196,35 @@ class FhirSource:
             log.info("plan_server_silent", error=type(error).__name__)
             return None, 0.0
         status = response.status_code
-        if status in (httpx.codes.OK, httpx.codes.NOT_MODIFIED):
+        if status in (httpx.codes.OK, httpx.codes.NOT_MODIFIED, *answers):
             if len(response.content) > LARGEST_PAGE:
                 raise SourceUnreadable("a page is larger than any should be")
             return response, 0.0
         if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
             return None, _retry_after_s(response)
         raise SourceRefused(f"the server refuses: {status}{_outcome(response)}")
+
+
+class _Asked:
+    """:class:`careplans.sources.fhir_recheck.Server`, over one client."""
+
+    def __init__(self, source: FhirSource, client: httpx.AsyncClient) -> None:
+        self._source = source
+        self._client = client
+
+    async def still_found(self, resource: str, ids: Sequence[str]) -> frozenset[str]:
+        return await self._source.still_found(self._client, resource, ids)
+
+    async def is_gone(self, resource: str, its_id: str) -> bool:
+        return await self._source.is_gone(self._client, resource, its_id)
+
+
+def _ids(body: str, resource: str) -> frozenset[str]:
+    try:
+        found = [mapping(mapping(entry).get("resource")) for entry in listed(mapping(json.loads(body)).get("entry"))]
+    except (ValueError, RecursionError):
+        raise SourceUnreadable("not JSON that can be read") from None
+    return frozenset(text(each.get("id")) for each in found if each.get("resourceType") == resource)
 
 
 def _retry_after_s(response: httpx.Response) -> float:

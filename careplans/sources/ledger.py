@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 
 from careplans.rows import Gone
 from careplans.sealing import Sealed, Sealer
-from careplans.sources.model import Freshness, RunReport, RunState, Sender
+from careplans.sources.model import Freshness, RunReport, RunState, Sender, Stored
 from careplans.sources.tables import plan_run_gone, plan_run_seen, plan_runs, plan_sources
 from careplans.tables import plans
 from careplans.withdrawing import Withdrawal, live_count
@@ -189,6 +189,21 @@ def delivered_at(connection: Connection, source: str) -> datetime | None:
         plan_runs.c.source == source, plan_runs.c.state.in_(whole), plan_runs.c.why != "broken"
     )
     return connection.execute(query.order_by(plan_runs.c.id.desc()).limit(1)).scalar()
+
+
+def in_order(connection: Connection, system: str, after: str, most: int) -> Sequence[Row[Any]]:
+    """The plans in force of a system by our own ids, after this one, still sealed."""
+    columns = (plans.c.id, plans.c.version, plans.c.wrapped_key, plans.c.person)
+    query = select(*columns).where(plans.c.source == system, plans.c.id > after).order_by(plans.c.id).limit(most)
+    return connection.execute(query).all()
+
+
+def opened(sealer: Sealer, rows: Sequence[Row[Any]]) -> list[Stored]:
+    """The same with the source's own ids."""
+    return [
+        Stored(row.id, sealer.open_reference(row.id, Sealed(row.wrapped_key, row.person, b"")), row.version)
+        for row in rows
+    ]
 
 
 def freshness(connection: Connection, source: str | None, now: datetime) -> list[Freshness]:

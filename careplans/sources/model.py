@@ -97,6 +97,15 @@ class RunReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A plan in force: ``row`` is our own id of it, ``plan_id`` the source's."""
+
+    row: str
+    plan_id: str = field(repr=False)
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Freshness:
     """As of ``at``: when a source was last read to its end, when its newest whole delivery began; None: never."""
 

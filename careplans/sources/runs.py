@@ -35,7 +35,8 @@ from careplans.sources.model import (
     RunReport,
     RunState,
     Sender,
-)  # fmt: skip
+    Stored,
+)
 from careplans.sources.quarantine import Quarantine, discard, quarantined
 from careplans.withdrawing import withdraw_plans
 from careplans.writing import Restriction, restrict_plans, write_plans
@@ -124,6 +125,12 @@ class PlanRuns:
         """When the newest delivery of the source began that was read to its end; None: there was none."""
         with _store_errors():
             return await self._database.read(partial(ledger.delivered_at, source=source))
+
+    async def known(self, system: str, after: str, most: int) -> list[Stored]:
+        """The plans in force of one system, ``most`` at most, after this row; raises :class:`PlanUnreadable`."""
+        with _store_errors():
+            sealed = await self._database.read(partial(ledger.in_order, system=system, after=after, most=most))
+            return await asyncio.to_thread(ledger.opened, self._sealer, sealed)
 
     async def freshness(self, source: str | None = None) -> list[Freshness]:
         """How fresh each source is that was ever read, or this one."""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fastapi.responses import JSONResponse, Response
 from careplans.routes import plans_router
 from careplans.sources.errors import SourceRefused, SourceSettingsWrong, SourceUnreachable
 from careplans.sources.fhir_http import FhirSource
+from careplans.sources.fhir_recheck import Recheck
 from careplans.sources.files import FolderSource
 from careplans.sources.model import Batch, Sender
 from careplans.sources.push import LARGEST_BODY
@@ -174,6 +176,7 @@ class FhirServer:
     asked: list[str] = field(default_factory=list)
     page: int = 2
     next_host: str | None = None
+    missing_status: int = 410
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -186,6 +189,9 @@ class FhirServer:
             if request.headers.get("authorization") != "Bearer secret":
                 outcome = {"resourceType": "OperationOutcome", "issue": [{"code": "login", "diagnostics": "Zzname"}]}
                 return JSONResponse(outcome, status_code=401)
+            if ids := request.query_params.get("_id"):
+                entry = [{"resource": each} for each in self.plans if each["id"] in ids.split(",")][: self.page]
+                return JSONResponse({"resourceType": "Bundle", "type": "searchset", "entry": entry})
             since = request.query_params.get("_lastUpdated", "ge").removeprefix("ge")
             found = [each for each in self.plans if each["meta"]["lastUpdated"] >= since]
             etag = hashlib.sha256(json.dumps(found).encode()).hexdigest()
@@ -203,14 +209,20 @@ class FhirServer:
                 body["link"].append({"relation": "next", "url": url})
             return JSONResponse(body, headers={"ETag": etag})
 
+        @app.get("/fhir/CarePlan/{its_id}")
+        async def read(its_id: str) -> Response:
+            self.asked.append(its_id)
+            found = [each for each in self.plans if each["id"] == its_id]
+            return JSONResponse(found[0]) if found else Response(status_code=self.missing_status)
+
         return app
 
-    def source(self, port: int, token: str = "secret") -> FhirSource:
+    def source(self, port: int, token: str = "secret", recheck: Recheck | None = None) -> FhirSource:
         async def no_wait(wait_s: float) -> None:
             self.asked.append(f"waited {wait_s:g}")
 
         url = f"http://127.0.0.1:{port}/fhir"
-        return FhirSource(url, ["CarePlan"], "Demo Trust", lambda: token, sleep=no_wait)
+        return FhirSource(url, ["CarePlan"], "Demo Trust", lambda: token, recheck=recheck, sleep=no_wait)
 
 
 @asynccontextmanager
@@ -242,6 +254,10 @@ def server() -> FhirServer:
                "meta": {"lastUpdated": "2026-05-30T12:00:00Z"},
                "telecom": [{"system": "phone", "value": "07700 900101"}]}  # fmt: skip
     return FhirServer(patient)
+
+
+async def live(runs: PlanRuns) -> int:
+    return len(await runs.known(SYSTEM, "", 1000))
 
 
 class TestFhirServer:
@@ -297,6 +313,44 @@ class TestFhirServer:
             server.asked.clear()
             (delivered,) = await runs.run(TRUST, source)
         assert (delivered.run.imported, len(server.asked)) == (4, 1)
+
+    async def test_what_the_server_deleted_without_a_word_is_withdrawn_within_a_week(
+        self, server: FhirServer, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        sender, recheck = Sender("trust", SYSTEM, 0.5), Recheck(partial(runs.known, SYSTEM), clock, timedelta(days=7))
+        server.plans = [care_plan(number) for number in range(5)]
+        async with served(server.app()) as port:
+            await runs.run(sender, server.source(port, recheck=recheck))
+            del server.plans[1]
+            await runs.run(sender, server.source(port, recheck=recheck))
+            assert await live(runs) == 5, "it was asked a moment ago"
+            clock.move(days=7)
+            server.asked.clear()
+            *_, delivered = await runs.run(sender, server.source(port, recheck=recheck))
+            assert (delivered.run.withdrawn, await live(runs)) == (1, 4)
+            # the search gave two of the five: the others were asked for themselves, and two of them are there
+            assert sorted(each for each in server.asked if each.startswith("c")) == ["c1", "c3", "c4"]
+            del server.plans[:3]
+            clock.move(days=7)
+            *_, much = await runs.run(sender, server.source(port, recheck=recheck))
+            assert (much.run.state, much.run.would_withdraw, await live(runs)) == ("held", 3, 4)
+
+    async def test_a_server_that_refuses_or_falls_silent_withdraws_nothing_and_it_goes_on_where_it_was(
+        self, server: FhirServer, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        sender = Sender("trust", SYSTEM, 1.0)
+        server.plans, server.page = [care_plan(number) for number in range(150)], 200
+        recheck = Recheck(partial(runs.known, SYSTEM), clock, timedelta(days=7))
+        async with served(server.app()) as port:
+            await runs.run(sender, server.source(port, recheck=recheck))
+            server.plans, server.missing_status = server.plans[:140], 403
+            clock.move(days=7)
+            with pytest.raises(SourceRefused, match="403"):
+                await runs.run(sender, server.source(port, recheck=recheck))
+            assert await live(runs) == 150
+            server.missing_status = 404
+            await runs.run(sender, server.source(port, recheck=recheck))
+            assert await live(runs) == 140
 
     async def test_a_refusal_is_told_by_its_code_and_names_nobody(self, server: FhirServer, runs: PlanRuns) -> None:
         async with served(server.app()) as port:
