@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,8 +28,11 @@ from infra.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 1.0
-"""How often rules are checked; figures change by the second."""
+CHECK_S = 0.5
+"""Between two looks at the figures, so that a notice leaves within a second of its cause."""
+
+LOOK_AGAIN_S = 1.0
+"""Between two looks for notices that are to be tried again; a new one wakes its channel at once."""
 
 LONGEST_SILENCE = timedelta(hours=24)
 LONGEST_CRITICAL_SILENCE = timedelta(hours=4)
@@ -86,6 +90,7 @@ class AlertService:
         self._values: dict[str, float] = {}
         self._unjudged: dict[str, str] = {}
         self._channels = sorted({each.channel for rule in rules for each in ways_of(rule)} | set(notifiers))
+        self._queued = {channel: asyncio.Event() for channel in self._channels}
 
     async def tick(self) -> None:
         """Check all rules once, then try what is due on every channel at the same time.
@@ -96,15 +101,15 @@ class AlertService:
         await asyncio.gather(*(self._guarded_delivery(self._carrier.deliver, channel) for channel in self._channels))
 
     async def run(self) -> None:
-        """Tick each second until cancelled; a slow channel or receiver delays neither the checks nor another."""
+        """Check and carry until cancelled; a slow channel or receiver delays neither the checks nor another."""
         try:
             async with asyncio.TaskGroup() as loops:
-                loops.create_task(_every_tick(partial(_guarded, "alert_check_failed", self.check)))
+                loops.create_task(self._keep_checking())
                 if self._past is not None:
                     kinds = kinds_of(self._rules.values())
                     loops.create_task(keep_learning(self._usual, self._past, kinds, self._clock))
                 for channel in self._channels:
-                    loops.create_task(_every_tick(partial(self._guarded_delivery, self._carrier.start, channel)))
+                    loops.create_task(self._keep_carrying(channel))
         finally:
             await self._carrier.stop()
 
@@ -201,10 +206,25 @@ class AlertService:
     async def _move(self, change: Change) -> bool:
         if not await self._store.move(change):
             return False
+        for notice in change.notices:
+            if notice.recipient.channel in self._queued:
+                self._queued[notice.recipient.channel].set()
         for each in change.states:
             self._live[each.rule] = replace(each, version=each.version + 1)
             log.info("alert_moved", alert=each.rule, phase=each.phase, value=self._values.get(each.rule))
         return True
+
+    async def _keep_checking(self) -> None:
+        while True:
+            await _guarded("alert_check_failed", self.check)
+            await asyncio.sleep(CHECK_S)
+
+    async def _keep_carrying(self, channel: str) -> None:
+        while True:
+            self._queued[channel].clear()
+            await self._guarded_delivery(self._carrier.start, channel)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._queued[channel].wait(), LOOK_AGAIN_S)
 
     async def _guarded_delivery(self, work: Callable[[str], Awaitable[object]], channel: str) -> None:
         await _guarded("alert_delivery_failed", partial(work, channel))
@@ -221,12 +241,6 @@ def ways_of(rule: Rule) -> Iterable[Recipient]:
     for step in rule.steps:
         for each in (*step.who, *(one for rota in step.rotas for one in rota.everybody())):
             yield from each.ways
-
-
-async def _every_tick(work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await work()
-        await asyncio.sleep(TICK_S)
 
 
 async def _guarded(event: str, work: Callable[[], Awaitable[object]]) -> None:

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from infra.asterisk.instance import AsteriskUnavailable, find_installation
 from tests.bench import (
+    alerts,
     capacity,
     engine,
     kpi,
@@ -217,6 +218,7 @@ PARTS: dict[str, Part] = {
         _live_calls,
         telephony=True,
     ),
+    "alerts": Part(alerts.measure, alerts.FULL, alerts.QUICK, alerts.missing, alerts.verdicts),
     "kpi": Part(kpi.measure, kpi.FULL, kpi.QUICK, kpi.missing, kpi.verdicts),
     "plans": Part(plans.measure, plans.FULL, plans.QUICK, plans.missing, plans.verdicts),
     "surveillance": Part(

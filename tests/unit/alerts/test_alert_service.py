@@ -281,6 +281,26 @@ async def test_a_store_that_fails_stops_nothing(tmp_path: Path) -> None:
     assert house.mail.kinds == ["fired"]
 
 
+async def test_a_receiver_that_hangs_holds_up_no_other_of_its_channel(house: House) -> None:
+    class HangsForOne(Inbox):
+        async def send(self, notice: Notice) -> None:
+            if notice.recipient.name == "hangs":
+                await asyncio.Event().wait()
+            await super().send(notice)
+
+    house.screen = HangsForOne()
+    hangs = replace(SCREEN, name="hangs", address="http://localhost/hangs")
+    house.wait_s = 200
+    running = asyncio.create_task(house.service(replace(RULE, for_s=0, who=(hangs, SCREEN))).run())
+    await asyncio.wait_for(house.screen.took.wait(), 10)
+    house.screen.took.clear()
+    house.wait_s = 0
+    await asyncio.wait_for(house.screen.took.wait(), 10)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert house.screen.kinds == ["fired", "cleared"]
+
+
 async def test_left_running_it_ticks_by_itself(house: House) -> None:
     house.wait_s = 200
     running = asyncio.create_task(house.service(replace(RULE, for_s=0)).run())

@@ -12,6 +12,7 @@ import structlog
 from alert_calls import NOON, Told
 from alert_rule import RULE
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.errors import RulesError
 from alerts.kpi import LiveFigures
@@ -94,10 +95,12 @@ class World:
             self.clock.passed += 1
 
     async def take_tables(self) -> None:
+        await self._rename("alert_silences", "away_silences")
         await self._rename("alert_states", "away_states")
         await self._rename("alert_notices", "away_notices")
 
     async def bring_tables(self) -> None:
+        await self._rename("away_silences", "alert_silences")
         await self._rename("away_states", "alert_states")
         await self._rename("away_notices", "alert_notices")
 
@@ -205,6 +208,34 @@ async def test_callers_who_wait_are_told_of_while_the_database_is_away(world: Wo
     world.wait_s = 0
     await world.live(3, worker)
     assert world.mail.told == [("longest-wait", "fired"), ("longest-wait", "cleared")]
+
+
+async def test_who_takes_it_on_while_the_database_is_away_is_on_record_when_it_is_back(world: World) -> None:
+    worker = world.worker(RULE)
+    world.wait_s = 200
+    await world.live(40, worker)
+    await world.take_tables()
+    assert await worker.acknowledge("longest-wait", "Sam Example", "page")
+    assert [each.kind for each in await worker.steps("longest-wait")] == ["acknowledged"]
+    await world.bring_tables()
+    await world.live(10, worker)
+    kept = AlertStore(world.database)
+    assert (await kept.states())["longest-wait"].acknowledged_by == "Sam Example"
+    assert [each.kind for each in await kept.steps("longest-wait")] == ["acknowledged", "sent", "fired"]
+
+
+async def test_a_silence_that_was_made_holds_while_the_database_is_away(world: World) -> None:
+    worker = world.worker(RULE)
+    await worker.silence("longest-wait", "Sam Example", "a test", world.clock.now() + timedelta(minutes=2))
+    await world.live(1, worker)
+    await world.take_tables()
+    with pytest.raises(SQLAlchemyError):
+        await worker.silence("longest-wait", "Sam Example", "a test", world.clock.now() + timedelta(minutes=9))
+    world.wait_s = 200
+    await world.live(60, worker)
+    assert world.mail.told == []
+    await world.live(65, worker)
+    assert world.mail.told == [("longest-wait", "fired")]
 
 
 async def test_an_alert_that_fired_before_the_outage_clears_in_it_once(world: World) -> None:
