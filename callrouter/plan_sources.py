@@ -72,9 +72,11 @@ def _source(
     settings: FolderSettings | SftpSettings | FhirSettings, spool: Path, clock: Clock, runs: PlanRuns
 ) -> PlanSource:
     if isinstance(settings, FhirSettings):
-        known = partial(runs.known, settings.system)
-        recheck = Recheck(known, clock, timedelta(days=settings.recheck_days))
-        return FhirSource(str(settings.url), settings.resources, settings.organisation, settings.token, recheck=recheck)
+        recheck = None
+        if settings.recheck_days is not None:
+            recheck = Recheck(partial(runs.known, settings.system), clock, timedelta(days=settings.recheck_days))
+        url = str(settings.url)
+        return FhirSource(url, settings.resources, settings.organisation, settings.token, recheck=recheck)
     whole = settings.delivers == "full_lists"
     if isinstance(settings, FolderSettings):
         return FolderSource(settings.folder, clock, system=settings.system, whole=whole, settled_s=settings.settled_s)

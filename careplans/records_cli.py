@@ -39,11 +39,11 @@ def add_records(app: typer.Typer, open_records: OpenRecords) -> None:
     ) -> None:
         """Destroy the keys of these plans for good; a tombstone stays. Erase at the source first.
 
-        With them goes what could not be read of them; at the patient's request, all that gives their NHS number.
-        Refused under a legal hold. Exit 1 if nothing was erased.
+        With them goes what could not be read of them; at the patient's request, all that gives their NHS number. Each
+        counts. Refused under a legal hold. Exit 1 if nothing was erased.
         """
         done = _run(open_records, lambda records: records.erase(plans, why, _viewer(by)))
-        typer.echo(f"{done} erased, counting what could not be read")
+        typer.echo(f"{done} erased")
         raise typer.Exit(0 if done else 1)
 
     @app.command()

@@ -191,11 +191,12 @@ def delivered_at(connection: Connection, source: str) -> datetime | None:
     return connection.execute(query.order_by(plan_runs.c.id.desc()).limit(1)).scalar()
 
 
-def in_order(connection: Connection, system: str, after: str, most: int) -> Sequence[Row[Any]]:
+def in_order(connection: Connection, system: str, after: str, most: int) -> list[Row[Any]]:
     """The plans in force of a system by our own ids, after this one, still sealed."""
     columns = (plans.c.id, plans.c.version, plans.c.wrapped_key, plans.c.person)
     query = select(*columns).where(plans.c.source == system, plans.c.id > after).order_by(plans.c.id).limit(most)
-    return connection.execute(query).all()
+    found: list[Row[Any]] = list(connection.execute(query))
+    return found
 
 
 def opened(sealer: Sealer, rows: Sequence[Row[Any]]) -> list[Stored]:
