@@ -38,6 +38,7 @@ from infra.loops import repeat
 from infra.sql import Database
 
 FORGET_EVERY_S = 3600.0
+HEAL_EVERY_S = 30.0
 
 log = structlog.get_logger()
 
@@ -56,17 +57,23 @@ class Surges:
             await self.counter.join()
 
     def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
-        """What runs beside the calls, each in one process at a time."""
+        """What runs beside the calls; counting and looking in one process at a time."""
         counter = self.counter
         return [
             repeat("surge counts", counter.step, full=counter.BATCH, lease=lease(name="surge-counts")),
             repeat("surges", self.watch.step, full=1, lease=lease(name="surges")),
             repeat("old surge calls", self._forget, full=1),
+            repeat("surges elsewhere", self._heal, full=1),
         ]
 
     async def _forget(self, _wait_s: float) -> int:
         await self.counter.forget()
         await asyncio.sleep(FORGET_EVERY_S)
+        return 0
+
+    async def _heal(self, _wait_s: float) -> int:
+        await self.watch.heal()
+        await asyncio.sleep(HEAL_EVERY_S)
         return 0
 
 

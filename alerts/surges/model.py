@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
-QUARTER = timedelta(minutes=15)
 QUARTER_S = 900
 
 ALL = "all"

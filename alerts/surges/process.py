@@ -29,10 +29,13 @@ async def screen_apart(url: str, at: datetime, *, longest_s: float = LONGEST_S) 
 
     A call that is cancelled ends the child.
     """
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "alerts.surges.process",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "alerts.surges.process",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+    except OSError as error:  # no memory, no processes
+        raise ScreeningFailed(type(error).__name__) from error
     try:
         async with asyncio.timeout(longest_s):
             said, _ = await child.communicate(json.dumps({"url": url, "at": at.isoformat()}).encode())

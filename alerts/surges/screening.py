@@ -36,6 +36,8 @@ JUDGED = 7 * A_DAY
 
 NULL_CELLS = 2_000_000
 SETTLED_DAY = timedelta(hours=1)
+"""After midnight in London the day before is left alone so long, as a quarter-hour is after its end."""
+
 LEAST_BOUND = 3.0
 """Standard deviations. Where next to nothing was counted the null years know no bound, and five calls would be news."""
 

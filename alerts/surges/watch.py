@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -57,8 +57,10 @@ class SurgeWatch:
         self._clock = clock
         self._health = health
         self._task: asyncio.Task[Screened] | None = None
+        self._due = datetime.min.replace(tzinfo=UTC)
         self._again_at = float("-inf")
         self._done: datetime | None = None
+        self._failed: datetime | None = None
 
     async def step(self, wait_s: float) -> int:
         """Begin the look that is due, or wait for the one that goes on; returns how many ended. Cancelled, it ends."""
@@ -76,7 +78,7 @@ class SurgeWatch:
             if self._clock.monotonic() < self._again_at or await self._is_done(due):
                 await asyncio.sleep(wait_s)
                 return 0
-            self._task = asyncio.ensure_future(self._look(due))
+            self._task, self._due = asyncio.ensure_future(self._look(due)), due
         await asyncio.wait({self._task}, timeout=wait_s)  # no longer: the lease is renewed between two steps
         if not self._task.done():
             return 0
@@ -85,6 +87,7 @@ class SurgeWatch:
             screened = task.result()
         except ScreeningFailed as error:
             self._again_at = self._clock.monotonic() + AGAIN_S
+            self._failed = self._due
             self._health.failed(PART, "screening_failed")
             log.error("surges_not_screened", reason=str(error))
             return 1
@@ -97,9 +100,18 @@ class SurgeWatch:
             self._done = last.at if last else None
         return self._done is not None and self._done >= due
 
+    async def heal(self) -> bool:
+        """Whether another process has looked since this one failed: then the part works again, also as seen here."""
+        last = await self._store.last_look() if self._failed is not None else None
+        if last is None or self._failed is None or last.at < self._failed:
+            return False
+        self._failed = None
+        self._health.ok(PART)
+        return True
+
     async def _keep(self, screened: Screened) -> None:
         await self._store.record(screened)
-        self._done = screened.at
+        self._done, self._failed = screened.at, None
         self._health.ok(PART)
         log.info("surges_screened", series=screened.series, judged=screened.judged, found=len(screened.found))
         await self.tell(screened.at)

@@ -158,6 +158,20 @@ async def test_a_look_that_fails_is_told_and_tried_again_after_a_minute(database
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_what_failed_here_works_again_when_another_process_has_looked(database: Database) -> None:
+    world = Watching(database)
+    failed, other = world.watch(), world.watch()
+    world.next = ScreeningFailed("timed_out")
+    await failed.step(0.5)
+    assert not await failed.heal()
+    assert not world.health.works(PART)
+    await world.look_on(other)
+    world.health.failed(PART, "screening_failed")  # each process has a register of its own
+    assert await failed.heal()
+    assert world.health.works(PART)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_a_service_that_was_away_looks_at_what_is_now(database: Database) -> None:
     world = Watching(database)
     watch = world.watch()

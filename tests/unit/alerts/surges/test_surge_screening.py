@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, select, update
 from alerts.surges.counting import put_counts
 from alerts.surges.errors import ScreeningFailed
 from alerts.surges.history import read_history
-from alerts.surges.model import ALL, EVERYWHERE, QUARTER, Cell, Screened, Series, quarter_of
+from alerts.surges.model import ALL, EVERYWHERE, Cell, Screened, Series, quarter_of
 from alerts.surges.process import plain, read_screened, screen_apart
 from alerts.surges.screening import CHANGED, NOT_COUNTED, TOO_LITTLE, screen
 from alerts.surges.store import ProposalStore
@@ -29,6 +29,7 @@ from tests.surge_past import write_past
 
 FRIDAY = datetime(2026, 3, 27, 15, tzinfo=UTC)
 BROMLEY = Series("cold_or_flu", "bromley")
+QUARTER = timedelta(minutes=15)
 
 
 @pytest.fixture
