@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from console import words
+from console.alerts import SEVERITIES
 from console.ports import FiringAlert
-
-COLOURS = {"critical": "red", "warning": "orange", "notice": "blue"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ def firing_lines(alerts: Iterable[FiringAlert], scope: str | None = None) -> Seq
             where=each.where,
             since=words.clock_time(each.since)[:5],
             severity=words.capital(each.severity),
-            colour=COLOURS.get(each.severity, "grey"),
+            colour=SEVERITIES.get(each.severity, "grey"),
             taken=each.acknowledged,
             link=each.link,
         )
