@@ -71,7 +71,8 @@ def city_map(areas: Sequence[Kpis] | None, *, every_count: bool) -> CityMap:
     step = max(1, ceil(max(counts.values()) / LEVELS))
     elsewhere = sum(count for name, count in offered.items() if name not in counts)
     tiles = tuple(Tile(each, texts[each.id], _level(counts[each.id], texts[each.id], step)) for each in squares())
-    return CityMap(tiles, _legend(step), f"{elsewhere:,}", holds_back=any(tile.level == 0 for tile in tiles))
+    legend = _legend(step) if any(tile.level for tile in tiles) else ()
+    return CityMap(tiles, legend, f"{elsewhere:,}", holds_back=any(tile.level == 0 for tile in tiles))
 
 
 def _level(count: int, text: str, step: int) -> int:
@@ -81,4 +82,5 @@ def _level(count: int, text: str, step: int) -> int:
 
 
 def _legend(step: int) -> tuple[str, ...]:
-    return tuple(f"{0 if level == 0 else level * step + 1:,} to {(level + 1) * step:,}" for level in range(LEVELS))
+    ends = [(level * step + (level > 0), (level + 1) * step) for level in range(LEVELS)]
+    return tuple(f"{low:,}" if low == high else f"{low:,} to {high:,}" for low, high in ends)

@@ -46,6 +46,12 @@ def test_a_single_small_count_does_not_follow_from_the_sum() -> None:
     assert (shown["camden"], shown["brent"], shown["sutton"]) == ("<5", "–", "20")
 
 
+def test_a_map_of_small_counts_alone_has_no_classes() -> None:
+    few = [area("camden", 2)]
+    assert city_map(few, every_count=False).legend == ()
+    assert city_map(few, every_count=True).legend == ("0 to 1", "2", "3", "4", "5")
+
+
 def test_unknown_is_no_zero() -> None:
     shown = city_map(None, every_count=True)
     assert set(texts(shown).values()) == {""}
@@ -60,7 +66,7 @@ def test_every_shown_count_lies_in_the_class_of_its_square(counts: list[int]) ->
             assert tile.level == 0
             continue
         assert 1 <= tile.level <= LEVELS
-        low, high = (int(each.replace(",", "")) for each in shown.legend[tile.level - 1].split(" to "))
-        assert low <= count <= high
+        ends = [int(each.replace(",", "")) for each in shown.legend[tile.level - 1].split(" to ")]
+        assert ends[0] <= count <= ends[-1]
     hidden = [tile for tile in shown.tiles if tile.level == 0]
     assert len(hidden) != 1
