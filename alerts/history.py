@@ -7,21 +7,32 @@ are marked, and added up again by :meth:`KpiHistory.roll`. So a repeat, a restar
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alerts.history_rows import Contact, figures_as_data, hour_of, hours_of, row_of, seconds_of, shares_in
+from alerts.history_rows import (
+    DAY,
+    Contact,
+    figures_as_data,
+    hour_of,
+    hours_of,
+    midnight,
+    row_of,
+    seconds_of,
+    shares_in,
+)
 from alerts.history_tables import kpi_calls, kpi_days, kpi_dirty, kpi_hours
 from alerts.items import CLOCKS, ITEMS, Clock, Kpis, Scope, ScopeKind
 from alerts.model import LONDON
+from alerts.recontact import recontact_values, sent_away_between
 from alerts.tally import Tally
 from infra.sql import Database
 
 HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
 
 ROLLED_AT_ONCE = 24
 """Hours added up in one step: after months were folded anew, each step stays short."""
@@ -107,11 +118,12 @@ class KpiHistory:
     async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
         """The figures of the calls from ``start`` until before ``end``, by scope; who still waits is not timed."""
         found = await self._database.read(lambda connection: tallies_between(connection, start, end, kind))
-        return [
+        told = [
             tally.kpis(scope, self._name(scope), start, end, clock)
             for scope, tally in sorted(found.items())
             if not tally.is_empty
         ]
+        return await self._with_recontact(told, start, end) if kind == "total" else told
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
         """The figures of each London day from ``first`` to ``last``, both included, and each scope, in this order."""
@@ -121,7 +133,8 @@ class KpiHistory:
         rows = await self._ask(query.order_by(days.c.day, days.c.scope))
         bounds = {day: (midnight(day), midnight(day + DAY)) for day in {row.day for row in rows}}
         scopes = {name: Scope(kind, name) for name in {row.scope for row in rows}}
-        return [self._day(scopes[row.scope], row.told, clock, *bounds[row.day]) for row in rows]
+        told = [self._day(scopes[row.scope], row.told, clock, *bounds[row.day]) for row in rows]
+        return await self._with_recontact(told, midnight(first), midnight(last + DAY)) if kind == "total" else told
 
     async def hours(
         self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered", only: str | None = None
@@ -151,6 +164,13 @@ class KpiHistory:
         rows = await self._ask(select(*columns).where(kpi_days.c.day == day))
         return {Scope(row.kind, row.scope): Tally.of_data(row.tally) for row in rows}
 
+    async def _with_recontact(self, told: list[Kpis], start: datetime, end: datetime) -> list[Kpis]:
+        """The same with who rang again, of each stretch that they are of."""
+        sent_away = await self._database.read(lambda connection: sent_away_between(connection, start, end))
+        return [
+            replace(each, values={**each.values, **recontact_values(sent_away, each.start, each.end)}) for each in told
+        ]
+
     async def _ask(self, query: Any) -> Sequence[Row[Any]]:
         return await self._database.read(lambda connection: connection.execute(query).all())
 
@@ -166,11 +186,6 @@ class KpiHistory:
 
     def _name(self, scope: Scope) -> str:
         return self._names.get(scope, scope.id)
-
-
-def midnight(day: date) -> datetime:
-    """When the London day begins, UTC."""
-    return datetime.combine(day, time(), LONDON).astimezone(UTC)
 
 
 def tallies_between(connection: Connection, start: datetime, end: datetime, kind: ScopeKind) -> Tallies:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
 from alerts.calls import Told, read_call
 from alerts.items import Kpis, Scope, Seconds
+from alerts.model import LONDON
 from alerts.shares import Share, shares_of
+
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,11 @@ class Contact:
 def hour_of(at: datetime) -> datetime:
     """The beginning of the hour. London's hours are those of UTC, by another name."""
     return at.replace(minute=0, second=0, microsecond=0)
+
+
+def midnight(day: date) -> datetime:
+    """When the London day begins, UTC."""
+    return datetime.combine(day, time(), LONDON).astimezone(UTC)
 
 
 def row_of(contact: Contact) -> dict[str, Any]:

@@ -55,3 +55,15 @@ kpi_dirty = Table(
     Column("marks", Integer, nullable=False),
 )
 """Hours of which a call has changed since they were added up; ``marks`` counts how often."""
+
+kpi_recontacts = Table(
+    "kpi_recontacts",
+    metadata,
+    Column("call_ref", String(64), primary_key=True),
+    Column("number_key", String(64)),
+    Column("offered_at", UtcDateTime, nullable=False),
+    Column("again_s", Integer),
+    Index("kpi_recontacts_by_number", "number_key", "offered_at"),
+)
+"""Calls whose number is known. ``number_key``: its keyed hash, gone after some days; ``again_s``: how many seconds
+after the end of this call the same number rang again, if it did within 72 hours."""

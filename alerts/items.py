@@ -93,13 +93,14 @@ ITEMS: Mapping[str, Item] = {
         Item("D16", "Call-backs made after 60 minutes", "calls", "S"),
         Item("D17", "Call-backs by a clinician: definition not read yet", "calls", "U"),
         Item("D18", "Call-backs by a clinician: definition not read yet", "calls", "U"),
-        Item("RECONTACT_BASE", "Deflected, left in a message, self-served or served elsewhere, by a known number",
-             "calls", ""),
+        Item("RECONTACT_BASE", "Sent elsewhere or left with a message, by a known number", "calls", ""),
         Item("RECONTACT_1H", "Of these, who rang again within 1 hour", "calls", ""),
         Item("RECONTACT_24H", "Of these, who rang again within 24 hours", "calls", ""),
         Item("RECONTACT_72H", "Of these, who rang again within 72 hours", "calls", ""),
     )
 }  # fmt: skip
+"""Items of re-contact are of the whole service and of the past only; by message and version :mod:`alerts.recontact`
+tells them."""
 
 NOT_COLLECTED = frozenset({"D13", "D14", "D15", "D16", "D17", "D18"})
 """Call-backs are placed by the services themselves (docs/adr/0020), so these are None and never an invented 0."""

@@ -15,7 +15,8 @@ from functools import partial
 import structlog
 
 from alerts.check import differences
-from alerts.history import DAY, KpiHistory, midnight
+from alerts.history import KpiHistory
+from alerts.history_rows import DAY, midnight
 from alerts.items import Scope
 from alerts.model import LONDON
 from alerts.recount import Counts, recount

@@ -9,6 +9,7 @@ from alerts.calls import NEEDS, Told, is_readable
 from alerts.history import KpiHistory
 from alerts.history_rows import Contact
 from callrouter.journal import Journal
+from callrouter.kpi_callers import Callers
 from infra.bus import Entry, EventStream
 
 BEFORE = timedelta(days=2)
@@ -24,7 +25,11 @@ class KpiFolder:
     GROUP = "kpis"
     BATCH = 500
 
-    def __init__(self, stream: EventStream, journal: Journal, history: KpiHistory) -> None:
+    def __init__(
+        self, stream: EventStream, journal: Journal, history: KpiHistory, callers: Callers | None = None
+    ) -> None:
+        """``callers``: who is told of every call that begins."""
+        self._callers = callers
         self._stream = stream
         self._journal = journal
         self._history = history
@@ -41,6 +46,8 @@ class KpiFolder:
         if news:
             since = min(entry.at for entry in news) - BEFORE
             known = await self.fold({entry.call_ref for entry in news}, since)
+            if self._callers is not None:
+                await self._callers.note(news)
         done = [position for position, each in batch if each.kind not in NEEDS or (each.call_ref, each.seq) in known]
         if done:
             await self._stream.acknowledge(self.GROUP, done)

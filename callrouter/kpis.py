@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +12,17 @@ from alerts.adc import ContractCodes
 from alerts.history import ROLLED_AT_ONCE, KpiHistory
 from alerts.items import Scope
 from alerts.kpi import NAMES, LiveFigures
+from alerts.recontact import Recontacts
 from callrouter.board import Board
 from callrouter.journal import Journal
+from callrouter.kpi_callers import Callers
 from callrouter.kpi_check import FigureCheck
 from callrouter.kpi_folding import KpiFolder
 from callrouter.providers import Provider
 from infra.areas import london
 from infra.bus import EventStream
 from infra.clock import Clock
+from infra.crypto import KeyRing
 from infra.errors import StateUnavailable
 from infra.health import Health
 from infra.lease import Lease
@@ -29,14 +32,19 @@ from infra.sql import Database
 ROLL_EVERY_S = 30.0
 """How old what hours and days add up to may be; a window that ends now is read by call, and is not."""
 
+FOLLOW_EVERY_S = 300.0
+"""Between two looks at who has rung again, which is told in hours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """``history`` is asked by pages and rules; the others run beside the calls."""
+    """``history`` and ``recontacts`` are asked by pages and commands; the others run beside the calls."""
 
     history: KpiHistory
     folder: KpiFolder
     check: FigureCheck
+    recontacts: Recontacts
+    clock: Clock
 
     async def join(self) -> None:
         """Become a reader of the stream; without its store, later."""
@@ -49,6 +57,7 @@ class Counting:
         return [
             repeat("kpis", folder.step, full=folder.BATCH, lease=lease(name="kpis")),
             repeat("kpi days", self._roll, full=ROLLED_AT_ONCE, lease=lease(name="kpi-days")),
+            repeat("recontacts", self._follow, full=1, lease=lease(name="kpi-recontacts")),
             repeat("kpi check", self.check.step, full=1, lease=lease(name="kpi-check")),
         ]
 
@@ -57,6 +66,11 @@ class Counting:
         if rolled < ROLLED_AT_ONCE:
             await asyncio.sleep(ROLL_EVERY_S)
         return rolled
+
+    async def _follow(self, _wait_s: float) -> int:
+        await self.recontacts.follow(self.clock.now())
+        await asyncio.sleep(FOLLOW_EVERY_S)
+        return 0
 
 
 def live_figures(providers: Mapping[str, str]) -> LiveFigures:
@@ -82,13 +96,15 @@ def open_counting(
     board: Board,
     clock: Clock,
     health: Health,
+    *,
+    keys: KeyRing,
+    shared: Collection[str],
 ) -> Counting:
-    """The parts, put together."""
-    history = history_of(database, providers)
-    folder = KpiFolder(stream, journal, history)
-    return Counting(
-        history, folder, FigureCheck(database, folder, history, board.tallies, clock, health, board.oddities)
-    )
+    """The parts, put together; ``shared`` are numbers that many people call from."""
+    history, recontacts = history_of(database, providers), Recontacts(database)
+    folder = KpiFolder(stream, journal, history, Callers(recontacts, keys, shared))
+    check = FigureCheck(database, folder, history, board.tallies, clock, health, board.oddities)
+    return Counting(history, folder, check, recontacts, clock)
 
 
 def _areas() -> dict[Scope, str]:

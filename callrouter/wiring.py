@@ -185,7 +185,7 @@ def build(settings: Settings) -> Service:
     names = {each.id: each.name for each in providers}
     board = Board(live_figures(names), stream, journal, clock)
     writer = JournalWriter(stream, journal)
-    counting = open_counting(database, providers, stream, journal, board, clock, health)
+    counting = open_counting(database, providers, stream, journal, board, clock, health, keys=keys, shared=after.shared)
     channels = open_channels(settings, database, keys, clock)
 
     def parts() -> Parts:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -16,9 +16,11 @@ from typing import Annotated, Any
 import typer
 
 from alerts.adc import write_adc
-from alerts.history import DAY, KpiHistory, midnight
+from alerts.history import KpiHistory
+from alerts.history_rows import DAY, midnight
 from alerts.items import ITEMS, Kpis
 from alerts.model import LONDON
+from alerts.recontact import WITHIN_H, Recontact, Recontacts
 from alerts.recount import recount
 from callrouter.cli.common import open_database
 from callrouter.errors import ConfigurationError
@@ -81,6 +83,29 @@ def show(
         for code, item in ITEMS.items():
             value = kpis.of(code)
             typer.echo(f"  {code:<15}{'not known' if value is None else f'{value:g}':>12}  {item.title}")
+
+
+@app.command()
+def recontact(
+    window: Annotated[str, typer.Option(help="FROM..TO, two days that are three days past, or week.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print how many callers who were sent away rang again, by end class, message and version of the flow."""
+    start, end = _window(window, SystemClock().now())
+    first, last = start.astimezone(LONDON).date(), (end - timedelta(microseconds=1)).astimezone(LONDON).date()
+
+    async def ask() -> list[Recontact]:
+        async with _opened() as counted:
+            return await Recontacts(counted.database).told(first, last)
+
+    found = asyncio.run(ask())
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    for each in found:
+        again = ", ".join(f"{count} in {hours} h" for count, hours in zip(each.again, WITHIN_H, strict=True))
+        heard = each.message or "no message"
+        typer.echo(f"{each.end_class}, {heard}, version {each.flow_version}: {each.callers} callers, again {again}")
 
 
 @app.command()

@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
-from alerts.history import KpiHistory, day_row, midnight
+from alerts.history import KpiHistory, day_row
+from alerts.history_rows import midnight
 from alerts.history_tables import kpi_days
 from alerts.items import Scope
 from alerts.kpi import LiveFigures

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from alerts.check import differences
-from alerts.history import KpiHistory, midnight
+from alerts.history import KpiHistory
+from alerts.history_rows import midnight
 from alerts.items import TOTAL, Scope, ScopeKind
 from alerts.kpi import LiveFigures
 from alerts.model import Parts

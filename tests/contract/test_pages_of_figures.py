@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from test_figures import DAY, NOW, START, House
 
-from alerts.history import midnight
+from alerts.history_rows import midnight
 from alerts.items import Kpis, Scope
 from alerts.recount import recount
 from console.daily import daily_report

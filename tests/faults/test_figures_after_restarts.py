@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.check import differences
-from alerts.history import DAY, KpiHistory, midnight
+from alerts.history import KpiHistory
+from alerts.history_rows import DAY, midnight
 from alerts.kpi import LiveFigures
 from alerts.model import LONDON
 from alerts.recount import recount

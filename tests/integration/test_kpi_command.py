@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.adc import COLUMNS
-from alerts.history import midnight
+from alerts.history_rows import midnight
 from alerts.items import PUBLISHED
 from callrouter.cli.commands import commands
 from callrouter.errors import ConfigurationError

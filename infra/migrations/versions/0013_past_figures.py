@@ -12,7 +12,7 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-TABLES = ("kpi_dirty", "kpi_days", "kpi_hours", "kpi_calls")
+TABLES = ("kpi_recontacts", "kpi_dirty", "kpi_days", "kpi_hours", "kpi_calls")
 
 
 def upgrade() -> None:
@@ -51,6 +51,14 @@ def upgrade() -> None:
         "kpi_dirty",
         sa.Column("hour", UtcDateTime, primary_key=True),
         sa.Column("marks", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "kpi_recontacts",
+        sa.Column("call_ref", sa.String(64), primary_key=True),
+        sa.Column("number_key", sa.String(64)),
+        sa.Column("offered_at", UtcDateTime, nullable=False),
+        sa.Column("again_s", sa.Integer),
+        sa.Index("kpi_recontacts_by_number", "number_key", "offered_at"),
     )
 
 

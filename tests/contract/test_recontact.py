@@ -1,0 +1,106 @@
+"""Callers who were sent away and ring again: by message and version, by a hash that goes, and in no figure."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from alerts.history import KpiHistory
+from alerts.history_tables import kpi_recontacts
+from alerts.recontact import KEPT, Recontact, Recontacts
+from callrouter import events as ev
+from callrouter.journal import Journal, seal
+from callrouter.kpi_callers import Callers
+from callrouter.kpi_folding import KpiFolder
+from infra.bus import MemoryStream
+from infra.crypto import KeyRing
+from infra.sql import Database
+
+NOON = datetime(2025, 6, 2, 11, tzinfo=UTC)
+DAY = date(2025, 6, 2)
+KEYS = KeyRing(b"m" * 32, b"i" * 32)
+ADA, BOB, HOME = "+447700900123", "+447700900124", "+442079460999"
+
+
+class House:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.stream, self.journal = MemoryStream(), Journal(database, KEYS)
+        self.recontacts = Recontacts(database)
+        callers = Callers(self.recontacts, KEYS, {HOME})
+        self.history = KpiHistory(database, {})
+        self.folder = KpiFolder(self.stream, self.journal, self.history, callers)
+
+    async def call(self, ref: str, hours: float, number: str | None, end_class: str = "answered", *, heard: str = "",
+                   version: str = "1") -> None:  # fmt: skip
+        """A call of two minutes that begins so many hours after noon."""
+        at, key = NOON + timedelta(hours=hours), KEYS.new_data_key()
+        told: list[ev.Event] = [
+            ev.Offered(network="sip", dialled="111", cli_class="present", flow="london", flow_version=version,
+                       context=ref, number=number),
+        ]  # fmt: skip
+        told += [ev.MessageHeard(node="flu", marker=heard)] if heard else []
+        told.append(ev.Ended(end_class=end_class, reason="hung_up", by="caller"))
+        entries = [
+            seal(event, ref, seq, at + timedelta(minutes=2 * (seq > 1)), key) for seq, event in enumerate(told, 1)
+        ]
+        await self.journal.write(entries)
+        await self.stream.append(entries)
+        while await self.folder.step(0):
+            pass
+
+    async def told(self, now_h: float = 100) -> list[Recontact]:
+        await self.recontacts.follow(NOON + timedelta(hours=now_h))
+        return await self.recontacts.told(DAY, DAY)
+
+
+@pytest.fixture
+async def house(database: Database) -> House:
+    house = House(database)
+    await house.folder.join()
+    return house
+
+
+async def test_callers_who_ring_again_are_told_by_message_and_version(house: House) -> None:
+    await house.call("again", 23, ADA)  # told before the call that it follows: the order does not matter
+    await house.call("sent-away", 0, ADA, "deflected", heard="pharmacy")
+    await house.call("never-again", 0, BOB, "deflected", heard="pharmacy")
+    await house.call("other-version", 1, BOB, "left_in_message", version="2")
+    await house.call("withheld", 2, None, "deflected", heard="pharmacy")
+    await house.call("care-home", 2, HOME, "deflected", heard="pharmacy")
+    await house.call("care-home-again", 3, HOME)
+    assert await house.told() == [
+        Recontact("deflected", "pharmacy", "1", 2, (1, 2, 2)),
+        Recontact("left_in_message", "", "2", 1, (0, 0, 0)),
+    ]
+    while await house.history.roll():
+        pass
+    (whole,) = await house.history.window(NOON, NOON + timedelta(hours=20), "total")
+    codes = ("RECONTACT_BASE", "RECONTACT_1H", "RECONTACT_24H", "RECONTACT_72H")
+    assert [whole.of(code) for code in codes] == [3, 1, 2, 2]
+    (area,) = await house.history.window(NOON, NOON + timedelta(hours=20), "area")
+    assert area.of("RECONTACT_BASE") is None
+
+
+@pytest.mark.parametrize(
+    ("after_h", "again"), [(1.03, (1, 1, 1)), (1.04, (0, 1, 1)), (72.03, (0, 0, 1)), (72.04, (0, 0, 0))]
+)
+async def test_hours_count_from_the_end_of_the_call(house: House, after_h: float, again: tuple[int, int, int]) -> None:
+    await house.call("sent-away", 0, ADA, "self_served")
+    await house.call("again", after_h, ADA)
+    assert [each.again for each in await house.told()] == [again]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_the_hash_goes_and_what_it_told_stays(house: House) -> None:
+    await house.call("sent-away", 0, ADA, "deflected")
+    await house.call("again", 5, ADA)
+    before = await house.told(now_h=6)
+    kept = await house.database.read(lambda connection: connection.execute(select(kpi_recontacts.c.number_key)).all())
+    assert all(key is not None and ADA not in key and ADA[1:] not in key for (key,) in kept)
+    later = KEPT / timedelta(hours=1) + 6
+    assert await house.told(now_h=later) == before
+    kept = await house.database.read(lambda connection: connection.execute(select(kpi_recontacts.c.number_key)).all())
+    assert [key for (key,) in kept] == [None, None]
