@@ -14,12 +14,12 @@ from sqlalchemy import Connection
 from careplans.audit.chain import What
 from careplans.audit.trail import AuditTrail
 from careplans.erasing import WhyErased, WhyHeld, erase_plans, hold_plan, lift_hold
-from careplans.erasing_unread import erase_unread
 from careplans.model import Viewer
 from careplans.reading import store_errors
 from careplans.retention import MOST_AT_ONCE, Record, Retention
 from careplans.sealing import Sealer
-from careplans.subject import held_of, write_draft
+from careplans.subject import HeldRecord, held_of, unread_held, write_draft
+from careplans.unread import erase_unread, unread_about
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.sql import Database
@@ -54,7 +54,7 @@ class PlanRecords:
         self._next_look = clock.monotonic()
 
     async def erase(self, ids: Sequence[str], why: WhyErased, viewer: Viewer) -> int:
-        """See :func:`careplans.erasing.erase_plans` and :func:`careplans.erasing_unread.erase_unread`.
+        """See :func:`careplans.erasing.erase_plans` and :func:`careplans.unread.erase_unread`.
 
         Returns how many records that was, those of the quarantine counted; each has an entry of its own.
         """
@@ -85,7 +85,7 @@ class PlanRecords:
         Raises :class:`NoSuchPlan`; OSError where the files cannot be written. Nothing is written that is not recorded.
         """
         with store_errors():
-            held = await self._database.read(partial(held_of, sealer=self._sealer, plan=plan))
+            held = await self._database.read(partial(self._held_of, plan=plan))
         await self._recorded(
             viewer, What.EXPORTED, list(dict.fromkeys(each.plan for each in held)), lambda _connection: None
         )
@@ -118,6 +118,11 @@ class PlanRecords:
         if done < MOST_AT_ONCE:
             self._next_look = self._clock.monotonic() + EVERY_S
         return done
+
+    def _held_of(self, connection: Connection, plan: str) -> list[HeldRecord]:
+        held = held_of(connection, self._sealer, plan)
+        unread = unread_about(connection, self._keyring, [each.plan for each in held])
+        return [*held, *map(unread_held, unread)]
 
     async def _recorded(self, viewer: Viewer, what: What, ids: Sequence[str], work: Callable[[Connection], T]) -> T:
         entries = self._audit.entries(viewer, what, ids)

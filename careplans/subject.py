@@ -16,6 +16,7 @@ from careplans.audit.tables import plan_audit
 from careplans.errors import NoSuchPlan, PlanUnreadable
 from careplans.model import same_person
 from careplans.sealing import PersonKeys, Sealed, Sealer
+from careplans.sources.quarantine import Unread
 from careplans.tables import ended_plans, plan_held_versions, plans
 
 DRAFT = (
@@ -26,7 +27,10 @@ DRAFT = (
 
 @dataclass(frozen=True, slots=True)
 class HeldRecord:
-    """One record, in force, withdrawn, or replaced while it was under a legal hold, opened; ``plan`` is our own id."""
+    """One record, opened; ``plan`` is our own id.
+
+    In force, withdrawn, replaced while it was under a legal hold, or one that could not be read.
+    """
 
     plan: str
     facts: Mapping[str, Any]
@@ -54,6 +58,12 @@ def held_of(connection: Connection, sealer: Sealer, plan: str) -> list[HeldRecor
     ]
     found.sort(key=lambda row: (row["valid_from"], row["version"]), reverse=True)
     return [HeldRecord(row["id"], _facts(connection, sealer, row)) for row in found]
+
+
+def unread_held(unread: Unread) -> HeldRecord:
+    """A record that could not be read, as its source sent it: it may say of the person what no plan says."""
+    said = {f"as sent: {name}": str(value) for name, value in unread.values.items()}
+    return HeldRecord(unread.id, {"sender": unread.source, "status": "could not be read", **said, "seen": []})
 
 
 def write_draft(records: Sequence[HeldRecord], folder: Path, name: str, now: datetime) -> tuple[Path, Path]:

@@ -229,6 +229,19 @@ class TestErasureOfWhatCouldNotBeRead:
         assert await world.ids() == [other]
 
     @one_database
+    async def test_the_export_holds_it_and_says_that_it_could_not_be_read(self, world: World, tmp_path: Path) -> None:
+        await world.write(plan())
+        (plan_id,) = await world.ids()
+        mine, other = row(1, "P1", version="4", kind="?", detail="Zzunread."), row(2, "P8", nhs_number="9990000026")
+        await self.deliver(world, mine, replace(other, values={**other.values, "kind": "?"}))
+        path, words = await world.records.export(plan_id, tmp_path, GOVERNOR)
+        first, unread = json.loads(path.read_text())["records"]
+        assert first["source_id"] == "P1"
+        assert (unread["status"], unread["as sent: detail"]) == ("could not be read", "Zzunread.")
+        assert "Zzunread." in words.read_text()
+        assert [what for what, _ in await world.audited()] == ["exported", "exported"]
+
+    @one_database
     async def test_under_a_legal_hold_nothing_of_it_goes(self, world: World) -> None:
         await world.write(plan())
         (plan_id,) = await world.ids()

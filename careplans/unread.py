@@ -1,4 +1,4 @@
-"""What the quarantine holds of those whose plans are erased: versions that could not be read, and other plans."""
+"""What the quarantine holds of the people of stored plans: versions that could not be read, and other plans."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ class _Named:
 
     plans: frozenset[tuple[str, str]] = field(repr=False)
     nhs_numbers: frozenset[str] = field(repr=False)
+
+
+def unread_about(connection: Connection, keyring: KeyRing, ids: Sequence[str]) -> list[Unread]:
+    """What could not be read of these plans, and what gives an NHS number of theirs."""
+    named = _named(connection, Sealer(keyring), ids)
+    return Quarantine(keyring).about(connection, named.plans, named.nhs_numbers)
 
 
 def erase_unread(
