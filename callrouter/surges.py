@@ -16,7 +16,7 @@ from alerts.store import AlertStore
 from alerts.surges.counting import SurgeCounter
 from alerts.surges.errors import IndicatorsError
 from alerts.surges.indicators import Indicators, read_indicators
-from alerts.surges.process import screen_apart
+from alerts.surges.process import Looks
 from alerts.surges.store import ProposalStore
 from alerts.surges.watch import PART as PART
 from alerts.surges.watch import SurgeWatch
@@ -97,7 +97,7 @@ def open_surges(
     notices = SurgeNotices(AlertStore(database), rules, indicators, areas, desk.is_live)
     return Surges(
         SurgeCounter(stream, database, indicators, clock, hidden=hidden, categories=_RedFlags(journal)),
-        SurgeWatch(store, partial(screen_apart, settings.database), notices, areas, clock, health),
+        SurgeWatch(store, Looks(database, settings.database), notices, areas, clock, health),
         desk,
     )
 

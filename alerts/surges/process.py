@@ -12,16 +12,49 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection, func, select
+
 from alerts.surges.errors import ScreeningFailed
-from alerts.surges.model import Found, Screened, Series
+from alerts.surges.model import ALL, Found, Screened, Series, start_of
+from alerts.surges.tables import surge_counts
+from infra.sql import Database, connect_database
 
 LONGEST_S = 300.0
 """A look takes seconds, and learning some more; on a machine without time it is given up, and the next one tried."""
 
 _KINDNESS = 10  # calls come first where cores are short
+
+YOUNG = timedelta(days=10)
+"""Before so much was counted no detector can say anything: no process is started for that."""
+
+TOO_YOUNG = f"less than {YOUNG.days} days were counted"
+
+
+class Looks:
+    """Looks at the database at ``url`` (which is ``database``), each in a process of its own where one is worth it."""
+
+    def __init__(self, database: Database, url: str) -> None:
+        self._database = database
+        self._url = url
+
+    async def __call__(self, at: datetime) -> Screened:
+        """As :func:`screen_apart`; also raises SQLAlchemyError."""
+        first = select(func.min(surge_counts.c.quarter))
+        since = await self._database.read(lambda connection: connection.execute(first).scalar())
+        if since is not None and start_of(since) <= at - YOUNG:
+            return await screen_apart(self._url, at)
+        series = await self._database.read(_series)
+        return Screened(at, series, 0, (), frozenset(), {TOO_YOUNG: series} if series else {})
+
+
+def _series(connection: Connection) -> int:
+    """How many signals were counted in how many areas."""
+    at = surge_counts.c
+    pairs = select(at.signal, at.area).where(at.signal != ALL).distinct().subquery()
+    return int(connection.execute(select(func.count()).select_from(pairs)).scalar_one())
 
 
 async def screen_apart(url: str, at: datetime, *, longest_s: float = LONGEST_S) -> Screened:
@@ -75,7 +108,6 @@ def read_screened(data: Mapping[str, Any]) -> Screened:
 async def _child(asked: Mapping[str, str]) -> Screened:
     from alerts.surges.screening import screen
     from infra.areas import london
-    from infra.sql import connect_database
 
     database = connect_database(asked["url"])
     try:

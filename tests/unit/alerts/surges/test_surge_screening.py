@@ -19,7 +19,7 @@ from alerts.surges.counting import put_counts
 from alerts.surges.errors import ScreeningFailed
 from alerts.surges.history import read_history
 from alerts.surges.model import ALL, EVERYWHERE, Cell, Screened, Series, quarter_of
-from alerts.surges.process import plain, read_screened, screen_apart
+from alerts.surges.process import TOO_YOUNG, Looks, plain, read_screened, screen_apart
 from alerts.surges.screening import CHANGED, NOT_COUNTED, TOO_LITTLE, screen
 from alerts.surges.store import ProposalStore
 from alerts.surges.tables import metadata, surge_counts, surge_usual
@@ -191,6 +191,13 @@ async def test_a_look_in_a_process_of_its_own_says_the_same(surge: Database, tmp
     here = await looked(surge)
     assert read_screened(json.loads(json.dumps(plain(here)))) == here
     assert await screen_apart(f"sqlite:///{tmp_path}/counts.db", FRIDAY) == here
+
+
+async def test_no_process_is_started_before_ten_days_were_counted(database: Database) -> None:
+    looks = Looks(database, "sqlite:////nowhere/at/all.db")
+    assert await looks(FRIDAY) == Screened(FRIDAY, 0, 0, (), frozenset())
+    await database.write(partial(write_past, until=FRIDAY, days=9))
+    assert await looks(FRIDAY) == Screened(FRIDAY, 3, 0, (), frozenset(), {TOO_YOUNG: 3})
 
 
 @pytest.mark.slow
