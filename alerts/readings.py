@@ -19,6 +19,9 @@ Windows = Callable[[Window, ScopeKind], Sequence[Kpis]]
 AHEAD = timedelta(seconds=5)
 """A reading that is further in the future than this is a clock's mistake, and is not used."""
 
+COUNTED_FOR_S = 5.0
+"""Windows of minutes need no look twice a second: adding up an hour's calls takes longer than all else in a look."""
+
 _PART_NAMES = {
     "sql": "Database (SQL)",
     "redis": "Redis (live calls)",
@@ -45,6 +48,23 @@ class Reading:
     scope: str = TOTAL
 
 
+class KeptWindows:
+    """Windows counted anew after :data:`COUNTED_FOR_S`, however many rules ask, and however often."""
+
+    def __init__(self, windows: Windows, monotonic: Callable[[], float]) -> None:
+        self._windows = windows
+        self._monotonic = monotonic
+        self._kept: dict[tuple[Window, ScopeKind], tuple[float, Sequence[Kpis]]] = {}
+
+    def __call__(self, window: Window, kind: ScopeKind) -> Sequence[Kpis]:
+        now = self._monotonic()
+        counted_at, found = self._kept.get((window, kind), (-math.inf, ()))
+        if not found or now - counted_at >= COUNTED_FOR_S:
+            found = self._windows(window, kind)
+            self._kept[window, kind] = now, found
+        return found
+
+
 @dataclass(slots=True)
 class Seen:
     """What is known at one instant. ``unjudged`` gathers what no rule can judge now, with why, for people to see."""
@@ -55,7 +75,6 @@ class Seen:
     windows: Windows
     usual: Usual
     unjudged: dict[str, str] = field(default_factory=dict)
-    _kept: dict[tuple[Window, ScopeKind], Sequence[Kpis]] = field(default_factory=dict)
 
     def read(self, rule: Rule, live: Mapping[str, AlertState]) -> Iterator[Reading]:
         """What the rule reads now; what is no number, or of the future, is left out and told."""
@@ -133,12 +152,10 @@ class Seen:
 
     def _kpis(self, rule: Rule) -> Iterator[Kpis]:
         kind = cast(ScopeKind, rule.scope.removeprefix("each ").partition(":")[0])
-        key = (rule.window, kind)
-        if key not in self._kept:
-            self._kept[key] = self.windows(*key)
-        if not self._kept[key]:
+        found = self.windows(rule.window, kind)
+        if not found:
             self.unjudged[rule.name] = "the figures are not known yet"
-        for kpis in self._kept[key]:
+        for kpis in found:
             if rule.scope.startswith("each ") or kpis.scope == Scope.read(rule.scope):
                 yield kpis
 

@@ -20,7 +20,7 @@ from alerts.judging import Look, judge
 from alerts.life import acknowledged
 from alerts.model import AlertState, Figures, Parts, Recipient, Rule, Silence, StepTaken, page_of, rule_of
 from alerts.ports import Notifier, Store
-from alerts.readings import Seen, Windows
+from alerts.readings import KeptWindows, Seen, Windows
 from alerts.rules import in_order
 from alerts.store import Change
 from alerts.usual import Hours, Usual, keep_learning, kinds_of
@@ -82,7 +82,7 @@ class AlertService:
         self._store = store
         self._clock = clock
         self._parts = parts
-        self._windows = windows
+        self._windows = KeptWindows(windows, clock.monotonic)
         self._usual = usual or Usual()
         self._past = past
         self._carrier = Carrier(notifiers, store, clock, retry)

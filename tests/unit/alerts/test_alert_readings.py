@@ -13,6 +13,7 @@ from alert_rule import RULE
 
 from alerts.items import CLASSES, ITEMS, Clock, Kpis, Scope, ScopeKind, Seconds
 from alerts.model import Condition, Figures, Notice, Rule, ScopeFigures, Window
+from alerts.readings import COUNTED_FOR_S
 from alerts.rotas import Hours
 from alerts.service import AlertService
 from alerts.store import AlertStore, metadata
@@ -128,6 +129,7 @@ async def test_less_is_worse_and_clears_above(world: World) -> None:
     rule = replace(RULE, metric="answered_60_share", threshold=0.9, clear=0.95, worse="below", for_s=0)
     service = world.service(rule)
     for within in (85.0, 80.0, 93.0, 96.0):
+        world.clock.move(COUNTED_FOR_S)
         world.be("total", within=within, answered=100)
         await service.tick()
     fired, cleared = world.taken
@@ -214,6 +216,8 @@ async def test_what_nobody_can_judge_fires_nothing_clears_nothing_and_is_shown(
     if situation == "future":
         world.seen_at += timedelta(minutes=1)
     world.now[Scope("total")] = replace(world.now[Scope("total")], ends={"answered": 19})
+    if situation == "few":
+        world.clock.move(COUNTED_FOR_S)
     await service.tick()
     assert [each.kind for each in world.taken] == ["fired"]
     assert told in service.unjudged["longest-wait"]
