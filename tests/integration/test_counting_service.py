@@ -1,0 +1,50 @@
+"""The whole service counts its own calls: live, in its history, and again from its journal."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from alerts.model import LONDON
+from callrouter.model import Arrival, Input, InputKind
+from callrouter.settings import load_settings
+from callrouter.wiring import Service, build, running
+from infra.migrate import upgrade_database
+from infra.numbers import read_number
+
+SOON_S = 60.0  # what takes a second; the rest is for a busy machine
+
+
+async def a_call(service: Service, call_ref: str) -> None:
+    """A caller from Bromley who hangs up in the menu."""
+    arrival = Arrival("test", "111", read_number("01689 960123"))
+    for kind, value, given in ((InputKind.STARTED, "", arrival), (InputKind.HUNG_UP, "caller hung_up", None)):
+        await service.calls.handle(call_ref, Input(f"{kind}", kind, service.clock.now(), "", value, arrival=given))
+
+
+async def test_live_figures_history_and_recount_of_a_running_service_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    service = build(load_settings())
+    await upgrade_database(service.database)
+    counting, day = service.counting, service.clock.now().astimezone(LONDON).date()
+    async with running(service):
+        for number in range(3):
+            await a_call(service, f"call-{number}")
+
+        async def counted() -> bool:
+            areas = {each.scope.id: each.of("A01") for each in service.board.window("today", "area")}
+            rows = await counting.history.tallies(day)
+            return areas.get("bromley") == 3 and sum(tally.ends["left_in_message"] for tally in rows.values()) == 9
+
+        async with asyncio.timeout(SOON_S):
+            while not await counted():  # noqa: ASYNC110 - it is read, it does not call
+                await asyncio.sleep(0.05)
+        compared = await counting.check.day(day, service.clock.now())
+        assert (compared.calls, compared.differ) == (3, {})
+        await counting.recontacts.follow(service.clock.now())
+        (told,) = await counting.recontacts.told(day, day)
+        assert (told.callers, told.again) == (3, (2, 2, 2))
