@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from infra.clock import Clock
 
@@ -70,7 +69,7 @@ class Kept(Generic[Key, Value]):
         try:
             reading.value = await self._read(key)
             reading.failed = False
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, pages go on with what was read before
             log.warning("wallboard_reading_failed", error=type(error).__name__)
             reading.failed = True
         finally:

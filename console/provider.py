@@ -46,9 +46,8 @@ def add_providers(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
     async def events(provider: str, request: Request) -> Response:
         asked = asks(web, request, is_open=is_open)
         _name(readings, provider)
-        return streaming(
-            feeds.of((provider, asked), lambda: parts_of(web, provider_fragments(readings, provider, asked)))
-        )
+        fragments = provider_fragments(readings, provider, asked)
+        return streaming(feeds.of(("provider", provider, asked), lambda: parts_of(web, fragments)))
 
 
 def provider_fragments(readings: Readings, provider: str, asked: Asked) -> Fragments:

@@ -44,7 +44,8 @@ class Readings:
 
     async def firing(self) -> Sequence[FiringAlert] | None:
         """The alerts that fire, at most five seconds old."""
-        return None if self._alerts.is_old("firing") else await self._alerts.of("firing")
+        found = await self._alerts.of("firing")
+        return None if self._alerts.is_old("firing") else found
 
     def window(self, window: Window, scope: Scope, clock: ItemClock = "offered") -> Kpis | None:
         """The live figures of one scope."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from console_world import Firing, World
@@ -13,9 +14,12 @@ from alerts.items import Seconds
 from alerts.targets import targets
 from callrouter.handover import Role
 from console.board import board
+from console.city import read_firing
 from console.distribution import bands
 from console.item_table import item_rows
+from console.kept import RETRY_S
 from console.measures import judged
+from console.readings import ALERTS_KEPT_S, Readings
 from console.windows import Window
 
 SMALL = ">&lt;5</text>"
@@ -58,11 +62,16 @@ async def test_alerts_that_fire_are_one_line_each_with_their_page() -> None:
 async def test_no_alert_and_no_word_of_alerts_are_different_things() -> None:
     world = World()
     world.alerts.now = ()
-    assert "No alert fires." in await page(world)
+    readings = Readings(world.board, world.past, world.alerts, world.clock)
+    assert await read_firing(readings) == {"lines": []}
     world.alerts.away = True
-    silent = await page(World(alerts=world.alerts))
-    assert "Which alerts fire is not known" in silent
-    assert "No alert fires." not in silent
+    world.clock.at += timedelta(seconds=ALERTS_KEPT_S)
+    assert await read_firing(readings) == {"lines": None}
+    assert "Which alerts fire is not known" in await page(world)
+    world.alerts.away = False
+    world.clock.at += timedelta(seconds=RETRY_S)
+    assert await read_firing(readings) == {"lines": []}
+    assert "No alert fires." in await page(world)
 
 
 @pytest.mark.parametrize("role", sorted(Role))
