@@ -53,7 +53,7 @@ def city_fragments(readings: Readings, asked: Asked) -> Fragments:
         "services": Fragment("_services.html", partial(_scopes, readings, asked.window, "service"), every_s=5),
         "trends": Fragment("_trends.html", partial(read_trends, readings), every_s=10),
         "map": Fragment("_map.html", partial(_map, readings, asked), every_s=10),
-        "heat": Fragment("_heat.html", partial(read_heat, readings, asked), every_s=600),
+        "heat": Fragment("_heat.html", partial(read_heat, readings, asked), every_s=30),
     }
 
 

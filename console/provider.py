@@ -58,7 +58,7 @@ def provider_fragments(readings: Readings, provider: str, asked: Asked) -> Fragm
         "firing": Fragment("_firing.html", partial(read_firing, readings, str(scope)), every_s=5),
         "items": Fragment("_items.html", partial(_items, readings, scope, asked.window), every_s=5),
         "trends": Fragment("_trends.html", partial(read_trends, readings, scope), every_s=10),
-        "heat": Fragment("_heat.html", partial(read_heat, readings, asked, scope), every_s=600),
+        "heat": Fragment("_heat.html", partial(read_heat, readings, asked, scope), every_s=30),
     }
 
 
