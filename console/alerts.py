@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -121,6 +122,7 @@ def _now(shown: Any) -> str:
 def _hours(typed: str) -> float:
     """0 for what is no number, which the service then refuses."""
     try:
-        return float(typed)
+        hours = float(typed)
     except ValueError:
         return 0.0
+    return hours if isfinite(hours) else 0.0

@@ -52,6 +52,10 @@ class CityMap:
         return sorted(self.tiles, key=lambda tile: tile.square.name)
 
 
+_ELSEWHERE = ""
+"""Of no known borough: no borough has this name."""
+
+
 @cache
 def squares() -> tuple[Square, ...]:
     """The 33 of the shipped file; raises KeyError for one that is no borough of infra/areas.yaml."""
@@ -67,12 +71,12 @@ def city_map(areas: Sequence[Kpis] | None, *, every_count: bool) -> CityMap:
         return CityMap(tuple(Tile(each, "", 0) for each in squares()), (), UNKNOWN, holds_back=False)
     offered = {each.scope.id: int(each.values["A01"] or 0) for each in areas}
     counts = {each.id: offered.get(each.id, 0) for each in squares()}
-    texts = {name: f"{count:,}" for name, count in counts.items()} if every_count else small_numbers.shown(counts)
     step = max(1, ceil(max(counts.values()) / LEVELS))
-    elsewhere = sum(count for name, count in offered.items() if name not in counts)
+    everybody = counts | {_ELSEWHERE: sum(count for name, count in offered.items() if name not in counts)}
+    texts = {name: f"{count:,}" for name, count in everybody.items()} if every_count else small_numbers.shown(everybody)
     tiles = tuple(Tile(each, texts[each.id], _level(counts[each.id], texts[each.id], step)) for each in squares())
     legend = _legend(step) if any(tile.level for tile in tiles) else ()
-    return CityMap(tiles, legend, f"{elsewhere:,}", holds_back=any(tile.level == 0 for tile in tiles))
+    return CityMap(tiles, legend, texts[_ELSEWHERE], holds_back=any(tile.level == 0 for tile in tiles))
 
 
 def _level(count: int, text: str, step: int) -> int:

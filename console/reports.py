@@ -42,13 +42,17 @@ def add_reports(router: APIRouter, web: Web, readings: Readings) -> None:
         )
 
 
+FIRST_DAY = date(2010, 1, 1)
+"""111 began that year; nothing is older."""
+
+
 def read_day(text: str) -> date | None:
     """The day of an address; None for anything but ``YYYY-MM-DD``."""
     try:
         found = date.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.isoformat() == text else None
+    return found if found.isoformat() == text and found >= FIRST_DAY else None
 
 
 async def read_figures(readings: Readings, day: date) -> DayFigures | None:

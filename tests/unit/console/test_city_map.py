@@ -41,9 +41,16 @@ def test_small_counts_are_held_back_outside_the_clinical_roles() -> None:
 
 
 def test_a_single_small_count_does_not_follow_from_the_sum() -> None:
-    counts = MANY | {"camden": 3, "brent": 11}
+    counts = MANY | {"camden": 3, "brent": 11, "unknown": 1200}
     shown = texts(city_map([area(name, count) for name, count in counts.items()], every_count=False))
     assert (shown["camden"], shown["brent"], shown["sutton"]) == ("<5", "–", "20")
+
+
+def test_few_callers_of_no_known_borough_are_few_callers_too() -> None:
+    counts = MANY | {"unknown": 2, "brent": 11}
+    shown = city_map([area(name, count) for name, count in counts.items()], every_count=False)
+    assert shown.elsewhere == "<5"
+    assert texts(shown)["brent"] == "–", "or the sum of all would tell"
 
 
 def test_a_map_of_small_counts_alone_has_no_classes() -> None:
@@ -68,5 +75,5 @@ def test_every_shown_count_lies_in_the_class_of_its_square(counts: list[int]) ->
         assert 1 <= tile.level <= LEVELS
         ends = [int(each.replace(",", "")) for each in shown.legend[tile.level - 1].split(" to ")]
         assert ends[0] <= count <= ends[-1]
-    hidden = [tile for tile in shown.tiles if tile.level == 0]
-    assert len(hidden) != 1
+    texts = [shown.elsewhere, *(tile.text for tile in shown.tiles)]
+    assert sum(each in (small_numbers.SMALL, small_numbers.HELD_BACK) for each in texts) != 1

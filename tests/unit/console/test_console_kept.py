@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from alerts.items import Kpis
 from console.kept import RETRY_S, Kept
+from console.ports import FiringAlert
+from console.readings import Readings
 from tests.hand_clock import HandClock
 
 
@@ -69,3 +72,43 @@ async def test_old_keys_leave() -> None:
         await kept.of(day)
     await kept.of(0)
     assert table.reads == 2 * kept.MOST + 1
+
+
+class NothingElse:
+    """What the page of firing alerts does not ask for."""
+
+    def figures(self) -> None:
+        return None
+
+    def window(self, *_: object) -> tuple[()]:
+        return ()
+
+    def minutes(self, _: int) -> tuple[()]:
+        return ()
+
+    async def hours(self, *_: object, only: str | None = None) -> list[Kpis]:
+        return []
+
+    async def days(self, *_: object) -> list[Kpis]:
+        return []
+
+
+class Firing:
+    """The alerts that fire; may fail."""
+
+    fails = False
+
+    async def firing(self) -> list[FiringAlert]:
+        if self.fails:
+            raise OSError
+        return []
+
+
+async def test_alerts_that_could_not_be_read_once_are_not_unknown_for_ever() -> None:
+    alerts, clock = Firing(), HandClock()
+    readings = Readings(NothingElse(), NothingElse(), alerts, clock)
+    alerts.fails = True
+    assert await readings.firing() is None
+    alerts.fails = False
+    clock.move(RETRY_S)
+    assert await readings.firing() == []
