@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -42,6 +43,7 @@ def open_auditing(
     """As the settings have it; raises :class:`ConfigurationError`. ``line`` and ``ways`` stand in for theirs."""
     if settings.auditor_url is None or settings.webhook_secret is None:
         raise ConfigurationError("CALLROUTER_AUDITOR_URL: set it, for the service and here, to where notices come")
+    probes = _signing("WEBHOOK_SECRET", settings.webhook_secret)
     ways = _ways(settings, clock) if ways is None else ways
     if not ways and settings.is_production:
         raise ConfigurationError("CALLROUTER_AUDITOR_EMAIL, CALLROUTER_AUDITOR_WEBHOOK: set one: nobody would be told")
@@ -57,8 +59,7 @@ def open_auditing(
         link=f"{address}/",
     )
     path = urlsplit(settings.auditor_url).path or "/"
-    secret = settings.webhook_secret.get_secret_value()
-    routes = [receiver(path, secret, clock, auditor.received), Route("/live", _live(auditor))]
+    routes = [receiver(path, probes.secret, clock, auditor.received), Route("/live", _live(auditor))]
     return Auditing(auditor, Starlette(routes=routes), line)
 
 
@@ -82,9 +83,13 @@ def _ways(settings: Settings, clock: Clock) -> list[Way]:
         )
         ways.append(Way(Recipient(NAME, "email", settings.auditor_email), SmtpNotifier(smtp)))
     if settings.auditor_webhook and settings.auditor_webhook_secret:
-        try:
-            webhook = WebhookSettings(secret=settings.auditor_webhook_secret.get_secret_value())
-        except ValueError as error:
-            raise ConfigurationError(f"CALLROUTER_AUDITOR_WEBHOOK_SECRET: {error}") from error
+        webhook = _signing("AUDITOR_WEBHOOK_SECRET", settings.auditor_webhook_secret)
         ways.append(Way(Recipient(NAME, "webhook", settings.auditor_webhook), WebhookNotifier(webhook, clock)))
     return ways
+
+
+def _signing(key: str, secret: SecretStr) -> WebhookSettings:
+    try:
+        return WebhookSettings(secret=secret.get_secret_value())
+    except ValueError as error:
+        raise ConfigurationError(f"CALLROUTER_{key}: {error}") from error

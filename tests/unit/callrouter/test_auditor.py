@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,10 +15,14 @@ from adapters.notify.webhook import NOTICE_ID, SIGNATURE, TIMESTAMP, sign
 from alerts.dead_man import DeadMansSwitch
 from alerts.errors import NoticeFailed
 from alerts.model import Notice, Recipient
+from callrouter.auditing import open_auditing
 from callrouter.auditor import CLEARS_S, LONGEST_PROBE_S, TELL_AGAIN_S, Auditor, Way
+from callrouter.errors import ConfigurationError
+from callrouter.settings import load_settings
 from tests.hand_clock import NOON, HandClock
 
 SECRET = "a secret of these tests, long enough"
+URL = "http://127.0.0.1:8119/notices"
 
 
 @dataclass
@@ -196,3 +201,21 @@ async def test_a_notice_counts_only_if_it_is_signed_now_by_us_and_bears_its_own_
     assert await post.send(content, ago_s=OLDEST_S) == 204
     assert post.got == ["n1"]
     await post.client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "AUDITOR_URL: set it"),
+        ({"auditor_url": URL, "webhook_secret": "short"}, "CALLROUTER_WEBHOOK_SECRET: a webhook secret has at least"),
+        (
+            {"auditor_url": URL, "webhook_secret": SECRET, "auditor_webhook": URL, "auditor_webhook_secret": "short"},
+            "CALLROUTER_AUDITOR_WEBHOOK_SECRET: a webhook secret has at least",
+        ),
+    ],
+)
+def test_an_auditor_that_could_hear_or_tell_nobody_does_not_start(
+    tmp_path: Path, settings: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        open_auditing(load_settings(data_dir=tmp_path, **settings), HandClock())
