@@ -91,8 +91,13 @@ class FigureCheck:
 
     @property
     def differ(self) -> int | None:
-        """In how many scopes the last comparisons found a difference; None before the first."""
-        return sum(each.scopes for each in self._found.values()) if self._found else None
+        """In how many scopes the last comparisons found a difference.
+
+        None before the first, and when another process has long compared in our stead: it knows better.
+        """
+        if not self._found or self._clock.monotonic() > self._next + EVERY_S:
+            return None
+        return sum(each.scopes for each in self._found.values())
 
     async def day(self, day: date, over_by: datetime | None = None) -> Compared:
         """Compare a day, and mend the history once if it is that which differs.

@@ -84,6 +84,7 @@ async def test_callers_who_ring_again_are_told_by_message_and_version(house: Hou
     assert area.of("RECONTACT_BASE") is None
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.mark.parametrize(
     ("after_h", "again"), [(1.03, (1, 1, 1)), (1.04, (0, 1, 1)), (72.03, (0, 0, 1)), (72.04, (0, 0, 0))]
 )
