@@ -35,9 +35,15 @@ performs it. It never takes a caller's place or a provider's line."""
 
 
 class FlowsWithProbe:
-    """:class:`callrouter.ports.Flows`: the probes' flow at the reserved number, ``flows`` for everybody else."""
+    """:class:`callrouter.ports.Flows`: the probes' flow at the reserved number, ``flows`` for everybody else.
 
-    def __init__(self, flows: Flows, number: str) -> None:
+    ``name``: that of the flow of callers. Raises :class:`ConfigurationError` if it is the probes': every call would be
+    taken for a probe, and be counted nowhere.
+    """
+
+    def __init__(self, flows: Flows, name: str, number: str) -> None:
+        if name == PROBE_FLOW:
+            raise ConfigurationError(f"the name {PROBE_FLOW} of a flow is reserved for the alert auditor")
         self._flows = flows
         self._number = number
 

@@ -170,7 +170,7 @@ def build(settings: Settings) -> Service:
     nearby = Nearby(clock, hours=read_hours(settings.hours_file), areas=london(), free_state=dispatch.state)
     calls = Calls(
         states=stores.states,
-        flows=FlowsWithProbe(flows, settings.auditor_number),
+        flows=FlowsWithProbe(flows, flows.name, settings.auditor_number),
         lookups=_lookups(
             settings, FoundPlans(plans, after.shared), after.repeats, messages.live, clock, health, nearby
         ),

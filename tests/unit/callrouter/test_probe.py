@@ -31,12 +31,17 @@ def test_the_flow_of_probes_passes_every_check_of_a_flow_that_callers_meet() -> 
 
 def test_only_the_reserved_number_meets_it() -> None:
     london = load_flow(LONDON)
-    flows = FlowsWithProbe(LoadedFlows(london), NUMBER)
+    flows = FlowsWithProbe(LoadedFlows(london), london.flow, NUMBER)
     assert flows.for_dialled(NUMBER, "a") is PROBE
     assert flows.for_dialled("+442079460000", "a") is london
     assert flows.version(PROBE_FLOW, "of-an-older-release") is PROBE
     assert flows.version(london.flow, london.version) is london
     assert not flows.is_recalled(london.version)
+
+
+def test_a_flow_of_callers_that_bears_the_probes_name_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="reserved for the alert auditor"):
+        FlowsWithProbe(LoadedFlows(load_flow(LONDON)), PROBE_FLOW, NUMBER)
 
 
 def test_the_reserved_provider_is_offered_to_probes_alone() -> None:
