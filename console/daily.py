@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from alerts.items import CLASSES, ITEMS, PROBES, Kpis
-from alerts.targets import Target, targets
+from alerts.items import CLASSES, ITEMS, NOT_COLLECTED, PROBES, Kpis
+from alerts.targets import targets
 from console import words
 from console.board import END_CLASSES, counts_of
 from console.item_table import RECONTACT, ItemRow, item_rows
@@ -52,7 +52,8 @@ class DayFigures:
 def daily_report(day: date, now: datetime, figures: DayFigures) -> DailyReport:
     """The report of ``day`` as it can be told at ``now`` (UTC)."""
     total, later = figures.offered, figures.message_end
-    lines = tuple(TargetLine(judged(each, total), judged(each, later)) for each in targets() if _is_told(each, total))
+    collected = [each for each in targets() if each.part not in NOT_COLLECTED]
+    lines = tuple(TargetLine(judged(each, total), judged(each, later)) for each in collected)
     everybody = sum(total.ends.values())
     is_over = now.astimezone(words.LONDON).date() > day
     return DailyReport(
@@ -76,11 +77,6 @@ def daily_report(day: date, now: datetime, figures: DayFigures) -> DailyReport:
             if code.startswith(RECONTACT)
         ),
     )  # fmt: skip
-
-
-def _is_told(target: Target, total: Kpis) -> bool:
-    """A target of what nobody collects is told once, below, and not as a target missed."""
-    return total.values.get(target.part) is not None or target.whole == "A03"
 
 
 def _summary(total: Kpis, lines: Sequence[TargetLine]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from console_world import Firing, World
+from console_world import Firing, World, scope
 from e2e_browser import DESKTOP, FindBarriers, OpenTab, Serve, Shoot
 from playwright.sync_api import Page, expect
 
@@ -53,8 +54,13 @@ def test_the_big_screen_fits_a_wall_and_goes_on_by_itself(
     serve: Serve, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers
 ) -> None:
     world = World(open_wallboard=True)
+    assert world.board.now is not None
+    eight = tuple(scope(f"p{n}", f"Provider {n}", longest_wait_s=54.0 + n) for n in range(8))
+    world.board.now = replace(world.board.now, providers=eight)
+    world.alerts.now = (Firing(),) * 4
     with serve(world.app()) as url:
         page = open_tab(f"{url}/?screen=big", viewport=WALL)
+        expect(page.get_by_text("and 2 more")).to_be_visible()
         shoot(page, "figures-big")
         assert find_barriers(page) == []
         whole = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")

@@ -48,6 +48,7 @@ def test_without_any_figure_the_table_holds_dashes() -> None:
     assert len(found.rows) == 24
     assert {cell for _, cells in found.rows for cell in cells} == {"–"}
     assert {each.so_far.figure for each in found.charts} == {"not known"}
+    assert "call_back_20" not in {each.id for each in found.charts}, "nobody collects call-backs"
 
 
 def test_hours_are_london_hours() -> None:
