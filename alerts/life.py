@@ -59,8 +59,11 @@ def _passed(since: datetime | None, at: datetime) -> float:
 
 
 def _begun(state: AlertState, value: float, at: datetime) -> AlertState:
-    """A new episode, with nothing left of the last but its identity."""
-    return AlertState(rule=state.rule, version=state.version, phase="pending", since=at, worst=value)
+    """A new episode; of the last stays what its page says until this one fires."""
+    return AlertState(
+        rule=state.rule, version=state.version, phase="pending", since=at, worst=value, what=state.what,
+        where=state.where, severity=state.severity, scope=state.scope, ended_at=state.ended_at,
+    )  # fmt: skip
 
 
 def _pending(rule: Rule, state: AlertState, value: float, at: datetime) -> AlertState:

@@ -28,7 +28,7 @@ from infra.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-CHECK_S = 0.5
+CHECK_S = 0.25
 """Between two looks at the figures, so that a notice leaves within a second of its cause."""
 
 LOOK_AGAIN_S = 1.0
@@ -177,7 +177,7 @@ class AlertService:
         found = [
             Shown(state, self._rules.get(rule_of(alert)), self._values.get(alert))
             for alert, state in states.items()
-            if state.fired_at is not None and rule_of(alert) != PROBE_RULE
+            if state.what and rule_of(alert) != PROBE_RULE
         ]
         return sorted(found, key=_worst_first)
 

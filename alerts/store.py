@@ -55,22 +55,33 @@ class AlertStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._seen: dict[str, AlertState] = {}  # what has not moved since is not read whole again
 
     async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
         """Every stored state of an alert that has a life, by its identity; and what was told once since then."""
-        is_shown = alert_states.c.phase != "told"
-        if told_since is not None:
-            is_shown |= alert_states.c.since >= told_since
-        alive = sa.select(alert_states).where(is_shown)
-        rows = await self._database.read(lambda connection: connection.execute(alive).all())
-        return {row.rule: _state(row) for row in rows}
+        seen, told = self._seen, alert_states.c.phase == "told"
+
+        def read(connection: sa.Connection) -> tuple[dict[str, int], list[AlertState], list[AlertState]]:
+            versions = sa.select(alert_states.c.rule, alert_states.c.version).where(~told)
+            found = {row.rule: row.version for row in connection.execute(versions)}
+            news = [rule for rule, version in found.items() if rule not in seen or seen[rule].version != version]
+            once = told & (alert_states.c.since >= told_since) if told_since is not None else sa.false()
+            return (
+                found,
+                _read_states(connection, news),
+                [_state(row) for row in connection.execute(_WHOLE.where(once))],
+            )
+
+        found, news, once = await self._database.read(read)
+        newest = seen | {each.rule: each for each in news}
+        self._seen = {rule: newest[rule] for rule in found if rule in newest}
+        return self._seen | {each.rule: each for each in once}
 
     async def move(self, change: Change) -> bool:
         """Store the change; False, and nothing changed, if another worker moved one of its alerts first."""
 
         def write(connection: sa.Connection) -> None:
-            for each in change.states:
-                _put(connection, each)
+            _put(connection, change.states)
             if change.notices:
                 connection.execute(sa.insert(alert_notices), [_row(each) for each in change.notices])
             _record(connection, change.steps)
@@ -214,18 +225,38 @@ def outcome_steps(notice: Notice, outcome: Outcome, at: datetime) -> list[StepTa
     ]
 
 
+READ_AT_ONCE = 500
+"""Names in one question: databases take thousands."""
+
+_WHOLE = sa.select(alert_states)
+
+
+def _read_states(connection: sa.Connection, rules: Sequence[str]) -> list[AlertState]:
+    found: list[AlertState] = []
+    for start in range(0, len(rules), READ_AT_ONCE):
+        some = _WHOLE.where(alert_states.c.rule.in_(rules[start : start + READ_AT_ONCE]))
+        found += [_state(row) for row in connection.execute(some)]
+    return found
+
+
 class _Overtaken(Exception):
     """Another worker moved an alert first."""
 
 
-def _put(connection: sa.Connection, state: AlertState) -> None:
-    values = {**asdict(state), "version": state.version + 1, "told": json.dumps([asdict(each) for each in state.told])}
-    if state.version == 0:
-        connection.execute(sa.insert(alert_states).values(values))
-        return
-    same = (alert_states.c.rule == state.rule) & (alert_states.c.version == state.version)
-    if connection.execute(sa.update(alert_states).where(same).values(values)).rowcount != 1:
-        raise _Overtaken
+def _put(connection: sa.Connection, states: Iterable[AlertState]) -> None:
+    """Raises IntegrityError or :class:`_Overtaken` if another worker moved one of them first."""
+    rows = [_values(each) for each in states]
+    if new := [each for each in rows if each["version"] == 1]:
+        connection.execute(sa.insert(alert_states), new)
+    for values in rows:
+        before = values["version"] - 1
+        same = (alert_states.c.rule == values["rule"]) & (alert_states.c.version == before)
+        if before and connection.execute(sa.update(alert_states).where(same).values(values)).rowcount != 1:
+            raise _Overtaken
+
+
+def _values(state: AlertState) -> dict[str, Any]:
+    return {**asdict(state), "version": state.version + 1, "told": json.dumps([asdict(each) for each in state.told])}
 
 
 def _record(connection: sa.Connection, steps: Iterable[StepTaken]) -> None:

@@ -41,9 +41,8 @@ class House:
         self.clock = HandClock()
         self.wait_s = 0.0
         self.taken: list[Notice] = []
-        self.service = AlertService(
-            (SLOW, WORSE, UNKNOWN), self.figures, {"email": self}, AlertStore(database), self.clock
-        )
+        self.store = AlertStore(database)
+        self.service = AlertService((SLOW, WORSE, UNKNOWN), self.figures, {"email": self}, self.store, self.clock)
         self.desk = AlertDesk(self.service, self.clock)
 
     def figures(self) -> Figures:
@@ -87,6 +86,17 @@ async def test_from_the_notice_to_taking_it_on_to_its_end(house: House) -> None:
         await house.wait(0)
         assert ">Over</strong>" in (await hal.client.get(PAGE)).text
     assert [each.kind for each in house.taken] == ["fired", "cleared"]
+
+
+async def test_the_page_of_an_alert_stays_while_it_may_begin_again(house: House) -> None:
+    await house.wait(200)
+    await house.wait(0)
+    house.service = AlertService((replace(SLOW, for_s=30),), house.figures, {"email": house}, house.store, house.clock)
+    house.desk = AlertDesk(house.service, house.clock)
+    await house.wait(200)
+    async with house.console().browser(HANDLER) as hal:
+        shown = (await hal.client.get(PAGE)).text
+    assert "It was over at Sat 28 March 2026, 12:00." in shown
 
 
 async def test_what_has_cleared_meanwhile_cannot_be_taken_on(house: House) -> None:

@@ -43,6 +43,8 @@ def upgrade() -> None:
     op.add_column("alert_notices", sa.Column("delivered_at", UtcDateTime(), nullable=True))
     # what was told once has no life; alerts of parts, which bear a colon too, were never kept here
     op.execute("UPDATE alert_states SET phase = 'told' WHERE rule LIKE '%:%'")
+    # what fires was told of by the version before
+    op.execute("UPDATE alert_states SET step = 1, step_at = since, fired_at = since WHERE phase = 'firing'")
     op.create_table(
         "alert_steps",
         sa.Column("id", sa.Integer(), nullable=False),
