@@ -105,6 +105,7 @@ async def test_callers_whom_a_message_kept_from_the_queue_are_in_the_surge(surge
     assert (await looked(surge)).found == as_it_was
 
 
+@pytest.mark.slow
 async def test_what_is_usual_is_kept_for_a_week(usual: Database) -> None:
     await looked(usual)
     learnt = select(surge_usual.c.learnt_at).distinct()

@@ -71,6 +71,7 @@ async def test_a_week_with_half_as_many_callers_again_is_a_surge(database: Datab
     assert first.score > 3
 
 
+@pytest.mark.slow
 async def test_a_usual_week_is_none_nor_is_an_area_that_is_told_of_since_this_winter(database: Database) -> None:
     found = await judged(database, date(2022, 3, 1), times=1.0, areas=("bromley", "unknown"))
     assert not {"bromley", "barnet"} & {each.area for each in found}
