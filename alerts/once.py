@@ -7,6 +7,7 @@ from datetime import datetime
 
 from alerts.model import AlertState, Metric, Notice, Rule
 from alerts.store import AlertStore, Change
+from alerts.telling import by_address
 
 
 class OnceNotices:
@@ -50,7 +51,7 @@ class OnceNotices:
                     link=rule.link,
                     recipient=recipient,
                 )
-                for recipient in rule.steps[0].told(at)
+                for recipient in by_address(rule.steps[0].told(at))
             ]
             await self._store.move(Change((AlertState(rule=alert, phase="told", since=since),), tuple(notices)))
         return self.anybody

@@ -78,7 +78,10 @@ class AlertStore:
         return self._seen | {each.rule: each for each in once}
 
     async def move(self, change: Change) -> bool:
-        """Store the change; False, and nothing changed, if another worker moved one of its alerts first."""
+        """Store the change; False, and nothing changed, if another worker moved one of its alerts first.
+
+        Raises SQLAlchemyError for anything else that cannot be stored: nobody is told of it, so it must be seen.
+        """
 
         def write(connection: sa.Connection) -> None:
             _put(connection, change.states)
@@ -88,7 +91,7 @@ class AlertStore:
 
         try:
             await self._database.write(write)
-        except (IntegrityError, _Overtaken):
+        except _Overtaken:
             return False
         return True
 
@@ -244,10 +247,13 @@ class _Overtaken(Exception):
 
 
 def _put(connection: sa.Connection, states: Iterable[AlertState]) -> None:
-    """Raises IntegrityError or :class:`_Overtaken` if another worker moved one of them first."""
+    """Raises :class:`_Overtaken` if another worker moved one of them first."""
     rows = [_values(each) for each in states]
     if new := [each for each in rows if each["version"] == 1]:
-        connection.execute(sa.insert(alert_states), new)
+        try:
+            connection.execute(sa.insert(alert_states), new)
+        except IntegrityError as error:
+            raise _Overtaken from error
     for values in rows:
         before = values["version"] - 1
         same = (alert_states.c.rule == values["rule"]) & (alert_states.c.version == before)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from alerts.model import AlertState, Notice, NoticeKind, Recipient, Rule, page_of
+from alerts.model import AlertState, Channel, Notice, NoticeKind, Recipient, Rule, page_of
 from alerts.wording import line
 
 
@@ -24,12 +24,32 @@ class Telling:
 
 
 def notices(tellings: Sequence[Telling], at: datetime) -> list[Notice]:
-    """One notice for each recipient and kind, the worst alert first, the others as lines below it."""
-    heard: dict[tuple[NoticeKind, Recipient], list[Telling]] = {}
+    """One notice for each address and kind, the worst alert first, the others as lines below it."""
+    heard: dict[NoticeKind, dict[tuple[Channel, str], tuple[list[Recipient], list[Telling]]]] = {}
     for telling in tellings:
         for recipient in telling.who:
-            heard.setdefault((telling.kind, recipient), []).append(telling)
-    return [_notice(recipient, _worst_first(found), at) for (_, recipient), found in heard.items()]
+            there = heard.setdefault(telling.kind, {})
+            people, told = there.setdefault((recipient.channel, recipient.address), ([], []))
+            people.append(recipient)
+            if telling not in told:
+                told.append(telling)
+    found = (each for there in heard.values() for each in there.values())
+    return [_notice(_together(people), _worst_first(told), at) for people, told in found]
+
+
+def by_address(recipients: Iterable[Recipient]) -> list[Recipient]:
+    """Each address once: who shares a mailbox or a telephone is one recipient, by all their names."""
+    found: dict[tuple[Channel, str], list[Recipient]] = {}
+    for each in recipients:
+        found.setdefault((each.channel, each.address), []).append(each)
+    return [_together(each) for each in found.values()]
+
+
+def _together(people: Sequence[Recipient]) -> Recipient:
+    """Who has one address: it fails for all of them, and then they are tried by every other that they have."""
+    names = ", ".join(dict.fromkeys(each.name for each in people))
+    then = {(way.channel, way.address): way for each in people for way in each.then}
+    return replace(people[0], name=names, then=tuple(then.values()))
 
 
 def quiet(recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:

@@ -12,11 +12,12 @@ import pytest
 import structlog
 from alert_calls import NOON
 from alert_rule import RULE
+from sqlalchemy.exc import IntegrityError
 
-from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures, page_of
+from alerts.model import AlertState, Figures, Notice, Recipient, Rule, ScopeFigures, page_of
 from alerts.ports import NoticeFailed
 from alerts.service import AlertService, Retry
-from alerts.store import AlertStore, metadata
+from alerts.store import AlertStore, Change, metadata
 from alerts.wording import body, subject
 from infra.sql import Database, connect_database
 
@@ -180,6 +181,35 @@ async def test_every_recipient_gets_the_same_notice(house: House) -> None:
     await house.live(house.service(replace(RULE, who=(*RULE.who, SCREEN))), 40, wait_s=200)
     assert [each.id for each in house.mail.taken] == [each.id for each in house.screen.taken]
     assert len(house.mail.taken) == 1
+
+
+async def test_people_who_share_a_mailbox_get_one_notice_by_both_names(house: House) -> None:
+    deputy = Recipient("Deputy", "email", "duty@localhost", then=(SCREEN,))
+    service = house.service(replace(RULE, who=(*RULE.who, deputy)), replace(RULE, name="other", who=(deputy,)))
+    await house.live(service, 40, wait_s=200)
+    await house.live(service, 5, wait_s=0)
+    named = [(each.kind, each.rule, each.recipient.name) for each in house.mail.taken]
+    assert sorted(named) == [
+        ("cleared", "longest-wait", "Duty manager, Deputy"),
+        ("cleared", "other", "Deputy"),
+        ("fired", "longest-wait", "Duty manager, Deputy"),
+        ("fired", "other", "Deputy"),
+    ]
+
+
+async def test_whoever_shares_a_mailbox_that_fails_is_told_by_another_way_of_any_of_them(house: House) -> None:
+    deputy = Recipient("Deputy", "email", "duty@localhost", then=(SCREEN,))
+    house.mail.failures = [NoticeFailed("smtp_refused_550", final=True)]
+    await house.live(house.service(replace(RULE, who=(*RULE.who, deputy))), 40, wait_s=200)
+    assert (house.mail.kinds, house.screen.kinds) == ([], ["fired"])
+
+
+async def test_a_change_that_cannot_be_kept_is_no_other_workers(house: House) -> None:
+    """Nobody would be told of it, for ever, without a word in the log."""
+    await house.live(house.service(), 31, wait_s=200)
+    (notice,) = house.mail.taken
+    with pytest.raises(IntegrityError):
+        await AlertStore(house.database).move(Change((AlertState(rule="another"),), (notice,)))
 
 
 async def test_a_failing_channel_is_tried_again_with_growing_pauses(house: House) -> None:

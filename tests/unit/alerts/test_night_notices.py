@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,6 +33,19 @@ async def test_each_word_is_told_once_by_however_many_workers(tmp_path: Path) ->
         "[WARNING] A message of the night stopped itself at 01:00: nobody reviewed it: Norovirus (Croydon)",
     ]
     assert "Minutes left for the review: 120" in body(sent[0])
+    await database.close()
+
+
+async def test_two_second_reviewers_with_one_mailbox_are_told_by_it_once(tmp_path: Path) -> None:
+    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
+    await database.write(tables.create_all)
+    store = AlertStore(database)
+    (rule,) = (each for each in load_rules(DEFAULT_RULES, ["north"], ["sql"]) if each.metric == "night_message")
+    one = next(each for each in rule.who if each.channel == "email")
+    shared = replace(rule, who=(one, replace(one, name="Deputy")))
+    await NightNotices(store, [shared]).tell(ASKED)
+    (sent,) = await store.open_deliveries("email")
+    assert sent.notice.recipient.name == f"{one.name}, Deputy"
     await database.close()
 
 
