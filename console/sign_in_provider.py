@@ -27,6 +27,7 @@ from callrouter.role_claims import roles_of
 from console.errors import ProviderAway, SignInRefused
 from console.sign_in_notes import Attempt
 from infra.clock import Clock
+from infra.tls import trusted
 from infra.urls import is_safe
 
 ANSWER_S = 5.0
@@ -101,6 +102,7 @@ class Provider:
         self._settings = settings
         self._clock = clock
         self._transport = transport
+        self._tls = trusted()
         self._way_back = f"{settings.address}/sign-in/callback"
         self._metadata: tuple[float, _Metadata] | None = None
         self._keys: tuple[float, KeySet] | None = None
@@ -166,7 +168,7 @@ class Provider:
             asked |= {"client_id": us[0], "client_secret": us[1]}
         try:
             async with httpx.AsyncClient(
-                auth=None if by_form else us, timeout=ANSWER_S, transport=self._transport
+                auth=None if by_form else us, timeout=ANSWER_S, transport=self._transport, verify=self._tls
             ) as client:
                 answer = await client.post(metadata.token_endpoint, data=asked)
             if answer.is_server_error:
@@ -243,7 +245,7 @@ class Provider:
 
     async def _get(self, url: str) -> Any:
         try:
-            async with httpx.AsyncClient(timeout=ANSWER_S, transport=self._transport) as client:
+            async with httpx.AsyncClient(timeout=ANSWER_S, transport=self._transport, verify=self._tls) as client:
                 return (await client.get(url)).raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             raise _away(error) from error

@@ -19,6 +19,7 @@ import structlog
 from alerts.model import OPEN_PHASES, OWN_METRICS, AlertState, Rule
 from infra.clock import Clock
 from infra.health import Health
+from infra.tls import trusted
 
 LOOK_EVERY_S = 0.25
 """Between two looks at the alerts: with the answer of a healthy Alertmanager well under a second behind."""
@@ -89,7 +90,7 @@ class Alertmanager:
         self._clock = clock
         self._health = health
         self._instance = instance
-        self._client = httpx.AsyncClient(base_url=address, timeout=TIMEOUT_S, transport=transport)
+        self._client = httpx.AsyncClient(base_url=address, timeout=TIMEOUT_S, transport=transport, verify=trusted())
         self._sent: dict[tuple[tuple[str, str], ...], _Alert] = {}
         self._ended: dict[tuple[tuple[str, str], ...], tuple[_Alert, datetime]] = {}
         self._sent_at = -AGAIN_S

@@ -17,6 +17,7 @@ from joserfc.jwk import OctKey
 from callrouter.texts.model import State, Template, Text
 from callrouter.texts.ports import ProviderBusy, TextRefused, TextUnsure
 from infra.clock import Clock
+from infra.tls import trusted
 
 NAME = "govuk_notify"
 ADDRESS = "https://api.notifications.service.gov.uk"
@@ -71,6 +72,7 @@ class GovUkNotify:
         self._settings = settings
         self._clock = clock
         self._transport = transport
+        self._tls = trusted()
         self._key = OctKey.import_key(settings.secret)
         self._same: set[Template] = set()
 
@@ -132,6 +134,7 @@ class GovUkNotify:
             headers={"Authorization": f"Bearer {token}"},
             timeout=self._settings.timeout_s,
             transport=self._transport,
+            verify=self._tls,
         ) as client:
             return await client.request(method, path, **what)
 

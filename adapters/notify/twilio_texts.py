@@ -12,6 +12,7 @@ import httpx
 
 from callrouter.texts.model import State, Text
 from callrouter.texts.ports import ProviderBusy, TextRefused, TextUnsure
+from infra.tls import trusted
 
 NAME = "twilio"
 ADDRESS = "https://api.twilio.com"
@@ -51,6 +52,7 @@ class TwilioTexts:
     def __init__(self, settings: TwilioTextSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
         self._transport = transport
+        self._tls = trusted()
 
     async def send(self, text: Text) -> None:
         """See :meth:`callrouter.texts.ports.TextProvider.send`."""
@@ -59,7 +61,11 @@ class TwilioTexts:
         form["MessagingServiceSid" if s.sender.startswith("MG") else "From"] = s.sender
         try:
             async with httpx.AsyncClient(
-                base_url=s.address, auth=(s.account_sid, s.auth_token), timeout=s.timeout_s, transport=self._transport
+                base_url=s.address,
+                auth=(s.account_sid, s.auth_token),
+                timeout=s.timeout_s,
+                transport=self._transport,
+                verify=self._tls,
             ) as client:
                 answer = await client.post(f"/2010-04-01/Accounts/{s.account_sid}/Messages.json", data=form)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

@@ -29,6 +29,7 @@ from alerts.model import Notice
 from alerts.ports import NoticeFailed
 from alerts.sent import SentNotices
 from alerts.short import spoken
+from infra.tls import trusted
 
 ADDRESS = "https://api.twilio.com"
 PATH = "/notices/voice"
@@ -73,6 +74,7 @@ class TwilioVoice:
         self._outcomes = outcomes
         self._transport = transport
         self._now = now
+        self._tls = trusted()
         self._until: dict[str, float] = {}  # person → when their call is over at the latest
         self._answered: set[str] = set()
 
@@ -103,7 +105,11 @@ class TwilioVoice:
         }
         try:
             async with httpx.AsyncClient(
-                base_url=s.address, auth=(s.account_sid, s.auth_token), timeout=s.timeout_s, transport=self._transport
+                base_url=s.address,
+                auth=(s.account_sid, s.auth_token),
+                timeout=s.timeout_s,
+                transport=self._transport,
+                verify=self._tls,
             ) as client:
                 answer = await client.post(f"/2010-04-01/Accounts/{s.account_sid}/Calls.json", data=form)
         except httpx.HTTPError as error:

@@ -14,6 +14,7 @@ import httpx
 from alerts.model import Notice
 from alerts.ports import NoticeFailed
 from infra.clock import Clock
+from infra.tls import trusted
 
 SIGNATURE = "X-Callrouter-Signature"
 TIMESTAMP = "X-Callrouter-Timestamp"
@@ -44,7 +45,7 @@ class WebhookNotifier:
     def __init__(self, settings: WebhookSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._tls = httpx.create_ssl_context()  # once: to read the certificates takes as long as callers notice
+        self._tls = trusted()
 
     async def send(self, notice: Notice) -> None:
         """POST one notice; any answer but 2xx is a failure, 410 a final one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from careplans.audit.heads import SignedHead
+from infra.tls import trusted
 
 ANSWER_S = 5.0
 
@@ -18,12 +19,13 @@ class HeadWebhook:
 
     def __init__(self, url: str, token: str = "") -> None:
         self._url = url
+        self._tls = trusted()
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     async def keep(self, head: SignedHead) -> None:
         """Post it; raises OSError, without a word of the address, if the receiver does not say that it has it."""
         try:
-            async with httpx.AsyncClient(timeout=ANSWER_S, headers=self._headers) as client:
+            async with httpx.AsyncClient(timeout=ANSWER_S, headers=self._headers, verify=self._tls) as client:
                 answer = await client.post(self._url, content=f"{head.to_json()}\n".encode())
         except httpx.HTTPError as error:
             raise OSError(f"the keeper of signed heads did not answer: {type(error).__name__}") from None

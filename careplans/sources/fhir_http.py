@@ -18,6 +18,7 @@ from careplans.sources.fhir import read_bundle
 from careplans.sources.fhir_recheck import Recheck
 from careplans.sources.fhir_values import listed, mapping, text
 from careplans.sources.model import Batch
+from infra.tls import trusted
 
 log = structlog.get_logger()
 
@@ -76,12 +77,13 @@ class FhirSource:
         self._organisation = organisation
         self._token = token
         self._recheck = recheck
+        self._tls = trusted()
         self._sleep = sleep
 
     async def read(self, cursor: str) -> AsyncIterator[Batch]:
         """See :class:`careplans.sources.model.PlanSource`. One delivery for each type of resource that changed."""
         at = _Cursor.parse(cursor)
-        async with httpx.AsyncClient(timeout=ANSWER_S, headers=self._headers()) as client:
+        async with httpx.AsyncClient(timeout=ANSWER_S, headers=self._headers(), verify=self._tls) as client:
             left = list(self._resources)
             if at.reading in left:  # an earlier run was cut off within this one
                 left = left[left.index(at.reading) :]
