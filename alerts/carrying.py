@@ -42,6 +42,13 @@ class Retry:
 
 PATIENCE = Retry()
 
+HEARD_WITHIN: Mapping[str, timedelta] = {"voice": timedelta(minutes=5)}
+"""Channels that say soon what became of each notice: without a word for so long it was not delivered. A text may arrive
+hours later, when a telephone is switched on."""
+
+GIVEN_UP_UNTIL = timedelta(hours=1)
+"""What was taken longer ago is given up no more: its alert is history."""
+
 
 class Carrier:
     """Gives notices to their channels. ``notifiers``: the channels by name.
@@ -68,6 +75,7 @@ class Carrier:
         A receiver that hangs holds up its own notices and no other's. Raises SQLAlchemyError if the store fails.
         """
         now = self._clock.now()
+        await self._give_up_unheard(channel, now)
         waits: set[tuple[str, str]] = set()
         due = []
         for each in await self._store.open_deliveries(channel):
@@ -103,6 +111,14 @@ class Carrier:
         """Alerts of which somebody could not be told by any channel, since this was asked last."""
         found, self._unreached = frozenset(self._unreached), set()
         return found
+
+    async def _give_up_unheard(self, channel: str, now: datetime) -> None:
+        """The word on a call may have come to another process, which knew nothing of the notice, or not at all."""
+        if (within := HEARD_WITHIN.get(channel)) is None:
+            return
+        for each in await self._store.unheard(channel, now - GIVEN_UP_UNTIL, now - within):
+            if await self._store.claim(each, now):  # of two workers one gives it up
+                await self._give_up(each, "no_receipt", each.tries)
 
     async def _try_guarded(self, channel: str, delivery: Delivery) -> None:
         try:

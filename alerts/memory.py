@@ -69,11 +69,16 @@ class MemoryStore:
                 return each
         return None
 
+    async def unheard(self, channel: str, since: datetime, until: datetime) -> list[Delivery]:
+        """As :meth:`alerts.store.AlertStore.unheard`."""
+        mine = (each for each in self._sent if each.notice.recipient.channel == channel)
+        return [each for each in mine if each.sent_at is not None and since <= each.sent_at <= until]
+
     async def close(self, delivery: Delivery, outcome: Outcome, at: datetime, then: Notice | None = None) -> None:
         was_open = self._open.pop(delivery.id, None)  # who was told is in the log for good: notice_sent, notice_failed
         self._sent = deque((each for each in self._sent if each.id != delivery.id), SENT_KEPT)
         if outcome == "sent" and was_open is not None:  # else its receipt was quicker
-            self._sent.append(delivery)
+            self._sent.append(replace(was_open, sent_at=at))
         self._steps.extend(outcome_steps(delivery.notice, outcome, at))
         if then is not None:
             self._queue(then)

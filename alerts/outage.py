@@ -135,6 +135,14 @@ class OutageStore:
         except _Away:
             return None
 
+    async def unheard(self, channel: str, since: datetime, until: datetime) -> list[Delivery]:
+        """Of what was sent from memory, too."""
+        own = await self._memory.unheard(channel, since, until)
+        try:
+            return own + await self._ask(partial(self._sql.unheard, channel, since, until))
+        except _Away:
+            return own
+
     async def close(self, delivery: Delivery, outcome: Outcome, at: datetime, then: Notice | None = None) -> None:
         """Left undone while the database is away: the notice is then sent again, with the same id."""
         try:

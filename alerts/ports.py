@@ -58,6 +58,9 @@ class Store(Protocol):
     async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
         """A notice that its channel has taken, until a receipt has told what became of it."""
 
+    async def unheard(self, channel: str, since: datetime, until: datetime) -> list[Delivery]:
+        """Notices that the channel took between these times, and of which nothing was heard since."""
+
     async def claim(self, delivery: Delivery, next_try_at: datetime) -> bool:
         """Begin a try; False if another worker does."""
 

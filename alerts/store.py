@@ -30,6 +30,7 @@ class Delivery:
     notice: Notice
     tries: int
     next_try_at: datetime
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,18 @@ class AlertStore:
         row = await self._database.read(lambda connection: connection.execute(found).first())
         return _delivery(row) if row is not None else None
 
+    async def unheard(self, channel: str, since: datetime, until: datetime) -> list[Delivery]:
+        """Notices that the channel took between these times, and of which nothing was heard since: oldest first."""
+        found = sa.select(alert_notices).where(
+            alert_notices.c.channel == channel,
+            alert_notices.c.sent_at.between(since, until),
+            alert_notices.c.delivered_at.is_(None),
+            alert_notices.c.failed_at.is_(None),
+        )
+        oldest_first = found.order_by(alert_notices.c.id)
+        rows = await self._database.read(lambda connection: connection.execute(oldest_first).all())
+        return [_delivery(row) for row in rows]
+
     async def recent(self, channels: Sequence[str], since: datetime) -> list[Notice]:
         """Every notice of the channels that was queued, or due for a try, since then: the newest first."""
         found = sa.select(alert_notices.c.notice).where(
@@ -276,7 +289,7 @@ def _state(row: sa.Row[Any]) -> AlertState:
 
 
 def _delivery(row: sa.Row[Any]) -> Delivery:
-    return Delivery(row.id, _read(row.notice), row.tries, row.next_try_at)
+    return Delivery(row.id, _read(row.notice), row.tries, row.next_try_at, row.sent_at)
 
 
 def _row(notice: Notice) -> dict[str, Any]:

@@ -25,6 +25,11 @@ THANKS = "Thank you. You are dealing with this alert. Goodbye."
 HEARD = "Thank you. It is recorded that you have heard this, and not that you are dealing with it. Goodbye."
 SORRY = "Nothing was recorded, and another way or another person will be tried. Goodbye."
 
+UNKNOWN = (
+    "This is an alert of 111 call control. Please look at your texts and mails, or at the page of alerts. Goodbye."
+)
+"""Of a notice that only the process knows which had it dialled: whoever was woken must not hear silence."""
+
 TAKE_ON = "1"
 """Any other key has it said again: whoever is woken may miss the 2."""
 

@@ -1,7 +1,9 @@
 """Calls to staff by Twilio's Calls API (https://www.twilio.com/docs/voice/api/call-resource).
 
 Twilio dials, asks our address what to say, and tells it the key and the end. The addresses end in the notice's
-reference, by which any process knows what to say; number and name stand in none of them.
+reference, by which any process knows what to say; number and name stand in none of them. A notice that stands in no
+database is known to its own process alone: another says that there is an alert, and without a receipt the person's
+next channel has it (:mod:`alerts.carrying`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from adapters.notify.voice import (
     RING_S,
     SORRY,
     TAKE_ON,
+    UNKNOWN,
     Outcomes,
     question,
 )
@@ -124,7 +127,7 @@ class TwilioVoice:
         notice = await self._sent.find(reference)
         document = VoiceResponse()
         if notice is None:
-            document.hangup()
+            _say(document, UNKNOWN)
         else:
             keys = document.gather(
                 input="dtmf",

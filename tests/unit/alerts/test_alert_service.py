@@ -15,6 +15,7 @@ from alert_rule import RULE
 from sqlalchemy.exc import IntegrityError
 
 from alerts.model import AlertState, Figures, Notice, Recipient, Rule, ScopeFigures, page_of
+from alerts.outage import OutageStore
 from alerts.ports import NoticeFailed
 from alerts.service import AlertService, Retry
 from alerts.store import AlertStore, Change, metadata
@@ -72,6 +73,7 @@ class House:
         self.wait_s: float | None = 0.0
         self.mail = Inbox()
         self.screen = Inbox()
+        self.calls = Inbox()
 
     def figures(self) -> Figures | None:
         if self.wait_s is None:
@@ -80,9 +82,9 @@ class House:
         kings = ScopeFigures(scope="kings", name="King's 111", longest_wait_s=self.wait_s / 2)
         return Figures(self.clock.now(), total, (kings,))
 
-    def service(self, *rules: Rule, retry: Retry = Retry()) -> AlertService:  # noqa: B008
-        channels = {"email": self.mail, "webhook": self.screen}
-        store = AlertStore(self.database)
+    def service(self, *rules: Rule, retry: Retry = Retry(), own: tuple[str, ...] = ()) -> AlertService:  # noqa: B008
+        channels = {"email": self.mail, "webhook": self.screen, "voice": self.calls}
+        store = OutageStore(AlertStore(self.database), self.clock, own) if own else AlertStore(self.database)
         return AlertService(rules or (RULE,), self.figures, channels, store, self.clock, retry)
 
     async def live(self, service: AlertService, seconds: int, wait_s: float | None) -> None:
@@ -210,6 +212,27 @@ async def test_a_change_that_cannot_be_kept_is_no_other_workers(house: House) ->
     (notice,) = house.mail.taken
     with pytest.raises(IntegrityError):
         await AlertStore(house.database).move(Change((AlertState(rule="another"),), (notice,)))
+
+
+@pytest.mark.parametrize("own", [(), ("longest-wait",)], ids=["stored", "in memory"])
+@pytest.mark.parametrize("heard", [False, True])
+async def test_a_call_of_which_nothing_is_heard_for_five_minutes_is_given_up_once(
+    house: House, own: tuple[str, ...], heard: bool
+) -> None:
+    rule = replace(RULE, who=(Recipient("Duty manager", "voice", "+447700900123", then=(SCREEN,)),), for_s=0)
+    services = [house.service(rule, own=own)] if own else [house.service(rule), house.service(rule)]
+    await house.live(services[0], 1, wait_s=200)
+    (call,) = house.calls.taken
+    if heard:
+        await services[-1].receipt(call.id, "voice", call.recipient.address, delivered=True)
+    house.clock.passed += 298
+    await house.live(services[-1], 1, wait_s=200)
+    assert house.screen.kinds == []
+    house.clock.passed += 2
+    await asyncio.gather(*(each.tick() for each in services))
+    await house.live(services[0], 2, wait_s=200)
+    assert house.screen.kinds == ([] if heard else ["fired"])
+    assert len(house.calls.taken) == 1
 
 
 async def test_a_failing_channel_is_tried_again_with_growing_pauses(house: House) -> None:
