@@ -115,7 +115,7 @@ class FigureCheck:
 
     async def _compare(self, day: date, over_by: datetime | None) -> Compared:
         count = partial(recount, start=midnight(day), end=midnight(day + DAY), over_by=over_by)
-        again = await self._database.read(count)
+        again = await self._database.study(count)
         counted = {ROWS: await self._history.tallies(day, over_by)}
         if over_by is None:
             counted[DAYS] = await self._history.rolled(day)
@@ -128,19 +128,26 @@ class FigureCheck:
         if self._clock.monotonic() < self._next:
             await asyncio.sleep(wait_s)
             return 0
+        self._next = self._clock.monotonic() + EVERY_S  # also when it fails: it is no light work
+        try:
+            await self._look()
+        except Exception:
+            self._health.failed(PART, "not compared")
+            raise
+        return 0
+
+    async def _look(self) -> None:
         now = self._clock.now().astimezone(LONDON)
         yesterday = now.date() - DAY
         if now.hour >= AT_NIGHT and ("yesterday" not in self._found or self._found["yesterday"].day != yesterday):
             self._found["yesterday"] = _told(await self.day(yesterday))
         self._found["today"] = _told(await self.day(now.date(), self._clock.now() - SETTLED))
-        self._next = self._clock.monotonic() + EVERY_S
         if odd := {name: count for name, count in self._oddities().items() if count}:
             log.warning("figures_odd", **odd)
         if self.differ:
             self._health.failed(PART, "differ")
         else:
             self._health.ok(PART)
-        return 0
 
 
 def _told(compared: Compared) -> Compared:

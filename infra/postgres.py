@@ -9,6 +9,7 @@ from typing import TypeVar
 from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]
 from sqlalchemy import URL, Connection, NullPool, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -70,9 +71,19 @@ class PostgresDatabase:
 
     async def maintain(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`. A connection of its own, whose statements may take as long as they need."""
-        limits = {"lock_timeout": MAINTAIN_LOCK_S}
+        return await self._apart(work, "READ COMMITTED")
+
+    async def study(self, work: Callable[[Connection], T]) -> T:
+        """See :class:`infra.sql.Database`."""
+        return await self._apart(work, "REPEATABLE READ")
+
+    async def _apart(self, work: Callable[[Connection], T], isolation_level: IsolationLevel) -> T:
         engine = create_async_engine(
-            self._address, hide_parameters=True, poolclass=NullPool, connect_args=_connect_args(limits, None)
+            self._address,
+            hide_parameters=True,
+            poolclass=NullPool,
+            isolation_level=isolation_level,
+            connect_args=_connect_args({"lock_timeout": MAINTAIN_LOCK_S}, None),
         )
         try:
             async with _failures(), engine.begin() as connection:
@@ -110,7 +121,8 @@ def _connect_args(limits_s: dict[str, float], answer_s: float | None) -> dict[st
     return {
         "timeout": CONNECT_S,
         "command_timeout": answer_s,
-        "server_settings": {"application_name": "callrouter", **told},
+        # to compile what runs in milliseconds takes longer than to run it: seconds, for the recount of a day
+        "server_settings": {"application_name": "callrouter", "jit": "off", **told},
     }
 
 

@@ -39,6 +39,12 @@ class Database(Protocol):
     async def maintain(self, work: Callable[[Connection], T]) -> T:
         """As :meth:`write`, for work on the tables themselves, which may take its time."""
 
+    async def study(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` returns, which reads one state of the database for as long as it needs.
+
+        It has a connection of its own, so that nobody waits for it, and may make temporary tables.
+        """
+
     async def close(self) -> None:
         """Finish what has begun and give all connections back."""
 

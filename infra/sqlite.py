@@ -6,6 +6,7 @@ of the CPU of a call (docs/bench.md).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ class SqliteDatabase:
     dialect = "sqlite"
 
     def __init__(self, address: URL) -> None:
+        self._address = address
         self._readers = Threads("sqlite-read", READERS)
         self._writer = Threads("sqlite-write", 1)
         self._reading = _engine(address, "query_only=ON")
@@ -45,6 +47,15 @@ class SqliteDatabase:
     async def maintain(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""
         return await self.write(work)
+
+    async def study(self, work: Callable[[Connection], T]) -> T:
+        """See :class:`infra.sql.Database`."""
+        engine = _engine(self._address, "temp_store=MEMORY")
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        try:
+            return await asyncio.to_thread(_in_transaction, engine, work)
+        finally:
+            engine.dispose()
 
     async def close(self) -> None:
         """See :class:`infra.sql.Database`."""

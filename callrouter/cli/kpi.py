@@ -174,7 +174,7 @@ async def _check(day: date) -> Compared:
     async with _opened() as counted:
         while await counted.history.roll():
             pass
-        again = await counted.database.read(partial(recount, start=midnight(day), end=midnight(day + DAY)))
+        again = await counted.database.study(partial(recount, start=midnight(day), end=midnight(day + DAY)))
         sources = {ROWS: await counted.history.tallies(day), DAYS: await counted.history.rolled(day)}
         return compare(day, sources, again)
 

@@ -61,7 +61,7 @@ class House:
 
     async def again(self) -> dict[str, int]:
         """Where history and recount differ."""
-        counts = await self.database.read(partial(recount, start=START, end=midnight(DAY + timedelta(days=1))))
+        counts = await self.database.study(partial(recount, start=START, end=midnight(DAY + timedelta(days=1))))
         return differences(await self.history.tallies(DAY), counts)
 
 
@@ -80,7 +80,7 @@ async def test_live_history_and_recount_are_equal(house: House, seed: int) -> No
     for entry in entries:
         live.apply(entry)
     start, end = START, midnight(DAY + timedelta(days=1))
-    again = await house.database.read(partial(recount, start=start, end=end))
+    again = await house.database.study(partial(recount, start=start, end=end))
     assert differences(live.tallies(NOW, DAY), again) == {}
     assert await house.again() == {}
     assert {scope.partition(":")[0] for scope in again} == {*KINDS}
@@ -152,7 +152,7 @@ async def test_a_window_may_begin_and_end_at_any_moment(house: House) -> None:
     while await house.history.roll():
         pass
     start, end = START + timedelta(minutes=17), START + timedelta(hours=4, minutes=3, seconds=2)
-    again = await house.database.read(partial(recount, start=start, end=end))
+    again = await house.database.study(partial(recount, start=start, end=end))
     (whole,) = await house.history.window(start, end, "total")
     assert {end: n for end, n in whole.ends.items() if n} == {
         how: calls for (what, how, _), (calls, _) in again["total"].items() if what == "end"

@@ -52,7 +52,7 @@ async def house(database: Database) -> House:
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_report_and_hours_tell_what_a_recount_of_the_journal_tells(house: House) -> None:
-    counted = await house.database.read(partial(recount, start=START, end=midnight(DAY + timedelta(days=1))))
+    counted = await house.database.study(partial(recount, start=START, end=midnight(DAY + timedelta(days=1))))
     readings = Readings(NothingLive(), house.history, NothingLive(), HandClock(TOMORROW))
 
     figures = await read_figures(readings, DAY)

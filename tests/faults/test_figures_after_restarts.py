@@ -136,7 +136,7 @@ async def test_figures_equal_the_recount_after_redis_and_the_database_were_away(
             return differences(board.tallies(day, far) or {}, over) == {}
 
         await until(written)
-        again = await database.read(count)
+        again = await database.study(count)
         over = await database.read(partial(count, over_by=far))
         await until(history_agrees)
         await until(live_agrees)
