@@ -21,21 +21,34 @@ WHOLE_SERVICE = "total"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is known at ``at``: ``states`` as they were, silences that hold, and who could not be reached."""
+    """What is known at ``at``: ``states`` as they were, silences that hold, and who could not be reached.
+
+    ``providers``: the scopes of those that there are; None while that is not known.
+    """
 
     at: datetime
     states: Mapping[str, AlertState]
     silences: Sequence[Silence] = ()
     unreached: frozenset[str] = frozenset()
+    providers: frozenset[str] | None = None
+
+    def is_gone(self, state: AlertState) -> bool:
+        """Whether the alert is of a provider that was taken out of the file."""
+        is_provider = state.scope.startswith("provider:") and rule_of(state.rule) != PROBE_RULE
+        return is_provider and self.providers is not None and state.scope not in self.providers
 
 
 @dataclass(slots=True)
 class Judged:
-    """Where every alert is now, what each reads, and the changes to keep: one for each group of alerts."""
+    """Where every alert is now, what each reads, and the changes to keep: one for each group of alerts.
+
+    ``unread``: alerts that fire and of which nothing is known now.
+    """
 
     live: dict[str, AlertState]
     values: dict[str, float] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def judge(rules: Mapping[str, Rule], look: Look, read: Read) -> Judged:
@@ -47,8 +60,14 @@ def judge(rules: Mapping[str, Rule], look: Look, read: Read) -> Judged:
             judged.live[reading.alert] = _moved(rule, before, reading)
             judged.values[reading.alert] = reading.value
     for alert, state in look.states.items():
-        if state.is_open and rule_of(alert) not in rules:
+        if not state.is_open or alert in judged.values:
+            continue
+        if rule_of(alert) not in rules:
             judged.live[alert] = resolved(state, look.at)
+        elif look.is_gone(state):
+            judged.live[alert] = replace(resolved(state, look.at), where=f"{state.where} (there no more)")
+        else:
+            judged.unread.append(alert)
     judged.changes.extend(_changes(rules, look, judged))
     return judged
 
@@ -90,7 +109,7 @@ def _held(rule: Rule | None, state: AlertState, look: Look, firing: set[tuple[st
 def _group_change(
     rules: Mapping[str, Rule], look: Look, judged: Judged, members: Sequence[AlertState]
 ) -> Change | None:
-    due = {state.rule for state in members if _is_due(rules.get(rule_of(state.rule)), state, look)}
+    due = {state.rule for state in members if _is_due(rules.get(rule_of(state.rule)), state, look, judged)}
     is_first = any(state.rule in due and state.step == 0 for state in members)
     states: list[AlertState] = []
     tellings: list[Telling] = []
@@ -119,8 +138,12 @@ def _group_change(
     return Change(tuple(states), tuple(notices(tellings, look.at)), tuple(steps))
 
 
-def _is_due(rule: Rule | None, state: AlertState, look: Look) -> bool:
-    return rule is not None and step_due(rule, state, look.at, unreached=state.rule in look.unreached)
+def _is_due(rule: Rule | None, state: AlertState, look: Look, judged: Judged) -> bool:
+    if rule is None:
+        return False
+    if state.step >= len(rule.steps) and state.rule in judged.unread:
+        return False  # everybody was told, and nobody knows whether it is still so
+    return step_due(rule, state, look.at, unreached=state.rule in look.unreached)
 
 
 def _telling(rule: Rule, state: AlertState, value: float, at: datetime) -> Telling:

@@ -117,9 +117,13 @@ class AlertService:
         """Move every alert by what is known now. Raises what the store raises."""
         now = self._clock.now()
         seen = Seen(now, self._figures(), self._parts(), self._windows, self._usual)
-        look = Look(now, await self._known(), await self._store.silences(now), self._carrier.take_unreached())
+        providers = frozenset(f"provider:{each.scope}" for each in seen.figures.providers) if seen.figures else None
+        look = Look(
+            now, await self._known(), await self._store.silences(now), self._carrier.take_unreached(), providers
+        )
         judged = judge(self._rules, look, seen.read)
-        self._live, self._values, self._unjudged = judged.live, judged.values, seen.unjudged
+        self._live, self._values = judged.live, judged.values
+        self._unjudged = dict.fromkeys(judged.unread, "nothing is counted of it now") | seen.unjudged
         for change in judged.changes:
             await self._move(change)
 

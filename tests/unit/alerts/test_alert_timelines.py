@@ -53,11 +53,10 @@ class World:
         self.rules: tuple[Rule, ...] = ()
         self.service = self.worker()
 
-    def figures(self) -> Figures:
-        total, *providers = (
-            ScopeFigures(scope=each, name=each, longest_wait_s=wait) for each, wait in self.waits.items()
-        )
-        return Figures(self.clock.now(), total, tuple(providers))
+    def figures(self) -> Figures | None:
+        found = {each: ScopeFigures(scope=each, name=each, longest_wait_s=wait) for each, wait in self.waits.items()}
+        total = found.pop("total", None)
+        return Figures(self.clock.now(), total, tuple(found.values())) if total else None
 
     def worker(self) -> AlertService:
         store = OutageStore(self.store, self.clock)
@@ -94,6 +93,8 @@ class World:
                 assert await self.service.lift((await self.service.silences())[0], "Sam Example")
             case "bounces":
                 self.mail.bounces.add(more[0])
+            case "gone":
+                del self.waits[more[0]]
             case "restart":
                 self.service = self.worker()
             case "removed":
@@ -287,6 +288,26 @@ async def test_a_rule_that_is_removed_while_it_fires(world: World) -> None:
     assert (await world.record("longest-wait"))[-2] == "rule_removed Callers wait too long: total"
 
 
+async def test_a_provider_that_is_taken_out_of_the_file_while_its_alert_fires(world: World) -> None:
+    table = "0:00 wait kings 200 →\n0:30 - → fired:duty\n1:00 gone kings → cleared:duty"
+    await world.live(table, replace(LADDER, scope="each provider"))
+    assert (world.mail.taken[-1].kind, world.mail.taken[-1].where) == ("cleared", "kings (there no more)")
+
+
+async def test_what_nobody_can_judge_any_more_escalates_and_is_not_told_for_ever(world: World) -> None:
+    table = """
+         0:00 wait 200   →
+         0:30 -          → fired:duty
+         1:00 gone total →
+        15:30 -          → escalated:second
+        25:30 -          → escalated:head
+        75:00 -          →
+    """
+    await world.live(table, LADDER)
+    assert list(world.service.unjudged) == ["longest-wait"]
+    await world.live("76:00 wait 200 → escalated:head", LADDER)
+
+
 async def test_a_receipt_that_says_no_leads_to_the_next_channel_and_then_to_the_next_person(world: World) -> None:
     table = """
         0:00 wait 200 →
@@ -316,8 +337,8 @@ async def test_a_receipt_that_says_yes_is_on_record_once(world: World) -> None:
 async def test_two_workers_escalate_once(world: World) -> None:
     await world.live("0:00 wait 200 →\n0:30 - → fired:duty", LADDER)
     world.clock.move(300)
-    for each in (world.worker(), world.worker()):
-        await each.tick()
+    await world.worker().tick()
+    await world.worker().tick()
     assert [each.kind for each in world.mail.taken] == ["fired", "escalated"]
 
 
