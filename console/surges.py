@@ -26,6 +26,8 @@ STATES = {"open": "To assess", "watched": "Watched", "dismissed": "Dismissed", "
 COLOURS = {"open": "orange", "watched": "yellow", "dismissed": "grey", "acted": "blue"}
 TITLES = {
     "told": "Staff were told",
+    "told_surge": "Staff were told of a surge",
+    "stronger": "It became more than what was assessed: to be assessed anew",
     "told_faded": "Staff were told that it has faded",
     "faded": "Below the bound for 48 hours: taking the message off is proposed",
     "back": "Unusual again: taking the message off is no longer proposed",

@@ -26,6 +26,8 @@ KEPT = timedelta(days=28)
 """How long a proposal stays on the list after it was last seen; its record stays."""
 
 TOLD = "told"
+TOLD_SURGE = "told_surge"
+STRONGER = "stronger"
 FADED = "faded"
 FADED_TOLD = "told_faded"
 BACK = "back"
@@ -143,8 +145,11 @@ def _keep(connection: Connection, found: Found, at: datetime) -> None:
         }  # fmt: skip
         connection.execute(insert(surge_proposals).values(values))
     else:
-        kind = max(row.kind, found.kind, key=_STRENGTH.__getitem__)
-        connection.execute(update(surge_proposals).where(of.id == row.id).values(kind=kind, **now))
+        kind, state = max(row.kind, found.kind, key=_STRENGTH.__getitem__), row.state
+        if kind != row.kind and state in ("watched", "dismissed"):  # what was assessed was less than this
+            state = "open"
+            _note(connection, row.id, Step(at, STRONGER, THE_SERVICE, ""))
+        connection.execute(update(surge_proposals).where(of.id == row.id).values(kind=kind, state=state, **now))
 
 
 def _fade(connection: Connection, screened: Screened) -> None:

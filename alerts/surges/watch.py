@@ -11,7 +11,7 @@ import structlog
 
 from alerts.surges.errors import ScreeningFailed
 from alerts.surges.model import EVERYWHERE, Proposal, Screened, Step, quarter_of, start_of
-from alerts.surges.store import APART, FADED_TOLD, KEPT, THE_SERVICE, TOLD, ProposalStore
+from alerts.surges.store import APART, FADED_TOLD, KEPT, THE_SERVICE, TOLD, TOLD_SURGE, ProposalStore
 from infra.areas import Areas
 from infra.clock import Clock
 from infra.health import Health
@@ -117,32 +117,44 @@ class SurgeWatch:
         await self.tell(screened.at)
 
     async def tell(self, now: datetime) -> None:
-        """Tell what nobody was told of yet. Of one rise that shows in an area and in those around it, once."""
+        """Tell what nobody was told of yet, and once more what has become a surge.
+
+        Of one rise that one look finds in an area and in those around it, once. Afterwards a wider area is news of its
+        own, and a smaller one is not, while what was told goes on and nobody dismissed it.
+        """
         recent = await self._store.recent(now - APART)
-        known = await self._store.with_step(TOLD, now - KEPT)
-        told = [each for each in recent if each.id in known]
-        untold = [each for each in recent if each.id not in known and _is_news(each, now)]
+        surges = await self._store.with_step(TOLD_SURGE, now - KEPT)
+        known = surges | await self._store.with_step(TOLD, now - KEPT)
+        before = [each for each in recent if each.id in (surges if each.kind == "surge" else known)]
+        untold = [each for each in recent if each not in before and _is_news(each, now)]
+        fresh: list[Proposal] = []
         for each in sorted(untold, key=lambda one: (one.rank, -self._depth(one.series.area))):
-            with_ = next((one for one in told if self._is_one(one, each)), None)
+            with_ = next((one for one in fresh if self._holds(one, each) or self._holds(each, one)), None)
+            with_ = with_ or next((one for one in before if _goes_on(one, each) and self._holds(one, each)), None)
             if with_ is None:
                 await self._tell.found(each)  # first: who dies in between tells it again, and the notice knows itself
-                told.append(each)
-            await self._store.note(each.id, Step(now, TOLD, THE_SERVICE, "", f"with {with_.id}" if with_ else ""))
+                fresh.append(each)
+            step = TOLD_SURGE if each.kind == "surge" else TOLD
+            await self._store.note(each.id, Step(now, step, THE_SERVICE, "", f"with {with_.id}" if with_ else ""))
         known = await self._store.with_step(FADED_TOLD, now - KEPT)
         for each in recent:
             if each.faded_at is not None and each.id not in known:
                 await self._tell.faded(each)
                 await self._store.note(each.id, Step(now, FADED_TOLD, THE_SERVICE, ""))
 
-    def _is_one(self, told: Proposal, new: Proposal) -> bool:
+    def _holds(self, told: Proposal, new: Proposal) -> bool:
+        """Whether ``new`` is of the same rise as ``told``, in its area or a part of it."""
         one, other = told.series, new.series
-        if one.signal != other.signal or told.kind != new.kind:
-            return False
-        nested = one.area in self._areas.around(other.area) or other.area in self._areas.around(one.area)
-        return nested or EVERYWHERE in (one.area, other.area)
+        is_part = one.area == EVERYWHERE or one.area in self._areas.around(other.area)
+        return one.signal == other.signal and told.kind == new.kind and is_part
 
     def _depth(self, area: str) -> int:
         return len(self._areas.around(area))
+
+
+def _goes_on(told: Proposal, new: Proposal) -> bool:
+    """Whether the look that found ``new`` found ``told`` as well, and people still see it as something."""
+    return told.state in ("open", "watched") and told.last_seen_at >= new.last_seen_at
 
 
 def _is_news(proposal: Proposal, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from alerts.surges.errors import ScreeningFailed
-from alerts.surges.model import Found, Kind, Proposal, Screened, Series, Step
+from alerts.surges.model import EVERYWHERE, Found, Kind, Proposal, Screened, Series, Step
 from alerts.surges.store import ProposalStore
 from alerts.surges.watch import AGAIN_S, PART, SETTLED, SurgeWatch
 from infra.areas import london
@@ -20,6 +20,7 @@ from tests.hand_clock import NOON, HandClock
 BROMLEY = Series("cold_or_flu", "bromley")
 BOARD = Series("cold_or_flu", "south_east")
 BARNET = Series("cold_or_flu", "barnet")
+LONDON = Series("cold_or_flu", EVERYWHERE)
 QUARTER = timedelta(minutes=15)
 
 
@@ -84,6 +85,35 @@ async def test_an_episode_is_one_proposal_and_told_once_with_the_areas_around_it
     assert world.looks == [NOON, NOON + QUARTER, NOON + 2 * QUARTER]
 
 
+async def test_a_rise_that_spreads_is_told_again_and_its_parts_are_not(database: Database) -> None:
+    world = Watching(database)
+    watch = world.watch()
+    await world.look_on(watch, unusual())
+    await world.look_on(watch, unusual(), unusual(LONDON, rank=2))
+    await world.look_on(watch, unusual(), unusual(LONDON, rank=2), unusual(BARNET, rank=3))
+    assert world.told.heard == [("surge", "bromley"), ("surge", "everywhere")]
+    wide = next(each for each in await world.proposals() if each.series == LONDON)
+    steps = Step(world.clock.now(), "dismissed", "Pia", "public_health")
+    assert await world.store.move(wide.id, {"open"}, "dismissed", steps)
+    await world.look_on(watch, unusual(LONDON), unusual(Series("cold_or_flu", "camden"), rank=2))
+    assert world.told.heard[2:] == [("surge", "camden")]  # what somebody dismissed silences nothing
+
+
+async def test_a_rise_in_demand_that_becomes_a_surge_is_told_again_and_to_be_assessed_anew(database: Database) -> None:
+    world = Watching(database)
+    watch = world.watch()
+    await world.look_on(watch, unusual(kind="demand_rise"))
+    proposal = (await world.proposals())[0]
+    dismissed = Step(NOON, "dismissed", "Pia", "public_health")
+    assert await world.store.move(proposal.id, {"open"}, "dismissed", dismissed)
+    await world.look_on(watch, unusual(kind="surge"))
+    await world.look_on(watch, unusual(kind="surge"))
+    assert world.told.heard == [("demand_rise", "bromley"), ("surge", "bromley")]
+    kept, steps = await world.store.get(proposal.id) or pytest.fail("it is gone")
+    assert (kept.state, kept.kind) == ("open", "surge")
+    assert [each.step for each in steps] == ["told", "dismissed", "stronger", "told_surge"]
+
+
 async def test_a_day_later_it_is_another_episode(database: Database) -> None:
     world = Watching(database)
     watch = world.watch()
@@ -130,7 +160,7 @@ async def test_taking_the_message_off_is_proposed_when_quiet_and_no_more_when_it
     await world.look_on(watch, unusual())
     kept, steps = await world.store.get(proposal.id) or pytest.fail("it is gone")
     assert (kept.state, kept.message, kept.faded_at) == ("acted", "m1", None)
-    assert [each.step for each in steps] == ["told", "acted", "faded", "told_faded", "back"]
+    assert [each.step for each in steps] == ["told_surge", "acted", "faded", "told_faded", "back"]
 
 
 async def test_of_two_who_assess_at_once_one_does(database: Database) -> None:
