@@ -99,6 +99,20 @@ class OutageStore:
         """In the database only: raises what it raises."""
         return await self._sql.lift(silence_id, step)
 
+    async def take_on(self, alert: str, by: str, at: datetime) -> bool:
+        """False while the database is away: then this process alone knows."""
+        try:
+            return await self._ask(partial(self._sql.take_on, alert, by, at))
+        except _Away:
+            return False
+
+    async def taken_on(self, since: datetime) -> list[tuple[str, str, datetime]]:
+        """Empty while the database is away."""
+        try:
+            return await self._ask(partial(self._sql.taken_on, since))
+        except _Away:
+            return []
+
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """Those of memory first: they cannot wait for another worker."""
         own = await self._memory.open_deliveries(channel)

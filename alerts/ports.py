@@ -52,6 +52,12 @@ class Store(Protocol):
     async def lift(self, silence_id: str, step: StepTaken) -> bool:
         """End a silence before its time; False if it is over already."""
 
+    async def take_on(self, alert: str, by: str, at: datetime) -> bool:
+        """Let every process know that somebody took on what each sees for itself; False if that cannot be now."""
+
+    async def taken_on(self, since: datetime) -> list[tuple[str, str, datetime]]:
+        """Alert, name and time of each since then, oldest first."""
+
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """The notices of a channel that are neither sent nor given up, oldest first."""
 

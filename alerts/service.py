@@ -19,6 +19,7 @@ from alerts.errors import SilenceRefused
 from alerts.judging import Look, judge
 from alerts.life import acknowledged
 from alerts.model import AlertState, Figures, Parts, Recipient, Rule, Silence, StepTaken, page_of, rule_of
+from alerts.own import LOOKED_BACK, TakenOn, elsewhere, followed, own_among
 from alerts.ports import Notifier, Store
 from alerts.readings import KeptWindows, Seen, Windows
 from alerts.rules import in_order
@@ -118,9 +119,11 @@ class AlertService:
         now = self._clock.now()
         seen = Seen(now, self._figures(), self._parts(), self._windows, self._usual)
         providers = frozenset(f"provider:{each.scope}" for each in seen.figures.providers) if seen.figures else None
-        look = Look(
-            now, await self._known(), await self._store.silences(now), self._carrier.take_unreached(), providers
-        )
+        known = await self._known()
+        for change in await self._learnt(known, now):
+            await self._move(change)
+            known |= {each.rule: replace(each, version=each.version + 1) for each in change.states}
+        look = Look(now, known, await self._store.silences(now), self._carrier.take_unreached(), providers)
         judged = judge(self._rules, look, seen.read)
         self._live, self._values = judged.live, judged.values
         self._unjudged = dict.fromkeys(judged.unread, "nothing is counted of it now") | seen.unjudged
@@ -136,13 +139,14 @@ class AlertService:
         found = await self._store.states()
         states = [found[each] for each in alert.split() if each in found and found[each].is_open]
         now = self._clock.now()
+        own = [await self._store.take_on(each, by, now) for each in own_among(alert.split(), self._rules)]
         taken = [acknowledged(each, by, now) for each in states if each.phase == "firing"]
         if taken:
             steps = tuple(StepTaken(each.rule, "acknowledged", now, by, how) for each in taken)
             if not await self._move(Change(tuple(taken), steps=steps)):
                 return await self.acknowledge(alert, by, how)  # it moved meanwhile: look again
             log.info("alert_acknowledged", alerts=len(taken), how=how)  # names stay out of the log
-        return bool(states)
+        return bool(states) or any(own)
 
     async def receipt(self, notice: str, channel: str, address: str, *, delivered: bool) -> None:
         """See :class:`alerts.ports.Receipts`."""
@@ -185,6 +189,12 @@ class AlertService:
         ]
         return sorted(found, key=_worst_first)
 
+    async def elsewhere(self, page: str) -> Shown | None:
+        """An alert that another process may see for itself, by its page; None if there can be none."""
+        taken = [TakenOn(*each) for each in await self._store.taken_on(self._clock.now() - LOOKED_BACK)]
+        state = elsewhere(page, self._rules, self._parts(), taken)
+        return Shown(state, self._rules[rule_of(state.rule)], None) if state else None
+
     async def history(self) -> list[StepTaken]:
         """How episodes of all alerts ended, newest first."""
         return await self._store.history()
@@ -206,6 +216,12 @@ class AlertService:
             if seen is not None and seen.version == state.version and seen.phase == state.phase:
                 found[alert] = seen
         return found
+
+    async def _learnt(self, known: Mapping[str, AlertState], now: datetime) -> list[Change]:
+        """Alerts of this process' own that somebody took on by way of another."""
+        if not any(known[each].phase == "firing" for each in own_among(known, self._rules)):
+            return []
+        return followed(known, [TakenOn(*each) for each in await self._store.taken_on(now - LOOKED_BACK)], now)
 
     async def _move(self, change: Change) -> bool:
         if not await self._store.move(change):

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from alerts.auditor import PROBE_RULE
 from alerts.model import AlertState, Notice, Outcome, Recipient, Silence, StepTaken
-from alerts.tables import alert_notices, alert_silences, alert_states, alert_steps
+from alerts.tables import alert_notices, alert_silences, alert_states, alert_steps, alert_taken_on
 from alerts.tables import metadata as metadata
 from infra.sql import Database, insert_once
 
@@ -134,6 +134,19 @@ class AlertStore:
             return True
 
         return await self._database.write(write)
+
+    async def take_on(self, alert: str, by: str, at: datetime) -> bool:
+        """Keep that somebody took on an alert that each process sees for itself; True."""
+        kept = sa.insert(alert_taken_on).values(alert=alert, by=by, at=at)
+        await self._database.write(lambda connection: connection.execute(kept))
+        return True
+
+    async def taken_on(self, since: datetime) -> list[tuple[str, str, datetime]]:
+        """Alert, name and time of each since then, oldest first."""
+        table = alert_taken_on.c
+        found = sa.select(table.alert, table.by, table.at).where(table.at >= since).order_by(table.id)
+        rows = await self._database.read(lambda connection: connection.execute(found).all())
+        return [(row.alert, row.by, row.at) for row in rows]
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """The notices of a channel that are neither sent nor given up, oldest first."""

@@ -61,6 +61,17 @@ alert_steps = sa.Table(
 )
 """Append only (:mod:`infra.append_only`)."""
 
+alert_taken_on = sa.Table(
+    "alert_taken_on",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("alert", sa.String(160), nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index("alert_taken_on_at", "at"),
+)
+"""Of alerts that each process sees for itself (:mod:`alerts.own`)."""
+
 alert_silences = sa.Table(
     "alert_silences",
     metadata,

@@ -129,6 +129,7 @@ class AlertDesk:
 
     async def _found(self, page: str) -> Shown:
         found = next((each for each in await _asked(self._shown()) if each.page == page), None)
+        found = found or await _asked(self._alerts.elsewhere(page))
         if found is None:
             raise NoSuchAlert("there is no such alert")
         return found

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.errors import RulesError
 from alerts.kpi import LiveFigures
-from alerts.model import OWN_METRICS, Figures, Notice, Parts, Rule, ScopeFigures
+from alerts.model import OWN_METRICS, Escalation, Figures, Notice, Parts, Rule, ScopeFigures
 from alerts.outage import OutageStore
 from alerts.ports import NoticeFailed
 from alerts.rules import load_rules
@@ -130,6 +130,37 @@ async def test_a_part_that_does_not_work_for_long_is_told_and_so_is_its_return(w
     assert subject(fired) == "[WARNING] A part does not work: Redis (live calls), seen by worker one, 20 s"
     assert "Time since it stopped working is 20 s (alert from 20 s" in body(fired)
     assert subject(cleared).startswith("[CLEARED] A part does not work: Redis (live calls)")
+
+
+async def test_who_takes_an_alert_on_by_way_of_a_process_that_does_not_see_it_has_it_everywhere(world: World) -> None:
+    rule = replace(DOWN, dependency=None, escalate=(Escalation(300, RULE.who),))
+    sees, works = world.worker(rule), AlertService(
+        (rule,), world.figures, {}, OutageStore(AlertStore(world.database), world.clock, ["down"]), world.clock,
+        parts=lambda: Parts({"sql": 0.0, "redis": 0.0}),
+    )  # fmt: skip
+    world.failing = {"redis": 0}
+    await world.live(25, sees, works)
+    (fired,) = world.mail.taken
+    page = fired.link.rpartition("/")[2]
+    assert await works.elsewhere("0" * 16) is None
+    shown = await works.elsewhere(page)
+    assert shown is not None
+    assert shown.state.phase == "firing"
+    assert await works.acknowledge(shown.state.rule, "Sam Example", "page")
+    await world.live(2, sees, works)
+    (seen,) = (each for each in await sees.shown() if each.page == page)
+    assert (seen.state.phase, seen.state.acknowledged_by) == ("acknowledged", "Sam Example")
+    shown = await works.elsewhere(page)
+    assert shown is not None
+    assert shown.state.acknowledged_by == "Sam Example"
+    world.clock.passed += 400
+    await world.live(2, sees)
+    assert len(world.mail.taken) == 1
+    world.failing = {}
+    await world.live(2, sees)
+    world.failing = {"redis": world.clock.passed}  # a new episode is nobody's
+    await world.live(25, sees)
+    assert world.mail.told == [("down", "fired"), ("down", "cleared"), ("down", "fired")]
 
 
 async def test_each_part_has_an_alert_of_its_own(world: World) -> None:
