@@ -33,6 +33,12 @@ ROWS, DAYS, LIVE = "calls", "days", "live"
 """What is compared: the history's rows of calls, what was added up of them, and the live figures."""
 
 EVERY_S = 15 * 60.0
+AGAIN_S = 60.0
+"""After a comparison that failed."""
+
+FAILURES = 5
+"""So many in a row are told: before, it is most likely the database that is away, which is told by itself."""
+
 SETTLED = timedelta(minutes=5)
 """Today, calls count that were over so long ago: journal, stream and history have long told the same of them."""
 
@@ -88,6 +94,7 @@ class FigureCheck:
         self._oddities = oddities
         self._found: dict[str, Compared] = {}
         self._next = 0.0
+        self._failures = 0
 
     @property
     def differ(self) -> int | None:
@@ -128,12 +135,16 @@ class FigureCheck:
         if self._clock.monotonic() < self._next:
             await asyncio.sleep(wait_s)
             return 0
-        self._next = self._clock.monotonic() + EVERY_S  # also when it fails: it is no light work
+        self._next = self._clock.monotonic() + AGAIN_S  # not at once: it is no light work
         try:
             await self._look()
         except Exception:
-            self._health.failed(PART, "not compared")
+            self._failures += 1
+            if self._failures >= FAILURES:
+                self._health.failed(PART, "not compared")
             raise
+        self._failures = 0
+        self._next = self._clock.monotonic() + EVERY_S
         return 0
 
     async def _look(self) -> None:

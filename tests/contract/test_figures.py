@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.check import differences
 from alerts.history import KpiHistory
@@ -22,7 +24,7 @@ from alerts.tally import Tally
 from alerts.usual import Usual
 from callrouter.alerting import PARTS
 from callrouter.journal import Journal
-from callrouter.kpi_check import EVERY_S, FigureCheck
+from callrouter.kpi_check import AGAIN_S, EVERY_S, FAILURES, FigureCheck
 from callrouter.kpi_folding import KpiFolder
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
@@ -198,6 +200,22 @@ async def test_live_figures_that_lack_a_call_are_told(house: House) -> None:
     assert reading.value >= rule.threshold
     clock.move(3 * EVERY_S)
     assert check.differ is None, "whoever compares now knows better"
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_comparison_that_fails_again_and_again_is_told_and_one_failure_is_not(house: House) -> None:
+    clock, live = HandClock(NOW - timedelta(hours=1)), LiveFigures({})
+    await house.database.maintain(lambda connection: connection.execute(sa.text("ALTER TABLE journal RENAME TO gone")))
+    check, health = checking(house, live, clock)
+    for failure in range(1, FAILURES + 1):
+        with pytest.raises(SQLAlchemyError):
+            await check.step(0)
+        assert await check.step(0) == 0, "not tried without pause"
+        clock.move(AGAIN_S)
+        assert ("figures" in health.failing_s()) == (failure == FAILURES)
+    await house.database.maintain(lambda connection: connection.execute(sa.text("ALTER TABLE gone RENAME TO journal")))
+    await check.step(0)
+    assert health.works("figures")
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
