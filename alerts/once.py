@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from alerts.model import AlertState, Metric, Notice, Rule
+from alerts.model import AlertState, Metric, Notice, Recipient, Rule
 from alerts.store import AlertStore, Change
 from alerts.telling import by_address
 
 
 class OnceNotices:
-    """Tells whoever the rules of one metric name, or have on duty then."""
+    """Tells whoever the rules of one metric name, or have on duty then.
+
+    Nothing fires here that could escalate: whom a rule names under ``escalate`` is told where one of those before
+    cannot be.
+    """
 
     def __init__(self, store: AlertStore, rules: Sequence[Rule], metric: Metric) -> None:
         self._store = store
@@ -51,7 +56,14 @@ class OnceNotices:
                     link=rule.link,
                     recipient=recipient,
                 )
-                for recipient in by_address(rule.steps[0].told(at))
+                for recipient in _with_others(rule, at)
             ]
             await self._store.move(Change((AlertState(rule=alert, phase="told", since=since),), tuple(notices)))
         return self.anybody
+
+
+def _with_others(rule: Rule, at: datetime) -> list[Recipient]:
+    """Who is told first, each with the people of the further steps as the ways that are tried after their own."""
+    first, *further = (by_address(step.told(at)) for step in rule.steps)
+    others = [way for step in further for each in step for way in each.ways]
+    return [replace(each, then=(*each.then, *(way for way in others if way not in each.ways))) for each in first]

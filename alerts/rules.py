@@ -162,8 +162,8 @@ def _of_whom(rule: RuleData, data: RuleFile, people: People) -> Iterator[_Defect
         for name in step.on_duty:
             if name not in data.rotas:
                 yield (*where, "on_duty"), f"there is no rota {name}"
-    if rule.metric in TOLD_METRICS and (rule.escalate or rule.repeat_s or rule.inhibited_by):
-        yield ("metric",), f"{rule.metric} is told once: it has no escalate, repeat_s or inhibited_by"
+    if rule.metric in TOLD_METRICS and (rule.repeat_s or rule.inhibited_by):
+        yield ("metric",), f"{rule.metric} is told once: it has no repeat_s or inhibited_by"
 
 
 def _of_rules(rule: RuleData, by_name: Mapping[str, RuleData]) -> Iterator[_Defect]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from alerts.errors import RulesError
-from alerts.model import Recipient
+from alerts.model import TOLD_METRICS, Recipient, Rule
 from alerts.rules import DEFAULT_RULES, load_rules
+
+NIGHT = datetime(2026, 3, 24, 23, tzinfo=UTC)
 
 SOUND = """\
 link: https://wallboard.example.nhs.invalid/
@@ -62,6 +64,13 @@ def test_the_shipped_rules_are_sound_and_their_staff_fictional() -> None:
     rules = load_rules(DEFAULT_RULES, ())
     addresses = [each.address for rule in rules for each in rule.who]
     assert all("example.nhs.invalid" in each or "//localhost" in each for each in addresses)
+
+
+@pytest.mark.parametrize("rule", [each for each in load_rules(DEFAULT_RULES, ()) if each.severity == "critical"])
+def test_what_is_critical_goes_to_a_rota_then_to_somebody_else_and_is_repeated(rule: Rule) -> None:
+    assert rule.rotas
+    assert {each.name for each in rule.escalate[-1].who}.isdisjoint(each.name for each in rule.steps[0].told(NIGHT))
+    assert rule.repeat_s or rule.metric in TOLD_METRICS
 
 
 @pytest.mark.parametrize(
