@@ -1,11 +1,12 @@
 """Figures of the past: every call once, hours and London days added up from them, kept for as long as anybody asks.
 
-A call's row is read from all of its known events and only ever replaced by a reading of more of them; then its hours
-are marked, and added up again by :meth:`KpiHistory.roll`. So a repeat, a restart or a second reader changes nothing.
+A call's row is read from all of its known events and never replaced by a reading of fewer; then its hours are marked,
+and added up again by :meth:`KpiHistory.roll`. So a repeat, a restart or a second reader changes nothing.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -59,18 +60,27 @@ class KpiHistory:
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return {row.contact: list(row.parts) for row in rows}
 
-    async def keep(self, contacts: Sequence[Contact], absorbed: Iterable[str] = ()) -> None:
-        """Keep what these calls add to the figures; ``absorbed`` are references that resume another call."""
+    async def keep(self, contacts: Sequence[Contact], absorbed: Iterable[str] = (), *, anew: bool = False) -> None:
+        """Keep what these calls add to the figures; ``absorbed`` are references that resume another call.
+
+        A row that was read from as many events stays as it is; ``anew``: it is replaced, whatever it says.
+        """
         rows = [row_of(each) for each in contacts]
         gone = set(absorbed)
         if rows or gone:
-            await self._database.write(lambda connection: self._keep(connection, rows, gone))
+            await self._database.write(lambda connection: self._keep(connection, rows, gone, anew=anew))
 
-    def _keep(self, connection: Connection, rows: list[dict[str, Any]], gone: set[str]) -> None:
+    async def mark(self, start: datetime, end: datetime) -> None:
+        """Let every hour from ``start`` until before ``end`` be added up again."""
+        hours = [hour_of(start) + HOUR * number for number in range(-(-(end - hour_of(start)) // HOUR))]
+        await self._database.write(lambda connection: self._mark(connection, hours))
+
+    def _keep(self, connection: Connection, rows: list[dict[str, Any]], gone: set[str], *, anew: bool) -> None:
         refs = {row["contact"] for row in rows} | gone
         columns = (kpi_calls.c.contact, kpi_calls.c.events, kpi_calls.c.shares)
         known = {row.contact: row for row in connection.execute(select(*columns).where(kpi_calls.c.contact.in_(refs)))}
-        newer = [row for row in rows if row["contact"] not in known or known[row["contact"]].events < row["events"]]
+        held = {ref: row.events - anew for ref, row in known.items()}
+        newer = [row for row in rows if row["contact"] not in held or held[row["contact"]] < row["events"]]
         hours = {hour for row in newer for hour in hours_of(row["shares"])}
         changed = {row["contact"] for row in newer} | gone
         hours |= {hour for ref in changed & set(known) for hour in hours_of(known[ref].shares)}
@@ -79,38 +89,33 @@ class KpiHistory:
         if newer:
             connection.execute(self._upsert(kpi_calls, guard="events"), newer)
         if hours:
-            marks = [{"hour": hour, "marks": 1} for hour in sorted(hours)]
-            connection.execute(self._marking(), marks)
+            self._mark(connection, hours)
 
     def _insert(self, table: Table) -> Any:
         return postgresql.insert(table) if self._database.dialect == "postgresql" else sqlite.insert(table)
 
     def _upsert(self, table: Table, *, guard: str) -> Any:
-        """An INSERT that replaces a row of which the ``guard`` is lower."""
+        """An INSERT that replaces a row of which the ``guard`` is not higher."""
         insert = self._insert(table)
         values = {each.name: insert.excluded[each.name] for each in table.columns if not each.primary_key}
         return insert.on_conflict_do_update(
-            index_elements=list(table.primary_key), set_=values, where=table.c[guard] < insert.excluded[guard]
+            index_elements=list(table.primary_key), set_=values, where=table.c[guard] <= insert.excluded[guard]
         )
 
-    def _marking(self) -> Any:
-        return self._insert(kpi_dirty).on_conflict_do_update(
-            index_elements=[kpi_dirty.c.hour], set_={"marks": kpi_dirty.c.marks + 1}
-        )
+    def _mark(self, connection: Connection, hours: Iterable[datetime]) -> None:
+        insert = self._insert(kpi_dirty)
+        marking = insert.on_conflict_do_update(
+            index_elements=[kpi_dirty.c.hour], set_={"marks": insert.excluded.marks}
+        )  # in order of hours, so that two writers wait for each other and none for ever
+        connection.execute(marking, [{"hour": hour, "marks": secrets.randbits(31)} for hour in sorted(hours)])
 
     # ------------------------------------------------------------------ adding up
 
     async def roll(self) -> int:
         """Add up the hours that were marked, and their days; returns how many hours that was."""
-        query = select(kpi_dirty).order_by(kpi_dirty.c.hour).limit(ROLLED_AT_ONCE)
-
-        def read(connection: Connection) -> list[tuple[datetime, int, Tallies]]:
-            marked = connection.execute(query).all()
-            return [(row.hour, row.marks, _calls_between(connection, row.hour, row.hour + HOUR)) for row in marked]
-
-        hours = await self._database.read(read)
+        hours = await self._database.study(read_marked)
         if hours:
-            await self._database.write(lambda connection: _store(connection, hours))
+            await self._database.maintain(lambda connection: store(connection, hours))
         return len(hours)
 
     # ------------------------------------------------------------------ asking
@@ -156,13 +161,17 @@ class KpiHistory:
     async def tallies(self, day: date, over_by: datetime | None = None) -> Tallies:
         """What is counted of a London day by its calls' rows, every scope; with ``over_by`` of calls over before it."""
         start, end = midnight(day), midnight(day + DAY)
-        return await self._database.read(lambda connection: _calls_between(connection, start, end, over_by))
+        return await self._database.study(lambda connection: _calls_between(connection, start, end, over_by))
 
     async def rolled(self, day: date) -> Tallies:
         """What was added up of a London day, every scope."""
         columns = (kpi_days.c.kind, kpi_days.c.scope, kpi_days.c.tally)
-        rows = await self._ask(select(*columns).where(kpi_days.c.day == day))
-        return {Scope(row.kind, row.scope): Tally.of_data(row.tally) for row in rows}
+        query = select(*columns).where(kpi_days.c.day == day)
+
+        def read(connection: Connection) -> Tallies:
+            return {Scope(row.kind, row.scope): Tally.of_data(row.tally) for row in connection.execute(query)}
+
+        return await self._database.study(read)
 
     async def _with_recontact(self, told: list[Kpis], start: datetime, end: datetime) -> list[Kpis]:
         """The same with who rang again, of each stretch that they are of."""
@@ -224,20 +233,29 @@ def _calls_between(connection: Connection, start: datetime, end: datetime, over_
     return found
 
 
-def _store(connection: Connection, hours: Sequence[tuple[datetime, int, Tallies]]) -> None:
-    """Replace these hours and the days that they are in; a mark that was set meanwhile stays."""
+def read_marked(connection: Connection) -> list[tuple[datetime, int, Tallies]]:
+    """Some of the hours to be added up, with their marks, added up."""
+    marked = connection.execute(select(kpi_dirty).order_by(kpi_dirty.c.hour).limit(ROLLED_AT_ONCE)).all()
+    return [(row.hour, row.marks, _calls_between(connection, row.hour, row.hour + HOUR)) for row in marked]
+
+
+def store(connection: Connection, read: Sequence[tuple[datetime, int, Tallies]]) -> None:
+    """Replace these hours and the days that they are in, but for those marked anew or added up by another meanwhile."""
+    hours = [
+        (hour, tallies)
+        for hour, marks, tallies in read
+        if connection.execute(delete(kpi_dirty).where(kpi_dirty.c.hour == hour, kpi_dirty.c.marks == marks)).rowcount
+    ]
     rows = [
         {"hour": hour, "kind": scope.kind, "scope": scope.id, "tally": tally.as_data()}
-        for hour, _, tallies in hours
+        for hour, tallies in hours
         for scope, tally in tallies.items()
     ]
-    connection.execute(delete(kpi_hours).where(kpi_hours.c.hour.in_([hour for hour, _, _ in hours])))
+    connection.execute(delete(kpi_hours).where(kpi_hours.c.hour.in_([hour for hour, _ in hours])))
     if rows:
         connection.execute(kpi_hours.insert(), rows)
-    for day in sorted({hour.astimezone(LONDON).date() for hour, _, _ in hours}):
+    for day in sorted({hour.astimezone(LONDON).date() for hour, _ in hours}):
         _store_day(connection, day)
-    for hour, marks, _ in hours:
-        connection.execute(delete(kpi_dirty).where(kpi_dirty.c.hour == hour, kpi_dirty.c.marks == marks))
 
 
 def _store_day(connection: Connection, day: date) -> None:

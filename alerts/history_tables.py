@@ -54,7 +54,8 @@ kpi_dirty = Table(
     Column("hour", UtcDateTime, primary_key=True),
     Column("marks", Integer, nullable=False),
 )
-"""Hours of which a call has changed since they were added up; ``marks`` counts how often."""
+"""Hours of which a call has changed since they were added up; ``marks`` is drawn anew by each change, so that whoever
+has added up an older state of the hour sees it."""
 
 kpi_recontacts = Table(
     "kpi_recontacts",

@@ -113,7 +113,7 @@ class Tally:
             "routed": self.routed,
             "times": [
                 [*group, self.sums_us[group], *zip(*sorted((s, n) for s, n in times.items() if n), strict=True)]
-                for group, times in self.times.items()
+                for group, times in sorted(self.times.items())
                 if any(times.values())
             ],
         }

@@ -128,7 +128,7 @@ class FigureCheck:
             counted[DAYS] = await self._history.rolled(day)
         elif (live := self._live(day, over_by)) is not None:
             counted[LIVE] = dict(live)
-        return compare(day, counted, again)
+        return await asyncio.to_thread(compare, day, counted, again)
 
     async def step(self, wait_s: float) -> int:
         """Compare what is due; returns 0. What differs is logged by scope, and said to ``health``."""

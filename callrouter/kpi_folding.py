@@ -53,8 +53,11 @@ class KpiFolder:
             await self._stream.acknowledge(self.GROUP, done)
         return len(done)
 
-    async def fold(self, refs: Collection[str], since: datetime) -> set[tuple[str, int]]:
-        """Count these calls as the journal tells them; returns each event of theirs that it has."""
+    async def fold(self, refs: Collection[str], since: datetime, *, anew: bool = False) -> set[tuple[str, int]]:
+        """Count these calls as the journal tells them; returns each event of theirs that it has.
+
+        ``anew``: also those of which nothing new is known.
+        """
         told = _by_call(await self._journal.told(refs, NEEDS, since))
         contact_of = {ref: _contact(ref, entries) for ref, entries in told.items()}
         parts = await self._history.parts(sorted(set(contact_of.values())))
@@ -67,14 +70,18 @@ class KpiFolder:
             if read:
                 contacts.setdefault(_contact(ref, entries), {})[ref] = read
         absorbed = [ref for ref, contact in contact_of.items() if contact != ref and ref not in contacts]
-        await self._history.keep([Contact(ref, held) for ref, held in contacts.items()], absorbed)
+        await self._history.keep([Contact(ref, held) for ref, held in contacts.items()], absorbed, anew=anew)
         return {(entry.call_ref, entry.seq) for ref in refs for entry in told.get(ref, ())}
 
     async def fold_between(self, start: datetime, end: datetime) -> int:
-        """Count every call that was offered from ``start`` until before ``end`` anew; returns how many that is."""
+        """Count every call that was offered from ``start`` until before ``end`` anew; returns how many that is.
+
+        Each hour between is added up again, whatever had become of it.
+        """
         refs = await self._journal.offered_between(start, end, limit=None)
         for first in range(0, len(refs), self.BATCH):
-            await self.fold(refs[first : first + self.BATCH], start.astimezone(UTC) - BEFORE)
+            await self.fold(refs[first : first + self.BATCH], start.astimezone(UTC) - BEFORE, anew=True)
+        await self._history.mark(start, end)
         return len(refs)
 
 

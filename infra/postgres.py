@@ -13,6 +13,8 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from infra.threads import run_apart
+
 T = TypeVar("T")
 
 READERS = 6
@@ -71,11 +73,11 @@ class PostgresDatabase:
 
     async def maintain(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`. A connection of its own, whose statements may take as long as they need."""
-        return await self._apart(work, "READ COMMITTED")
+        return await run_apart(lambda: self._apart(work, "READ COMMITTED"))
 
     async def study(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""
-        return await self._apart(work, "REPEATABLE READ")
+        return await run_apart(lambda: self._apart(work, "REPEATABLE READ"))
 
     async def _apart(self, work: Callable[[Connection], T], isolation_level: IsolationLevel) -> T:
         engine = create_async_engine(

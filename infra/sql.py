@@ -37,12 +37,15 @@ class Database(Protocol):
         """What ``work`` returns, once its transaction is committed; if it raises, nothing was changed."""
 
     async def maintain(self, work: Callable[[Connection], T]) -> T:
-        """As :meth:`write`, for work on the tables themselves, which may take its time."""
+        """As :meth:`write`, for work that may take its time: on tables themselves, or that computes much.
+
+        It runs in a thread of its own, so that no caller of this process waits for it.
+        """
 
     async def study(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, which reads one state of the database for as long as it needs.
 
-        It has a connection of its own, so that nobody waits for it, and may make temporary tables.
+        It has a connection and a thread of its own, so that nobody waits for it, and may make temporary tables.
         """
 
     async def close(self) -> None:

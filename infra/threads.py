@@ -1,4 +1,4 @@
-"""Threads for work that blocks: handed over and back in one hop each way."""
+"""Threads for work that blocks: handed over and back in one hop each way, or with a loop of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -74,3 +74,32 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
         future.set_result(result)
     else:
         future.set_exception(error)
+
+
+async def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What the coroutine of ``work`` returns or raises, run by a loop of its own in a thread of its own.
+
+    So nobody's loop waits for what it computes between its waits. Cancelled, it is cancelled there, and has ended.
+    """
+    outer = asyncio.get_running_loop()
+    begun: asyncio.Future[Callable[[], object]] = outer.create_future()
+
+    async def inner() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work())
+        outer.call_soon_threadsafe(begun.set_result, lambda: loop.call_soon_threadsafe(task.cancel))
+        return await task
+
+    threads = Threads("apart", 1)
+    running = threads.run(lambda: asyncio.run(inner()))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cancel = await begun
+        with contextlib.suppress(RuntimeError):  # its loop has closed: it has ended by itself
+            cancel()
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # nobody asks for it any more
+        raise
+    finally:
+        await threads.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import traceback
 from collections.abc import Callable
 
@@ -96,6 +97,33 @@ async def test_it_may_be_closed_twice_and_is_then_used_again(database: Database)
     await database.close()
     await database.close()
     assert await database.read(ids) == [1]
+
+
+async def test_what_takes_its_time_takes_none_of_the_callers(database: Database) -> None:
+    def work(connection: Connection) -> tuple[int, list[int]]:
+        return threading.get_ident(), ids(connection)
+
+    await database.write(put(1))
+    for long in (database.study, database.maintain):
+        thread, found = await long(work)
+        assert (thread == threading.get_ident(), found) == (False, [1])
+
+
+async def test_a_study_that_is_cancelled_ends_and_others_go_on(database: Database) -> None:
+    begun = threading.Event()
+
+    def endless(connection: Connection) -> None:
+        for _ in range(500):
+            begun.set()
+            ids(connection)
+
+    study = asyncio.create_task(database.study(endless))
+    await asyncio.to_thread(begun.wait)
+    study.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await study
+    await database.maintain(put(2))
+    assert await database.study(ids) == [2]
 
 
 async def test_a_missing_table_is_an_error_of_sql(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import delete, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.check import differences
-from alerts.history import KpiHistory
+from alerts.history import KpiHistory, read_marked, store
 from alerts.history_rows import midnight
+from alerts.history_tables import kpi_calls, kpi_days, kpi_hours
 from alerts.items import TOTAL, Scope, ScopeKind
 from alerts.kpi import LiveFigures
 from alerts.model import Parts
@@ -123,6 +126,47 @@ async def test_a_recount_finds_what_is_missing(house: House) -> None:
     assert "total" in await house.again()
     await house.folder.fold_between(START, NOW)
     assert await house.again() == {}
+
+
+async def rolled(house: House) -> dict[Scope, dict[str, object]]:
+    while await house.history.roll():
+        pass
+    return {scope: tally.as_data() for scope, tally in (await house.history.rolled(DAY)).items()}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_counting_a_day_anew_mends_calls_hours_and_days_that_were_spoilt(house: House) -> None:
+    await house.bring(made_up_day(13, 20, START, 20))
+    before = await rolled(house)
+    hours = kpi_hours.c.hour < START + timedelta(hours=12)
+    for spoil in (delete(kpi_days), delete(kpi_hours).where(hours), update(kpi_calls).values(shares=[])):
+        await house.database.write(lambda connection, spoil=spoil: connection.execute(spoil))  # type: ignore[misc]
+        await house.folder.fold_between(START, midnight(DAY + timedelta(days=1)))
+        assert await rolled(house) == before
+
+
+async def test_an_hour_added_up_before_it_changed_again_stays_to_be_added_up(house: House) -> None:
+    """Another adds it up in between and takes the mark, then it changes again: the older sum is not stored."""
+    entries = made_up_day(14, 40, START, 1)
+    await house.bring(entries[:60])
+    stale = await house.database.read(read_marked)
+    await house.bring(entries[60:120])
+    await rolled(house)
+    await house.bring(entries[120:])
+    await house.database.write(lambda connection: store(connection, stale))
+    assert (await rolled(house))[TOTAL] == (await house.history.tallies(DAY))[TOTAL].as_data()
+
+
+async def test_adding_up_takes_the_time_of_no_caller(house: House) -> None:
+    """The loop's thread, which carries the calls, does next to nothing of it."""
+    await house.bring(made_up_day(15, 60, START, 20))
+    await house.history.mark(START, NOW)
+    loop_s, all_s = time.thread_time(), time.process_time()
+    await house.history.roll()
+    await house.history.tallies(DAY)
+    await house.history.rolled(DAY)
+    loop_s, all_s = time.thread_time() - loop_s, time.process_time() - all_s
+    assert loop_s < all_s / 3
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
