@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from alerts.auditor import PROBE_RULE
-from alerts.model import AlertState, Notice, Outcome, Recipient, Silence, StepTaken
+from alerts.model import AlertState, Notice, Outcome, Phase, Recipient, Silence, StepTaken
 from alerts.tables import alert_notices, alert_silences, alert_states, alert_steps, alert_taken_on
 from alerts.tables import metadata as metadata
 from infra.sql import Database, insert_once
@@ -63,7 +63,7 @@ class AlertStore:
         seen, told = self._seen, alert_states.c.phase == "told"
 
         def read(connection: sa.Connection) -> tuple[dict[str, int], list[AlertState], list[AlertState]]:
-            versions = sa.select(alert_states.c.rule, alert_states.c.version).where(~told)
+            versions = sa.select(alert_states.c.rule, alert_states.c.version).where(alert_states.c.phase.in_(ALIVE))
             found = {row.rule: row.version for row in connection.execute(versions)}
             news = [rule for rule, version in found.items() if rule not in seen or seen[rule].version != version]
             once = told & (alert_states.c.since >= told_since) if told_since is not None else sa.false()
@@ -253,6 +253,9 @@ def outcome_steps(notice: Notice, outcome: Outcome, at: datetime) -> list[StepTa
         StepTaken(alert, outcome, at, detail=f"{to.name} by {to.channel}: {notice.kind}") for alert in notice.alerts
     ]
 
+
+ALIVE = tuple(each for each in get_args(Phase) if each != "told")
+"""Phases of what has a life, named one by one: an index finds them however much was told once."""
 
 READ_AT_ONCE = 500
 """Names in one question: databases take thousands."""

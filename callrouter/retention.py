@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from alerts.history_tables import kpi_calls
+from alerts.tables import alert_notices, alert_silences, alert_states, alert_taken_on
 from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings
 from callrouter.texts.tables import texts
@@ -14,6 +16,20 @@ OTHERS = {
         welfare_tasks, welfare_tasks.c.call_ref, welfare_tasks.c.acknowledged_at, welfare_tasks.c.wrapped_key
     ),
     Record.TEXT: Rows(texts, texts.c.reference, texts.c.changed_at, done=texts.c.wrapped_key.is_(None)),
+    Record.ALERT_NOTICE: Rows(
+        alert_notices,
+        alert_notices.c.id,
+        alert_notices.c.next_try_at,
+        done=alert_notices.c.sent_at.is_not(None) | alert_notices.c.failed_at.is_not(None),
+    ),
+    Record.ALERT_TOLD: Rows(
+        alert_states, alert_states.c.rule, alert_states.c.since, done=alert_states.c.phase == "told"
+    ),
+    Record.ALERT_SILENCE: Rows(alert_silences, alert_silences.c.id, alert_silences.c.until),
+    Record.ALERT_TAKEN_ON: Rows(alert_taken_on, alert_taken_on.c.id, alert_taken_on.c.at),
+    Record.KPI_CALL: Rows(
+        kpi_calls, kpi_calls.c.contact, kpi_calls.c.last_hour, done=kpi_calls.c.ended_at.is_not(None)
+    ),
 }
 """Where the kinds stand that are not of plans."""
 

@@ -30,7 +30,7 @@ _LENGTH = re.compile("([1-9][0-9]{0,4}) (day|year)s?")
 
 
 class Record(StrEnum):
-    """The kinds of records that are kept for a time. The tables of the last two are not of this package."""
+    """The kinds of records that are kept for a time. Tables of those after ``crew_notice`` are others'."""
 
     WITHDRAWN = "withdrawn_plan"
     ERASED = "erased_plan"
@@ -40,6 +40,11 @@ class Record(StrEnum):
     CREW_NOTICE = "crew_notice"
     WELFARE_TASK = "welfare_task"
     TEXT = "text"
+    ALERT_NOTICE = "alert_notice"
+    ALERT_TOLD = "alert_told"
+    ALERT_SILENCE = "alert_silence"
+    ALERT_TAKEN_ON = "alert_taken_on"
+    KPI_CALL = "kpi_call"
 
 
 _FROM = {
@@ -51,6 +56,11 @@ _FROM = {
     Record.CREW_NOTICE: "sent_at",
     Record.WELFARE_TASK: "acknowledged_at",
     Record.TEXT: "changed_at",
+    Record.ALERT_NOTICE: "next_try_at",
+    Record.ALERT_TOLD: "since",
+    Record.ALERT_SILENCE: "until",
+    Record.ALERT_TAKEN_ON: "at",
+    Record.KPI_CALL: "last_hour",
 }
 """What a time is counted from. Where it is empty the record is not done with, and stays: an emergency access that
 nobody has reviewed, a welfare task that nobody took on."""

@@ -21,6 +21,11 @@ GOOD = """\
 - {class: crew_notice, keep_for: 8 years, from: sent_at, source: a proposal, verified: "IG, 2026-06-01"}
 - {class: welfare_task, keep_for: 8 years, from: acknowledged_at, source: a proposal, verified: "IG, 2026-06-01"}
 - {class: text, keep_for: 1 year, from: changed_at, source: a proposal, verified: "IG, 2026-06-01"}
+- {class: alert_notice, keep_for: 1 year, from: next_try_at, source: a proposal, verified: "IG, 2026-06-01"}
+- {class: alert_told, keep_for: 1 year, from: since, source: a proposal, verified: "IG, 2026-06-01"}
+- {class: alert_silence, keep_for: 1 year, from: until, source: a proposal, verified: "IG, 2026-06-01"}
+- {class: alert_taken_on, keep_for: 1 year, from: at, source: a proposal, verified: "IG, 2026-06-01"}
+- {class: kpi_call, keep_for: 1 year, from: last_hour, source: a proposal, verified: "IG, 2026-06-01"}
 """
 
 
