@@ -17,6 +17,7 @@ CASES = int(os.environ.get("CALLROUTER_R_CASES", "24"))
 SEED = int(os.environ.get("CALLROUTER_R_SEED", "2026"))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_series_and_settings_made_up_at_random_are_judged_as_r_judges_them(tmp_path: Path) -> None:
     if reason := why_no_r():

@@ -90,6 +90,7 @@ def test_a_clinician_takes_a_task_on_by_keyboard(
     assert find_barriers(page) == []
 
 
+@pytest.mark.slow
 def test_the_list_renews_itself_and_says_so_when_it_cannot(
     url: str, open_tab: OpenTab, find_barriers: FindBarriers
 ) -> None:
@@ -118,6 +119,7 @@ def test_the_list_renews_itself_and_says_so_when_it_cannot(
     expect(page.get_by_label("Your name")).to_be_visible()
 
 
+@pytest.mark.slow
 @SIZES
 def test_the_page_of_a_call_says_distress_and_asks_about_earlier_calls(
     url: str, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers, viewport: dict[str, int]

@@ -50,6 +50,7 @@ def test_every_page_of_figures_is_accessible_and_fits(
         page.context.close()
 
 
+@pytest.mark.slow
 def test_the_big_screen_fits_a_wall_and_goes_on_by_itself(
     serve: Serve, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers
 ) -> None:

@@ -124,6 +124,7 @@ def write_a_version(page: Page, look: Callable[[Page, str], None]) -> None:
     page.get_by_role("link", name="All versions").click()
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_is_enough_to_stop_a_message(serve: Serve, open_tab: OpenTab, house: House) -> None:
     with serve(house.app) as url:
         house.clock.time = NIGHT

@@ -68,6 +68,7 @@ def test_sign_in_at_the_provider_leads_back_to_the_call_and_out_again(
     assert [view.shown for view in world.desk.views] == ["Sam Example (u-1001)"]
 
 
+@pytest.mark.slow
 def test_who_has_two_roles_chooses_with_the_keyboard_alone(
     serve: Serve, open_tab: OpenTab, provider: OidcProvider, shoot: Shoot, find_barriers: FindBarriers
 ) -> None:
@@ -100,6 +101,7 @@ class CrewOfACall:
         return [CrewText(Purpose.CREW, State.DELIVERED)]
 
 
+@pytest.mark.slow
 def test_crew_page_has_no_barriers(
     serve: Serve, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers, tmp_path: Path
 ) -> None:

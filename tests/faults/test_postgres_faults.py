@@ -211,6 +211,7 @@ async def test_frozen_without_a_word(server: Postgres, tmp_path: Path) -> None:
         await heals(house)
 
 
+@pytest.mark.slow
 async def test_tables_locked_longer_than_the_budget(server: Postgres, tmp_path: Path) -> None:
     url = server.new_database()
     async with housed(url, tmp_path) as house:

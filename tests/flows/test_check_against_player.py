@@ -23,7 +23,7 @@ from ivr.model import Heard, InputKind
 from ivr.proof.bounds import Bound, Bounds, before_a_person, callers_who_never_choose, silent_callers
 from ivr.proof.prove import Proof, prove
 
-FLOWS = int(os.environ.get("FLOWS", "100"))
+FLOWS = int(os.environ.get("FLOWS", "60"))
 PLACES = int(os.environ.get("FLOW_PLACES", "1500"))
 FIRST = int(os.environ.get("FIRST_FLOW", "1"))
 MOST_FALSE_REFUSALS = 0.02

@@ -72,6 +72,7 @@ async def test_a_row_is_read_with_its_types_and_forgotten_alone(asterisk: Asteri
         assert await ami.ended_rows() == []
 
 
+@pytest.mark.slow
 async def test_the_end_of_a_talk_that_no_worker_saw_outlives_a_restart(
     tmp_path: Path, installation: Installation
 ) -> None:

@@ -213,6 +213,7 @@ def public(service: RunningService, **differently: object) -> Settings:
     return settings(service.folder / "data", **{**given, **differently})
 
 
+@pytest.mark.slow
 async def test_the_public_address_is_us_and_believes_twilio_alone(service: RunningService) -> None:
     findings = await only(check_public_address, public(service))
     assert levels(findings) == {"ok"}
@@ -325,6 +326,7 @@ async def test_prompts_without_audio_are_named(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the command
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_line_for_each_finding_and_fails_only_for_what_is_not_fit(tmp_path: Path) -> None:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("CALLROUTER_")}
     own = {"CALLROUTER_DATA_DIR": str(tmp_path / "data"), "CALLROUTER_PORT": str(free_port())}

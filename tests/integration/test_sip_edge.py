@@ -225,6 +225,7 @@ async def test_a_provider_on_tls_is_rung_by_tls_with_srtp(line: Line, tmp_path: 
     assert "a=crypto:1 AES_CM_128_HMAC_SHA1_80" in invite
 
 
+@pytest.mark.slow
 async def test_a_provider_whose_certificate_nobody_signed_is_not_rung(line: Line, tmp_path: Path) -> None:
     with TlsProvider(tmp_path / "tls") as provider, TlsProvider(tmp_path / "other") as other, RtpEnd() as ear:
         secure = Provider("default", "127.0.0.1", provider.port, transport="tls")

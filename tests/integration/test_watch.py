@@ -172,6 +172,7 @@ async def until_talking(house: Watched, call_ref: str) -> None:
     raise AssertionError("never put through")
 
 
+@pytest.mark.slow
 async def test_what_a_worker_told_is_not_told_again(line: Line, tmp_path: Path) -> None:
     async with watched(tmp_path, line) as house, worker(house):
         caller, _ = line.call()

@@ -13,6 +13,7 @@ from tests.protocol.stores import RealStore, ask
 from tests.redis_server import RedisMissing, RedisServer
 
 
+@pytest.mark.slow
 async def test_redis_answers_every_commit_of_the_exploration_alike() -> None:
     explored = RealStore()
     explore(started(2, faults=1), Rules(explored))

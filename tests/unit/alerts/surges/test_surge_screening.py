@@ -188,6 +188,7 @@ async def test_shares_are_of_all_calls_also_of_those_without_a_signal(usual: Dat
     assert 7 < sum(json.loads(calls.hourly)) / sum(json.loads(signal.hourly)) < 9
 
 
+@pytest.mark.slow
 async def test_a_look_in_a_process_of_its_own_says_the_same(surge: Database, tmp_path: Path) -> None:
     here = await looked(surge)
     assert read_screened(json.loads(json.dumps(plain(here)))) == here

@@ -27,6 +27,7 @@ def probability(rows: list[Row], detector: str, size: str) -> float:
     return next(row.probability.value for row in rows if (row.detector, row.size) == (detector, size))
 
 
+@pytest.mark.slow
 def test_larger_outbreaks_are_found_more_often(rows: list[Row]) -> None:
     assert probability(rows, "farrington-flexible", "10") > probability(rows, "farrington-flexible", "2")
     assert probability(rows, "farrington-flexible", "10") > 0.8
