@@ -14,12 +14,18 @@ HEARD = frozenset({"offered", "choice_made", "red_flag_heard", "area_known", "en
 """The events that change what a call counts to."""
 
 
-def heard(call: CountedCall, entry: Entry, indicators: Indicators, categories: Collection[str] = ()) -> CountedCall:
-    """The call after one more of its events. ``categories``: of the red flags, as the journal has them by now."""
+def heard(
+    call: CountedCall, entry: Entry, indicators: Indicators, categories: Collection[str] = (), resumes: str = ""
+) -> CountedCall:
+    """The call after one more of its events. ``categories``: of the red flags, as the journal has them by now.
+
+    ``resumes``: what stands for the first call of the contact, where the event names one.
+    """
     facts = entry.facts
     match entry.kind:
         case "offered" if facts.get("flow") != PROBE_FLOW:
-            return replace(call, quarter=quarter_of(entry.at), menu=str(facts.get("flow_version", "")))
+            menu = str(facts.get("flow_version", ""))
+            return replace(call, quarter=quarter_of(entry.at), menu=menu, resumes=resumes)
         case "choice_made":
             return replace(call, signals=call.signals | indicators.of_choice(str(facts.get("choice", ""))))
         case "red_flag_heard":
@@ -31,6 +37,22 @@ def heard(call: CountedCall, entry: Entry, indicators: Indicators, categories: C
             return replace(call, end_class=str(facts.get("end_class", "")))
         case _:
             return call
+
+
+def together(first: CountedCall, others: Collection[CountedCall]) -> CountedCall:
+    """One caller whom we cut off and who rang back (docs/safety/rules.md, 8): when they first called, all they chose.
+
+    What the first call does not tell, those that resume it do, in the order of time.
+    """
+    later = sorted(others, key=lambda each: (each.quarter or 0, each.area, each.lexicon))
+    kept = [each.end_class for each in (first, *later) if each.end_class in KEPT_FROM_THE_QUEUE]
+    return replace(
+        first,
+        signals=first.signals.union(*(each.signals for each in later)),
+        area=next((each.area for each in (first, *later) if each.area), ""),
+        lexicon=next((each.lexicon for each in (first, *later) if each.lexicon), ""),
+        end_class=kept[0] if kept else first.end_class,
+    )
 
 
 def cells(call: CountedCall, indicators: Indicators) -> dict[Cell, tuple[int, int]]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection, delete, insert, select, update
 
-from alerts.surges.calls import HEARD, cells, heard
+from alerts.surges.calls import HEARD, cells, heard, together
 from alerts.surges.indicators import Indicators
 from alerts.surges.model import Cell, CountedCall
 from alerts.surges.tables import surge_calls, surge_counts
@@ -35,6 +35,7 @@ class _Heard:
     call: str
     entry: Entry
     categories: Collection[str]
+    resumes: str
 
 
 class SurgeCounter:
@@ -80,7 +81,9 @@ class SurgeCounter:
                 break
             done.append(position)
             if entry.kind in HEARD:
-                known.append(_Heard(self._hidden(entry.call_ref), entry, categories))
+                first = entry.facts.get("resumes")
+                resumes = self._hidden(str(first)) if first else ""
+                known.append(_Heard(self._hidden(entry.call_ref), entry, categories, resumes))
         if known:
             await self._database.write(lambda connection: self._count(connection, known))
         if done:
@@ -102,14 +105,14 @@ class SurgeCounter:
         return found
 
     def _count(self, connection: Connection, batch: list[_Heard]) -> None:
-        before = _calls(connection, {each.call for each in batch})
+        before = _calls(connection, {each.call for each in batch} | {each.resumes for each in batch if each.resumes})
         oldest, after, seen = self._clock.now() - REMEMBERED, dict(before), dict[str, datetime]()
         for each in batch:
             if each.call not in after and each.entry.at < oldest:
                 log.warning("surge_event_too_late", kind=each.entry.kind)  # its line may be gone: it may be counted
                 continue
             call = after.get(each.call, CountedCall())
-            after[each.call] = heard(call, each.entry, self._indicators, each.categories)
+            after[each.call] = heard(call, each.entry, self._indicators, each.categories, each.resumes)
             seen[each.call] = max(each.entry.at, seen.get(each.call, each.entry.at))
         for ref, at in seen.items():
             _keep(connection, ref, after[ref], at, is_new=ref not in before)
@@ -117,14 +120,30 @@ class SurgeCounter:
 
 
 def _calls(connection: Connection, refs: set[str]) -> dict[str, CountedCall]:
-    """What is known of these calls; on PostgreSQL nobody else changes it before this transaction ends."""
-    query = select(surge_calls).where(surge_calls.c.call.in_(sorted(refs))).with_for_update()
+    """What is known of these calls and of all others of the same contacts.
+
+    On PostgreSQL nobody else changes it before this transaction ends.
+    """
+    at = surge_calls.c
+    resumed = select(at.resumes).where(at.call.in_(sorted(refs)), at.resumes != "")
+    firsts = sorted(refs.union(connection.execute(resumed).scalars()))
+    query = select(surge_calls).where(at.call.in_(firsts) | at.resumes.in_(firsts)).with_for_update()
     return {
         row.call: CountedCall(
-            row.quarter, row.menu, row.lexicon, row.area, row.end_class, frozenset(filter(None, row.signals.split(",")))
+            row.quarter, row.menu, row.lexicon, row.area, row.end_class,
+            frozenset(filter(None, row.signals.split(","))), row.resumes,
         )
         for row in connection.execute(query)
-    }
+    }  # fmt: skip
+
+
+def _contacts(calls: Mapping[str, CountedCall]) -> list[CountedCall]:
+    """Each caller once. Of one whose first call is not known nothing is counted: it was before we began."""
+    others: dict[str, list[CountedCall]] = {}
+    for call in calls.values():
+        if call.resumes:
+            others.setdefault(call.resumes, []).append(call)
+    return [together(call, others.get(ref, ())) for ref, call in calls.items() if not call.resumes]
 
 
 def _keep(connection: Connection, ref: str, call: CountedCall, at: datetime, *, is_new: bool) -> None:
@@ -136,6 +155,7 @@ def _keep(connection: Connection, ref: str, call: CountedCall, at: datetime, *, 
         "lexicon": call.lexicon,
         "signals": ",".join(sorted(call.signals)),
         "end_class": call.end_class,
+        "resumes": call.resumes,
     }
     if is_new:  # two that do so at once: the second fails, and reads the batch again
         connection.execute(insert(surge_calls).values(call=ref, **values))
@@ -148,13 +168,11 @@ def _difference(
 ) -> dict[Cell, tuple[int, int]]:
     demand: Counter[Cell] = Counter()
     deflected: Counter[Cell] = Counter()
-    for ref, call in after.items():
-        for cell, (one, kept) in cells(call, indicators).items():
-            demand[cell] += one
-            deflected[cell] += kept
-        for cell, (one, kept) in cells(before.get(ref, CountedCall()), indicators).items():
-            demand[cell] -= one
-            deflected[cell] -= kept
+    for times, calls in ((1, after), (-1, before)):
+        for call in _contacts(calls):
+            for cell, (one, kept) in cells(call, indicators).items():
+                demand[cell] += times * one
+                deflected[cell] += times * kept
     return {cell: (demand[cell], deflected[cell]) for cell in demand if demand[cell] or deflected[cell]}
 
 

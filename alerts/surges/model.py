@@ -42,7 +42,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class CountedCall:
-    """What is known of one call. It counts from when its ``quarter`` (that of *offered*) is known."""
+    """What is known under one call's reference. It counts from when its ``quarter`` (that of *offered*) is known.
+
+    ``resumes``: the first reference of the same contact, if this is not it.
+    """
 
     quarter: int | None = None
     menu: str = ""
@@ -50,6 +53,7 @@ class CountedCall:
     area: str = ""
     end_class: str = ""
     signals: frozenset[str] = frozenset()
+    resumes: str = ""
 
 
 Kind = Literal["surge", "demand_rise", "change_of_mix"]

@@ -19,10 +19,12 @@ surge_calls = Table(
     Column("lexicon", String(40), nullable=False, server_default=""),
     Column("signals", Text, nullable=False, server_default=""),
     Column("end_class", String(20), nullable=False, server_default=""),
+    Column("resumes", String(64), nullable=False, server_default=""),
     Index("surge_calls_seen", "seen_at"),
+    Index("surge_calls_resumes", "resumes"),
 )
 """What has been counted of each call of the last days, so that an event that comes twice changes nothing. ``call`` is a
-keyed hash: without the key nobody can say whose words these were."""
+keyed hash: without the key nobody can say whose words these were. ``resumes`` is that of the contact's first call."""
 
 surge_counts = Table(
     "surge_counts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
@@ -87,6 +88,23 @@ async def test_a_caller_counts_once_for_all_calls_and_once_for_what_they_chose(d
         (NOW, "all", "unknown", ""): (2, 1),
         (NOW, "cold_or_flu", "bromley", MENU): (1, 0),
         (NOW, "cold_or_flu", "unknown", MENU): (1, 1),
+    }
+
+
+async def test_who_was_cut_off_and_rings_back_is_one_caller_with_all_they_chose(database: Database) -> None:
+    later = NOON + timedelta(minutes=20)
+    first = call("a", chose("flu"), ended("failed"))
+    again = call("b", in_area("bromley"), chose("dental"), ended("deflected"), at=later)
+    again[0] = replace(again[0], facts={**again[0].facts, "resumes": "a"})
+    counting = Counting(database)
+    counting.clock.time = later + timedelta(minutes=5)
+    await counting.count(*first, *again[:1])
+    for entry in reversed([*first, *again]):  # in any order, one to a batch, and again
+        found = await counting.count(entry)
+    assert found == {
+        (NOW, "all", "bromley", ""): (1, 1),
+        (NOW, "cold_or_flu", "bromley", MENU): (1, 1),
+        (NOW, "dental", "bromley", MENU): (1, 1),
     }
 
 
