@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
-from alerts.model import Channel, Notice
+from sqlalchemy.exc import SQLAlchemyError
+
+from alerts.model import Notice
 from alerts.store import AlertStore
 from infra.clock import Clock
 from infra.crypto import KeyRing
@@ -17,25 +20,33 @@ TOLD_WITHIN = timedelta(hours=73)
 REMEMBERED = 1000
 """Notices that this process gave out, kept in memory for the time in which the database is away."""
 
+KEPT_WITHIN_S = 2.0
+"""A database that takes longer holds no notice up."""
+
 _DOMAIN, _LENGTH = "alert-notice", 32
 
 
 class SentNotices:
-    """References of the notices that go by ``channels``: the same at every try and in every process."""
+    """References of notices: the same at every try and in every process."""
 
-    def __init__(self, store: AlertStore, keys: KeyRing, clock: Clock, channels: Sequence[Channel]) -> None:
+    def __init__(self, store: AlertStore, keys: KeyRing, clock: Clock) -> None:
         self._store = store
         self._keys = keys
         self._clock = clock
-        self._channels = tuple(channels)
         self._ours: OrderedDict[str, Notice] = OrderedDict()
 
-    def reference(self, notice: Notice) -> str:
-        """32 hex digits, keyed: neither the notice nor the number can be found from it without our keys."""
+    async def reference(self, notice: Notice) -> str:
+        """32 hex digits, keyed: neither the notice nor the number can be found from it without our keys.
+
+        Kept with the notice, so that any process finds it; while the database is away only this one does.
+        """
         reference = self._keys.index(_DOMAIN, _identity(notice))[:_LENGTH]
         self._ours[reference] = notice
         if len(self._ours) > REMEMBERED:
             self._ours.popitem(last=False)
+        with suppress(SQLAlchemyError, OSError):  # a timeout is an OSError
+            async with asyncio.timeout(KEPT_WITHIN_S):
+                await self._store.refer(notice, reference)
         return reference
 
     def person(self, notice: Notice) -> str:
@@ -46,10 +57,7 @@ class SentNotices:
         """The notice, whichever process sent it; None if it is none of the last days. Raises SQLAlchemyError."""
         if (ours := self._ours.get(reference)) is not None:
             return ours
-        for notice in await self._store.recent(self._channels, self._clock.now() - TOLD_WITHIN):
-            if any(key[:_LENGTH] == reference for key in self._keys.index_all(_DOMAIN, _identity(notice))):
-                return notice
-        return None
+        return await self._store.by_reference(reference, self._clock.now() - TOLD_WITHIN)
 
 
 def _identity(notice: Notice) -> str:

@@ -187,14 +187,19 @@ class AlertStore:
         rows = await self._database.read(lambda connection: connection.execute(oldest_first).all())
         return [_delivery(row) for row in rows]
 
-    async def recent(self, channels: Sequence[str], since: datetime) -> list[Notice]:
-        """Every notice of the channels that was queued, or due for a try, since then: the newest first."""
-        found = sa.select(alert_notices.c.notice).where(
-            alert_notices.c.channel.in_(channels), alert_notices.c.next_try_at >= since
-        )
-        newest_first = found.order_by(alert_notices.c.id.desc())
-        rows = await self._database.read(lambda connection: connection.execute(newest_first).all())
-        return [_read(row.notice) for row in rows]
+    async def refer(self, notice: Notice, reference: str) -> None:
+        """Keep by which reference the notice's carrier will speak of it."""
+        to, table = notice.recipient, alert_notices.c
+        this = (table.notice_id == notice.id) & (table.channel == to.channel) & (table.address == to.address)
+        kept = sa.update(alert_notices).where(this).values(reference=reference)
+        await self._database.write(lambda connection: connection.execute(kept))
+
+    async def by_reference(self, reference: str, since: datetime) -> Notice | None:
+        """The notice of a carrier's reference that was due for a try since then."""
+        table = alert_notices.c
+        found = sa.select(table.notice).where(table.reference == reference, table.next_try_at >= since)
+        row = await self._database.read(lambda connection: connection.execute(found).first())
+        return _read(row.notice) if row is not None else None
 
     async def failures(self, since: datetime) -> list[Failures]:
         """How many notices failed since then, by channel."""

@@ -45,7 +45,9 @@ alert_notices = sa.Table(
     sa.Column("sent_at", UtcDateTime),
     sa.Column("failed_at", UtcDateTime),
     sa.Column("delivered_at", UtcDateTime),
+    sa.Column("reference", sa.String(32)),
     sa.UniqueConstraint("notice_id", "channel", "address", name="alert_notices_once"),
+    sa.Index("alert_notices_by_reference", "reference"),
     sa.Index("alert_notices_open", "channel", "sent_at", "failed_at"),
 )
 

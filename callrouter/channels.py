@@ -63,7 +63,7 @@ class Channels:
 
 def open_channels(settings: Settings, database: Database, keys: KeyRing, clock: Clock) -> Channels:
     """Every channel that the settings name; raises :class:`ConfigurationError`."""
-    sent = SentNotices(AlertStore(database), keys, clock, ("text", "voice"))
+    sent = SentNotices(AlertStore(database), keys, clock)
     found: dict[str, Notifier] = {}
     if settings.smtp_host:
         found["email"] = SmtpNotifier(

@@ -27,7 +27,7 @@ class TextNotifier:
 
     async def send(self, notice: Notice) -> None:
         """See :meth:`alerts.ports.Notifier.send`; final if every provider refuses the number for good."""
-        reference = self._sent.reference(notice)
+        reference = await self._sent.reference(notice)
         if (asked := self._unsure.pop(reference, None)) is not None and await asked.find(reference):
             return
         text = Text(reference, Purpose.ALERT, self._template, notice.recipient.address, short(notice))

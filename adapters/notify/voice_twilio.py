@@ -97,7 +97,7 @@ class TwilioVoice:
             raise
 
     async def _dial(self, notice: Notice) -> None:
-        s, here = self._settings, f"{self._settings.own}{PATH}/{self._sent.reference(notice)}"
+        s, here = self._settings, f"{self._settings.own}{PATH}/{await self._sent.reference(notice)}"
         form = {
             "To": notice.recipient.address,
             "From": s.caller,

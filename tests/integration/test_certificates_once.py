@@ -38,7 +38,7 @@ async def test_no_certificates_are_read_while_something_is_sent(
     clock, keys = HandClock(), KeyRing(b"m" * 32, b"i" * 32)
     database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
     await database.write(metadata.create_all)
-    sent = SentNotices(AlertStore(database), keys, clock, ("voice",))
+    sent = SentNotices(AlertStore(database), keys, clock)
     words = Template("alert_notice", "An alert", govuk_notify="3d844edf-8d35-48ac-975b-e847b4f122b0")
     text = Text("ab" * 16, Purpose.ALERT, words, MOBILE)
     account: dict[str, Any] = {"account_sid": SID, "auth_token": TOKEN, "own": OWN, "address": NOBODY}

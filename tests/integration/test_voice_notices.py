@@ -62,7 +62,7 @@ class Desk:
         app = f"notice-{secrets.token_hex(4)}"
         self._ari = Ari(ari_url or line.asterisk.ari_url, app, settings.ari_user, settings.ari_password)
         self._database = connect_database(f"sqlite:///{folder}/alerts.db")
-        sent = SentNotices(AlertStore(self._database), KEYS, HandClock(), ("text", "voice"))
+        sent = SentNotices(AlertStore(self._database), KEYS, HandClock())
         self.voice = AsteriskVoice(
             self._ari, Sounds(folder / "sounds"), sent, outcomes, trunk=f"provider-{provider}", caller="+442079460999",
             times=Times(ring=2, key=1.0),

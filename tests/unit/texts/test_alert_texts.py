@@ -51,7 +51,7 @@ class House:
         self.texts = TextNotifier(providers, TEMPLATE, self.here.sent)
 
     def process(self) -> Channels:
-        sent = SentNotices(self.store, KEYS, self.clock, ("text", "voice"))
+        sent = SentNotices(self.store, KEYS, self.clock)
         return Channels({}, sent, VoiceCalls(), self.told)
 
     async def queued(self, *notices: Notice) -> None:
@@ -132,13 +132,13 @@ async def test_a_receipt_finds_its_notice_while_the_database_lacks_it(house: Hou
 async def test_a_receipt_of_another_text_is_none_of_ours(house: House) -> None:
     await house.queued(FIRED)
     assert not await house.process().text_receipt("ab" * 16, "twilio", State.FAILED, "")
-    reference = house.here.sent.reference(FIRED)
+    reference = await house.here.sent.reference(FIRED)
     house.clock.move(74 * 3600)
     assert not await house.process().text_receipt(reference, "twilio", State.FAILED, "")
     assert house.told.receipts == []
 
 
-def test_a_reference_says_nothing_without_the_keys(house: House) -> None:
-    other = SentNotices(house.store, KeyRing(b"m" * 32, b"j" * 32), house.clock, ("text",))
-    assert other.reference(FIRED) != house.here.sent.reference(FIRED)
+async def test_a_reference_says_nothing_without_the_keys(house: House) -> None:
+    other = SentNotices(house.store, KeyRing(b"m" * 32, b"j" * 32), house.clock)
+    assert await other.reference(FIRED) != await house.here.sent.reference(FIRED)
     assert "7700900123" not in house.notify.seen()

@@ -78,7 +78,7 @@ class House:
         outcomes = Outcomes()
         outcomes.alerts = self.alerts
         settings = TwilioVoiceSettings(account_sid=SID, auth_token=TOKEN, caller="+447700900999", own=OWN)
-        sent = SentNotices(self.store, KEYS, self.clock, ("text", "voice"))
+        sent = SentNotices(self.store, KEYS, self.clock)
         return TwilioVoice(settings, sent, outcomes, self.twilio.transport, self.clock.monotonic)
 
     def answers_by(self, voice: TwilioVoice) -> None:
@@ -216,7 +216,7 @@ async def test_the_next_way_calls_whom_the_first_does_not_reach_but_nobody_twice
     broken, sound = TwilioCalls(), house.voice
     broken.fault = "down"
     settings = TwilioVoiceSettings(account_sid=SID, auth_token=TOKEN, caller="+447700900999", own=OWN)
-    sent = SentNotices(house.store, KEYS, house.clock, ("voice",))
+    sent = SentNotices(house.store, KEYS, house.clock)
     first = TwilioVoice(settings, sent, Outcomes(), broken.transport, house.clock.monotonic)
     await FirstThatDials([first, sound]).send(to())
     assert len(house.twilio.created) == 1
