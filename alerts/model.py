@@ -233,15 +233,20 @@ class Rule:
 
     def is_breached(self, value: float) -> bool:
         """Whether ``value`` is at the threshold or worse."""
-        return value >= self.threshold if self.worse == "above" else value <= self.threshold
+        return value >= self.threshold if self._is_more_worse else value <= self.threshold
 
     def is_clear(self, value: float) -> bool:
         """Whether ``value`` is better than the bound for clearing."""
-        return value < self.clear if self.worse == "above" else value > self.clear
+        return value < self.clear if self._is_more_worse else value > self.clear
 
     def worst(self, one: float, other: float) -> float:
         """The worse of two values."""
-        return max(one, other) if self.worse == "above" else min(one, other)
+        return max(one, other) if self._is_more_worse else min(one, other)
+
+    @property
+    def _is_more_worse(self) -> bool:
+        """Whether a higher value is worse; per cent worse than usual are, also of what is worse when there is less."""
+        return self.than_usual or self.worse == "above"
 
     def is_watched(self, at: datetime) -> bool:
         """Whether an alert may begin at that time."""

@@ -19,6 +19,9 @@ Windows = Callable[[Window, ScopeKind], Sequence[Kpis]]
 AHEAD = timedelta(seconds=5)
 """A reading that is further in the future than this is a clock's mistake, and is not used."""
 
+AN_HOUR = timedelta(hours=1)
+"""What is usual is known by the hour; a window holds the minute in progress, and is as long as has passed of it."""
+
 COUNTED_FOR_S = 5.0
 """Windows of minutes need no look twice a second: adding up an hour's calls takes longer than all else in a look."""
 
@@ -142,7 +145,8 @@ class Seen:
                 self.unjudged[alert] = "too few calls are usual at this hour, or that is not known"
                 continue
             if rule.than_usual:
-                hourly = value * 60 / rule.window if rule.metric in COUNTS and rule.window != "today" else value
+                is_rate = rule.metric in COUNTS and rule.window != "today"
+                hourly = value * (AN_HOUR / (kpis.end - kpis.start)) if is_rate else value
                 percent = self.usual.worse_by(rule.metric, kpis.scope, self.at, hourly, worse=rule.worse)
                 if percent is None:
                     self.unjudged[alert] = "fewer than four such hours are on record"

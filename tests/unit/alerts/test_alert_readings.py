@@ -60,6 +60,7 @@ class World:
         self.clock = HandClock()
         self.usual = Usual()
         self.now: dict[Scope, Kpis] = {}
+        self.counted = timedelta(minutes=15)
         self.wait_s = 0.0
         self.seen_at = self.clock.now()
         self.taken: list[Notice] = []
@@ -76,7 +77,7 @@ class World:
 
     def be(self, scope: str, **values: float | None) -> None:
         found = Scope.read(scope)
-        self.now[found] = replace(kpis(found, self.clock.now(), **values), end=self.clock.now())
+        self.now[found] = replace(kpis(found, self.clock.now() - self.counted, **values), end=self.clock.now())
 
     def service(self, *rules: Rule) -> AlertService:
         return AlertService(
@@ -157,6 +158,16 @@ async def test_a_count_is_compared_by_the_hour(world: World) -> None:
     world.be("total", offered=31)  # of 25 that are usual in a quarter of an hour
     assert await world.fires(rule) == []
     world.be("total", offered=32)
+    assert await world.fires(rule) == ["longest-wait"]
+
+
+async def test_a_minute_that_has_only_begun_is_not_counted_as_a_whole_one(world: World) -> None:
+    await world.usual.learn(Past(8), ["total"], world.clock.now())
+    rule = replace(RULE, metric="offered", window=15, than_usual=True, threshold=25, clear=10, for_s=0, worse="below")
+    world.counted = timedelta(minutes=14, seconds=1)  # the window holds the minute in progress
+    world.be("total", offered=18)  # of 23.4
+    assert await world.fires(rule) == []
+    world.be("total", offered=17)
     assert await world.fires(rule) == ["longest-wait"]
 
 
