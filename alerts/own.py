@@ -36,9 +36,11 @@ def own_among(alerts: Iterable[str], rules: Mapping[str, Rule]) -> list[str]:
 
 
 def followed(states: Mapping[str, AlertState], taken: Sequence[TakenOn], now: datetime) -> list[Change]:
-    """What this process has yet to learn of ``taken``."""
-    changes = []
+    """What this process has yet to learn of ``taken``, oldest first: of two people the first has it."""
+    changes: list[Change] = []
     for each in taken:
+        if any(each.alert == state.rule for change in changes for state in change.states):
+            continue
         state = states.get(each.alert)
         if state and state.phase == "firing" and state.fired_at and state.fired_at <= each.at + AS_SOON:
             step = StepTaken(each.alert, "acknowledged", now, each.by, "told to another process")

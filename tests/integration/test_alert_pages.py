@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi import APIRouter
 
-from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures, page_of
+from alerts.model import Figures, Notice, Parts, Recipient, Rule, ScopeFigures, page_of
 from alerts.service import AlertService
 from alerts.store import AlertStore, metadata
 from callrouter.alert_desk import AlertDesk
@@ -97,6 +97,19 @@ async def test_the_page_of_an_alert_stays_while_it_may_begin_again(house: House)
     async with house.console().browser(HANDLER) as hal:
         shown = (await hal.client.get(PAGE)).text
     assert "It was over at Sat 28 March 2026, 12:00." in shown
+
+
+async def test_what_another_process_sees_is_taken_on_here_and_again_when_it_comes_again(house: House) -> None:
+    rule = replace(SLOW, name="down", metric="dependency_down_s", dependency=None)
+    parts = Parts({"redis": 0.0})
+    house.service = AlertService((rule,), house.figures, {}, house.store, house.clock, parts=lambda: parts)
+    house.desk = AlertDesk(house.service, house.clock)
+    page = f"/alerts/{page_of('down:redis')}"
+    async with house.console().browser(HANDLER) as hal:
+        assert "It works for the process that shows this page" in (await hal.client.get(page)).text
+        for _ in range(2):
+            taken = await hal.send(f"{page}/acknowledge", of=page)
+            assert "<strong>Hal</strong> took it on" in taken.text
 
 
 async def test_what_has_cleared_meanwhile_cannot_be_taken_on(house: House) -> None:

@@ -147,6 +147,7 @@ async def test_who_takes_an_alert_on_by_way_of_a_process_that_does_not_see_it_ha
     assert shown is not None
     assert shown.state.phase == "firing"
     assert await works.acknowledge(shown.state.rule, "Sam Example", "page")
+    assert await works.acknowledge(shown.state.rule, "Kim Example", "page")  # the first has it
     await world.live(2, sees, works)
     (seen,) = (each for each in await sees.shown() if each.page == page)
     assert (seen.state.phase, seen.state.acknowledged_by) == ("acknowledged", "Sam Example")
