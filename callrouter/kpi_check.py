@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -35,6 +35,13 @@ ROWS, DAYS, LIVE = "calls", "days", "live"
 EVERY_S = 15 * 60.0
 AGAIN_S = 60.0
 """After a comparison that failed."""
+
+IN_DOUBT_S = 30.0
+"""Until the second look, when the live figures differ: they are read a moment after the recount, in which a caller whom
+we dropped rings back, or an event comes late. What differs twice is told."""
+
+HANDED_OVER_S = 5.0
+"""After another process compared, until this one does: by then the other knows that it no longer compares."""
 
 FAILURES = 5
 """So many in a row are told: before, it is most likely the database that is away, which is told by itself."""
@@ -95,12 +102,15 @@ class FigureCheck:
         self._found: dict[str, Compared] = {}
         self._next = 0.0
         self._failures = 0
+        self._task: asyncio.Task[None] | None = None
+        self._live_told: frozenset[str] = frozenset()
+        self._live_in_doubt: frozenset[str] = frozenset()
 
     @property
     def differ(self) -> int | None:
         """In how many scopes the last comparisons found a difference.
 
-        None before the first, and when another process has long compared in our stead: it knows better.
+        None before the first, and once another process compares in our stead: it knows better.
         """
         if not self._found or self._clock.monotonic() > self._next + EVERY_S:
             return None
@@ -131,34 +141,71 @@ class FigureCheck:
         return await asyncio.to_thread(compare, day, counted, again)
 
     async def step(self, wait_s: float) -> int:
-        """Compare what is due; returns 0. What differs is logged by scope, and said to ``health``."""
-        if self._clock.monotonic() < self._next:
-            await asyncio.sleep(wait_s)
-            return 0
-        self._next = self._clock.monotonic() + AGAIN_S  # not at once: it is no light work
+        """Begin the comparison that is due, or wait for the one that goes on; returns 0. Cancelled, it ends.
+
+        What differs is logged by scope, and said to ``health``.
+        """
+        if self._task is None:
+            if self._clock.monotonic() < self._next:
+                await asyncio.sleep(wait_s)
+                return 0
+            self._next = self._clock.monotonic() + AGAIN_S  # not at once: it is no light work
+            self._task = asyncio.create_task(self._look())
         try:
-            await self._look()
+            await asyncio.wait({self._task}, timeout=wait_s)  # no longer: the lease is renewed between two steps
+        except asyncio.CancelledError:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            raise
+        if self._task.done():
+            task, self._task = self._task, None
+            self._ended(task)
+        return 0
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        try:
+            task.result()
         except Exception:
             self._failures += 1
             if self._failures >= FAILURES:
                 self._health.failed(PART, "not compared")
             raise
         self._failures = 0
-        self._next = self._clock.monotonic() + EVERY_S
-        return 0
+        self._next = self._clock.monotonic() + (IN_DOUBT_S if self._live_in_doubt else EVERY_S)
+
+    def lost(self) -> None:
+        """Another process compares: what this one found is forgotten, so that the two never contradict each other."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        if self._found or self._failures:
+            self._found, self._failures = {}, 0
+            self._live_told = self._live_in_doubt = frozenset()
+            self._health.ok(PART)
+        self._next = self._clock.monotonic() + HANDED_OVER_S
 
     async def _look(self) -> None:
         now = self._clock.now().astimezone(LONDON)
         yesterday = now.date() - DAY
         if now.hour >= AT_NIGHT and ("yesterday" not in self._found or self._found["yesterday"].day != yesterday):
             self._found["yesterday"] = _told(await self.day(yesterday))
-        self._found["today"] = _told(await self.day(now.date(), self._clock.now() - SETTLED))
+        self._found["today"] = _told(self._twice(await self.day(now.date(), self._clock.now() - SETTLED)))
         if odd := {name: count for name, count in self._oddities().items() if count}:
             log.warning("figures_odd", **odd)
         if self.differ:
             self._health.failed(PART, "differ")
         else:
             self._health.ok(PART)
+
+    def _twice(self, compared: Compared) -> Compared:
+        """The same, of the live figures only what differed at the look before, too."""
+        live = compared.differ.get(LIVE, {})
+        told = {scope: places for scope, places in live.items() if scope in self._live_told | self._live_in_doubt}
+        is_first = len(told) < len(live) and not self._live_in_doubt
+        self._live_in_doubt = frozenset(live.keys() - told.keys() if is_first else ())
+        self._live_told = frozenset(told)
+        others = {source: found for source, found in compared.differ.items() if source != LIVE}
+        return replace(compared, differ=others | ({LIVE: told} if told else {}))
 
 
 def _told(compared: Compared) -> Compared:

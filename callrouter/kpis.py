@@ -58,7 +58,7 @@ class Counting:
             repeat("kpis", folder.step, full=folder.BATCH, lease=lease(name="kpis")),
             repeat("kpi days", self._roll, full=ROLLED_AT_ONCE, lease=lease(name="kpi-days")),
             repeat("recontacts", self._follow, full=1, lease=lease(name="kpi-recontacts")),
-            repeat("kpi check", self.check.step, full=1, lease=lease(name="kpi-check")),
+            repeat("kpi check", self.check.step, full=1, lease=lease(name="kpi-check"), lost=self.check.lost),
         ]
 
     async def _roll(self, _wait_s: float) -> int:

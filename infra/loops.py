@@ -18,18 +18,26 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 
 
-async def repeat(name: str, step: Callable[[float], Awaitable[int]], *, full: int, lease: Lease | None = None) -> None:
+async def repeat(
+    name: str,
+    step: Callable[[float], Awaitable[int]],
+    *,
+    full: int,
+    lease: Lease | None = None,
+    lost: Callable[[], None] = lambda: None,
+) -> None:
     """Call ``step(wait_s)`` again and again until cancelled; after a failure a little later, and later.
 
     A step waits for work, does at most ``full`` pieces of it, and returns how many. One that was full is called
     again at once; else work is left to gather for a moment, which costs less than a turn for every piece. With a
-    ``lease`` the step is called only while this process holds it.
+    ``lease`` the step is called only while this process holds it, and ``lost`` at each try that finds another with it.
     """
     pause = _FIRST_PAUSE_S
     try:
         while True:
             try:
                 if lease is not None and not await lease.hold():
+                    lost()
                     await asyncio.sleep(STANDBY_S)
                     continue
                 done = await step(WAIT_S)

@@ -27,7 +27,7 @@ from alerts.tally import Tally
 from alerts.usual import Usual
 from callrouter.alerting import PARTS
 from callrouter.journal import Journal
-from callrouter.kpi_check import AGAIN_S, EVERY_S, FAILURES, FigureCheck
+from callrouter.kpi_check import AGAIN_S, EVERY_S, FAILURES, HANDED_OVER_S, IN_DOUBT_S, FigureCheck
 from callrouter.kpi_folding import KpiFolder
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
@@ -40,6 +40,7 @@ DAY = date(2025, 10, 26)  # London's clocks go back: 25 hours
 START = midnight(DAY)
 NOW = START + timedelta(hours=25)
 KEYS = KeyRing(b"m" * 32, b"i" * 32)
+SOON_S = 60.0
 NAMES = {TOTAL: "Whole service", Scope("provider", "kings"): "King's 111"}
 RULES = Path("alerts/rules.yaml")
 KINDS: tuple[ScopeKind, ...] = ("total", "provider", "service", "area")
@@ -225,7 +226,7 @@ async def test_the_nightly_check_mends_a_history_that_lacks_calls_and_finds_all_
         live.apply(entry)
     check, health = checking(house, live, clock)
     assert check.differ is None
-    await check.step(0)
+    await check.step(SOON_S)
     assert (check.differ, health.works("figures")) == (0, True)
     assert await house.again() == {}
 
@@ -235,15 +236,43 @@ async def test_live_figures_that_lack_a_call_are_told(house: House) -> None:
     clock, live = HandClock(NOW - timedelta(hours=1)), LiveFigures({})
     await house.bring(made_up_day(10, 8, START, 20))
     check, health = checking(house, live, clock)
-    await check.step(0)
+    await check.step(SOON_S)
+    assert (check.differ, health.works("figures")) == (0, True), "not before a second look"
+    clock.move(IN_DOUBT_S)
+    await check.step(SOON_S)
     assert (check.differ or 0) > 2
     assert not health.works("figures")
     parts = Parts(health.failing_s(), figures_differ=check.differ)
     (rule,) = [each for each in load_rules(RULES, ["north-london-111"], PARTS) if each.metric == "figures_differ"]
     (reading,) = Seen(clock.now(), None, parts, lambda _window, _kind: (), Usual()).read(rule, {})
     assert reading.value >= rule.threshold
-    clock.move(3 * EVERY_S)
-    assert check.differ is None, "whoever compares now knows better"
+    clock.move(EVERY_S)
+    await check.step(SOON_S)
+    assert (check.differ or 0) > 2, "what is told stays told, without another doubt"
+    check.lost()
+    assert (check.differ, health.works("figures")) == (None, True), "whoever compares now knows better"
+    await check.step(0)
+    assert check.differ is None, "the other has not heard yet that it is this one's turn again"
+    clock.move(HANDED_OVER_S)
+    await check.step(SOON_S)
+    assert check.differ == 0
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_call_that_came_between_two_readings_is_not_told(house: House) -> None:
+    clock, live = HandClock(NOW - timedelta(hours=1)), LiveFigures({})
+    entries = made_up_day(16, 8, START, 20)
+    await house.bring(entries)
+    check, health = checking(house, live, clock)
+    await check.step(SOON_S)
+    for entry in entries:
+        live.apply(entry)
+    clock.move(IN_DOUBT_S)
+    await check.step(SOON_S)
+    assert (check.differ, health.works("figures")) == (0, True)
+    clock.move(EVERY_S - 1)
+    await check.step(0)
+    assert check.differ == 0, "nothing is compared before its time"
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -253,12 +282,12 @@ async def test_a_comparison_that_fails_again_and_again_is_told_and_one_failure_i
     check, health = checking(house, live, clock)
     for failure in range(1, FAILURES + 1):
         with pytest.raises(SQLAlchemyError):
-            await check.step(0)
+            await check.step(SOON_S)
         assert await check.step(0) == 0, "not tried without pause"
         clock.move(AGAIN_S)
         assert ("figures" in health.failing_s()) == (failure == FAILURES)
     await house.database.maintain(lambda connection: connection.execute(sa.text("ALTER TABLE gone RENAME TO journal")))
-    await check.step(0)
+    await check.step(SOON_S)
     assert health.works("figures")
 
 

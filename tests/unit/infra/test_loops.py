@@ -73,3 +73,16 @@ async def test_process_that_cannot_ask_for_the_lease_tries_again() -> None:
     worker.start()
     await asyncio.wait_for(worker.worked.wait(), SOON_S)
     await worker.stop()
+
+
+async def test_who_finds_another_at_work_is_told_so() -> None:
+    leases, told = MemoryLeases(), asyncio.Event()
+    first, second = Worker("first", leases), Worker("second", leases)
+    first.start()
+    await first.worked.wait()
+    lease = Lease(leases, "journal", "second")
+    second.task = asyncio.create_task(repeat("journal", second.step, full=1, lease=lease, lost=told.set))
+    await asyncio.wait_for(told.wait(), SOON_S)
+    assert not second.worked.is_set()
+    await second.stop()
+    await first.stop()
