@@ -65,6 +65,7 @@ kpi_recontacts = Table(
     Column("offered_at", UtcDateTime, nullable=False),
     Column("again_s", Integer),
     Index("kpi_recontacts_by_number", "number_key", "offered_at"),
+    Index("kpi_recontacts_by_offer", "offered_at"),
 )
 """Calls whose number is known. ``number_key``: its keyed hash, gone after some days; ``again_s``: how many seconds
 after the end of this call the same number rang again, if it did within 72 hours."""

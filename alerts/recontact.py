@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
@@ -66,8 +67,21 @@ class Recontacts:
             await self._database.write(lambda connection: connection.execute(insert, rows))
 
     async def follow(self, now: datetime) -> int:
-        """Write down who has come back, and forget hashes older than :data:`KEPT`; returns how many have newly."""
-        return await self._database.write(lambda connection: _follow(connection, now))
+        """Write down who has come back, and forget hashes older than :data:`KEPT`; returns how many have newly.
+
+        Hashes are forgotten also when the rest fails, which is then raised.
+        """
+        try:
+            news = await self._database.read(lambda connection: _come_back(connection, now - KEPT))
+            if news:
+                by_ref = update(kpi_recontacts).where(kpi_recontacts.c.call_ref == bindparam("ref"))
+                again = by_ref.values(again_s=bindparam("seconds"))
+                await self._database.write(lambda connection: connection.execute(again, news))
+        finally:
+            old = (kpi_recontacts.c.offered_at < now - KEPT) & kpi_recontacts.c.number_key.is_not(None)
+            forget = update(kpi_recontacts).where(old).values(number_key=None)
+            await self._database.write(lambda connection: connection.execute(forget))
+        return len(news)
 
     async def told(self, first: date, last: date) -> list[Recontact]:
         """Of the calls offered on these London days, both included. Of the last three days it still grows."""
@@ -114,24 +128,19 @@ def recontact_values(
     return {"RECONTACT_BASE": len(within), **{f"RECONTACT_{hours}H": count for hours, count in again.items()}}
 
 
-def _follow(connection: Connection, now: datetime) -> int:
+def _come_back(connection: Connection, since: datetime) -> list[dict[str, Any]]:
+    """Of calls offered ``since`` then, those after which the number rang again, if that is not written down yet."""
     earlier, later = kpi_recontacts.alias("earlier"), kpi_recontacts.alias("later")
     came_back = (
         select(earlier.c.call_ref, earlier.c.again_s, kpi_calls.c.ended_at, func.min(later.c.offered_at).label("at"))
         .join(kpi_calls, kpi_calls.c.contact == earlier.c.call_ref)
         .join(later, (later.c.number_key == earlier.c.number_key) & (later.c.offered_at > kpi_calls.c.ended_at))
-        .where(kpi_calls.c.end_class.in_(SENT_AWAY))
+        .where(earlier.c.offered_at >= since, earlier.c.number_key.is_not(None), kpi_calls.c.end_class.in_(SENT_AWAY))
         .group_by(earlier.c.call_ref, earlier.c.again_s, kpi_calls.c.ended_at)
     )
     found = [
-        {"ref": row.call_ref, "seconds": int((row.at - row.ended_at).total_seconds()), "known": row.again_s}
+        (row.call_ref, int((row.at - row.ended_at).total_seconds()), row.again_s)
         for row in connection.execute(came_back)
         if row.at - row.ended_at <= LONGEST
     ]
-    news = [{"ref": each["ref"], "seconds": each["seconds"]} for each in found if each["seconds"] != each["known"]]
-    if news:
-        by_ref = update(kpi_recontacts).where(kpi_recontacts.c.call_ref == bindparam("ref"))
-        connection.execute(by_ref.values(again_s=bindparam("seconds")), news)
-    old = (kpi_recontacts.c.offered_at < now - KEPT) & kpi_recontacts.c.number_key.is_not(None)
-    connection.execute(update(kpi_recontacts).where(old).values(number_key=None))
-    return len(news)
+    return [{"ref": ref, "seconds": seconds} for ref, seconds, known in found if seconds != known]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.history import KpiHistory
 from alerts.history_tables import kpi_recontacts
@@ -51,7 +52,7 @@ class House:
         while await self.folder.step(0):
             pass
 
-    async def told(self, now_h: float = 100) -> list[Recontact]:
+    async def told(self, now_h: float = 79) -> list[Recontact]:
         await self.recontacts.follow(NOON + timedelta(hours=now_h))
         return await self.recontacts.told(DAY, DAY)
 
@@ -105,3 +106,21 @@ async def test_the_hash_goes_and_what_it_told_stays(house: House) -> None:
     assert await house.told(now_h=later) == before
     kept = await house.database.read(lambda connection: connection.execute(select(kpi_recontacts.c.number_key)).all())
     assert [key for (key,) in kept] == [None, None]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_calls_of_long_ago_are_not_looked_at_again(house: House) -> None:
+    await house.call("sent-away", 0, ADA, "deflected")
+    await house.call("again", 5, ADA)
+    assert [each.again for each in await house.told(now_h=KEPT / timedelta(hours=1) + 1)] == [(0, 0, 0)]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_hashes_go_also_when_nobody_can_be_followed(house: House) -> None:
+    await house.call("sent-away", 0, ADA, "deflected")
+    gone = text("ALTER TABLE kpi_calls RENAME TO gone")
+    await house.database.maintain(lambda connection: connection.execute(gone))
+    with pytest.raises(SQLAlchemyError):
+        await house.recontacts.follow(NOON + 2 * KEPT)
+    kept = await house.database.read(lambda connection: connection.execute(select(kpi_recontacts.c.number_key)).all())
+    assert [key for (key,) in kept] == [None]

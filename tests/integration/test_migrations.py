@@ -33,7 +33,7 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0023"
+HEAD = "0024"
 OWNERS = (
     callrouter.journal, callrouter.repeat_tables, callrouter.welfare_tables, callrouter.publishing.tables,
     callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.store,
