@@ -97,7 +97,7 @@ def bounds(rule: Rule) -> str:
     """From when a rule fires, and when it clears, for people."""
     if rule.metric in IN_WORDS:
         return IN_WORDS[rule.metric]
-    less_is_worse = rule.worse == "below"
+    less_is_worse = rule.worse == "below" and not rule.than_usual
     fires = f"fires {'at or below' if less_is_worse else 'from'} {amount(rule, rule.threshold)}"
     lasting = f" for {_seconds(rule.for_s)}" if rule.for_s else ""
     return f"{fires}{lasting}, clears {'above' if less_is_worse else 'below'} {amount(rule, rule.clear)}"

@@ -16,7 +16,7 @@ from alerts.surges.history import History
 from alerts.surges.model import Found, Kind, Series, start_of
 from alerts.surveillance import daily, ears
 from alerts.surveillance.control import EarsControl
-from alerts.surveillance.days import LONDON
+from alerts.surveillance.days import LONDON, kind_of_day
 from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.glm import Array
 from alerts.surveillance.hourly import FEWEST
@@ -43,6 +43,23 @@ def days_of(history: History) -> Days:
     columns = [np.flatnonzero(dates == each) for each in whole]
     demand = np.stack([history.demand[:, each].sum(axis=1) for each in columns], axis=1)
     return Days(demand, np.array([history.total[each].sum() for each in columns]), whole[0])
+
+
+def has_faded(days: Days, row: int, since: date) -> bool:
+    """Whether the last two days were below the bound of the four weeks, a week at the least, before ``since``.
+
+    Not by EARS: its baseline follows, so that a surge that lasts is usual to it after some days.
+    """
+    if np.isnan(days.total).all():
+        return False
+    begin = (since - days.first).days
+    kinds = [kind_of_day(days.first + timedelta(days=each)) for each in range(len(days.total))]
+    demand = days.demand[row] / daily.day_factors(days.total, days.first)[kinds]
+    before = demand[max(0, begin - 28) : max(0, begin)]
+    before = before[~np.isnan(before)]
+    if len(before) < 7 or begin > len(demand) - 2:
+        return False
+    return bool((demand[-2:] <= before.mean() + Z * max(1.0, before.std(ddof=1))).all())
 
 
 def judge_yesterday(history: History, rows: Sequence[int]) -> list[Found]:

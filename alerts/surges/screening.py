@@ -6,6 +6,7 @@ It takes seconds of CPU, so the service runs it in a process of its own (:mod:`a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,9 +15,10 @@ import numpy as np
 from sqlalchemy import Connection, desc, select
 
 from alerts.surges.archive import archive, day_of
-from alerts.surges.daily import judge_yesterday
+from alerts.surges.daily import days_of, has_faded, judge_yesterday
 from alerts.surges.history import A_DAY, History, read_history
 from alerts.surges.model import Found, Screened, Series, quarter_of, start_of
+from alerts.surges.store import KEPT
 from alerts.surges.tables import surge_proposals, surge_screenings
 from alerts.surges.usual import Usual, read_usual, write_usual
 from alerts.surges.weekly import FALSE_A_DAY, judge_weeks
@@ -57,7 +59,8 @@ async def screen(database: Database, areas: Areas, at: datetime, *, null_cells: 
     screened = await look(database, areas, at, usual)
     if await database.read(partial(_is_first_today, at=at)):
         await archive(database, at)
-        screened = replace(screened, found=(*screened.found, *await _by_days(database, areas, at, usual)))
+        found, quiet = await _by_days(database, areas, at, usual)
+        screened = replace(screened, found=(*screened.found, *found), quiet=screened.quiet | quiet)
     return screened
 
 
@@ -120,14 +123,36 @@ def _is_first_today(connection: Connection, at: datetime) -> bool:
     return last is None or day_of(last - SETTLED_DAY) < day_of(at - SETTLED_DAY)
 
 
-async def _by_days(database: Database, areas: Areas, at: datetime, usual: Usual | None) -> list[Found]:
-    """The week that ended yesterday, where there are years; and yesterday, of what cannot be judged by hours yet."""
+async def _by_days(
+    database: Database, areas: Areas, at: datetime, usual: Usual | None
+) -> tuple[list[Found], frozenset[Series]]:
+    """The week that ended yesterday, where there are years; and yesterday, of what cannot be judged by hours yet.
+
+    With the series of the latter whose surge, on which somebody acted, has faded.
+    """
     end = quarter_of(at)
     history = await read_history(database, end - LEARN_FROM, end, areas)
     known = {} if usual is None else {each: row for row, each in enumerate(usual.series)}
     rows = [row for row in range(len(history.series)) if _why_not(history, usual, known, row)]
-    young = judge_yesterday(replace(history, demand=history.since_changes()), rows)
-    return [*await judge_weeks(database, areas, history), *young]
+    recent = replace(history, demand=history.since_changes())
+    found = [*await judge_weeks(database, areas, history), *judge_yesterday(recent, rows)]
+    quiet = _faded(recent, rows, await database.read(partial(_acted_on, at=at)))
+    return found, quiet - {each.series for each in found}
+
+
+def _faded(history: History, rows: Sequence[int], since: Mapping[Series, datetime]) -> frozenset[Series]:
+    places = {history.series[row]: row for row in rows if history.series[row] in since}
+    if not places:
+        return frozenset()
+    days = days_of(history)
+    return frozenset(each for each, row in places.items() if has_faded(days, row, day_of(since[each])))
+
+
+def _acted_on(connection: Connection, at: datetime) -> dict[Series, datetime]:
+    """Since when the series were unusual of which callers may hear a message."""
+    of = surge_proposals.c
+    query = select(of.signal, of.area, of.since).where(of.state == "acted", of.last_seen_at >= at - KEPT)
+    return {Series(signal, area): since for signal, area, since in connection.execute(query.order_by(of.since))}
 
 
 async def _learn(database: Database, areas: Areas, at: datetime, null_cells: int) -> Usual | None:

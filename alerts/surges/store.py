@@ -156,7 +156,8 @@ def _fade(connection: Connection, screened: Screened) -> None:
     """Propose taking off the message of what is quiet now; and no longer, where it is unusual again."""
     of = surge_proposals.c
     unusual = {each.series for each in screened.found}
-    for row in connection.execute(select(surge_proposals).where(of.state == "acted")).all():
+    acted = select(surge_proposals).where(of.state == "acted", of.last_seen_at >= screened.at - KEPT)
+    for row in connection.execute(acted).all():
         series = Series(row.signal, row.area)
         if row.faded_at is None and series in screened.quiet:
             faded_at, step = screened.at, FADED

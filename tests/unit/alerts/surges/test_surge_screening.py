@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, select, update
 from alerts.surges.counting import put_counts
 from alerts.surges.errors import ScreeningFailed
 from alerts.surges.history import read_history
-from alerts.surges.model import ALL, EVERYWHERE, Cell, Screened, Series, quarter_of
+from alerts.surges.model import ALL, EVERYWHERE, Cell, Found, Screened, Series, Step, quarter_of
 from alerts.surges.process import TOO_YOUNG, Looks, plain, read_screened, screen_apart
 from alerts.surges.screening import CHANGED, NOT_COUNTED, TOO_LITTLE, screen
 from alerts.surges.store import ProposalStore
@@ -120,6 +120,28 @@ async def test_less_than_four_weeks_are_said_to_be_too_little(database: Database
     await database.write(lambda connection: write_past(connection, FRIDAY, days=20))
     found = await looked(database)
     assert (found.judged, found.found, found.why_not) == (0, (), {TOO_LITTLE: 6})
+
+
+@pytest.mark.parametrize(("hours_ago", "faded"), [(24, False), (48, False), (72, True)])
+async def test_what_is_judged_by_days_has_faded_after_two_days_below_the_bound(
+    database: Database, hours_ago: int, faded: bool
+) -> None:
+    """A surge of four days, longer than the baseline of EARS stays free of it; somebody acted on it."""
+    midnight = FRIDAY.replace(hour=0)
+    end = midnight - timedelta(hours=hours_ago - 24)
+    begin = end - timedelta(days=4)
+    await database.write(partial(write_past, until=end, days=18, surge={"bromley": 4.0}, surge_hours=96))
+    await database.write(partial(write_past, until=FRIDAY, days=(FRIDAY - end) / timedelta(days=1)))
+    store = ProposalStore(database)
+    found = Found(BROMLEY, "daily", "surge", begin, 9.0, 1)
+    assert await store.record(Screened(begin + timedelta(days=1, hours=2), 1, 1, (found,), frozenset()))
+    (proposal,) = await store.recent(begin)
+    assert await store.move(proposal.id, {"open"}, "acted", Step(begin, "acted", "Pia", "public_health"), "m1")
+    screened = await looked(database)
+    assert (BROMLEY in screened.quiet) is faded
+    assert await store.record(screened)
+    (after,) = [each for each in await store.recent(begin) if each.id == proposal.id]
+    assert (after.faded_at is not None) is faded
 
 
 async def test_until_then_yesterday_is_judged_by_days_once_a_day(database: Database) -> None:
