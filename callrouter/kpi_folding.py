@@ -76,13 +76,17 @@ class KpiFolder:
     async def fold_between(self, start: datetime, end: datetime) -> int:
         """Count every call that was offered from ``start`` until before ``end`` anew; returns how many that is.
 
-        Each hour between is added up again, whatever had become of it.
+        Each hour between is added up again, whatever had become of it; but not where the journal has no call any more:
+        then what was added up is all that is known.
         """
         refs = await self._journal.offered_between(start, end, limit=None)
+        found: set[str] = set()
         for first in range(0, len(refs), self.BATCH):
-            await self.fold(refs[first : first + self.BATCH], start.astimezone(UTC) - BEFORE, anew=True)
-        await self._history.mark(start, end)
-        return len(refs)
+            some = refs[first : first + self.BATCH]
+            found |= {ref for ref, _ in await self.fold(some, start.astimezone(UTC) - BEFORE, anew=True)}
+        if found:
+            await self._history.mark(start, end)
+        return len(found)
 
 
 def _by_call(entries: Sequence[Entry]) -> dict[str, list[Entry]]:

@@ -146,6 +146,16 @@ async def test_counting_a_day_anew_mends_calls_hours_and_days_that_were_spoilt(h
         assert await rolled(house) == before
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_day_that_the_journal_has_no_more_is_not_lost_by_counting_it_anew(house: House) -> None:
+    await house.bring(made_up_day(17, 8, START, 20))
+    before = await rolled(house)
+    for table in (sa.table("journal"), kpi_calls):
+        await house.database.write(lambda connection, table=table: connection.execute(delete(table)))  # type: ignore[misc]
+    assert await house.folder.fold_between(START, midnight(DAY + timedelta(days=1))) == 0
+    assert await rolled(house) == before
+
+
 async def test_an_hour_added_up_before_it_changed_again_stays_to_be_added_up(house: House) -> None:
     """Another adds it up in between and takes the mark, then it changes again: the older sum is not stored."""
     entries = made_up_day(14, 40, START, 1)
