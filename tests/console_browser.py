@@ -36,18 +36,18 @@ class Console:
     """The pages that ``add`` makes."""
 
     def __init__(self, clock: Clock, add: Callable[[APIRouter, Web], None]) -> None:
-        self._sessions = Sessions(SECRET, clock=clock)
-        web = Web(self._sessions)
+        self.sessions = Sessions(SECRET, clock=clock)
+        web = Web(self.sessions)
         router = APIRouter(route_class=route_class(web))
         add(router, web)
-        self._app = FastAPI()
-        self._app.include_router(router)
+        self.app = FastAPI()
+        self.app.include_router(router)
 
     @asynccontextmanager
     async def browser(self, who: SignedIn) -> AsyncIterator[Browser]:
         """A browser of somebody who has signed in."""
-        transport = httpx.ASGITransport(app=self._app)
-        cookies = {self._sessions.cookie_name: self._sessions.sign(who)}
+        transport = httpx.ASGITransport(app=self.app)
+        cookies = {self.sessions.cookie_name: self.sessions.sign(who)}
         async with httpx.AsyncClient(
             transport=transport, base_url=HOST, headers={"origin": HOST}, cookies=cookies
         ) as client:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -20,8 +22,17 @@ from dialling import TerminalCall
 from e2e_browser import DESKTOP, QUIET, running
 from message_house import House
 
+from alerts.store import metadata
 from callrouter.handover import Role, SignedIn
-from tests.message_world import NIGHT
+from console.routes import mount_static
+from infra.migrate import upgrade_database
+from infra.sql import connect_database
+from tests.console_browser import Console
+from tests.integration.test_alert_pages import PAGE
+from tests.integration.test_alert_pages import House as AlertHouse
+from tests.integration.test_surge_pages import surge_house
+from tests.message_world import NIGHT, TUESDAY
+from tests.surge_past import write_past
 
 IMAGES = ROOT / "docs/images"
 NUMBER = "+441632960120"  # the demo's stale plan
@@ -57,6 +68,7 @@ def main() -> int:
             _shoot_call_page(page, service)
         _shoot_figures(browser)
         _shoot_messages_and_flows(browser, Path(folder) / "house")
+        _shoot_alerts_and_surges(browser, Path(folder))
         browser.close()
     return 0
 
@@ -117,6 +129,41 @@ def _shoot_messages_and_flows(browser: Browser, folder: Path) -> None:
         page.screenshot(path=IMAGES / "flow-new.png", full_page=True)
         page.goto(f"{url}/flows/{house.new.version}/replay?from=24/3/2026+00:00&to=25/3/2026+00:00")
         page.screenshot(path=IMAGES / "flow-replay.png", full_page=True)
+
+
+def _shoot_alerts_and_surges(browser: Browser, folder: Path) -> None:
+    with ThreadPoolExecutor(1) as thread:  # Playwright has a loop of its own in this one
+        alerts = thread.submit(asyncio.run, _firing(folder)).result()
+        surges = thread.submit(asyncio.run, _surge(folder)).result()
+    for console, role, pages in (
+        (alerts, Role.COMMISSIONER, {"alerts": "/alerts", "alert": PAGE}),
+        (surges[0], Role.PUBLIC_HEALTH, {"surge": f"/surges/{surges[1]}"}),
+    ):
+        mount_static(console.app)
+        with running(console.app) as url:
+            for name, path in pages.items():
+                page = browser.new_page(viewport=DESKTOP)
+                cookie = console.sessions.sign(SignedIn("Robin", role))
+                page.context.add_cookies([{"name": console.sessions.cookie_name, "value": cookie, "url": url}])
+                page.goto(url + path)
+                page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
+                page.close()
+
+
+async def _firing(folder: Path) -> Console:
+    database = connect_database(f"sqlite:///{folder}/alerts.db")
+    await database.write(metadata.create_all)
+    house = AlertHouse(database)
+    await house.wait(750)
+    return house.console()
+
+
+async def _surge(folder: Path) -> tuple[Console, str]:
+    database = connect_database(f"sqlite:///{folder}/surges.db")
+    await upgrade_database(database)
+    await database.write(lambda connection: write_past(connection, TUESDAY, surge={"bromley": 5.0}))
+    house = await surge_house(database, folder)
+    return house.console(), house.id
 
 
 def _signed_in(browser: Browser, house: House, url: str, name: str, role: Role) -> Page:

@@ -75,11 +75,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def house(made: Path, tmp_path: Path) -> AsyncIterator[House]:
     shutil.copy(made, tmp_path / "surges.db")
     database = connect_database(f"sqlite:///{tmp_path}/surges.db")
-    yield await _house(database, tmp_path)
+    yield await surge_house(database, tmp_path)
     await database.close()
 
 
-async def _house(database: Database, folder: Path) -> House:
+async def surge_house(database: Database, folder: Path) -> House:
     world, store = world_on(database, folder), ProposalStore(database)
     found = Found(BROMLEY, "hourly", "surge", TUESDAY - timedelta(hours=4), 18.9, 1)
     await store.record(Screened(TUESDAY, 6, 5, (found,), frozenset(), {"too little history": 1}))
