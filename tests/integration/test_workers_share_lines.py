@@ -21,10 +21,10 @@ EVERYTHING = ("clinician", "mental_health", "dental", "pharmacy", "frailty", "cr
 
 
 async def met(*services: Service) -> None:
-    """Returns when each has spoken with Redis: on a busy machine the first words may take longer than a caller waits."""
+    """Returns when each has spoken with Redis: the first words may take longer than a caller waits."""
     async with asyncio.timeout(30):
-        while not all(each.health.works("shared_dispatch") for each in services):
-            await asyncio.sleep(0.02)  # a part tells nobody
+        while not all(each.health.works("shared_dispatch") for each in services):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
 
 
 async def test_line_that_one_service_took_is_taken_for_the_other(tmp_path: Path) -> None:
