@@ -69,18 +69,16 @@ class Recontacts:
     async def follow(self, now: datetime) -> int:
         """Write down who has come back, and forget hashes older than :data:`KEPT`; returns how many have newly.
 
-        Hashes are forgotten also when the rest fails, which is then raised.
+        They are forgotten first, whatever becomes of the rest.
         """
-        try:
-            news = await self._database.read(lambda connection: _come_back(connection, now - KEPT))
-            if news:
-                by_ref = update(kpi_recontacts).where(kpi_recontacts.c.call_ref == bindparam("ref"))
-                again = by_ref.values(again_s=bindparam("seconds"))
-                await self._database.write(lambda connection: connection.execute(again, news))
-        finally:
-            old = (kpi_recontacts.c.offered_at < now - KEPT) & kpi_recontacts.c.number_key.is_not(None)
-            forget = update(kpi_recontacts).where(old).values(number_key=None)
-            await self._database.write(lambda connection: connection.execute(forget))
+        old = (kpi_recontacts.c.offered_at < now - KEPT) & kpi_recontacts.c.number_key.is_not(None)
+        forget = update(kpi_recontacts).where(old).values(number_key=None)
+        await self._database.write(lambda connection: connection.execute(forget))
+        news = await self._database.read(lambda connection: _come_back(connection, now - KEPT))
+        if news:
+            by_ref = update(kpi_recontacts).where(kpi_recontacts.c.call_ref == bindparam("ref"))
+            again = by_ref.values(again_s=bindparam("seconds"))
+            await self._database.write(lambda connection: connection.execute(again, news))
         return len(news)
 
     async def told(self, first: date, last: date) -> list[Recontact]:
