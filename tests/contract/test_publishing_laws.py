@@ -29,7 +29,7 @@ DRAFTS = [content(1), content(2), raised(1), raised(2)]
 SHIPPED = content()
 GUARDED = {each.version for each in DRAFTS[2:]}
 LIFE = timedelta(days=14)
-EXAMPLES = int(os.environ.get("CALLROUTER_FUZZ_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("CALLROUTER_FUZZ_EXAMPLES", "6"))
 
 
 @dataclass

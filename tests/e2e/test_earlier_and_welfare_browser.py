@@ -71,6 +71,7 @@ def sign_in(page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+@pytest.mark.slow
 @SIZES
 def test_a_clinician_takes_a_task_on_by_keyboard(
     url: str, open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers, viewport: dict[str, int]

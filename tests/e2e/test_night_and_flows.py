@@ -29,6 +29,7 @@ def open_as(open_tab: OpenTab, house: House, url: str, path: str, name: str, rol
     return page
 
 
+@pytest.mark.slow
 def test_a_night_message_stops_itself_after_two_hours(
     serve: Serve, open_tab: OpenTab, house: House, shoot: Shoot, find_barriers: FindBarriers
 ) -> None:

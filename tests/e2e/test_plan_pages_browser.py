@@ -110,6 +110,7 @@ def test_emergency_access_by_keyboard_alone(served: tuple[str, Served], open_tab
     expect(page.get_by_text(DETAIL)).to_be_visible()
 
 
+@pytest.mark.slow
 @SIZES
 def test_every_page_of_plans_is_accessible_and_fits(
     served: tuple[str, Served], open_tab: OpenTab, shoot: Shoot, find_barriers: FindBarriers, viewport: dict[str, int]

@@ -218,6 +218,7 @@ def test_silence_through_a_prompt_of_three_leases_goes_to_111(house: House) -> N
     assert only(events, "leg_answered")["provider"] == "one-eleven"
 
 
+@pytest.mark.slow
 def test_a_busy_mental_health_line_gives_the_caller_to_a_clinician(house: House) -> None:
     line = house.providers["clinician-line"]
     before = len(line.received("INVITE"))
@@ -244,6 +245,7 @@ def test_a_caller_who_hangs_up_in_the_menu_is_journalled_as_having_left_in_the_m
     assert (ended["end_class"], ended["by"]) == ("left_in_message", "caller")
 
 
+@pytest.mark.slow
 def test_a_waiting_caller_is_put_through_as_soon_as_a_line_is_free(house: House) -> None:
     line = house.providers["one-eleven"]
     before = len(line.received("INVITE"))

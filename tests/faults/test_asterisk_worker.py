@@ -108,6 +108,7 @@ async def test_a_message_that_is_no_event_breaks_no_connection(tmp_path: Path, t
         assert len(house.asterisk.requests("eventFilter")) == 1, "the same connection"
 
 
+@pytest.mark.slow
 async def test_a_worker_that_hears_nothing_keeps_nobody(tmp_path: Path) -> None:
     lease_s = 0.1
     async with sip_house(tmp_path, client=EndingAri, lease_s=lease_s) as house:

@@ -24,6 +24,7 @@ async def a_call(service: Service, call_ref: str) -> None:
         await service.calls.handle(call_ref, Input(f"{kind}", kind, service.clock.now(), "", value, arrival=given))
 
 
+@pytest.mark.slow
 async def test_live_figures_history_and_recount_of_a_running_service_agree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

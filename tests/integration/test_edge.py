@@ -45,13 +45,14 @@ def _mortal(tmp_path: Path) -> Iterator[Edge]:
         yield edge
 
 
+@pytest.mark.slow
 def test_calls_are_spread_over_all_asterisks(edge: Edge) -> None:
     callers = [edge.call()[0] for _ in range(12)]
     taken = [edge.asterisks.index(edge.taken_by(caller)) for caller in callers]
     assert set(taken) == {0, 1}
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 def test_the_next_caller_is_served_by_the_asterisk_that_lives(mortal: Edge, how: signal.Signals) -> None:
     talking, ear = mortal.call()
     living = mortal.taken_by(talking)
@@ -128,6 +129,7 @@ def test_an_asterisk_that_is_back_gets_calls_again(mortal: Edge) -> None:
     assert any(mortal.taken_by(mortal.call()[0]) is back for _ in range(60))
 
 
+@pytest.mark.slow
 def test_with_no_asterisk_left_the_carrier_is_told_to_ring_elsewhere(mortal: Edge) -> None:
     for asterisk in mortal.asterisks:
         asterisk.kill()
@@ -141,6 +143,7 @@ def test_with_no_asterisk_left_the_carrier_is_told_to_ring_elsewhere(mortal: Edg
     assert "Retry-After: 10" in answer
 
 
+@pytest.mark.slow
 def test_the_end_of_a_call_reaches_the_other_side_through_the_edge(edge: Edge) -> None:
     byes = len(edge.providers["default"].received("BYE"))
     caller, _ = edge.call()
@@ -192,6 +195,7 @@ def test_a_long_invite_goes_on_by_tcp(edge: Edge) -> None:
     assert caller.wait_ended() == 0
 
 
+@pytest.mark.slow
 def test_a_carrier_on_tcp_is_served(edge: Edge) -> None:
     caller, ear = edge.call(transport="tcp", hang_up_after=1.0, number="+447700900202")
     caller.wait_answered()

@@ -125,13 +125,8 @@ async def test_a_question_may_be_answered_before_it_is_over(service: CallService
     assert asyncio.get_running_loop().time() - began < 2
 
 
-SLOW_ENDS = [
-    pytest.param(each, marks=pytest.mark.slow) for each in (FarEnd("no-answer"), FarEnd("answered", ring_s=90))
-]
-"""Each line rings its twenty seconds."""
-
-
-@pytest.mark.parametrize("far", [FarEnd("busy", ring_s=1), *SLOW_ENDS])
+@pytest.mark.slow
+@pytest.mark.parametrize("far", [FarEnd("busy", ring_s=1), FarEnd("no-answer"), FarEnd("answered", ring_s=90)])
 async def test_providers_that_do_not_answer_end_at_the_default_service(service: CallService, far: FarEnd) -> None:
     experience = await call(a_line(an_app(service)), Scripted(Press("3")), far)
     assert experience.tried[0] == DENTAL
