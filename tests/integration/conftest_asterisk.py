@@ -61,7 +61,7 @@ class Line:
                 return dict(each.split("=", 1) for each in value.strip().split(";"))
         return {}
 
-    def invite(self, provider: str, context_id: str, within: float = 5.0) -> SipMessage:
+    def invite(self, provider: str, context_id: str, within: float = 20.0) -> SipMessage:
         """The INVITE that carries this context; the provider talks from then on."""
         for count in range(1, 1000):
             invite = self.providers[provider].wait_called(within, count)
@@ -106,7 +106,7 @@ class Worker:
             task.cancel()
         await self.ari.__aexit__(None, None, None)
 
-    async def wait(self, what: Callable[[AriEvent], bool], within: float = 5.0) -> AriEvent:
+    async def wait(self, what: Callable[[AriEvent], bool], within: float = 20.0) -> AriEvent:
         """The first event, past or to come, that is so."""
         async with asyncio.timeout(within), self._news:
             while True:
@@ -115,7 +115,7 @@ class Worker:
                         return event
                 await self._news.wait()
 
-    async def own(self, epoch: int = 1, within: float = 5.0) -> Channel:
+    async def own(self, epoch: int = 1, within: float = 20.0) -> Channel:
         """The channel as it was when it became ours with that epoch."""
         event = await self.wait(lambda e: e.type == "StasisStart" and e.body["args"][1] == str(epoch), within)
         assert event.channel is not None
@@ -163,7 +163,7 @@ def dial_says(status: str) -> Callable[[AriEvent], bool]:
     return lambda event: event.type == "Dial" and event.body["dialstatus"] == status
 
 
-async def until(true: Callable[[], bool], within: float = 5.0) -> None:
+async def until(true: Callable[[], bool], within: float = 20.0) -> None:
     """For what another process writes, of which there is no event here."""
     async with asyncio.timeout(within):
         while not true():  # noqa: ASYNC110

@@ -67,7 +67,7 @@ class RtpEnd:
         with self._news:
             return bytes(self._sound)
 
-    def wait_heard(self, more: int = 1, within: float = 5.0) -> bool:
+    def wait_heard(self, more: int = 1, within: float = 20.0) -> bool:
         """True as soon as `more` further packets have arrived."""
         with self._news:
             goal = len(self._heard) + more

@@ -119,7 +119,7 @@ class Sipp:
         """Messages that came in and begin so: `INVITE`, `SIP/2.0 200`."""
         return [each for each in self.messages if not each.sent and each.start.startswith(start)]
 
-    def wait_received(self, start: str, within: float = 5.0, count: int = 1) -> SipMessage:
+    def wait_received(self, start: str, within: float = 20.0, count: int = 1) -> SipMessage:
         """The `count`-th such message. Raises SippFailed when it does not come in time."""
         _wait_for(lambda: len(self.received(start)) >= count, within, lambda: f"no {start!r}: {self._last()}")
         return self.received(start)[count - 1]
@@ -222,7 +222,7 @@ class SippCaller(Sipp):
         carrier = "t1" if transport == "tcp" else "u1"
         self.run("-m", "1", "-l", "1", "-s", dial, "-t", carrier, f"{LOOPBACK}:{to_port}")
 
-    def wait_answered(self, within: float = 5.0) -> SipMessage:
+    def wait_answered(self, within: float = 20.0) -> SipMessage:
         """The 200; from now on the caller talks. Raises SippFailed."""
         _wait_for(lambda: self._answer() is not None, within, lambda: f"not answered: {self._last()}")
         answer = self._answer()
@@ -281,7 +281,7 @@ class SippProvider(Sipp):
         super().__init__(folder, "provider", fragments, port or free_udp_port())
         self.run("-t", "t1" if transport == "tcp" else "u1")
 
-    def wait_called(self, within: float = 5.0, count: int = 1) -> SipMessage:
+    def wait_called(self, within: float = 20.0, count: int = 1) -> SipMessage:
         """The `count`-th INVITE; from now on the provider talks to that caller. Raises SippFailed."""
         invite = self.wait_received("INVITE", within, count)
         if invite.media is not None:
