@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from alerts.items import PROBE_FLOW, PROBE_PROVIDER
+from alerts.figures.items import PROBE_FLOW, PROBE_PROVIDER
 from alerts.model import Recipient, Rule
 from infra.bus import Entry
 

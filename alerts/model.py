@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
-from alerts.items import PROBE_PROVIDER
+from alerts.figures.items import PROBE_PROVIDER
 
 if TYPE_CHECKING:
-    from alerts.rotas import Hours, Rota
+    from alerts.rules.rotas import Hours, Rota
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -123,7 +123,7 @@ that were opened in an emergency or recorded late, of welfare tasks that nobody 
 rise in symptoms, or in all of 111; the last is of notices alone, of an alert whose rule is in the file no more."""
 
 TOLD_METRICS: frozenset[Metric] = frozenset({"night_message", "governance", "welfare_task", "surge", "demand_rise"})
-"""What is told by whoever finds it (:mod:`alerts.once`), not read from figures."""
+"""What is told by whoever finds it (:mod:`alerts.notices.once`), not read from figures."""
 
 OWN_METRICS: frozenset[Metric] = frozenset({"dependency_down_s", "journal_lag_s"})
 """What each process sees for itself: two may differ, and neither may clear what the other has found."""
@@ -185,8 +185,8 @@ class Condition:
 class Rule:
     """Fire when ``metric`` has been at ``threshold`` or worse for ``for_s`` seconds; clear when better than ``clear``.
 
-    ``scope`` is the text of an :class:`alerts.items.Scope`, or ``each provider`` (``service``, ``area``), each with an
-    alert of its own, as has each part where ``dependency`` is None. ``worse``: whether more is worse, or less.
+    ``scope`` is the text of an :class:`alerts.figures.items.Scope`, or ``each provider`` (``service``, ``area``), each
+    with an alert of its own, as has each part where ``dependency`` is None. ``worse``: whether more is worse, or less.
     ``window``: the minutes that a share or a time is of. With ``than_usual`` the bounds are per cent worse than usual
     for this hour of the week. A window with fewer than ``calls_at_least`` calls, or an hour that usually has fewer than
     ``usual_at_least``, says nothing. ``any_of`` and ``all_of``: other rules that fire, in place of a metric. Nothing
@@ -254,7 +254,7 @@ class Rule:
 
 
 Phase = Literal["ok", "pending", "firing", "acknowledged", "resolved", "told"]
-"""``told``: a single thing that somebody must know (:mod:`alerts.once`); it has no life."""
+"""``told``: a single thing that somebody must know (:mod:`alerts.notices.once`); it has no life."""
 
 OPEN_PHASES: frozenset[Phase] = frozenset({"firing", "acknowledged"})
 
@@ -347,7 +347,7 @@ class Notice:
     """What one recipient is told, once. It holds figures of the service and never a person's detail.
 
     ``id`` is the same for every recipient and every repeat, so that a receiver recognises it. ``alert`` is what
-    whoever takes it on acknowledges (:meth:`alerts.service.AlertService.acknowledge`); of a group, all of it.
+    whoever takes it on acknowledges (:meth:`alerts.life.service.AlertService.acknowledge`); of a group, all of it.
     ``also``: a line for each further alert of the group.
     """
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from alerts.errors import NoticeFailed as NoticeFailed
+from alerts.life.store import Change, Delivery
 from alerts.model import AlertState, Notice, Outcome, Silence, StepTaken
-from alerts.store import Change, Delivery
 
 
 class Notifier(Protocol):
@@ -22,14 +22,14 @@ class Notifier(Protocol):
 
 
 class Receipts(Protocol):
-    """Where a channel says what became of a notice that it had taken; see :class:`alerts.service.AlertService`."""
+    """Where a channel says what became of a notice that it had taken; see :class:`alerts.life.service.AlertService`."""
 
     async def receipt(self, notice: str, channel: str, address: str, *, delivered: bool) -> None:
         """Word of the notice with the id ``notice`` that went to ``address``, once or more often: the first counts."""
 
 
 class Store(Protocol):
-    """Where alerts are in their life, and the notices to be carried; see :class:`alerts.store.AlertStore`."""
+    """Where alerts are in their life, and the notices to be carried; see :class:`alerts.life.store.AlertStore`."""
 
     async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
         """Every kept state of an alert that has a life, by ``AlertState.rule``; and what was told once since then."""

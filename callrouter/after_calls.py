@@ -7,19 +7,19 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alerts.life.store import AlertStore
 from alerts.model import Rule
-from alerts.store import AlertStore
 from callrouter.calls import Calls
-from callrouter.earlier_calls import EarlierCalls
-from callrouter.encounters import EncounterIndexer
+from callrouter.dispatch.providers import Providers
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
-from callrouter.providers import Providers
-from callrouter.repeat import RepeatCalls
+from callrouter.repeat.contacts import RepeatCalls
+from callrouter.repeat.earlier_calls import EarlierCalls
+from callrouter.repeat.encounters import EncounterIndexer
 from callrouter.settings import Settings
-from callrouter.unanswered import Unanswered
-from callrouter.welfare import Welfare
-from callrouter.welfare_notices import WelfareNotices
+from callrouter.welfare.notices import WelfareNotices
+from callrouter.welfare.service import Welfare
+from callrouter.welfare.unanswered import Unanswered
 from infra.bus import EventStream
 from infra.clock import Clock
 from infra.crypto import KeyRing

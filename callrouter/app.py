@@ -11,23 +11,23 @@ from fastapi import APIRouter, FastAPI
 from adapters.asterisk.worker import SipWorker
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
-from callrouter.alert_desk import AlertDesk
-from callrouter.crew import Crew, open_crew
-from callrouter.crew_routes import crew_router
-from callrouter.encounter_routes import encounters_router, read_sender_keys
+from callrouter.alerting.desk import AlertDesk
+from callrouter.alerting.voice_calls import voice_routes
+from callrouter.figures.wallboard import figures_of
 from callrouter.identity import identity_router
 from callrouter.messages.routes import messages_router
+from callrouter.plans.crew import Crew, open_crew
+from callrouter.plans.crew_routes import crew_router
 from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.routes import flows_router
 from callrouter.readiness import Readiness, health_router
+from callrouter.repeat.routes import encounters_router, read_sender_keys
 from callrouter.settings import Settings
 from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
 from callrouter.texting import receipts_of
 from callrouter.tokens import twilio_tokens
-from callrouter.voice_calls import voice_routes
-from callrouter.wallboard import figures_of
-from callrouter.welfare_routes import welfare_router
+from callrouter.welfare.routes import welfare_router
 from callrouter.wiring import Service, build, readiness_of, running, session_secret
 from console.api import asker
 from console.routes import Flows, console_router, mount_static

@@ -17,9 +17,9 @@ import structlog
 from callrouter import events as ev
 from callrouter.beginning import first_sprint
 from callrouter.deadlines import Deadlines, watched_s, with_due_time
+from callrouter.dispatch.finding import Finding
 from callrouter.elsewhere import go_on_elsewhere
 from callrouter.errors import StaleEpoch, UnknownCall
-from callrouter.finding import Finding
 from callrouter.journal import seal
 from callrouter.lookups import Lookups
 from callrouter.model import CallRecord, Input, InputKind, Reply

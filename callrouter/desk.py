@@ -10,7 +10,7 @@ from callrouter.calls import Calls
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn
 from callrouter.journal import Journal
-from callrouter.plan_pages import shown, viewer_of
+from callrouter.plans.pages import shown, viewer_of
 from callrouter.timeline import rows
 from callrouter.view import CallView, fold
 from careplans.access.on_call import PlansOnCall

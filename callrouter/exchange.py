@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from callrouter.dispatch.providers import Provider
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
-from callrouter.providers import Provider
 from callrouter.settings import Settings
 from infra import up
 from infra.asterisk import instance

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import structlog
 
+from alerts.life.store import AlertStore
 from alerts.model import Rule
-from alerts.store import AlertStore
+from callrouter.alerting.night_notices import NightNotices
 from callrouter.messages.content import Known
 from callrouter.messages.live import LiveMessages
 from callrouter.messages.service import MessageService
-from callrouter.night_notices import NightNotices
 from callrouter.settings import Settings
 from infra.areas import london
 from infra.clock import Clock

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from alerts.history_tables import kpi_calls
-from alerts.tables import alert_notices, alert_silences, alert_states, alert_taken_on
+from alerts.figures.history_tables import kpi_calls
+from alerts.life.tables import alert_notices, alert_silences, alert_states, alert_taken_on
 from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings
 from callrouter.texts.tables import texts
-from callrouter.welfare_tables import welfare_tasks
+from callrouter.welfare.tables import welfare_tasks
 from careplans.errors import RetentionError
 from careplans.retention import OURS, Kept, Record, Retention, Rows, read_retention
 

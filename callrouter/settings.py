@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     plan_sources_file: Path | None = Field(
         None, description="where care plans come from (docs/plan-sources.md); none: only what a person imports"
     )
-    alert_rules_file: Path = Field(_HERE.parent / "alerts/rules.yaml", description="alert rules and who is told")
+    alert_rules_file: Path = Field(_HERE.parent / "alerts/rules/rules.yaml", description="alert rules and who is told")
     indicators_file: Path = Field(
         _HERE.parent / "alerts/surges/indicators.yaml", description="what callers' choices and words count to"
     )

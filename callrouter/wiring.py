@@ -12,42 +12,42 @@ from functools import partial
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.life.service import AlertService
 from alerts.model import Parts
-from alerts.service import AlertService
 from callrouter.after_calls import AfterCalls, after_calls
-from callrouter.alerting import alert_rules, open_alerts
-from callrouter.board import Board
+from callrouter.alerting.channels import Channels, open_channels
+from callrouter.alerting.probe import FlowsWithProbe, with_probe
+from callrouter.alerting.watching import alert_rules, open_alerts
 from callrouter.calls import Calls
-from callrouter.channels import Channels, open_channels
 from callrouter.desk import Desk
-from callrouter.dispatch import LocalDispatch
+from callrouter.dispatch.local import LocalDispatch
+from callrouter.dispatch.providers import Providers, read_providers
+from callrouter.dispatch.shared import SharedDispatch
 from callrouter.errors import ConfigurationError
+from callrouter.figures.board import Board
+from callrouter.figures.kpis import Counting, live_figures, open_counting
 from callrouter.flows import load_prompts
 from callrouter.hours import read_hours
 from callrouter.journal import Journal, JournalWriter
-from callrouter.kpis import Counting, live_figures, open_counting
 from callrouter.leftovers import close_leftovers
 from callrouter.lookups import Lookups
 from callrouter.messaging import Layered, Messaging, messaging
 from callrouter.months import keep_months_ahead
 from callrouter.nearby import Nearby
-from callrouter.pathways import FoundPlans
-from callrouter.plan_access import PlanAccess, plan_access
-from callrouter.plan_sources import PlanSources, open_plan_sources
+from callrouter.plans.access import PlanAccess, plan_access
+from callrouter.plans.pathways import FoundPlans
+from callrouter.plans.sources import PlanSources, open_plan_sources
 from callrouter.ports import Dispatch, Meaning, Messages
-from callrouter.probe import FlowsWithProbe, with_probe
-from callrouter.providers import Providers, read_providers
 from callrouter.publishing.opening import open_publishing
 from callrouter.publishing.published import Texts
 from callrouter.publishing.service import Publishing
 from callrouter.publishing.staged import StagedWatch
 from callrouter.readiness import Readiness
-from callrouter.repeat import RepeatCalls
+from callrouter.repeat.contacts import RepeatCalls
 from callrouter.replay.service import Replay
 from callrouter.settings import Settings
-from callrouter.shared_dispatch import SharedDispatch
 from callrouter.stores import Stores, open_stores
-from callrouter.surges import Surges, open_surges
+from callrouter.surges.reading import Surges, open_surges
 from callrouter.texting import Texting, open_texting
 from callrouter.texts.in_force import texts_in_force
 from careplans.service import CarePlans

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from alerts.model import WINDOW_METRICS, Rule, StepKind
-from alerts.wording import amount, bounds, measure
-from callrouter.alert_desk import READERS, AlertDesk, AlertSheet, NoSuchAlert
+from alerts.notices.wording import amount, bounds, measure
+from callrouter.alerting.desk import READERS, AlertDesk, AlertSheet, NoSuchAlert
 from callrouter.approvals import Refused, StoreAway
 from console.errors import NoSuchPage
 from console.session import Session

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from alerts.items import Kpis
+from alerts.figures.items import Kpis
 from console import words
 from console.ports import Figures, MinutePoint, ScopeFigures, TotalFigures
 from console.windows import Window

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from alerts.items import TOTAL, Kpis, Scope, ScopeKind
-from alerts.targets import targets
+from alerts.figures.items import TOTAL, Kpis, Scope, ScopeKind
+from alerts.figures.targets import targets
 from console.board import MINUTES, Board, board, counts_of
 from console.city_map import city_map
 from console.firing import firing_lines

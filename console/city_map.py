@@ -8,7 +8,7 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
-from alerts.items import Kpis
+from alerts.figures.items import Kpis
 from console import small_numbers
 from console.words import UNKNOWN
 from infra.areas import london

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from callrouter.crew import Crew, CrewRefused
+from callrouter.plans.crew import Crew, CrewRefused
 from console.calls import MAY_ANSWER
 from console.session import Session
 from console.web import Web

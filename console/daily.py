@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from alerts.items import CLASSES, ITEMS, NOT_COLLECTED, PROBES, Kpis
-from alerts.targets import targets
+from alerts.figures.items import CLASSES, ITEMS, NOT_COLLECTED, PROBES, Kpis
+from alerts.figures.targets import targets
 from console import words
 from console.board import END_CLASSES, counts_of
 from console.item_table import RECONTACT, ItemRow, item_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from alerts.items import Kpis
+from alerts.figures.items import Kpis
 
 BOUNDS = (10, 20, 30, 60, 120, 300, 600)
 WIDTH = 100.0

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from callrouter.approvals import Refused
-from callrouter.earlier_calls import EarlierCalls
 from callrouter.handover import CallPages
-from callrouter.patient import Patient
+from callrouter.repeat.earlier_calls import EarlierCalls
+from callrouter.repeat.patient import Patient
 from console import words
 from console.birth_date import Problem, Typed
 from console.calls import MAY_ANSWER, page_of_call, values_of

@@ -12,7 +12,7 @@ from math import ceil
 from operator import add
 from typing import Literal
 
-from alerts.items import Kpis, Seconds
+from alerts.figures.items import Kpis, Seconds
 from console.words import LONDON
 
 WEEKS = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.items import ITEMS, NOT_COLLECTED, Kpis
+from alerts.figures.items import ITEMS, NOT_COLLECTED, Kpis
 from console.measures import amount
 from console.words import UNKNOWN
 

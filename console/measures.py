@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.items import Kpis
-from alerts.targets import Target
+from alerts.figures.items import Kpis
+from alerts.figures.targets import Target
 from console.words import UNKNOWN
 
 UNVERIFIED = "source not verified"

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from callrouter.plan_access import PlanAccess
-from callrouter.plan_pages import shown, viewer_of
+from callrouter.plans.access import PlanAccess
+from callrouter.plans.pages import shown, viewer_of
 from careplans.access.emergency import LONGEST_REASON, SHORTEST_REASON
 from careplans.access.patient import PatientAsked
 from careplans.access.rules import ALLOWED, EMERGENCY_LIFE, Action

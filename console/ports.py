@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal, Protocol
 
-from alerts.items import Clock, Kpis, ScopeKind
+from alerts.figures.items import Clock, Kpis, ScopeKind
 
 
 class ScopeFigures(Protocol):

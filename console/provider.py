@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from alerts.items import Scope
+from alerts.figures.items import Scope
 from console.board import Counts, counts_of, row
 from console.city import Asked, read_firing, read_heat, read_trends
 from console.distribution import bands

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
-from alerts.items import Clock as ItemClock
-from alerts.items import Kpis, Scope
+from alerts.figures.items import Clock as ItemClock
+from alerts.figures.items import Kpis, Scope
 from console.heat import MEASURES, WEEKS, Heat, Measure, heat
 from console.kept import Kept
 from console.ports import Alerts, FiringAlert, LiveBoard, Past

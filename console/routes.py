@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from callrouter.alert_desk import AlertDesk
-from callrouter.crew import Crew
-from callrouter.earlier_calls import EarlierCalls
+from callrouter.alerting.desk import AlertDesk
 from callrouter.handover import CallPages
 from callrouter.messages.service import MessageService
-from callrouter.plan_access import PlanAccess
+from callrouter.plans.access import PlanAccess
+from callrouter.plans.crew import Crew
 from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.service import Publishing
-from callrouter.surge_desk import SurgeDesk
-from callrouter.welfare import Welfare
+from callrouter.repeat.earlier_calls import EarlierCalls
+from callrouter.surges.desk import SurgeDesk
+from callrouter.welfare.service import Welfare
 from console.alerts import add_alerts
 from console.calls import add_calls
 from console.crew import add_crew

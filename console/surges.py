@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from alerts.surges.chart import Neighbour
 from alerts.surges.model import Proposal
 from callrouter.approvals import Refused, StoreAway
-from callrouter.surge_desk import ASSESSORS, READERS, TO_ASSESS, NoSuchProposal, Sheet, SurgeDesk
+from callrouter.surges.desk import ASSESSORS, READERS, TO_ASSESS, NoSuchProposal, Sheet, SurgeDesk
 from console.errors import NoSuchPage
 from console.session import Session
 from console.surge_chart import drawn

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from alerts.items import NOT_COLLECTED, Kpis
-from alerts.targets import Target
+from alerts.figures.items import NOT_COLLECTED, Kpis
+from alerts.figures.targets import Target
 from console.measures import Judged, amount, judged
 from console.words import LONDON
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from callrouter.handover import Role
-from callrouter.welfare import NoSuchTask, Welfare
+from callrouter.welfare.service import NoSuchTask, Welfare
 from console.errors import NoSuchPage
 from console.web import Web
 

@@ -23,16 +23,16 @@ from adapters.phone.line import Line
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
 from alerts.auditor import probe_rule
-from alerts.kpi import LiveFigures
+from alerts.figures.kpi import LiveFigures
+from alerts.life.outage import OutageStore
+from alerts.life.service import AlertService
+from alerts.life.store import AlertStore, Change, metadata
 from alerts.model import AlertState, Notice, Parts, Recipient, Rule, Silence
-from alerts.outage import OutageStore
 from alerts.ports import Notifier
-from alerts.service import AlertService
-from alerts.store import AlertStore, Change, metadata
-from callrouter.auditing import Auditing, open_auditing
-from callrouter.auditor import Way
-from callrouter.board import Board
-from callrouter.probe import PROBE, with_probe
+from callrouter.alerting.auditing import Auditing, open_auditing
+from callrouter.alerting.auditor import Way
+from callrouter.alerting.probe import PROBE, with_probe
+from callrouter.figures.board import Board
 from callrouter.settings import load_settings
 from infra.bus import Entry, MemoryStream
 from infra.errors import StateUnavailable

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-from callrouter.dispatch import LocalDispatch
-from callrouter.lines import COOL_DOWN_S
+from callrouter.dispatch.lines import COOL_DOWN_S
+from callrouter.dispatch.local import LocalDispatch
+from callrouter.dispatch.providers import Provider, Providers
+from callrouter.dispatch.shared import SharedDispatch
 from callrouter.ports import Offer, Sought, Waiting
-from callrouter.providers import Provider, Providers
-from callrouter.shared_dispatch import SharedDispatch
 from infra.health import Health
 from infra.redis import RedisLink
 from ivr.model import Band

@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 
 from fastapi import FastAPI
 
-from alerts.items import Kpis
+from alerts.figures.items import Kpis
 from alerts.model import Figures, MinutePoint
 from callrouter.errors import PlanClosed
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn
-from callrouter.plan_access import PlanAccess
-from callrouter.plan_pages import shown, viewer_of
+from callrouter.plans.access import PlanAccess
+from callrouter.plans.pages import shown, viewer_of
 from callrouter.view import CallView
 from careplans.access.on_call import PlansOnCall
 from careplans.access.ports import MatchedCall

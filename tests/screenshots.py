@@ -22,7 +22,7 @@ from dialling import TerminalCall
 from e2e_browser import DESKTOP, QUIET, running
 from message_house import House
 
-from alerts.store import metadata
+from alerts.life.store import metadata
 from callrouter.handover import Role, SignedIn
 from console.routes import mount_static
 from infra.migrate import upgrade_database

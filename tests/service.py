@@ -14,14 +14,14 @@ from sqlalchemy import select
 from callrouter import events as ev
 from callrouter import journal as journal_tables
 from callrouter.calls import Calls
-from callrouter.dispatch import LocalDispatch
+from callrouter.dispatch.local import LocalDispatch
+from callrouter.dispatch.providers import Provider, Providers
 from callrouter.flows import LoadedFlows, load_flow, load_prompts
 from callrouter.hours import OpeningHours, read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
 from callrouter.nearby import Nearby
 from callrouter.ports import Meaning, PlanFound, RepeatFound
-from callrouter.providers import Provider, Providers
 from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing

@@ -19,7 +19,7 @@ from adapters.phone.model import FarEnd
 from adapters.phone.terminal import dial
 from adapters.twilio.fallback import fallback_document
 from adapters.twilio.settings import DEMO_FALLBACK
-from callrouter.providers import Providers
+from callrouter.dispatch.providers import Providers
 from tests.canonical import canonical
 from tests.integration.test_twilio_call import a_client, an_app
 from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall

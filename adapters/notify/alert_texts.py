@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.model import Notice
+from alerts.notices.sent import SentNotices
+from alerts.notices.short import short
 from alerts.ports import NoticeFailed
-from alerts.sent import SentNotices
-from alerts.short import short
 from callrouter.texts.model import Purpose, Template, Text
 from callrouter.texts.ports import ProviderBusy, TextProvider, TextRefused, TextUnsure
 

@@ -1,4 +1,4 @@
-"""Notices by e-mail, over an SMTP relay. Imports ``alerts.ports``, ``alerts.model`` and ``alerts.wording`` only."""
+"""Notices by e-mail, over an SMTP relay."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import aiosmtplib
 
 from alerts.model import Notice
+from alerts.notices.wording import body, subject
 from alerts.ports import NoticeFailed
-from alerts.wording import body, subject
 
 PERMANENT = 500
 """From here on a reply code says that the same mail will never be taken."""

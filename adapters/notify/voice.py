@@ -13,8 +13,8 @@ from typing import Protocol
 import structlog
 
 from alerts.model import TOLD_METRICS, Notice
+from alerts.notices.short import spoken
 from alerts.ports import NoticeFailed, Notifier
-from alerts.short import spoken
 from infra.voices import ENGLISH, speak
 
 ASK = "To say that you are dealing with this, press 1. To hear it again, press 2."
@@ -58,7 +58,7 @@ log = structlog.get_logger()
 
 
 class Alerts(Protocol):
-    """Who hears what a call has come to; see :class:`alerts.service.AlertService`."""
+    """Who hears what a call has come to; see :class:`alerts.life.service.AlertService`."""
 
     async def acknowledge(self, alert: str, by: str, how: str) -> bool:
         """Somebody takes the alert on. False if it does not fire any more."""

@@ -27,8 +27,8 @@ from adapters.notify.voice import (
     question,
 )
 from alerts.model import Notice
+from alerts.notices.sent import SentNotices
 from alerts.ports import NoticeFailed
-from alerts.sent import SentNotices
 
 PREFIX = "notice-"
 """What a channel of ours is called, before a keyed hash of the person's number: Asterisk itself refuses the second."""

@@ -3,7 +3,7 @@
 Twilio dials, asks our address what to say, and tells it the key and the end. The addresses end in the notice's
 reference, by which any process knows what to say; number and name stand in none of them. A notice that stands in no
 database is known to its own process alone: another says that there is an alert, and without a receipt the person's
-next channel has it (:mod:`alerts.carrying`).
+next channel has it (:mod:`alerts.notices.carrying`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from adapters.notify.voice import (
     question,
 )
 from alerts.model import Notice
+from alerts.notices.sent import SentNotices
+from alerts.notices.short import spoken
 from alerts.ports import NoticeFailed
-from alerts.sent import SentNotices
-from alerts.short import spoken
 from infra.tls import trusted
 
 ADDRESS = "https://api.twilio.com"

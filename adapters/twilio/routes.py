@@ -21,8 +21,8 @@ from adapters.twilio.settings import TwilioSettings
 from adapters.twilio.signature import HEADER, Form, Signatures
 from adapters.twilio.webhooks import Step, Webhooks
 from callrouter.calls import Calls
+from callrouter.dispatch.providers import Providers
 from callrouter.errors import UnknownCall
-from callrouter.providers import Providers
 from infra.clock import Clock
 from infra.crypto import KeyRing
 

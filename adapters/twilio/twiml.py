@@ -18,8 +18,8 @@ from twilio.twiml.voice_response import VoiceResponse
 
 from adapters.twilio.fallback import dial_default
 from adapters.twilio.settings import OVERRIDES, TwilioSettings
+from callrouter.dispatch.providers import Provider, Providers
 from callrouter.model import Reply
-from callrouter.providers import Provider, Providers
 from infra.numbers import Number
 from ivr.model import Connect, End, Gather, HandBack, Hold, Instruction, Play, PlaybackWait, Record
 from ivr.voices import is_slow, language_of, stand_ins

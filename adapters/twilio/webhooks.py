@@ -12,8 +12,8 @@ from adapters.twilio.settings import TwilioSettings
 from adapters.twilio.signature import Form
 from adapters.twilio.twiml import Sheet, hold_again, twiml
 from callrouter.calls import Calls
+from callrouter.dispatch.providers import Providers
 from callrouter.model import Input, InputKind, Reply
-from callrouter.providers import Providers
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from ivr.model import End, OfferWait, TalkWait

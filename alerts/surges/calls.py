@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from alerts.items import NOWHERE, PROBE_FLOW
+from alerts.figures.items import NOWHERE, PROBE_FLOW
 from alerts.surges.indicators import Indicators
 from alerts.surges.model import ALL, KEPT_FROM_THE_QUEUE, Cell, CountedCall, quarter_of
 from infra.bus import Entry

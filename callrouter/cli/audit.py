@@ -13,7 +13,7 @@ import typer
 
 from callrouter.cli.common import database_of
 from callrouter.errors import ConfigurationError
-from callrouter.plan_access import head_signer, heads_file, public_key
+from callrouter.plans.access import head_signer, heads_file, public_key
 from callrouter.settings import load_settings
 from careplans.audit.heads import SignedHead, read_heads
 from careplans.audit.verify import Verdict, verify

@@ -7,7 +7,7 @@ import signal
 
 import typer
 
-from callrouter.auditing import Auditing, open_auditing
+from callrouter.alerting.auditing import Auditing, open_auditing
 from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
 from callrouter.settings import load_settings

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alerts.items import PROBE_FLOW
+from alerts.figures.items import PROBE_FLOW
 from callrouter.cli.common import open_database
 from callrouter.events import Recorded
 from callrouter.journal import Journal

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import callrouter.journal
-import callrouter.repeat_tables
+import callrouter.repeat.tables
 import callrouter.texts.tables
-import callrouter.welfare_tables
+import callrouter.welfare.tables
 import careplans.sources.tables
 import careplans.store
 from callrouter.cli.refusals import in_words
@@ -33,9 +33,9 @@ from infra.sql import Database, connect_database
 
 SEALED = wrapped_keys_of(
     callrouter.journal.metadata,
-    callrouter.repeat_tables.metadata,
+    callrouter.repeat.tables.metadata,
     callrouter.texts.tables.metadata,
-    callrouter.welfare_tables.metadata,
+    callrouter.welfare.tables.metadata,
     careplans.store.metadata,
     careplans.sources.tables.metadata,
 )

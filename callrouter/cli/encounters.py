@@ -13,13 +13,13 @@ import typer
 from callrouter.after_calls import shared_lines
 from callrouter.cli.common import open_database
 from callrouter.errors import ConfigurationError
-from callrouter.repeat import RepeatCalls
+from callrouter.repeat.contacts import RepeatCalls
 from callrouter.settings import load_settings
 from callrouter.wiring import key_ring
 from infra.clock import SystemClock
 
 if TYPE_CHECKING:
-    from callrouter.encounter_reports import Imported
+    from callrouter.repeat.reports import Imported
 
 app = typer.Typer(help="Reports of other providers' NHS 111 calls (ITK, CDA).", no_args_is_help=True)
 
@@ -54,7 +54,7 @@ def import_reports(file: File, as_json: AsJson = False) -> None:
 @app.command()
 def check(file: File) -> None:
     """Say, in the order of time, what the rule makes of each call of the file after the others. Keeps nothing."""
-    from callrouter.encounter_reports import outcomes
+    from callrouter.repeat.reports import outcomes
     from infra.itk import ItkError
 
     try:
@@ -75,7 +75,7 @@ def _read(file: Path) -> bytes:
 
 
 async def _import(octets: bytes) -> Imported:
-    from callrouter.encounter_reports import EncounterReports
+    from callrouter.repeat.reports import EncounterReports
 
     settings = load_settings()
     async with open_database(settings) as database:

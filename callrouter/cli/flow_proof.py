@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from callrouter.dispatch.providers import read_providers
 from callrouter.flows import FlowFileError, load_flow, load_prompts, load_proof
-from callrouter.providers import read_providers
 from callrouter.publishing.soundness import promised_with
 from callrouter.settings import load_settings
 from callrouter.texts.in_force import texts_in_force

@@ -15,20 +15,20 @@ from typing import Annotated, Any
 
 import typer
 
-from alerts.adc import write_adc
-from alerts.history import KpiHistory
-from alerts.history_rows import DAY, midnight
-from alerts.items import ITEMS, Kpis
+from alerts.figures.adc import write_adc
+from alerts.figures.history import KpiHistory
+from alerts.figures.history_rows import DAY, midnight
+from alerts.figures.items import ITEMS, Kpis
+from alerts.figures.recontact import WITHIN_H, Recontact, Recontacts
+from alerts.figures.recount import recount
 from alerts.model import LONDON
-from alerts.recontact import WITHIN_H, Recontact, Recontacts
-from alerts.recount import recount
 from callrouter.cli.common import open_database
+from callrouter.dispatch.providers import Providers, read_providers
 from callrouter.errors import ConfigurationError
+from callrouter.figures.check import DAYS, ROWS, Compared, compare
+from callrouter.figures.folding import KpiFolder
+from callrouter.figures.kpis import contracts_of, history_of
 from callrouter.journal import Journal
-from callrouter.kpi_check import DAYS, ROWS, Compared, compare
-from callrouter.kpi_folding import KpiFolder
-from callrouter.kpis import contracts_of, history_of
-from callrouter.providers import Providers, read_providers
 from callrouter.settings import load_settings
 from callrouter.wiring import key_ring
 from infra.bus import MemoryStream

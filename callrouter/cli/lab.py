@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
+from callrouter.dispatch.providers import read_providers
 from callrouter.embedded import serving
 from callrouter.errors import ConfigurationError
 from callrouter.exchange import asterisk_settings, speak, stand_in
-from callrouter.providers import read_providers
 from callrouter.settings import Settings, load_settings
 from infra.asterisk import instance
 

@@ -18,9 +18,9 @@ from adapters.phone.line import Line, open_line
 from adapters.phone.simulate import Summary, simulate
 from adapters.phone.terminal import dial as dial_from_terminal
 from callrouter.demo import fresh_folder, run_demo
+from callrouter.dispatch.providers import read_providers
 from callrouter.embedded import serving
 from callrouter.logs import set_up_logs
-from callrouter.providers import read_providers
 from callrouter.settings import Settings, load_settings
 from callrouter.tokens import twilio_tokens
 

@@ -21,9 +21,9 @@ import typer
 from pydantic import SecretStr
 
 from callrouter.cli.common import open_database
+from callrouter.dispatch.providers import read_providers
 from callrouter.errors import ConfigurationError
 from callrouter.exchange import asterisk_settings, speak, stand_in
-from callrouter.providers import read_providers
 from callrouter.settings import FILE_KEY, PREFIX, Settings, load_settings
 from infra.asterisk import instance
 from infra.kamailio.instance import Kamailio, KamailioError, KamailioSettings

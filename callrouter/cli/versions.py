@@ -19,11 +19,11 @@ import typer
 
 from callrouter.approvals import Refused
 from callrouter.cli.common import open_database
+from callrouter.dispatch.providers import read_providers
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
 from callrouter.handover import Role, SignedIn
 from callrouter.journal import Journal
-from callrouter.providers import read_providers
 from callrouter.publishing.model import Version
 from callrouter.publishing.opening import open_publishing
 from callrouter.publishing.service import Publishing

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from callrouter.doctor.model import Finding, ok, warning
-from callrouter.plan_access import head_signer, heads_file
+from callrouter.plans.access import head_signer, heads_file
 from callrouter.settings import Settings
 from careplans.audit.heads import is_signed, read_heads
 

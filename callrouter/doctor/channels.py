@@ -13,9 +13,9 @@ import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.asterisk.watch import rest_client
+from alerts.life.service import ways_of
+from alerts.life.store import AlertStore
 from alerts.model import Rule
-from alerts.service import ways_of
-from alerts.store import AlertStore
 from callrouter.doctor.clocks import now
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.edges import edges

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from alerts.errors import RulesError
 from alerts.model import Rule
-from alerts.rules import load_rules
-from callrouter.alerting import PARTS
+from alerts.rules.loading import load_rules
+from callrouter.alerting.watching import PARTS
+from callrouter.dispatch.providers import read_providers
 from callrouter.doctor.channels import check_channels
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
-from callrouter.providers import read_providers
 from callrouter.retention import kept_for
 from callrouter.settings import Settings
 from callrouter.sip import audio_files

@@ -26,10 +26,10 @@ import httpx
 import structlog
 
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
+from alerts.life.outage import OutageStore
+from alerts.life.service import AlertService
+from alerts.life.store import AlertStore, metadata
 from alerts.model import Figures, Recipient, Rule, ScopeFigures
-from alerts.outage import OutageStore
-from alerts.service import AlertService
-from alerts.store import AlertStore, metadata
 from infra.clock import SystemClock
 from infra.sql import connect_database
 from tests.alertmanager import AlertmanagerMissing, AlertmanagerServer

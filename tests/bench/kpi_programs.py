@@ -15,15 +15,15 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
-from alerts.history import KpiHistory, day_row
-from alerts.history_rows import midnight
-from alerts.history_tables import kpi_days
-from alerts.items import Scope
-from alerts.kpi import LiveFigures
-from alerts.shares import Share
-from alerts.tally import Tally
+from alerts.figures.history import KpiHistory, day_row
+from alerts.figures.history_rows import midnight
+from alerts.figures.history_tables import kpi_days
+from alerts.figures.items import Scope
+from alerts.figures.kpi import LiveFigures
+from alerts.figures.shares import Share
+from alerts.figures.tally import Tally
 from callrouter import events as ev
-from callrouter.board import Board
+from callrouter.figures.board import Board
 from callrouter.journal import Journal
 from callrouter.journal import metadata as journal_tables
 from infra.bus import Entry

@@ -17,12 +17,12 @@ import uvloop
 from adapters.asterisk.ari import Ari
 from adapters.asterisk.worker import SipWorker
 from callrouter.calls import Calls
-from callrouter.dispatch import LocalDispatch
+from callrouter.dispatch.local import LocalDispatch
+from callrouter.dispatch.providers import read_providers
 from callrouter.flows import LoadedFlows, load_flow, load_prompts
 from callrouter.hours import read_hours
 from callrouter.lookups import Lookups
 from callrouter.nearby import Nearby
-from callrouter.providers import read_providers
 from callrouter.settings import Settings
 from callrouter.sip import audio_files
 from infra.bus import MemoryStream

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from alerts.life.store import AlertStore, Change
+from alerts.life.tables import alert_notices, alert_silences, alert_states, alert_taken_on
 from alerts.model import AlertState, Silence, StepTaken
-from alerts.store import AlertStore, Change
-from alerts.tables import alert_notices, alert_silences, alert_states, alert_taken_on
 from callrouter.retention import OTHERS
 from careplans.retention import Kept, Record, Retention
 from infra.sql import Database

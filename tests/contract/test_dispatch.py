@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import pytest
 
-from callrouter.lines import COOL_DOWN_S
+from callrouter.dispatch.lines import COOL_DOWN_S
+from callrouter.dispatch.providers import Provider
 from callrouter.ports import STATEMENT_S, Nobody, Offer, Waiting
-from callrouter.providers import Provider
 from infra.redis import RedisLink
 from ivr.model import Band
 from tests.hall import Hall, provider

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from callrouter.dispatch.redis_lines import LEASE_S
+from callrouter.dispatch.shared import SharedDispatch
 from callrouter.ports import Nobody, Offer, Sought, Waiting
-from callrouter.redis_lines import LEASE_S
-from callrouter.shared_dispatch import SharedDispatch
 from infra.redis import RedisAddress, RedisLink
 from ivr.model import Band
 from tests.hall import PATIENT_S, Hall, provider

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from callrouter.lines import TOLD_AGAIN_S
+from callrouter.dispatch.lines import TOLD_AGAIN_S
+from callrouter.dispatch.providers import Provider
+from callrouter.dispatch.redis_lines import LEASE_S
+from callrouter.dispatch.shared import RENEW_S, SharedDispatch
 from callrouter.ports import Nobody, Offer, Waiting
-from callrouter.providers import Provider
-from callrouter.redis_lines import LEASE_S
-from callrouter.shared_dispatch import RENEW_S, SharedDispatch
 from infra.redis import RedisAddress, RedisLink
 from ivr.model import Band
 from tests.hall import PATIENT_S, SOON_S, Hall, provider

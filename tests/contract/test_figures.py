@@ -13,22 +13,22 @@ import sqlalchemy as sa
 from sqlalchemy import delete, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.check import differences
-from alerts.history import KpiHistory, read_marked, store
-from alerts.history_rows import midnight
-from alerts.history_tables import kpi_calls, kpi_days, kpi_hours
-from alerts.items import TOTAL, Scope, ScopeKind
-from alerts.kpi import LiveFigures
+from alerts.figures.check import differences
+from alerts.figures.history import KpiHistory, read_marked, store
+from alerts.figures.history_rows import midnight
+from alerts.figures.history_tables import kpi_calls, kpi_days, kpi_hours
+from alerts.figures.items import TOTAL, Scope, ScopeKind
+from alerts.figures.kpi import LiveFigures
+from alerts.figures.recount import recount
+from alerts.figures.tally import Tally
+from alerts.figures.usual import Usual
 from alerts.model import Parts
-from alerts.readings import Seen
-from alerts.recount import recount
-from alerts.rules import load_rules
-from alerts.tally import Tally
-from alerts.usual import Usual
-from callrouter.alerting import PARTS
+from alerts.rules.loading import load_rules
+from alerts.rules.readings import Seen
+from callrouter.alerting.watching import PARTS
+from callrouter.figures.check import AGAIN_S, EVERY_S, FAILURES, HANDED_OVER_S, IN_DOUBT_S, FigureCheck
+from callrouter.figures.folding import KpiFolder
 from callrouter.journal import Journal
-from callrouter.kpi_check import AGAIN_S, EVERY_S, FAILURES, HANDED_OVER_S, IN_DOUBT_S, FigureCheck
-from callrouter.kpi_folding import KpiFolder
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
 from infra.health import Health
@@ -42,7 +42,7 @@ NOW = START + timedelta(hours=25)
 KEYS = KeyRing(b"m" * 32, b"i" * 32)
 SOON_S = 60.0
 NAMES = {TOTAL: "Whole service", Scope("provider", "kings"): "King's 111"}
-RULES = Path("alerts/rules.yaml")
+RULES = Path("alerts/rules/rules.yaml")
 KINDS: tuple[ScopeKind, ...] = ("total", "provider", "service", "area")
 
 

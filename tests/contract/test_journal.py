@@ -9,7 +9,7 @@ import pytest
 
 from callrouter import events as ev
 from callrouter.journal import Journal, seal
-from callrouter.repeat import RepeatCalls
+from callrouter.repeat.contacts import RepeatCalls
 from infra.bus import Entry
 from infra.crypto import DataKey, KeyRing
 from infra.numbers import read_number

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.store import AlertStore
+from alerts.life.store import AlertStore
 from callrouter.handover import Role, SignedIn
-from callrouter.welfare import Left, Welfare
-from callrouter.welfare_notices import WelfareNotices
+from callrouter.welfare.notices import WelfareNotices
+from callrouter.welfare.service import Left, Welfare
 from infra.crypto import KeyRing
 from infra.migrate import downgrade_database, upgrade_database
 from infra.sql import Database

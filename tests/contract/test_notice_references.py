@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts.sent import TOLD_WITHIN, SentNotices
-from alerts.store import AlertStore, Change
+from alerts.life.store import AlertStore, Change
+from alerts.notices.sent import TOLD_WITHIN, SentNotices
 from infra.crypto import KeyRing
 from infra.sql import Database
 from tests.alert_notices import FIRED

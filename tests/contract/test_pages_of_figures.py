@@ -9,9 +9,9 @@ from functools import partial
 import pytest
 from test_figures import DAY, NOW, START, House
 
-from alerts.history_rows import midnight
-from alerts.items import Kpis, Scope
-from alerts.recount import recount
+from alerts.figures.history_rows import midnight
+from alerts.figures.items import Kpis, Scope
+from alerts.figures.recount import recount
 from console.daily import daily_report
 from console.heat import heat
 from console.ports import FiringAlert

@@ -14,7 +14,7 @@ from sqlalchemy import Table, insert, select, text, update
 
 from callrouter.retention import OTHERS
 from callrouter.texts.tables import texts
-from callrouter.welfare_tables import welfare_tasks
+from callrouter.welfare.tables import welfare_tasks
 from careplans.access.tables import plan_emergencies, plan_references
 from careplans.audit.tables import plan_audit
 from careplans.audit.trail import AuditTrail

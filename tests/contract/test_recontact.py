@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.history import KpiHistory
-from alerts.history_tables import kpi_recontacts
-from alerts.recontact import KEPT, Recontact, Recontacts
+from alerts.figures.history import KpiHistory
+from alerts.figures.history_tables import kpi_recontacts
+from alerts.figures.recontact import KEPT, Recontact, Recontacts
 from callrouter import events as ev
+from callrouter.figures.callers import Callers
+from callrouter.figures.folding import KpiFolder
 from callrouter.journal import Journal, seal
-from callrouter.kpi_callers import Callers
-from callrouter.kpi_folding import KpiFolder
 from infra.bus import MemoryStream
 from infra.crypto import KeyRing
 from infra.sql import Database

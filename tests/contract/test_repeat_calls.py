@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from callrouter.ports import RepeatFound
-from callrouter.repeat import RepeatCalls
-from callrouter.repeat_tables import metadata
+from callrouter.repeat.contacts import RepeatCalls
+from callrouter.repeat.tables import metadata
 from infra.crypto import KeyRing
 from infra.numbers import Number, read_number
 from infra.sql import Database

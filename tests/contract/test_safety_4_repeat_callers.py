@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from callrouter.encounter_reports import EncounterReports, external, patient_of
-from callrouter.patient import Patient
-from callrouter.repeat import RepeatCalls
+from callrouter.repeat.contacts import RepeatCalls
+from callrouter.repeat.patient import Patient
+from callrouter.repeat.reports import EncounterReports, external, patient_of
 from infra.crypto import KeyRing
 from infra.itk import read_message
 from infra.numbers import Number, NumberClass, read_number

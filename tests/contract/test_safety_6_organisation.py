@@ -11,9 +11,9 @@ from sqlalchemy import select
 from callrouter import events as ev
 from callrouter.handover import Role, SignedIn
 from callrouter.journal import Journal, seal
-from callrouter.matched_calls import JournalCalls
-from callrouter.plan_pages import viewer_of
-from callrouter.welfare import Left, Task, Welfare, taken_on_by
+from callrouter.plans.matched_calls import JournalCalls
+from callrouter.plans.pages import viewer_of
+from callrouter.welfare.service import Left, Task, Welfare, taken_on_by
 from careplans.access.on_call import PlansOnCall
 from careplans.audit.tables import plan_audit
 from careplans.audit.trail import AuditTrail

@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from alerts.rules import DEFAULT_RULES, load_rules
-from alerts.store import AlertStore
+from alerts.life.store import AlertStore
+from alerts.rules.loading import DEFAULT_RULES, load_rules
 from callrouter import events as ev
 from callrouter.approvals import RoleMissing
 from callrouter.handover import Role, SignedIn
 from callrouter.journal import Journal, seal
-from callrouter.repeat import RepeatCalls
-from callrouter.unanswered import Unanswered
-from callrouter.welfare import NoSuchTask, Task, Welfare
-from callrouter.welfare_notices import WelfareNotices
+from callrouter.repeat.contacts import RepeatCalls
+from callrouter.welfare.notices import WelfareNotices
+from callrouter.welfare.service import NoSuchTask, Task, Welfare
+from callrouter.welfare.unanswered import Unanswered
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
 from infra.numbers import read_number

@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 
 from callrouter.view import Finding
-from callrouter.welfare import Left, Task, Welfare
-from callrouter.welfare_tables import metadata
+from callrouter.welfare.service import Left, Task, Welfare
+from callrouter.welfare.tables import metadata
 from console.routes import Figures, console_router, mount_static
 from console.session import Sessions
 from infra.crypto import KeyRing

@@ -12,8 +12,8 @@ from e2e_browser import FindBarriers, OpenTab, Serve, Shoot
 from fastapi import APIRouter
 from playwright.sync_api import expect
 
-from callrouter.crew import CrewRefused, CrewText
 from callrouter.handover import Role
+from callrouter.plans.crew import CrewRefused, CrewText
 from callrouter.texts.model import Purpose, State
 from console.crew import add_crew
 from console.sign_in_provider import OidcSettings, Provider

@@ -13,10 +13,10 @@ from adapters.asterisk.ari import Ari, AriEvent
 from adapters.asterisk.worker import SipWorker
 from callrouter import events as ev
 from callrouter.calls import Calls
+from callrouter.dispatch.providers import Providers
 from callrouter.errors import UnknownCall
 from callrouter.model import Input, InputKind, Reply
 from callrouter.ports import Performer
-from callrouter.providers import Providers
 from infra.clock import SystemClock
 from ivr.model import Wait
 from tests.faults.ari_server import SOON_S, AriServer, Caller, asterisk

@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 import pytest
 
+from callrouter.dispatch.redis_lines import LEASE_S
+from callrouter.dispatch.shared import RENEW_S, SharedDispatch
 from callrouter.ports import Nobody, Offer, Waiting
-from callrouter.redis_lines import LEASE_S
-from callrouter.shared_dispatch import RENEW_S, SharedDispatch
 from infra.redis import RedisAddress, RedisLink
 from ivr.model import Band
 from tests.hall import SOON_S, Hall, provider

@@ -12,16 +12,16 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.check import differences
-from alerts.history import KpiHistory
-from alerts.history_rows import DAY, midnight
-from alerts.kpi import LiveFigures
+from alerts.figures.check import differences
+from alerts.figures.history import KpiHistory
+from alerts.figures.history_rows import DAY, midnight
+from alerts.figures.kpi import LiveFigures
+from alerts.figures.recount import recount
 from alerts.model import LONDON
-from alerts.recount import recount
-from callrouter.board import Board
+from callrouter.figures.board import Board
+from callrouter.figures.folding import KpiFolder
 from callrouter.journal import Journal, JournalWriter
 from callrouter.journal import journal as journal_table
-from callrouter.kpi_folding import KpiFolder
 from infra.bus import Entry
 from infra.clock import SystemClock
 from infra.crypto import KeyRing

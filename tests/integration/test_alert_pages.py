@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from fastapi import APIRouter
 
+from alerts.life.service import AlertService
+from alerts.life.store import AlertStore, metadata
 from alerts.model import Figures, Notice, Parts, Recipient, Rule, ScopeFigures, page_of
-from alerts.service import AlertService
-from alerts.store import AlertStore, metadata
-from callrouter.alert_desk import AlertDesk
+from callrouter.alerting.desk import AlertDesk
 from callrouter.approvals import RoleMissing
 from callrouter.handover import Role, SignedIn
 from console.alerts import add_alerts

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from callrouter.cli.commands import commands
 from callrouter.doctor.audit import check_audit
-from callrouter.plan_access import head_signer, heads_file
+from callrouter.plans.access import head_signer, heads_file
 from callrouter.settings import Settings, load_settings
 from careplans.audit.heads import HeadFile
 from careplans.audit.keeping import HeadLoop

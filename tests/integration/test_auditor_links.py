@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import func, select
 
 from alerts.auditor import PROBE_RULE
+from alerts.life.tables import alert_notices
 from alerts.model import ScopeFigures
-from alerts.tables import alert_notices
+from callrouter.alerting.probe import NOBODY, PROBE, with_probe
 from callrouter.doctor.auditor import check_auditor
-from callrouter.probe import NOBODY, PROBE, with_probe
 from callrouter.settings import load_settings
 from tests.audit_chain import NUMBER, SECRET, STEP_S, Chain, a_chain
 from tests.integration.test_twilio_call import FALLBACK, a_client, an_app

@@ -14,10 +14,10 @@ from adapters.notify.twilio_texts import TwilioTexts, TwilioTextSettings
 from adapters.notify.voice import Outcomes
 from adapters.notify.voice_twilio import TwilioVoice, TwilioVoiceSettings
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
+from alerts.life.store import AlertStore, metadata
 from alerts.model import Recipient
+from alerts.notices.sent import SentNotices
 from alerts.ports import NoticeFailed
-from alerts.sent import SentNotices
-from alerts.store import AlertStore, metadata
 from callrouter.texts.model import Purpose, Template, Text
 from callrouter.texts.ports import ProviderBusy
 from careplans.audit.heads import SignedHead

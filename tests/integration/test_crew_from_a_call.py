@@ -13,9 +13,9 @@ import pytest
 from fastapi import FastAPI
 
 from callrouter import events as ev
-from callrouter.crew import Crew
-from callrouter.crew_routes import crew_router
 from callrouter.handover import Role, SignedIn
+from callrouter.plans.crew import Crew
+from callrouter.plans.crew_routes import crew_router
 from callrouter.texts.outbox import Outbox
 from careplans.access.on_call import PlansOnCall
 from careplans.access.ports import MatchedCall

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from alerts.life.store import AlertStore, Change
 from alerts.model import AlertState, Recipient
-from alerts.store import AlertStore, Change
 from callrouter.doctor.local import check_alerts
 from callrouter.settings import Settings
 from infra.migrate import upgrade_database

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from callrouter.cli.commands import commands
 from callrouter.cli.versions import table
+from callrouter.dispatch.providers import read_providers
 from callrouter.errors import ConfigurationError
-from callrouter.providers import read_providers
 from callrouter.publishing.opening import open_publishing
 from callrouter.replay.player import Course
 from callrouter.replay.report import Compared, report

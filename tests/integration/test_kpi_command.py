@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from alerts.adc import COLUMNS
-from alerts.history_rows import midnight
-from alerts.items import PUBLISHED
+from alerts.figures.adc import COLUMNS
+from alerts.figures.history_rows import midnight
+from alerts.figures.items import PUBLISHED
 from callrouter.cli.commands import commands
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal

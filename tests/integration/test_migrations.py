@@ -11,15 +11,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-import alerts.history_tables
-import alerts.store
+import alerts.figures.history_tables
+import alerts.life.store
 import alerts.surges.tables
 import callrouter.journal
 import callrouter.messages.tables
 import callrouter.publishing.tables
-import callrouter.repeat_tables
+import callrouter.repeat.tables
 import callrouter.texts.tables
-import callrouter.welfare_tables
+import callrouter.welfare.tables
 import careplans.crew_tables
 import careplans.sources.tables
 import careplans.store
@@ -35,9 +35,9 @@ from tests.postgres import Postgres
 
 HEAD = "0024"
 OWNERS = (
-    callrouter.journal, callrouter.repeat_tables, callrouter.welfare_tables, callrouter.publishing.tables,
-    callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.store,
-    alerts.surges.tables, alerts.history_tables, infra.revisions,
+    callrouter.journal, callrouter.repeat.tables, callrouter.welfare.tables, callrouter.publishing.tables,
+    callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.life.store,
+    alerts.surges.tables, alerts.figures.history_tables, infra.revisions,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

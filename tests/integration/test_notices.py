@@ -28,10 +28,10 @@ from cryptography.x509.oid import NameOID
 
 from adapters.notify.smtp import SmtpNotifier, SmtpSettings
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
+from alerts.life.service import AlertService
+from alerts.life.store import AlertStore, metadata
 from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures
 from alerts.ports import NoticeFailed, Notifier
-from alerts.service import AlertService
-from alerts.store import AlertStore, metadata
 from infra.sql import connect_database
 
 AT = datetime(2025, 6, 2, 11, 0, tzinfo=UTC)

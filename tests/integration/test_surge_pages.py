@@ -19,7 +19,7 @@ from alerts.surges.model import Found, Screened, Series
 from alerts.surges.store import ProposalStore
 from callrouter.approvals import RoleMissing
 from callrouter.handover import Role, SignedIn
-from callrouter.surge_desk import AssessedAlready, NoTemplate, SurgeDesk
+from callrouter.surges.desk import AssessedAlready, NoTemplate, SurgeDesk
 from console.messages import add_messages
 from console.surges import add_surges
 from console.web import Web

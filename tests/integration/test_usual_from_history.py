@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from alerts.history import KpiHistory
-from alerts.history_tables import kpi_hours
-from alerts.items import Scope
-from alerts.shares import Share
-from alerts.tally import Tally
-from alerts.usual import Usual
+from alerts.figures.history import KpiHistory
+from alerts.figures.history_tables import kpi_hours
+from alerts.figures.items import Scope
+from alerts.figures.shares import Share
+from alerts.figures.tally import Tally
+from alerts.figures.usual import Usual
 from infra.sql import Database, connect_database
 
 GP = Scope("service", "gp")

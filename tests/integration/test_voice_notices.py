@@ -14,10 +14,10 @@ from conftest_asterisk import Line, line_of_a_test, session_line, until
 from adapters.asterisk.ari import Ari
 from adapters.notify.voice import PERSON_BUSY, Outcomes, Sounds
 from adapters.notify.voice_asterisk import AsteriskVoice, Times
+from alerts.life.store import AlertStore
 from alerts.model import Notice, Recipient
+from alerts.notices.sent import SentNotices
 from alerts.ports import NoticeFailed
-from alerts.sent import SentNotices
-from alerts.store import AlertStore
 from infra.crypto import KeyRing
 from infra.sql import connect_database
 from infra.voices import has_voice

@@ -16,7 +16,7 @@ from adapters.asterisk.ari import Ari
 from adapters.asterisk.watch import AsteriskWatch, rest_client
 from adapters.asterisk.worker import SipWorker
 from callrouter import events as ev
-from callrouter.providers import Providers
+from callrouter.dispatch.providers import Providers
 from infra.clock import SystemClock
 from ivr.model import Band
 from tests.integration.conftest_asterisk import Line, line_of_a_test, session_line, until  # noqa: F401  fixtures

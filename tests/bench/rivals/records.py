@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, select
 
 from callrouter.journal import calls, journal
 from callrouter.journal import metadata as journal_tables
-from callrouter.repeat_tables import encounters
-from callrouter.repeat_tables import metadata as repeat_tables
+from callrouter.repeat.tables import encounters
+from callrouter.repeat.tables import metadata as repeat_tables
 from careplans.tables import metadata as plan_tables
 from careplans.tables import plan_numbers
 from infra.crypto import DataKey, KeyRing

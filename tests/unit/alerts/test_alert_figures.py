@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alert_calls import NOON, Told
 
-from alerts.kpi import MINUTES_AT_MOST, LiveFigures
+from alerts.figures.kpi import MINUTES_AT_MOST, LiveFigures
 from alerts.model import Figures, ScopeFigures
 from callrouter import events as ev
 from infra.bus import Entry

@@ -8,8 +8,8 @@ from alert_calls import NOON, Told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.items import CLOCKS, ScopeKind, Seconds
-from alerts.kpi import LiveFigures
+from alerts.figures.items import CLOCKS, ScopeKind, Seconds
+from alerts.figures.kpi import LiveFigures
 from alerts.model import ScopeFigures
 from callrouter import events as ev
 from infra.bus import Entry

@@ -11,7 +11,7 @@ from alert_rule import RULE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.life import advance
+from alerts.life.transitions import advance
 from alerts.model import AlertState
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from alert_rule import RULE
 
-from alerts.items import CLASSES, ITEMS, Clock, Kpis, Scope, ScopeKind, Seconds
+from alerts.figures.items import CLASSES, ITEMS, Clock, Kpis, Scope, ScopeKind, Seconds
+from alerts.figures.usual import Usual
+from alerts.life.service import AlertService
+from alerts.life.store import AlertStore, metadata
 from alerts.model import Condition, Figures, Notice, Rule, ScopeFigures, Window
-from alerts.readings import COUNTED_FOR_S
-from alerts.rotas import Hours
-from alerts.service import AlertService
-from alerts.store import AlertStore, metadata
-from alerts.usual import Usual
-from alerts.wording import body, subject
+from alerts.notices.wording import body, subject
+from alerts.rules.readings import COUNTED_FOR_S
+from alerts.rules.rotas import Hours
 from infra.sql import Database, connect_database
 from tests.hand_clock import HandClock
 

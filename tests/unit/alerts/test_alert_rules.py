@@ -9,7 +9,7 @@ import pytest
 
 from alerts.errors import RulesError
 from alerts.model import TOLD_METRICS, Recipient, Rule
-from alerts.rules import DEFAULT_RULES, load_rules
+from alerts.rules.loading import DEFAULT_RULES, load_rules
 
 NIGHT = datetime(2026, 3, 24, 23, tzinfo=UTC)
 

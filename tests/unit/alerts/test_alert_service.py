@@ -14,12 +14,12 @@ from alert_calls import NOON
 from alert_rule import RULE
 from sqlalchemy.exc import IntegrityError
 
+from alerts.life.outage import OutageStore
+from alerts.life.service import AlertService, Retry
+from alerts.life.store import AlertStore, Change, metadata
 from alerts.model import AlertState, Figures, Notice, Recipient, Rule, ScopeFigures, page_of
-from alerts.outage import OutageStore
+from alerts.notices.wording import body, subject
 from alerts.ports import NoticeFailed
-from alerts.service import AlertService, Retry
-from alerts.store import AlertStore, Change, metadata
-from alerts.wording import body, subject
 from infra.sql import Database, connect_database
 
 SCREEN = Recipient("Control room screen", "webhook", "http://localhost/notices")

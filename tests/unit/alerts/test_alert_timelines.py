@@ -11,11 +11,11 @@ import pytest
 from alert_rule import RULE
 
 from alerts.errors import SilenceRefused
+from alerts.life.outage import OutageStore
+from alerts.life.service import AlertService
+from alerts.life.store import AlertStore, metadata
 from alerts.model import Escalation, Figures, Notice, Recipient, Rule, ScopeFigures
-from alerts.outage import OutageStore
 from alerts.ports import NoticeFailed
-from alerts.service import AlertService
-from alerts.store import AlertStore, metadata
 from infra.sql import Database, connect_database
 from tests.hand_clock import HandClock
 

@@ -15,14 +15,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.errors import RulesError
-from alerts.kpi import LiveFigures
+from alerts.figures.kpi import LiveFigures
+from alerts.life.outage import OutageStore
+from alerts.life.service import AlertService
+from alerts.life.store import AlertStore, metadata
 from alerts.model import OWN_METRICS, Escalation, Figures, Notice, Parts, Rule, ScopeFigures
-from alerts.outage import OutageStore
+from alerts.notices.wording import body, subject
 from alerts.ports import NoticeFailed
-from alerts.rules import load_rules
-from alerts.service import AlertService
-from alerts.store import AlertStore, metadata
-from alerts.wording import body, subject
+from alerts.rules.loading import load_rules
 from callrouter import events as ev
 from infra.sql import Database, connect_database
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.items import CLASSES, ITEMS, TOTAL, Scope, Seconds
+from alerts.figures.items import CLASSES, ITEMS, TOTAL, Scope, Seconds
 from callrouter.events import END_CLASSES
 
 SECONDS = st.lists(st.integers(0, 7200), max_size=60)

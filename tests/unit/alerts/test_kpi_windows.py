@@ -8,8 +8,8 @@ import pytest
 from alert_calls import NOON, Told
 from test_alert_figures import PROVIDERS, listening
 
-from alerts.items import CLASSES, PROBE_FLOW, Clock, Kpis, ScopeKind
-from alerts.kpi import ENDED_KEPT, LiveFigures
+from alerts.figures.items import CLASSES, PROBE_FLOW, Clock, Kpis, ScopeKind
+from alerts.figures.kpi import ENDED_KEPT, LiveFigures
 from callrouter import events as ev
 
 

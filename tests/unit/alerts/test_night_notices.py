@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from alerts.rules import DEFAULT_RULES, load_rules
-from alerts.store import AlertStore
-from alerts.store import metadata as tables
-from alerts.wording import body, subject
+from alerts.life.store import AlertStore
+from alerts.life.store import metadata as tables
+from alerts.notices.wording import body, subject
+from alerts.rules.loading import DEFAULT_RULES, load_rules
+from callrouter.alerting.night_notices import NightNotices
 from callrouter.messages.ports import ReviewNotice
-from callrouter.night_notices import NightNotices
 from infra.sql import connect_database
 
 NIGHT = datetime(2026, 3, 24, 23, tzinfo=UTC)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from alerts.errors import RulesError
+from alerts.life.service import AlertService
+from alerts.life.store import AlertStore
+from alerts.life.store import metadata as tables
 from alerts.model import Notice
-from alerts.once import OnceNotices
+from alerts.notices.once import OnceNotices
 from alerts.ports import NoticeFailed
-from alerts.rules import DEFAULT_RULES, load_rules
-from alerts.service import AlertService
-from alerts.store import AlertStore
-from alerts.store import metadata as tables
+from alerts.rules.loading import DEFAULT_RULES, load_rules
 from infra.sql import connect_database
 from tests.hand_clock import HandClock
 

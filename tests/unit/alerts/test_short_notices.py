@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.short import NO_LINK, short, spoken
+from alerts.notices.short import NO_LINK, short, spoken
 from callrouter.texts.model import Template
 from callrouter.texts.templates import ALERT_NOTICE, ALERT_WORDS
 from tests.alert_notices import FIRED

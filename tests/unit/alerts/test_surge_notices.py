@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from alerts.rules import DEFAULT_RULES, load_rules
-from alerts.store import AlertStore
-from alerts.store import metadata as tables
+from alerts.life.store import AlertStore
+from alerts.life.store import metadata as tables
+from alerts.notices.wording import body, subject
+from alerts.rules.loading import DEFAULT_RULES, load_rules
 from alerts.surges.indicators import read_indicators
 from alerts.surges.model import Proposal, Series
-from alerts.wording import body, subject
-from callrouter.surge_notices import SurgeNotices
+from callrouter.surges.notices import SurgeNotices
 from infra.areas import london
 from infra.sql import connect_database
 

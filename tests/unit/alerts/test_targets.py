@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.targets import read_targets, targets
+from alerts.figures.targets import read_targets, targets
 
 
 def test_every_target_has_a_source_and_only_one_number_is_verified() -> None:

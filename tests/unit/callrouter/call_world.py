@@ -16,7 +16,8 @@ from flows.player import RED_FLAGS, london
 from callrouter import events as ev
 from callrouter import journal as tables
 from callrouter.calls import Calls
-from callrouter.dispatch import LocalDispatch
+from callrouter.dispatch.local import LocalDispatch
+from callrouter.dispatch.providers import Provider, Providers
 from callrouter.flows import LoadedFlows
 from callrouter.hours import read_hours
 from callrouter.journal import Journal, JournalWriter
@@ -24,7 +25,6 @@ from callrouter.lookups import Lookups
 from callrouter.model import Arrival, Input, InputKind, Reply
 from callrouter.nearby import Nearby
 from callrouter.ports import Dispatch, Flows, Meaning, Offer, PlanFound, RepeatFound
-from callrouter.providers import Provider, Providers
 from callrouter.settings import Settings
 from infra import areas
 from infra.bus import MemoryStream

@@ -10,15 +10,15 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from alerts.kpi import LiveFigures
+from alerts.figures.kpi import LiveFigures
 from callrouter import events as ev
-from callrouter.encounters import EncounterIndexer
 from callrouter.journal import Journal, JournalWriter, seal
 from callrouter.journal import metadata as journal_tables
 from callrouter.leftovers import close_leftovers
 from callrouter.model import RECORD
-from callrouter.repeat import RepeatCalls
-from callrouter.repeat_tables import metadata as encounter_tables
+from callrouter.repeat.contacts import RepeatCalls
+from callrouter.repeat.encounters import EncounterIndexer
+from callrouter.repeat.tables import metadata as encounter_tables
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
 from infra.numbers import read_number

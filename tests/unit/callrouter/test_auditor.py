@@ -15,8 +15,8 @@ from adapters.notify.webhook import NOTICE_ID, SIGNATURE, TIMESTAMP, sign
 from alerts.dead_man import DeadMansSwitch
 from alerts.errors import NoticeFailed
 from alerts.model import Notice, Recipient
-from callrouter.auditing import open_auditing
-from callrouter.auditor import CLEARS_S, LONGEST_PROBE_S, TELL_AGAIN_S, Auditor, Way
+from callrouter.alerting.auditing import open_auditing
+from callrouter.alerting.auditor import CLEARS_S, LONGEST_PROBE_S, TELL_AGAIN_S, Auditor, Way
 from callrouter.errors import ConfigurationError
 from callrouter.settings import load_settings
 from tests.hand_clock import NOON, HandClock

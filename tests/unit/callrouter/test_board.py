@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts.kpi import LiveFigures
+from alerts.figures.kpi import LiveFigures
 from callrouter import events as ev
-from callrouter.board import READ_AGAIN_S, STALE_S, Board
+from callrouter.figures.board import READ_AGAIN_S, STALE_S, Board
 from callrouter.journal import Journal, seal
 from callrouter.journal import metadata as journal_tables
 from infra.bus import Entry, MemoryStream, Position

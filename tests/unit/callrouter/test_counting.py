@@ -8,8 +8,8 @@ import pytest
 from call_world import House, NewHouse, everybody, provider
 
 from callrouter import events as ev
+from callrouter.dispatch.providers import Providers
 from callrouter.model import InputKind
-from callrouter.providers import Providers
 from callrouter.view import fold
 
 

@@ -15,12 +15,12 @@ from call_world import House
 from callrouter import events as ev
 from callrouter.approvals import RoleMissing
 from callrouter.desk import Desk
-from callrouter.earlier_calls import EarlierCalls, NotNow
 from callrouter.handover import Role, SignedIn
 from callrouter.model import MOST_LOOKS, InputKind
-from callrouter.patient import Patient
-from callrouter.repeat import EarlierReport, External, RepeatCalls
-from callrouter.repeat_tables import metadata
+from callrouter.repeat.contacts import EarlierReport, External, RepeatCalls
+from callrouter.repeat.earlier_calls import EarlierCalls, NotNow
+from callrouter.repeat.patient import Patient
+from callrouter.repeat.tables import metadata
 from console.calls import add_calls
 from console.earlier import add_earlier
 from infra.bus import MemoryStream

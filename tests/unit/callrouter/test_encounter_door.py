@@ -15,11 +15,11 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from callrouter.cli.encounters import app as commands
-from callrouter.encounter_routes import encounters_router, read_sender_keys
 from callrouter.errors import ConfigurationError
-from callrouter.pathways import HOUSEHOLD, FoundPlans
-from callrouter.repeat import RepeatCalls
-from callrouter.repeat_tables import metadata
+from callrouter.plans.pathways import HOUSEHOLD, FoundPlans
+from callrouter.repeat.contacts import RepeatCalls
+from callrouter.repeat.routes import encounters_router, read_sender_keys
+from callrouter.repeat.tables import metadata
 from careplans.model import Match, MatchLevel
 from infra.crypto import KeyRing
 from infra.numbers import Number, read_number

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from alerts.memory import MemoryStore
+from alerts.life.memory import MemoryStore
+from alerts.life.service import AlertService
+from alerts.life.store import Change
 from alerts.model import AlertState, page_of
-from alerts.service import AlertService
-from alerts.store import Change
-from callrouter.wallboard import FiringNow
+from callrouter.figures.wallboard import FiringNow
 from tests.hand_clock import NOON, HandClock
 
 SINCE = NOON - timedelta(minutes=4)

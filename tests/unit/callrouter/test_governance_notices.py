@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alerts.rules import DEFAULT_RULES, load_rules
-from alerts.store import AlertStore
-from alerts.store import metadata as tables
-from alerts.wording import body, subject
-from callrouter.governance import GovernanceNotices
+from alerts.life.store import AlertStore
+from alerts.life.store import metadata as tables
+from alerts.notices.wording import body, subject
+from alerts.rules.loading import DEFAULT_RULES, load_rules
+from callrouter.alerting.governance import GovernanceNotices
 from careplans.access.ports import GovernanceNotice
 from infra.sql import connect_database
 

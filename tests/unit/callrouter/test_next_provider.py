@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from call_world import provider
 
-from callrouter.providers import MANY_LINES, next_provider
+from callrouter.dispatch.providers import MANY_LINES, next_provider
 
 SMALL, LARGE, OPEN = provider("small", "111", lines=2), provider("large", "111", lines=10), provider("open", "111")
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callrouter.places import Place, Places
+from callrouter.dispatch.places import Place, Places
 from ivr.model import Band
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

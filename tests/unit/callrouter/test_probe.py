@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from alerts.auditor import UNHEARD, Probes, probe_rule
-from alerts.items import PROBE_FLOW, PROBE_PROVIDER
+from alerts.figures.items import PROBE_FLOW, PROBE_PROVIDER
+from alerts.figures.usual import Usual
 from alerts.model import Figures, Parts, ScopeFigures
-from alerts.readings import Seen
-from alerts.usual import Usual
+from alerts.rules.readings import Seen
+from callrouter.alerting.probe import AUDIT_SERVICE, PROBE, FlowsWithProbe, with_probe
+from callrouter.dispatch.providers import Providers
 from callrouter.errors import ConfigurationError
 from callrouter.flows import LoadedFlows, load_flow
-from callrouter.probe import AUDIT_SERVICE, PROBE, FlowsWithProbe, with_probe
-from callrouter.providers import Providers
 from infra.bus import Entry
 from ivr.check import World, check
 from tests.hand_clock import NOON

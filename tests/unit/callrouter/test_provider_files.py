@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from callrouter import providers as shipped
+from callrouter.dispatch.providers import Providers, read_providers
 from callrouter.errors import ConfigurationError
-from callrouter.providers import Providers, read_providers
+from callrouter.settings import Settings
 
 GOOD = """providers:
   - id: north
@@ -76,4 +76,4 @@ def test_file_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
 
 
 def test_providers_that_ship_offer_the_default_service() -> None:
-    assert "111" in read_providers(Path(shipped.__file__).with_suffix(".yaml")).services
+    assert "111" in read_providers(Settings.model_fields["providers_file"].default).services

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callrouter.patient import Patient, Traits, lookup_keys, traits_of
-from callrouter.repeat_rule import Encounter, Tie, distinct, judge, tie
+from callrouter.repeat.patient import Patient, Traits, lookup_keys, traits_of
+from callrouter.repeat.rule import Encounter, Tie, distinct, judge, tie
 from infra.crypto import KeyRing
 
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

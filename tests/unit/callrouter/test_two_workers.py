@@ -11,8 +11,8 @@ from call_world import SOON_S, House, NewHouse, everybody
 from flows.player import inline
 
 from callrouter import events as ev
+from callrouter.dispatch.lines import COOL_DOWN_S
 from callrouter.errors import StaleEpoch
-from callrouter.lines import COOL_DOWN_S
 from callrouter.model import InputKind
 from infra.bus import Entry
 from infra.state import CallStates, Stored, Version

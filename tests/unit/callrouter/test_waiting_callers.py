@@ -10,11 +10,11 @@ from call_world import House, NewHouse, everybody, provider
 from flows.player import inline
 
 from callrouter import events as ev
+from callrouter.dispatch.lines import COOL_DOWN_S
+from callrouter.dispatch.providers import Providers
 from callrouter.flows import LoadedFlows
-from callrouter.lines import COOL_DOWN_S
 from callrouter.model import InputKind
 from callrouter.ports import Offer, Sought
-from callrouter.providers import Providers
 from ivr.flow import Flow
 from ivr.model import Band, Connect, GoneWait, HandBack, LegWait, OfferWait
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from fastapi import FastAPI
 from kpi_world import kpis
 
-from alerts.items import Clock as ItemClock
-from alerts.items import Kpis, Scope, ScopeKind, Seconds
+from alerts.figures.items import Clock as ItemClock
+from alerts.figures.items import Kpis, Scope, ScopeKind, Seconds
 from alerts.model import Figures, MinutePoint, ScopeFigures
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, TimelineRow

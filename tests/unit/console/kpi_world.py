@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts.items import CLASSES, ITEMS, Clock, Kpis, Scope, Seconds
+from alerts.figures.items import CLASSES, ITEMS, Clock, Kpis, Scope, Seconds
 
 NOON = datetime(2026, 2, 3, 12, 0, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from console_world import Firing, World
 from kpi_world import kpis
 from test_console_wallboard import get
 
-from alerts.items import Seconds
-from alerts.targets import targets
+from alerts.figures.items import Seconds
+from alerts.figures.targets import targets
 from callrouter.handover import Role
 from console.board import board
 from console.city import read_firing

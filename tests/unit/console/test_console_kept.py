@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from alerts.items import Kpis
+from alerts.figures.items import Kpis
 from console.kept import RETRY_S, Kept
 from console.ports import FiringAlert
 from console.readings import Readings

@@ -10,7 +10,7 @@ from console_world import NOON, World
 from kpi_world import kpis
 from test_console_wallboard import get
 
-from alerts.items import CLASSES
+from alerts.figures.items import CLASSES
 from callrouter.handover import Role
 from console.daily import DayFigures, daily_report
 from console.reports import read_day

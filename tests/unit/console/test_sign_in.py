@@ -17,7 +17,7 @@ from oidc_stand_in import ISSUER, OURS, StandIn, new_ec, other_rsa, our_secret
 
 from callrouter.approvals import Author, OwnWork, require_other
 from callrouter.handover import Role, SignedIn
-from callrouter.plan_pages import viewer_of
+from callrouter.plans.pages import viewer_of
 from callrouter.role_claims import read_role_claims, roles_of
 from careplans.audit.people import People
 from console.errors import ProviderAway, SignInRefused

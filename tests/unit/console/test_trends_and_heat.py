@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from kpi_world import kpis
 
-from alerts.items import Kpis
-from alerts.targets import targets
+from alerts.figures.items import Kpis
+from alerts.figures.targets import targets
 from console.heat import heat
 from console.trends import by_hour, of_day, trends
 

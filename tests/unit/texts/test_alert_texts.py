@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from adapters.notify.alert_texts import TextNotifier
+from alerts.life.store import AlertStore, Change, metadata
 from alerts.model import AlertState, Notice, Recipient
+from alerts.notices.sent import SentNotices
 from alerts.ports import NoticeFailed
-from alerts.sent import SentNotices
-from alerts.store import AlertStore, Change, metadata
-from callrouter.channels import Channels
+from callrouter.alerting.channels import Channels
+from callrouter.alerting.voice_calls import VoiceCalls
 from callrouter.texts.model import State, Template
 from callrouter.texts.templates import ALERT_NOTICE, ALERT_WORDS
-from callrouter.voice_calls import VoiceCalls
 from infra.crypto import KeyRing
 from infra.sql import Database, connect_database
 from tests.alert_notices import FIRED, MOBILE

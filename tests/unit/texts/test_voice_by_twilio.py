@@ -26,11 +26,11 @@ from adapters.notify.voice import (
 )
 from adapters.notify.voice_routes import voice_router
 from adapters.notify.voice_twilio import TwilioVoice, TwilioVoiceSettings
+from alerts.life.store import AlertStore, Change, metadata
 from alerts.model import AlertState, Notice, Recipient
+from alerts.notices.sent import SentNotices
+from alerts.notices.short import spoken
 from alerts.ports import NoticeFailed
-from alerts.sent import SentNotices
-from alerts.short import spoken
-from alerts.store import AlertStore, Change, metadata
 from callrouter.settings import Settings
 from callrouter.texting import signed_by_twilio
 from infra.crypto import KeyRing

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 from adapters.twilio.settings import TwilioSettings
 from adapters.twilio.twiml import Sheet, twiml
+from callrouter.dispatch.providers import Provider, Providers
 from callrouter.model import Reply
-from callrouter.providers import Provider, Providers
 from infra.numbers import read_number
 from ivr.model import Gather, GatherWait, Play
 

@@ -9,8 +9,8 @@ import pytest
 from adapters.twilio.fallback import fallback_document
 from adapters.twilio.settings import TwilioSettings
 from adapters.twilio.twiml import Sheet, hold_again, twiml
+from callrouter.dispatch.providers import Provider, Providers
 from callrouter.model import Reply
-from callrouter.providers import Provider, Providers
 from infra.numbers import read_number
 from ivr.model import (
     Answer,

@@ -11,9 +11,9 @@ import yaml
 from alerts.surges.errors import IndicatorsError
 from alerts.surges.indicators import DEFAULT_INDICATORS, read_indicators
 from alerts.surges.model import EVERYWHERE, Series
+from callrouter.dispatch.providers import read_providers
 from callrouter.messages.content import Known, require_fit
-from callrouter.providers import read_providers
-from callrouter.surge_desk import content_of
+from callrouter.surges.desk import content_of
 from infra.areas import london
 from nlp.lexicon import read_lexicon
 from tests.running import ROOT

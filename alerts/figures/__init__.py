@@ -1,0 +1,1 @@
+"""Figures: calls folded into what is true now, of any window, and of the past."""

@@ -1,0 +1,344 @@
+"""Live figures: the event stream folded into what is true of the service now, of the last minutes, and since midnight.
+
+An event is only noted when it comes; its call is read again when somebody next looks, once for all of its new events.
+So a burst costs little, and the order of arrival cannot matter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import get_args
+
+import structlog
+
+from alerts.figures.calls import NEEDS, Call, is_readable
+from alerts.figures.contacts import Contacts
+from alerts.figures.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind
+from alerts.figures.items import TOTAL as WHOLE
+from alerts.figures.ledger import Ledger, day_of
+from alerts.figures.shares import Share, shares_of
+from alerts.figures.tally import Tally, merged
+from alerts.model import LONDON, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures
+from infra.bus import Entry
+
+log = structlog.get_logger(__name__)
+
+MINUTE = timedelta(minutes=1)
+
+MINUTES_AT_MOST = 60
+"""How far back a chart or a window may reach."""
+
+CHART_KEPT = timedelta(minutes=90)
+"""An ended call is looked at for the chart this long."""
+
+ENDED_KEPT = timedelta(hours=6)
+"""An ended call keeps its events this long, for those that come late; one later still has the day read again."""
+
+UNENDED_KEPT = timedelta(hours=24)
+"""No caller waits a day: an older call without an end has lost it, and must not alarm for ever."""
+
+SKEW = timedelta(seconds=60)
+"""An event so far ahead of our clock is counted where its own says, and told as one from the future."""
+
+
+PROBE_LASTS = timedelta(seconds=60)
+"""A probe that waits longer has lost its auditor; it must not hide the wait of the next one."""
+
+NAMES = {
+    WHOLE: "Whole service",
+    Scope("area", NOWHERE): "Area not known",
+    Scope("service", NOWHERE): "No service asked for",
+}
+
+
+class LiveFigures:
+    """The service's figures since the start of the Europe/London day, of the last hour by minute, and now.
+
+    Entries may come late, twice and in any order: one is recognised by ``(call_ref, seq)``, and the figures
+    depend only on which have come. They live in memory; after a restart the day's entries are applied again
+    before the figures are shown. ``providers`` maps ids to names for people; each appears, with zeros, before
+    its first call, and one that is not named appears under its id: a provider that is renamed keeps its figures, one
+    whose id changes is another. ``names`` are those of other scopes. Raises ValueError for the id ``total``.
+    """
+
+    def __init__(self, providers: Mapping[str, str], names: Mapping[Scope, str] | None = None) -> None:
+        if TOTAL in providers:
+            raise ValueError(f"no provider may have the id {TOTAL!r}: it names the whole service")
+        self._providers = dict(providers)
+        self._names = {**NAMES, **(names or {})}
+        self._contacts = Contacts()
+        self._open: dict[str, Call] = {}  # those who may wait or talk now: looked at each second
+        self._recent: dict[str, Call] = {}  # those, and the ended of the chart
+        self._failed: dict[str, Call] = {}  # those in which something of ours failed
+        self._probes: dict[str, Call] = {}  # the auditor's own that are not over, and in nothing else
+        self._ledger = Ledger()
+        self._forgot_at: datetime | None = None
+        self._unreadable = 0
+
+    def anew(self) -> LiveFigures:
+        """The same, without any entry."""
+        return LiveFigures(self._providers, self._names)
+
+    def apply(self, entry: Entry) -> None:
+        """Note one entry of the event stream; one that is known or moves no figure changes nothing.
+
+        Only clear facts are read. An entry that cannot be read is logged by its ids and left out: one event
+        in a newer form must not stop the figures.
+        """
+        if entry.kind not in NEEDS:
+            return
+        if not is_readable(entry.seq, entry.kind, entry.facts):
+            self._unreadable += 1
+            log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=entry.kind)
+            return
+        self._contacts.note(entry)
+
+    @property
+    def lacks_entries(self) -> bool:
+        """Whether an event came of a call whose others are forgotten: all of the day must be applied again."""
+        return self._contacts.too_late > 0
+
+    def oddities(self, now: datetime) -> Mapping[str, int]:
+        """Events that could not be read, and calls whose times cannot be true (docs/alerts.md, Odd input)."""
+        self._settle(now)
+        return {
+            "unreadable": self._unreadable,
+            "from_future": sum(call.first_at - now > SKEW for call in self._contacts.calls()),
+            "negative": sum(_is_odd(call) for call in self._contacts.calls()),
+        }
+
+    def figures(self, now: datetime) -> Figures:
+        """The figures at ``now`` (UTC): counters of its Europe/London day, and everyone who waits."""
+        self._settle(now)
+        day = self._of_day(now.astimezone(LONDON).date(), "total", "provider")
+        waits = {scope: _Waits() for scope in (TOTAL, *self._providers)}
+        for call in self._open.values():
+            if not _is_past(call, now, ENDED_KEPT):
+                _note_waits(waits, call, now)
+        total, *providers = (
+            self._scope(scope, day.get(WHOLE if scope == TOTAL else Scope("provider", scope)), waits[scope])
+            for scope in (TOTAL, *self._providers)
+        )
+        failed = sum(_failed_recently(call, now) for call in self._failed.values())
+        return Figures(now, replace(total, failed_recently=failed), tuple(providers), self._of_probes(now))
+
+    def minutes(self, now: datetime, count: int) -> tuple[MinutePoint, ...]:
+        """The last ``count`` minutes of the whole service, oldest first; the last is the one in progress.
+
+        Calls are shown in the minute in which they were offered or answered by an agent. Raises ValueError
+        for a count outside 1 to :data:`MINUTES_AT_MOST`.
+        """
+        self._settle(now)
+        start = _first_minute(now, count)
+        calls = list(self._recent.values())
+        offered = Counter((call.offered_at - start) // MINUTE for call in calls if call.offered_at)
+        answered = Counter((call.answered_at - start) // MINUTE for call in calls if call.answered_at)
+        longest = _longest_waits(calls, start, now)
+        return tuple(
+            MinutePoint(start + n * MINUTE, offered[n], answered[n], longest.get(n, 0.0)) for n in range(count)
+        )
+
+    def window(self, now: datetime, minutes: int, kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
+        """The figures of the calls offered in the last ``minutes``, the one in progress among them, by scope.
+
+        Raises ValueError for a count outside 1 to :data:`MINUTES_AT_MOST`.
+        """
+        self._settle(now)
+        start = _first_minute(now, minutes)
+        going_on = [each for each in self._going_on(kind) if start <= each.at <= now]
+        return self._kpis(self._ledger.minutes(start, now), going_on, start, now, kind, clock)
+
+    def today(self, now: datetime, kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
+        """The figures of the calls offered since midnight in London, by scope."""
+        self._settle(now)
+        midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+        day = day_of(now)
+        going_on = [each for each in self._going_on(kind) if day_of(each.at) == day]
+        return self._kpis(self._ledger.day(day), going_on, midnight, now, kind, clock)
+
+    def tallies(self, now: datetime, day: date, over_by: datetime | None = None) -> Mapping[Scope, Tally]:
+        """What is counted of today, or yesterday, in London, by scope; with ``over_by`` of calls over before it.
+
+        Nobody who still waits is in its times.
+        """
+        self._settle(now)
+        if over_by is None:
+            return self._of_day(day, *get_args(ScopeKind))
+        found = {scope: merged([tally]) for scope, tally in self._ledger.day(day).items()}
+        for call in self._contacts.calls():
+            if call.ended_at is not None and call.ended_at >= over_by:
+                for share in shares_of(call):
+                    if day_of(share.at) == day:
+                        found[share.scope].add(share, -1)
+        return found
+
+    # ------------------------------------------------------------------ reading again what has news
+
+    def _settle(self, now: datetime) -> None:
+        self._ledger.forget(now)
+        for news in self._contacts.read_again():
+            self._ledger.replace(news.before, news.after)
+            self._place(news.ref, news.call)
+        self._forget(now)
+
+    def _place(self, ref: str, call: Call | None) -> None:
+        for calls in (self._open, self._recent, self._failed, self._probes):
+            calls.pop(ref, None)
+        if call is None:
+            return
+        if call.is_probe:
+            if call.ended_at is None:
+                self._probes[ref] = call
+            return
+        for provider in call.providers:
+            self._providers.setdefault(provider, provider)
+        self._recent[ref] = call
+        if call.ended_at is None:
+            self._open[ref] = call
+        if call.failed_at is not None:
+            self._failed[ref] = call
+
+    def _forget(self, now: datetime) -> None:
+        """Once a minute: it looks at every call that is remembered."""
+        if self._forgot_at is not None and abs(now - self._forgot_at) < MINUTE:
+            return
+        self._forgot_at = now
+        for ref in [ref for ref, call in self._recent.items() if _is_past(call, now, CHART_KEPT)]:
+            for calls in (self._open, self._recent, self._failed):
+                calls.pop(ref, None)
+        for share in self._contacts.forget(lambda call: _is_past(call, now, ENDED_KEPT), now):
+            self._ledger.add(share)
+
+    # ------------------------------------------------------------------ telling
+
+    def _kpis(
+        self,
+        found: Mapping[Scope, Tally],
+        going_on: Iterable[Share],
+        start: datetime,
+        now: datetime,
+        kind: ScopeKind,
+        clock: Clock,
+    ) -> tuple[Kpis, ...]:
+        shown = {scope: merged([tally]) for scope, tally in found.items() if scope.kind == kind}
+        for scope in self._always(kind):
+            shown.setdefault(scope, Tally())
+        for share in going_on:
+            tally = shown.setdefault(share.scope, Tally())
+            tally.add(share)
+            tally.add_waiting(share, now)
+        return tuple(
+            tally.kpis(scope, self._name(scope), start, now, clock) for scope, tally in sorted(shown.items(), key=_id)
+        )
+
+    def _going_on(self, *kinds: str) -> Iterator[Share]:
+        """The shares of calls in progress."""
+        return (share for share in self._contacts.shares(self._open) if share.scope.kind in kinds)
+
+    def _of_day(self, day: date, *kinds: str) -> dict[Scope, Tally]:
+        """What is counted of a London day, with those in progress."""
+        found = {scope: tally for scope, tally in self._ledger.day(day).items() if scope.kind in kinds}
+        copied: set[Scope] = set()
+        for share in self._going_on(*kinds):
+            if day_of(share.at) == day:
+                if share.scope not in copied:
+                    copied.add(share.scope)
+                    found[share.scope] = merged([found.get(share.scope) or Tally()])
+                found[share.scope].add(share)
+        return found
+
+    def _always(self, kind: ScopeKind) -> list[Scope]:
+        """Scopes that are told before their first call."""
+        if kind == "provider":
+            return [Scope("provider", each) for each in self._providers]
+        return [WHOLE] if kind == "total" else []
+
+    def _of_probes(self, now: datetime) -> ScopeFigures:
+        self._probes = {ref: call for ref, call in self._probes.items() if now - call.arrived_at <= PROBE_LASTS}
+        waits = _Waits()
+        for call in self._probes.values():
+            waits.add(call.arrived_at if call.waiting else None, now)
+        return ScopeFigures(
+            scope=PROBE_PROVIDER, name="Alert auditor", waiting=waits.count, longest_wait_s=waits.longest_s
+        )
+
+    def _name(self, scope: Scope) -> str:
+        return self._providers.get(scope.id) or self._names.get(scope) or scope.id
+
+    def _scope(self, scope: str, tally: Tally | None, waits: _Waits) -> ScopeFigures:
+        counted = tally or Tally()
+        return ScopeFigures(
+            scope=scope,
+            name=self._providers.get(scope, "Whole service"),
+            waiting=waits.count,
+            longest_wait_s=waits.longest_s,
+            on_line=waits.on_line,
+            offered=sum(counted.ends.values()),
+            answered_within_60=counted.seconds("offered", "answered").within(60),
+            **{end: counted.ends[end] for end in CLASSES},
+        )
+
+
+@dataclass(slots=True)
+class _Waits:
+    count: int = 0
+    longest_s: float = 0.0
+    on_line: int = 0
+
+    def add(self, since: datetime | None, now: datetime) -> None:
+        if since is not None:
+            self.count += 1
+            self.longest_s = max(self.longest_s, (now - since).total_seconds())
+
+
+def _id(item: tuple[Scope, Tally]) -> str:
+    return item[0].id
+
+
+def _first_minute(now: datetime, minutes: int) -> datetime:
+    if not 1 <= minutes <= MINUTES_AT_MOST:
+        raise ValueError(f"a chart or window has 1 to {MINUTES_AT_MOST} minutes, not {minutes}")
+    return now.replace(second=0, microsecond=0) - (minutes - 1) * MINUTE
+
+
+def _is_odd(call: Call) -> bool:
+    return any(at is not None and at < call.arrived_at for at in (call.answered_at, call.ended_at))
+
+
+def _failed_recently(call: Call, now: datetime) -> bool:
+    return call.failed_at is not None and now - call.failed_at < RECENT
+
+
+def _note_waits(waits: Mapping[str, _Waits], call: Call, now: datetime) -> None:
+    waits[TOTAL].add(call.arrived_at if call.waiting else None, now)
+    waits[TOTAL].on_line += call.talking
+    for provider in call.providers:
+        waits[provider].add(call.waits_at(provider), now)
+        waits[provider].on_line += call.legs[provider].talking
+
+
+def _longest_waits(calls: Iterable[Call], start: datetime, now: datetime) -> dict[int, float]:
+    longest: dict[int, float] = {}
+    for call in calls:
+        for minute, upto in _waited_minutes(call, start, now):
+            waited = (upto - call.arrived_at).total_seconds()
+            longest[minute] = max(longest.get(minute, 0.0), waited)
+    return longest
+
+
+def _waited_minutes(call: Call, start: datetime, now: datetime) -> Iterator[tuple[int, datetime]]:
+    """Each minute, counted from ``start``, in which the caller waited, and the last instant of it."""
+    for wait in call.waits:
+        until = min(wait.until or now, now)
+        first = max((wait.since - start) // MINUTE, 0)
+        for minute in range(first, (until - start) // MINUTE + 1):
+            yield minute, min(until, start + (minute + 1) * MINUTE)
+
+
+def _is_past(call: Call, now: datetime, kept: timedelta) -> bool:
+    if call.ended_at is not None and call.offered_at is not None:
+        return now - call.ended_at > kept
+    return now - call.arrived_at > UNENDED_KEPT

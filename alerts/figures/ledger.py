@@ -1,0 +1,87 @@
+"""Tallies by minute and by London day: what windows and days are added up from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+from alerts.figures.items import Scope
+from alerts.figures.shares import Share
+from alerts.figures.tally import Tally
+from alerts.model import LONDON
+
+MINUTES_KEPT = timedelta(minutes=65)
+
+
+@lru_cache(maxsize=64)
+def _day_of_hour(hour: datetime) -> date:
+    return hour.astimezone(LONDON).date()
+
+
+class Ledger:
+    """The shares of calls that are over, each in its minute of the last hour, and in today's or yesterday's tally."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[datetime, dict[Scope, Tally]] = {}
+        self._days: dict[date, dict[Scope, Tally]] = {}
+        self._since: datetime | None = None
+        self._first_day: date | None = None
+
+    def replace(self, before: tuple[Share, ...], after: tuple[Share, ...]) -> None:
+        """A call adds other shares than it did."""
+        if before == after:
+            return
+        for share in before:
+            if share not in after:
+                self.add(share, -1)
+        for share in after:
+            if share not in before:
+                self.add(share)
+
+    def add(self, share: Share, calls: int = 1) -> None:
+        """Add a share; take it out with ``calls`` -1."""
+        minute = share.at.replace(second=0, microsecond=0)
+        day = _day_of_hour(minute.replace(minute=0))
+        if self._first_day is None or day >= self._first_day:
+            _tally(self._days.setdefault(day, {}), share.scope).add(share, calls)
+        if self._since is None or minute >= self._since:
+            _tally(self._minutes.setdefault(minute, {}), share.scope).add(share, calls)
+
+    def day(self, day: date) -> Mapping[Scope, Tally]:
+        """The tallies of a day, by scope."""
+        return self._days.get(day, {})
+
+    def minutes(self, start: datetime, end: datetime) -> dict[Scope, Tally]:
+        """The tallies of the minutes from ``start`` until before ``end``, by scope."""
+        found: dict[Scope, Tally] = {}
+        minute = start
+        while minute < end:
+            for scope, tally in self._minutes.get(minute, {}).items():
+                _tally(found, scope).merge(tally)
+            minute += timedelta(minutes=1)
+        return found
+
+    def forget(self, now: datetime) -> None:
+        """Let go of minutes and days that are no longer shown. It only ever goes forward."""
+        since = (now - MINUTES_KEPT).replace(second=0, microsecond=0)
+        if self._since is not None and since <= self._since:
+            return
+        self._since = since
+        self._first_day = now.astimezone(LONDON).date() - timedelta(days=1)
+        for minute in [each for each in self._minutes if each < since]:
+            del self._minutes[minute]
+        for day in [each for each in self._days if each < self._first_day]:
+            del self._days[day]
+
+
+def day_of(at: datetime) -> date:
+    """The London day of an instant."""
+    return _day_of_hour(at.replace(minute=0, second=0, microsecond=0))
+
+
+def _tally(tallies: dict[Scope, Tally], scope: Scope) -> Tally:
+    found = tallies.get(scope)
+    if found is None:
+        found = tallies[scope] = Tally()
+    return found

@@ -1,0 +1,1 @@
+"""The life of alerts: judged, kept, taken on, ended."""

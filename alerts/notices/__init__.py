@@ -1,0 +1,1 @@
+"""Notices: worded, told to those on duty, carried, followed up."""

@@ -1,0 +1,1 @@
+"""Alert rules as checked data, and what they read."""

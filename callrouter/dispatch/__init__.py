@@ -1,0 +1,1 @@
+"""Who takes which caller next: providers, their lines, and those who wait."""

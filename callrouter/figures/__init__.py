@@ -1,0 +1,1 @@
+"""The service's figures, put together: live, past, and compared with a recount."""

@@ -1,0 +1,1 @@
+"""Repeat callers: earlier contacts from every source, and the rule of NHS 111 about them."""

@@ -1,0 +1,1 @@
+"""Surges put together: counting, looking, and what people do with proposals."""

@@ -1,0 +1,1 @@
+"""Welfare tasks: callers at risk who went before a person answered."""
