@@ -76,8 +76,7 @@ class CarePlans:
         if refusal is not None:
             return refusal
         try:
-            hashes = self._sealer.number_hashes(str(number.e164))
-            found = await self._database.read(lambda connection: plans_by_number(connection, hashes))
+            found = await plans_by_number(self._database, self._sealer.number_hashes(str(number.e164)))
             return self._match(found)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller must reach a person
             _log.error("plan_match_failed", error=type(error).__name__)
@@ -160,6 +159,8 @@ class CarePlans:
     def _match(self, found: Sequence[FoundPlan]) -> Match:
         if not found:
             return Match(MatchLevel.NONE, "no_plan")
+        if len(found) == 1:  # nearly always: nothing to compare while somebody waits
+            return Match(MatchLevel.CANDIDATES, "by_number", (self._candidate(found[0], ()),), people=1)
         people = len(group_by_person(found))
         reason = "by_number" if people == 1 else "shared_line"
         return Match(MatchLevel.CANDIDATES, reason, self._candidates(found), people)

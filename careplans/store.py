@@ -19,6 +19,7 @@ from careplans.folding import same_plan
 from careplans.kinds import PlanKind
 from careplans.sealing import Sealed
 from careplans.tables import ended_plans, metadata, plan_numbers, plans
+from infra.sql import Database
 
 __all__ = [
     "FoundPlan",
@@ -87,10 +88,10 @@ def _by_number(keys: int) -> Select[Any]:
     )
 
 
-def plans_by_number(connection: Connection, hashes: Sequence[str]) -> list[FoundPlan]:
+async def plans_by_number(database: Database, hashes: Sequence[str]) -> list[FoundPlan]:
     """The plans that a number may mean, newest first: one query, on an index. ``hashes``: under each live key."""
     asked = {f"hash{at}": each for at, each in enumerate(hashes)}
-    return [_found(row) for row in connection.execute(_by_number(len(hashes)), asked)]
+    return [_found(row) for row in await database.look_up(_by_number(len(hashes)), asked)]
 
 
 _BY_NHS_NUMBER, _BY_SURNAME = (
@@ -140,8 +141,9 @@ def _sealed(connection: Connection, which: ColumnElement[bool]) -> list[SealedPl
     return [SealedPlan(_found(row), Sealed(row.wrapped_key, row.person, row.content)) for row in rows]
 
 
-def _found(row: Any) -> FoundPlan:
+def _found(row: Sequence[Any]) -> FoundPlan:
+    """A row that begins with the columns of ``_CLEAR``."""
+    id_, kind, source, author_org, valid_from, review_by, restricted, nhs_key, name_key, content_key = row[:10]
     return FoundPlan(
-        row.id, PlanKind(row.kind), row.source, row.author_org, row.valid_from, row.review_by,
-        row.restricted, row.nhs_key, row.name_key, row.content_key,
-    )  # fmt: skip
+        id_, PlanKind(kind), source, author_org, valid_from, review_by, restricted, nhs_key, name_key, content_key
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, DateTime, Insert, Table, text
+from sqlalchemy import Connection, DateTime, Insert, Select, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -32,6 +32,13 @@ class Database(Protocol):
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns. It only reads, soon comes to its end, and each of its queries sees the newest rows."""
+
+    async def look_up(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        """The rows of one query that a caller waits for, columns in their order: the shortest way there is.
+
+        ``query`` is one object for every call, since it is put into SQL once. Its values, each a ``bindparam`` of one
+        value, and its columns are of types that need no work of ours: text, numbers, octets, dates, truth.
+        """
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, once its transaction is committed; if it raises, nothing was changed."""

@@ -7,10 +7,10 @@ of the CPU of a call (docs/bench.md).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event
 
 from infra.threads import Threads
 
@@ -39,6 +39,10 @@ class SqliteDatabase:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""
         return await self._readers.run(lambda: _in_connection(self._reading, work))
+
+    async def look_up(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        """See :class:`infra.sql.Database`."""
+        return await self.read(lambda connection: connection.execute(query, values).all())
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""

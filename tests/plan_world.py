@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Select, event
 
 from careplans.rows import Row
 from careplans.sources.model import Batch
@@ -92,6 +92,9 @@ class Cutting:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.database.read(work)
+
+    async def look_up(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        return await self.database.look_up(query, values)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         def counted(connection: Connection) -> T:

@@ -37,8 +37,13 @@ def facts(asterisk: Path | None = None) -> dict[str, Any]:
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process, of its children that ended, and of its children that still run."""
-    own = sum(int(each) for each in _stat(pid)[11:15]) * TICK_S
-    return own + sum(cpu_seconds(child) for child in _children(pid))
+    children = 0.0
+    for child in _children(pid):
+        with contextlib.suppress(
+            FileNotFoundError, ProcessLookupError
+        ):  # ended meanwhile: its time is its parent's now
+            children += cpu_seconds(child)
+    return children + sum(int(each) for each in _stat(pid)[11:15]) * TICK_S
 
 
 def running_ns(pid: int) -> int:

@@ -153,7 +153,7 @@ async def _look_ups(database: Database, server: Postgres, stored: int, seconds: 
             raise RuntimeError("a stored plan was not found")
 
     async def theirs(value: str) -> None:
-        found = await database.read(lambda connection: connection.execute(bare, {"hash": value}).all())
+        found = await database.look_up(bare, {"hash": value})
         if len(found) != 1:
             raise RuntimeError("a stored row was not found")
 

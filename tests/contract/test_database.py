@@ -8,13 +8,14 @@ import traceback
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, bindparam, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from infra.sql import Database, connect_database, insert_once
 
 TABLES = MetaData()
 things = Table("things", TABLES, Column("id", Integer, primary_key=True))
+FROM = select(things.c.id).where(things.c.id >= bindparam("least")).order_by(things.c.id)
 MANY = 40  # more than any pool holds
 
 
@@ -73,6 +74,51 @@ async def test_look_ups_that_are_given_up_leave_no_connection_behind(database: D
     ended = await asyncio.gather(*given_up, return_exceptions=True)
     assert all(isinstance(each, asyncio.CancelledError) for each in ended)
     assert await asyncio.gather(*(database.read(ids) for _ in range(MANY))) == [[]] * MANY
+
+
+async def test_a_look_up_gives_the_rows_of_its_query_in_order(database: Database) -> None:
+    await database.write(put(3, 1, 2))
+    assert [tuple(row) for row in await database.look_up(FROM, {"least": 2})] == [(2,), (3,)]
+    assert not await database.look_up(FROM, {"least": 4})
+
+
+async def test_look_ups_by_the_shortest_way_that_are_given_up_leave_it_open(database: Database) -> None:
+    await database.write(put(1))
+    given_up = [asyncio.create_task(database.look_up(FROM, {"least": 1})) for _ in range(MANY)]
+    for at, task in enumerate(given_up):
+        if at % 4 == 0:
+            await asyncio.sleep(0)  # some have begun, some wait for a connection
+        task.cancel()
+    ended = await asyncio.gather(*given_up, return_exceptions=True)
+    assert all(isinstance(each, asyncio.CancelledError) for each in ended)
+    found = await asyncio.gather(*(database.look_up(FROM, {"least": 1}) for _ in range(MANY)))
+    assert [list(map(tuple, rows)) for rows in found] == [[(1,)]] * MANY
+
+
+async def test_a_look_up_whose_connections_the_server_has_closed_is_answered_all_the_same(database: Database) -> None:
+    await database.write(put(1))
+    await asyncio.gather(*(database.look_up(FROM, {"least": 1}) for _ in range(MANY)))
+    if database.dialect == "postgresql":
+        away = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND pid <> pg_backend_pid()")  # fmt: skip
+        await database.write(lambda connection: connection.execute(away).all())
+    assert len(await database.look_up(FROM, {"least": 1})) == 1
+
+
+async def test_a_look_up_in_a_table_that_was_changed_meanwhile_is_answered(database: Database) -> None:
+    await database.write(put(1))
+    assert len(await database.look_up(FROM, {"least": 1})) == 1
+    await database.maintain(lambda connection: connection.execute(text("ALTER TABLE things ADD COLUMN more TEXT")))
+    assert len(await database.look_up(FROM, {"least": 1})) == 1
+
+
+async def test_a_look_up_that_fails_is_an_error_of_sql_and_the_next_goes_on(database: Database) -> None:
+    await database.maintain(things.drop)
+    for _ in range(MANY):
+        with pytest.raises(SQLAlchemyError):
+            await database.look_up(FROM, {"least": 1})
+    await database.maintain(things.create)
+    assert not await database.look_up(FROM, {"least": 1})
 
 
 async def test_a_write_that_is_cancelled_is_whole_or_not_at_all(database: Database) -> None:

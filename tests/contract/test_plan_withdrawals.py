@@ -47,7 +47,7 @@ class Store:
 
     async def found(self, number: str = NUMBER) -> list[str]:
         hashes = SEALER.number_hashes(number)
-        return [each.id for each in await self._database.read(lambda c: plans_by_number(c, hashes))]
+        return [each.id for each in await plans_by_number(self._database, hashes)]
 
     async def count(self, source: str = SOURCE) -> int:
         return await self._database.read(lambda c: live_count(c, source))
