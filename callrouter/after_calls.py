@@ -24,7 +24,7 @@ from infra.bus import EventStream
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.lease import Lease
-from infra.loops import repeat
+from infra.loops import UNHURRIED_S, repeat
 from infra.shared_lines import read_shared_lines
 from infra.sql import Database
 from infra.yamlfile import YamlFileError
@@ -54,8 +54,16 @@ class AfterCalls:
         """What runs beside the calls, each in one process at a time."""
         indexer, unanswered = self.indexer, self.unanswered
         return [
-            repeat("encounters", indexer.step, full=indexer.BATCH, lease=lease(name="encounters")),
-            repeat("unanswered", unanswered.step, full=unanswered.BATCH, lease=lease(name="unanswered")),
+            repeat(
+                "encounters", indexer.step, full=indexer.BATCH, gather_s=UNHURRIED_S, lease=lease(name="encounters")
+            ),
+            repeat(
+                "unanswered",
+                unanswered.step,
+                full=unanswered.BATCH,
+                gather_s=UNHURRIED_S,
+                lease=lease(name="unanswered"),
+            ),
             repeat("welfare", self._look_after, full=1, lease=lease(name="welfare")),
         ]
 

@@ -32,7 +32,7 @@ from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.errors import StateUnavailable
 from infra.lease import Lease
-from infra.loops import repeat
+from infra.loops import UNHURRIED_S, repeat
 from infra.sql import Database
 
 
@@ -56,7 +56,13 @@ class Texting:
         if not self.is_on:
             return []
         return [
-            repeat("texts asked", self.asked.step, full=AskedTexts.BATCH, lease=lease(name="texts-asked")),
+            repeat(
+                "texts asked",
+                self.asked.step,
+                full=AskedTexts.BATCH,
+                gather_s=UNHURRIED_S,
+                lease=lease(name="texts-asked"),
+            ),
             repeat("texts", self.sender.step, full=Sender.BATCH, lease=lease(name="texts")),
         ]
 

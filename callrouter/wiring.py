@@ -352,15 +352,21 @@ async def running(service: Service) -> AsyncIterator[None]:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
         await service.calls.close()
-        await _drain(service.writer)
+        await _drain(service)
         await service.stores.close()
         await service.database.close()
 
 
-async def _drain(writer: JournalWriter) -> None:
+async def _drain(service: Service) -> None:
+    """The journal first, since the others read it, and they only where the stream ends with this process."""
+    after = service.after_calls
+    others = (after.indexer.step, after.unanswered.step, service.counting.folder.step, service.surges.counter.step)
     try:
         async with asyncio.timeout(DRAIN_S):
-            await writer.drain()
+            await service.writer.drain()
+            for step in others if service.stores.nudges is None else ():
+                while await step(0):
+                    pass
     except (SQLAlchemyError, StateUnavailable, OSError, TimeoutError) as error:
         # a stream that outlives us gives the entries to another process
         log.error("journal_not_drained", error=type(error).__name__)

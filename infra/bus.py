@@ -107,7 +107,7 @@ class MemoryStream:
         self._entries: deque[Entry] = deque()
         self._first = 0  # place of the oldest entry kept
         self._groups: dict[str, _Place] = {}
-        self._grown = asyncio.Condition()
+        self._waiting: set[asyncio.Future[None]] = set()
 
     async def join(self, group: str, *, durable: bool = True) -> None:
         start = self._end if durable else self._first
@@ -128,23 +128,17 @@ class MemoryStream:
         if not self._groups:
             return  # nobody will ever read it
         self._entries.extend(entries)
-        task = asyncio.get_running_loop().create_task(self._wake())
-        task.add_done_callback(lambda done: done.exception())
+        if entries:
+            for each in self._waiting:
+                _wake(each)
+            self._waiting.clear()
 
     async def append(self, entries: Sequence[Entry]) -> None:
         self.append_now(entries)
 
-    async def _wake(self) -> None:
-        async with self._grown:
-            self._grown.notify_all()
-
     async def read(self, group: str, *, limit: int, wait_s: float) -> list[tuple[Position, Entry]]:
-        async with self._grown:
-            if not self._lag(group) and wait_s > 0:
-                try:
-                    await asyncio.wait_for(self._grown.wait_for(lambda: self._lag(group) > 0), wait_s)
-                except TimeoutError:
-                    return []
+        if not self._lag(group) and wait_s > 0:
+            await self._growth(wait_s)
         place = self._groups[group]
         new = (n for n in range(place.start, self._end) if n not in place.done)
         return [(str(n), self._entries[n - self._first]) for n in islice(new, limit)]
@@ -160,9 +154,26 @@ class MemoryStream:
             self._entries.popleft()
             self._first += 1
 
+    async def _growth(self, wait_s: float) -> None:
+        """Return with the next entry that is appended, or after so long. Every commit wakes readers: at little cost."""
+        loop = asyncio.get_running_loop()
+        grown: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(wait_s, _wake, grown)
+        self._waiting.add(grown)
+        try:
+            await grown
+        finally:
+            timer.cancel()
+            self._waiting.discard(grown)
+
     def _lag(self, group: str) -> int:
         place = self._groups[group]
         return self._end - place.start - len(place.done)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 @dataclass(slots=True)

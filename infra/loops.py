@@ -13,6 +13,7 @@ log = structlog.get_logger()
 
 WAIT_S = 1.0  # longest that one step waits for new work, so that a stop is noticed soon
 GATHER_S = 0.1  # after some work: what comes within this time is done together, in one transaction
+UNHURRIED_S = 1.0  # the same for work whose result nobody looks at within a second
 STANDBY_S = 1.0  # between two tries at a lease that another process holds
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
@@ -23,13 +24,14 @@ async def repeat(
     step: Callable[[float], Awaitable[int]],
     *,
     full: int,
+    gather_s: float = GATHER_S,
     lease: Lease | None = None,
     lost: Callable[[], None] = lambda: None,
 ) -> None:
     """Call ``step(wait_s)`` again and again until cancelled; after a failure a little later, and later.
 
     A step waits for work, does at most ``full`` pieces of it, and returns how many. One that was full is called
-    again at once; else work is left to gather for a moment, which costs less than a turn for every piece. With a
+    again at once; else work is left to gather for ``gather_s``, which costs less than a turn for every piece. With a
     ``lease`` the step is called only while this process holds it, and ``lost`` at each try that finds another with it.
     """
     pause = _FIRST_PAUSE_S
@@ -42,7 +44,7 @@ async def repeat(
                     continue
                 done = await step(WAIT_S)
                 pause = _FIRST_PAUSE_S
-                await asyncio.sleep(0 if done >= full else GATHER_S)
+                await asyncio.sleep(0 if done >= full else gather_s)
             except Exception as error:  # noqa: BLE001 - the reader must outlive whatever one batch does to it
                 log.error("loop_failed", loop=name, error=type(error).__name__, again_in_s=pause)
                 await asyncio.sleep(pause)

@@ -29,7 +29,7 @@ from infra.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-CHECK_S = 0.25
+CHECK_S = 0.5
 """Between two looks at the figures, so that a notice leaves within a second of its cause."""
 
 LOOK_AGAIN_S = 1.0

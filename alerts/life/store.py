@@ -60,18 +60,12 @@ class AlertStore:
 
     async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
         """Every stored state of an alert that has a life, by its identity; and what was told once since then."""
-        seen, told = self._seen, alert_states.c.phase == "told"
+        seen = self._seen
 
         def read(connection: sa.Connection) -> tuple[dict[str, int], list[AlertState], list[AlertState]]:
-            versions = sa.select(alert_states.c.rule, alert_states.c.version).where(alert_states.c.phase.in_(ALIVE))
-            found = {row.rule: row.version for row in connection.execute(versions)}
+            found = {row.rule: row.version for row in connection.execute(_VERSIONS)}
             news = [rule for rule, version in found.items() if rule not in seen or seen[rule].version != version]
-            once = told & (alert_states.c.since >= told_since) if told_since is not None else sa.false()
-            return (
-                found,
-                _read_states(connection, news),
-                [_state(row) for row in connection.execute(_WHOLE.where(once))],
-            )
+            return found, _read_states(connection, news), _read_told(connection, told_since) if told_since else []
 
         found, news, once = await self._database.read(read)
         newest = seen | {each.rule: each for each in news}
@@ -107,9 +101,7 @@ class AlertStore:
 
     async def silences(self, at: datetime) -> list[Silence]:
         """Those that hold ``at`` that time, the one that ends first on top."""
-        table = alert_silences.c
-        holds = sa.select(alert_silences).where(table.since <= at, table.until > at, table.lifted_at.is_(None))
-        rows = await self._database.read(lambda connection: connection.execute(holds.order_by(table.until)).all())
+        rows = await self._database.read(lambda connection: connection.execute(_HELD, {"at": at}).all())
         return [Silence(row.id, row.alert, row.by, row.reason, row.since, row.until) for row in rows]
 
     async def silence(self, silence: Silence, step: StepTaken) -> None:
@@ -266,6 +258,17 @@ READ_AT_ONCE = 500
 """Names in one question: databases take thousands."""
 
 _WHOLE = sa.select(alert_states)
+# asked with every look: put together once
+_VERSIONS = sa.select(alert_states.c.rule, alert_states.c.version).where(alert_states.c.phase.in_(ALIVE))
+_HELD = (
+    sa.select(alert_silences)
+    .where(
+        alert_silences.c.since <= sa.bindparam("at"),
+        alert_silences.c.until > sa.bindparam("at"),
+        alert_silences.c.lifted_at.is_(None),
+    )
+    .order_by(alert_silences.c.until)
+)
 
 
 def _read_states(connection: sa.Connection, rules: Sequence[str]) -> list[AlertState]:
@@ -274,6 +277,11 @@ def _read_states(connection: sa.Connection, rules: Sequence[str]) -> list[AlertS
         some = _WHOLE.where(alert_states.c.rule.in_(rules[start : start + READ_AT_ONCE]))
         found += [_state(row) for row in connection.execute(some)]
     return found
+
+
+def _read_told(connection: sa.Connection, since: datetime) -> list[AlertState]:
+    told = _WHOLE.where(alert_states.c.phase == "told", alert_states.c.since >= since)
+    return [_state(row) for row in connection.execute(told)]
 
 
 class _Overtaken(Exception):

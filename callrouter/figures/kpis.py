@@ -26,7 +26,7 @@ from infra.crypto import KeyRing
 from infra.errors import StateUnavailable
 from infra.health import Health
 from infra.lease import Lease
-from infra.loops import repeat
+from infra.loops import UNHURRIED_S, repeat
 from infra.sql import Database
 
 ROLL_EVERY_S = 30.0
@@ -55,7 +55,7 @@ class Counting:
         """What runs beside the calls, each in one process at a time."""
         folder = self.folder
         return [
-            repeat("kpis", folder.step, full=folder.BATCH, lease=lease(name="kpis")),
+            repeat("kpis", folder.step, full=folder.BATCH, gather_s=UNHURRIED_S, lease=lease(name="kpis")),
             repeat("kpi days", self._roll, full=ROLLED_AT_ONCE, lease=lease(name="kpi-days")),
             repeat("recontacts", self._follow, full=1, lease=lease(name="kpi-recontacts")),
             repeat("kpi check", self.check.step, full=1, lease=lease(name="kpi-check"), lost=self.check.lost),

@@ -34,7 +34,7 @@ from infra.crypto import KeyRing, SealError
 from infra.errors import StateUnavailable
 from infra.health import Health
 from infra.lease import Lease
-from infra.loops import repeat
+from infra.loops import UNHURRIED_S, repeat
 from infra.sql import Database
 
 FORGET_EVERY_S = 3600.0
@@ -60,7 +60,9 @@ class Surges:
         """What runs beside the calls; counting and looking in one process at a time."""
         counter = self.counter
         return [
-            repeat("surge counts", counter.step, full=counter.BATCH, lease=lease(name="surge-counts")),
+            repeat(
+                "surge counts", counter.step, full=counter.BATCH, gather_s=UNHURRIED_S, lease=lease(name="surge-counts")
+            ),
             repeat("surges", self.watch.step, full=1, lease=lease(name="surges")),
             repeat("old surge calls", self._forget, full=1),
             repeat("surges elsewhere", self._heal, full=1),

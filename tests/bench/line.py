@@ -169,9 +169,10 @@ def _add_rivals(asterisk: Asterisk, prompts: Path, agi_port: int) -> None:
 
 def short_prompts(folder: Path) -> Path:
     """A-law silence of :data:`PROMPT_S` for each prompt: nothing is transcoded, in any variant."""
-    folder.mkdir(parents=True, exist_ok=True)
     for key in load_prompts(ROOT / "ivr/prompts/en.yaml"):
-        (folder / f"{key}.alaw").write_bytes(b"\xd5" * int(8000 * PROMPT_S))
+        file = folder / f"{key}.alaw"
+        file.parent.mkdir(parents=True, exist_ok=True)  # a language has a folder of its own
+        file.write_bytes(b"\xd5" * int(8000 * PROMPT_S))
     return folder.resolve()
 
 

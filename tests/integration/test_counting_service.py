@@ -6,8 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from alerts.model import LONDON
+from alerts.surges.tables import surge_calls
 from callrouter.model import Arrival, Input, InputKind
 from callrouter.settings import load_settings
 from callrouter.wiring import Service, build, running
@@ -49,3 +51,27 @@ async def test_live_figures_history_and_recount_of_a_running_service_agree(
         await counting.recontacts.follow(service.clock.now())
         (told,) = await counting.recontacts.told(day, day)
         assert (told.callers, told.again) == (3, (2, 2, 2))
+
+
+async def test_a_call_that_ends_as_the_service_is_stopped_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Redis the stream ends with the process: whoever reads it must have come to its end."""
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    service = build(load_settings())
+    await upgrade_database(service.database)
+    async with running(service):
+        await a_call(service, "first-call")
+        await asyncio.sleep(0)  # its readers have begun to gather
+        await a_call(service, "last-call")
+    again = build(load_settings())
+    try:
+        assert await counted_for_surges(again) == 2
+        assert sorted(await again.counting.history.parts(["first-call", "last-call"])) == ["first-call", "last-call"]
+    finally:
+        await again.database.close()
+
+
+async def counted_for_surges(service: Service) -> int:
+    query = select(func.count()).select_from(surge_calls)
+    return int(await service.database.read(lambda connection: connection.execute(query).scalar_one()))

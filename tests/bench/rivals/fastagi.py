@@ -76,10 +76,12 @@ def _take_key(records: Records, call: Call, key: str) -> None:
     call.add("input_taken", {"wait_id": "1.1", "input": "digit"}, {"value": key})
     call.add("choice_made", {"node": "main_menu", "choice": "medical", "by": "key"})
     plan, earlier = records.has_plan(call), records.earlier_calls(call)
-    for node in ("reason_medical", "find_plan", "find_earlier_calls", "by_reason", "first_free", "handler"):
+    nodes = "reason_medical find_plan find_earlier_calls by_reason messages first_free handler"
+    for node in nodes.split():
         call.add("node_entered", {"node": node})
     call.add("looked_up", _look_up("plan", "candidates" if plan else "none", "no_plan"))
     call.add("looked_up", _look_up("repeat", "PRC" if earlier > 1 else "NRC", "fewer_than_two_earlier"))
+    call.add("looked_up", _look_up("messages", "none", "none_live"))
     call.add("queued", {"services": ["111"], "band": "normal"})
     call.add("leg_started", {"provider": "one-eleven", "service": "111", "band": "normal"})
     records.commit(call)

@@ -16,10 +16,15 @@ from typing import Any
 
 import phonenumbers
 from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.dialects.sqlite import insert
 
+from alerts.figures.history_tables import kpi_calls, kpi_recontacts
+from alerts.figures.history_tables import metadata as figure_tables
+from alerts.surges.tables import metadata as surge_tables
+from alerts.surges.tables import surge_calls, surge_counts
 from callrouter.journal import calls, journal
 from callrouter.journal import metadata as journal_tables
-from callrouter.repeat.tables import encounters
+from callrouter.repeat.tables import encounter_keys, encounters
 from callrouter.repeat.tables import metadata as repeat_tables
 from careplans.tables import metadata as plan_tables
 from careplans.tables import plan_numbers
@@ -38,6 +43,7 @@ class Call:
     number: str | None
     key: DataKey
     seq: int = 0
+    offered_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, kind: str, facts: dict[str, Any], personal: dict[str, Any] | None = None) -> None:
@@ -61,10 +67,10 @@ class Records:
             self._engine = create_engine(address, hide_parameters=True, pool_size=16)
         else:
             self._engine = _sqlite(Path(address))
-            for metadata in (journal_tables, repeat_tables, plan_tables):
+            for metadata in (journal_tables, repeat_tables, plan_tables, figure_tables, surge_tables):
                 metadata.create_all(self._engine)
-        self._insert_call, self._insert_rows, self._insert_encounter = (
-            insert_once(table, self._engine.dialect.name) for table in (calls, journal, encounters)
+        self._insert_call, self._insert_rows = (
+            insert_once(each, self._engine.dialect.name) for each in (calls, journal)
         )
 
     def new_call(self, call_ref: str, network: str, dialled: str, presented: str) -> Call:
@@ -85,7 +91,7 @@ class Records:
 
     def commit_new(self, call: Call) -> None:
         """The call's own row and its first events, in one transaction."""
-        row = {"call_ref": call.call_ref, "context": call.context, "offered_at": datetime.now(UTC),
+        row = {"call_ref": call.call_ref, "context": call.context, "offered_at": call.offered_at,
                "wrapped_key": call.key.wrapped}  # fmt: skip
         with self._engine.begin() as connection:
             connection.execute(self._insert_call, row)
@@ -97,12 +103,43 @@ class Records:
             self._write(connection, call)
 
     def commit_answered(self, call: Call) -> None:
-        """The last events of an answered call, and its place in the index of repeat calls."""
-        row = {"call_ref": call.call_ref, "number_hash": self.keys.index("encounter-number", str(call.number)),
-               "started_at": datetime.now(UTC)}  # fmt: skip
+        """The last events of an answered call, its place in the index of repeat calls, and what it adds to figures."""
         with self._engine.begin() as connection:
             self._write(connection, call)
-            connection.execute(self._insert_encounter, row)
+            self._keep_encounter(connection, call)
+            self._keep_figures(connection, call)
+            self._count_for_surges(connection, call)
+
+    def _keep_encounter(self, connection: Connection, call: Call) -> None:
+        encounter = {"id": call.call_ref, "started_at": call.offered_at, "provider": "one-eleven",
+                     "context_key": self.keys.index("encounter-context", call.context)}  # fmt: skip
+        key = self.keys.index("encounter-number", str(call.number))
+        connection.execute(insert(encounters), encounter)
+        connection.execute(insert(encounter_keys), {"key": key, "encounter": call.call_ref, "kind": "number"})
+
+    def _keep_figures(self, connection: Connection, call: Call) -> None:
+        now = datetime.now(UTC)
+        hour = call.offered_at.replace(minute=0, second=0, microsecond=0)
+        waited = [["offered", int((now - call.offered_at).total_seconds() * 1e6)], ["message_end", 10_000]]
+        scopes = (("total", ""), ("service", "111"), ("area", "unknown"), ("provider", "one-eleven"))
+        shares = [[kind, scope, call.offered_at.isoformat(), "answered", True, waited] for kind, scope in scopes]
+        row = {"contact": call.call_ref, "events": call.seq, "parts": [call.call_ref], "offered_at": call.offered_at,
+               "ended_at": now, "end_class": "answered", "flow_version": "1", "message": "", "first_hour": hour,
+               "last_hour": hour, "shares": shares}  # fmt: skip
+        again = {"call_ref": call.call_ref, "number_key": self.keys.index("recontact", str(call.number)),
+                 "offered_at": call.offered_at}  # fmt: skip
+        connection.execute(insert(kpi_calls), row)
+        connection.execute(insert(kpi_recontacts), again)
+
+    def _count_for_surges(self, connection: Connection, call: Call) -> None:
+        quarter = int(call.offered_at.timestamp()) // 900
+        row = {"call": self.keys.index("surge-call", call.call_ref), "seen_at": datetime.now(UTC), "quarter": quarter,
+               "menu": "1", "signals": "other_symptoms", "end_class": "answered"}  # fmt: skip
+        cell = {"quarter": quarter, "signal": "all", "area": "unknown", "version": "", "demand": 1, "deflected": 0}
+        connection.execute(insert(surge_calls), row)
+        more = {"demand": surge_counts.c.demand + 1}
+        counted = insert(surge_counts).on_conflict_do_update(index_elements=list(surge_counts.primary_key), set_=more)
+        connection.execute(counted, cell)
 
     def has_plan(self, call: Call) -> bool:
         """Whether there is a care plan for the number."""
@@ -114,9 +151,13 @@ class Records:
 
     def earlier_calls(self, call: Call) -> int:
         """How many calls of this number there were in 96 hours."""
-        query = select(encounters.c.started_at).where(
-            encounters.c.number_hash == self.keys.index("encounter-number", str(call.number)),
-            encounters.c.started_at >= datetime.now(UTC) - timedelta(hours=96),
+        query = (
+            select(encounters.c.started_at)
+            .join(encounter_keys, encounter_keys.c.encounter == encounters.c.id)
+            .where(
+                encounter_keys.c.key == self.keys.index("encounter-number", str(call.number)),
+                encounters.c.started_at >= datetime.now(UTC) - timedelta(hours=96),
+            )
         )
         with self._engine.connect() as connection:
             return len(connection.execute(query).all())
