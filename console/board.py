@@ -13,7 +13,7 @@ from typing import Any
 from alerts.figures.items import Kpis
 from console import words
 from console.ports import Figures, MinutePoint, ScopeFigures, TotalFigures
-from console.windows import Window
+from console.windows import Stretch, Window
 
 LATE_S = 60.0
 """A wait over this is marked: B01 counts calls answered within 60 s (IUC aggregate data collection)."""
@@ -88,9 +88,9 @@ class Board:
 def board(
     figures: Figures | None,
     minutes: Iterable[MinutePoint],
-    window: Window = Window.TODAY,
+    window: Stretch = Window.TODAY,
     total: Kpis | None = None,
-    providers: Iterable[Kpis] = (),
+    providers: Iterable[Kpis] | None = (),
 ) -> Board:
     """The figures in words; all "not known" for None.
 
@@ -104,7 +104,7 @@ def board(
         all_calls = _counts(figures.total)
         ends: Mapping[str, int | None] = {name: getattr(figures.total, name) for name in END_CLASSES}
     else:
-        counted = {each.scope.id: counts_of(each) for each in providers}
+        counted = {each.scope.id: counts_of(each) for each in providers or ()}
         rows = [(each, counted.get(each.scope, Counts())) for each in figures.providers]
         all_calls = counts_of(total) if total else Counts()
         ends = total.ends if total else {}

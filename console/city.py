@@ -7,50 +7,52 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from alerts.figures.items import TOTAL, Kpis, Scope, ScopeKind
+from alerts.figures.items import ITEMS, TOTAL, Scope, ScopeKind
 from alerts.figures.targets import targets
-from console.board import MINUTES, Board, board, counts_of
+from console.board import MINUTES, Board, board
 from console.city_map import city_map
 from console.firing import firing_lines
 from console.fragments import Fragment, Fragments
 from console.heat import MEASURES, Measure
+from console.item_table import RECONTACT, item_rows
 from console.measures import amount
 from console.readings import Readings
+from console.scopes import scope_table
 from console.trends import trends
-from console.windows import Window
-from console.words import share
+from console.windows import Stretch, Window
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the address asks for, and whether who asks may see small numbers. Pages that ask alike share a stream."""
 
-    window: Window = Window.TODAY
+    window: Stretch = Window.TODAY
     heat: Measure = "offered"
     every_count: bool = False
 
-    def query(self, **other: str) -> str:
-        """As an address asks for it, with ``other`` in place of some."""
-        asked = {"window": str(self.window), "heat": self.heat, **other}
-        return "?" + "&".join(f"{name}={value}" for name, value in asked.items())
+    def query(self, window: Stretch | None = None, heat: Measure | None = None) -> str:
+        """As an address asks for it, with ``window`` or ``heat`` in place of its own."""
+        return f"?{(window or self.window).query}&heat={heat or self.heat}"
 
 
-def read_board(readings: Readings, window: Window) -> Board:
+async def read_board(readings: Readings, window: Stretch) -> Board:
     """The tiles and the table of providers as they stand now."""
     live = readings.live
     figures = live.figures()
     minutes = live.minutes(MINUTES) if figures else ()
     if window is Window.TODAY:
         return board(figures, minutes)
-    providers = live.window(window.minutes, "provider")
-    return board(figures, minutes, window, readings.window(window, TOTAL), providers)
+    providers = await readings.counted(window, "provider")
+    return board(figures, minutes, window, await readings.counted_of(window, TOTAL), providers)
 
 
 def city_fragments(readings: Readings, asked: Asked) -> Fragments:
     """What the page holds beside the board."""
     return {
         "firing": Fragment("_firing.html", partial(read_firing, readings), every_s=5),
-        "services": Fragment("_services.html", partial(_scopes, readings, asked.window, "service"), every_s=5),
+        "services": Fragment("_services.html", partial(_scopes, readings, asked, "service"), every_s=5),
+        "areas": Fragment("_areas.html", partial(_scopes, readings, asked, "area"), every_s=5),
+        "items": Fragment("_city_items.html", partial(_items, readings, asked.window), every_s=5),
         "trends": Fragment("_trends.html", partial(read_trends, readings), every_s=10),
         "map": Fragment("_map.html", partial(_map, readings, asked), every_s=10),
         "heat": Fragment("_heat.html", partial(read_heat, readings, asked), every_s=30),
@@ -65,7 +67,7 @@ async def read_firing(readings: Readings, scope: str | None = None) -> Mapping[s
 
 async def read_trends(readings: Readings, scope: Scope = TOTAL) -> Mapping[str, Any]:
     """Today by hour beside a week ago, for each target."""
-    day = readings.window(Window.TODAY, scope)
+    day = readings.today_of(scope)
     found = trends(targets(), day, await readings.hours_today(scope), await readings.hours_a_week_ago(scope))
     return {"charts": found.charts, "rows": found.rows, "is_old": readings.is_today_old(scope)}
 
@@ -81,18 +83,22 @@ async def _map(readings: Readings, asked: Asked) -> Mapping[str, Any]:
     return {"city": city_map(areas, every_count=asked.every_count)}
 
 
-async def _scopes(readings: Readings, window: Window, kind: ScopeKind) -> Mapping[str, Any]:
-    rows = [scope_row(each) for each in readings.live.window(window.minutes, kind)] if readings.is_known() else None
-    return {"rows": rows, "during": window.during}
+async def _scopes(readings: Readings, asked: Asked, kind: ScopeKind) -> Mapping[str, Any]:
+    found = await readings.counted(asked.window, kind)
+    table = None if found is None else scope_table(found, every_count=asked.every_count)
+    return {"table": table, "during": asked.window.during, "leads_on": asked.every_count}
 
 
-def scope_row(kpis: Kpis) -> tuple[str, tuple[str, ...]]:
-    """A name, and: offered, answered, in 60 s, abandoned, 95th centile of all."""
-    counts = counts_of(kpis)
-    return kpis.name, (
-        amount(counts.offered, "calls"),
-        amount(counts.answered, "calls"),
-        share(counts.answered_within_60, counts.answered) or "–",
-        share(counts.abandoned, counts.offered) or "–",
-        amount(kpis.values["B07_ALL"], "seconds") if kpis.values["B07_ALL"] is not None else "–",
-    )
+async def _items(readings: Readings, window: Stretch) -> Mapping[str, Any]:
+    """The whole service by item, and who rang again: of the days that were asked for, else of the last 24 hours."""
+    offered = await readings.counted_of(window, TOTAL)
+    later = await readings.counted_of(window, TOTAL, "message_end")
+    of_days = window.minutes is None
+    values = (offered.values if offered else None) if of_days else await readings.recontact()
+    again = [(item.title, code) for code, item in ITEMS.items() if code.startswith(RECONTACT)]
+    return {
+        "rows": item_rows(offered, later),
+        "during": window.during,
+        "again": [(title, amount((values or {}).get(code), "calls")) for title, code in again],
+        "again_during": window.during if of_days else "of the last 24 hours, so far",
+    }

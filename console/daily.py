@@ -12,6 +12,7 @@ from console import words
 from console.board import END_CLASSES, counts_of
 from console.item_table import RECONTACT, ItemRow, item_rows
 from console.measures import Judged, amount, judged
+from console.scopes import ScopeTable, scope_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class DailyReport:
     ends_sum: str
     items: tuple[ItemRow, ...]
     providers: tuple[tuple[str, tuple[str, ...]], ...]
-    services: tuple[tuple[str, tuple[str, ...]], ...]
+    services: ScopeTable
     recontact: tuple[tuple[str, str], ...]
 
 
@@ -49,8 +50,8 @@ class DayFigures:
     services: Sequence[Kpis]
 
 
-def daily_report(day: date, now: datetime, figures: DayFigures) -> DailyReport:
-    """The report of ``day`` as it can be told at ``now`` (UTC)."""
+def daily_report(day: date, now: datetime, figures: DayFigures, *, every_count: bool = False) -> DailyReport:
+    """The report of ``day`` as it can be told at ``now`` (UTC); ``every_count``: small numbers of services, too."""
     total, later = figures.offered, figures.message_end
     collected = [each for each in targets() if each.part not in NOT_COLLECTED]
     lines = tuple(TargetLine(judged(each, total), judged(each, later)) for each in collected)
@@ -70,7 +71,7 @@ def daily_report(day: date, now: datetime, figures: DayFigures) -> DailyReport:
         ends_sum=f"{everybody:,}",
         items=item_rows(total, later),
         providers=tuple(_line(each) for each in figures.providers if each.scope != PROBES),
-        services=tuple((words.sentence(name), cells) for name, cells in map(_line, figures.services)),
+        services=scope_table(figures.services, every_count=every_count),
         recontact=tuple(
             (item.title, words.UNKNOWN if total.values.get(code) is None else amount(total.values[code], item.unit))
             for code, item in ITEMS.items()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal, Protocol
 
-from alerts.figures.items import Clock, Kpis, ScopeKind
+from alerts.figures.items import Clock, Kpis, ScopeKind, Values
 
 
 class ScopeFigures(Protocol):
@@ -100,6 +100,12 @@ class Past(Protocol):
         self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered", only: str | None = None
     ) -> Sequence[Kpis]:
         """Of each hour of London's days from ``first`` to ``last``, both included, and the scope of the id ``only``."""
+
+    async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: Clock = "offered") -> Sequence[Kpis]:
+        """Of the calls from ``start`` until before ``end`` together, and each scope of that kind that had any."""
+
+    async def recontact(self, start: datetime, end: datetime) -> Values:
+        """Of callers offered in that time who were sent away: the items of re-contact, as far as it is known by now."""
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> Sequence[Kpis]:
         """Of each of these days and each scope of that kind."""

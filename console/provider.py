@@ -18,9 +18,9 @@ from console.fragments import Fragment, Fragments, parts_of, values_of
 from console.item_table import item_rows
 from console.ports import ScopeFigures
 from console.readings import Readings
-from console.wallboard import asks, streaming
+from console.wallboard import asks, streaming, typed_in
 from console.web import Web
-from console.windows import Window
+from console.windows import Stretch, Window
 from console.words import clock_time
 
 
@@ -29,22 +29,24 @@ def add_providers(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
 
     @router.get("/providers/{provider}")
     async def page(provider: str, request: Request) -> Response:
-        asked = asks(web, request, is_open=is_open)
+        asked, typed = asks(web, readings, request, is_open=is_open), typed_in(readings, request)
         name = _name(readings, provider)
         fragments = provider_fragments(readings, provider, asked)
         return web.page(
             request,
             "provider.html",
+            422 if typed.problems else 200,
             provider=provider,
             name=name,
             asked=asked,
             windows=tuple(Window),
+            typed=typed,
             **await values_of(fragments),
         )
 
     @router.get("/providers/{provider}/events")
     async def events(provider: str, request: Request) -> Response:
-        asked = asks(web, request, is_open=is_open)
+        asked = asks(web, readings, request, is_open=is_open)
         _name(readings, provider)
         fragments = provider_fragments(readings, provider, asked)
         return streaming(feeds.of(("provider", provider, asked), lambda: parts_of(web, fragments)))
@@ -56,7 +58,7 @@ def provider_fragments(readings: Readings, provider: str, asked: Asked) -> Fragm
     return {
         "now": Fragment("_provider_now.html", partial(_now, readings, provider, asked.window)),
         "firing": Fragment("_firing.html", partial(read_firing, readings, str(scope)), every_s=5),
-        "items": Fragment("_items.html", partial(_items, readings, scope, asked.window), every_s=5),
+        "items": Fragment("_items.html", partial(read_items, readings, scope, asked.window), every_s=5),
         "trends": Fragment("_trends.html", partial(read_trends, readings, scope), every_s=10),
         "heat": Fragment("_heat.html", partial(read_heat, readings, asked, scope), every_s=30),
     }
@@ -77,15 +79,16 @@ def _figures(readings: Readings, provider: str) -> ScopeFigures | None:
     return next((each for each in figures.providers if each.scope == provider), None) if figures else None
 
 
-async def _now(readings: Readings, provider: str, window: Window) -> Mapping[str, Any]:
+async def _now(readings: Readings, provider: str, window: Stretch) -> Mapping[str, Any]:
     live, figures = readings.live.figures(), _figures(readings, provider)
-    counted = readings.window(window, Scope("provider", provider))
+    counted = await readings.counted_of(window, Scope("provider", provider))
     counts = counts_of(counted) if counted else Counts()
     found = row(figures, counts) if figures else None
     return {"at": clock_time(live.at if live else None), "row": found, "window": window}
 
 
-async def _items(readings: Readings, scope: Scope, window: Window) -> Mapping[str, Any]:
-    offered = readings.window(window, scope)
-    later = readings.window(window, scope, "message_end")
+async def read_items(readings: Readings, scope: Scope, window: Stretch) -> Mapping[str, Any]:
+    """Every item under both clocks, and how long callers waited."""
+    offered = await readings.counted_of(window, scope)
+    later = await readings.counted_of(window, scope, "message_end")
     return {"rows": item_rows(offered, later), "bands": bands(offered), "during": window.during}

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.items import Clock as ItemClock
-from alerts.figures.items import Kpis, Scope
+from alerts.figures.items import Kpis, Scope, ScopeKind, Values
 from console.heat import MEASURES, WEEKS, Heat, Measure, heat
 from console.kept import Kept
 from console.ports import Alerts, FiringAlert, LiveBoard, Past
-from console.windows import Window
+from console.windows import Days, Stretch
 from console.words import LONDON
 from infra.clock import Clock
 
@@ -19,7 +20,11 @@ ALERTS_KEPT_S = 5.0
 TODAY_KEPT_S = 60.0
 PAST_KEPT_S = 6 * 3600.0  # past days change only when events come days late
 
+LAST = timedelta(hours=24)
+"""Of whom a page tells who rang again."""
+
 _Days = tuple[Scope, date, date]
+_Sum = tuple[Days, ScopeKind, ItemClock]
 
 
 class Readings:
@@ -32,6 +37,10 @@ class Readings:
         self._alerts: Kept[str, Sequence[FiringAlert]] = Kept(lambda _: alerts.firing(), clock, ALERTS_KEPT_S)
         self._today: Kept[_Days, Sequence[Kpis]] = Kept(self._hours, clock, TODAY_KEPT_S)
         self._past: Kept[_Days, Sequence[Kpis]] = Kept(self._hours, clock, PAST_KEPT_S)
+        self._sums: Kept[_Sum, Sequence[Kpis]] = Kept(self._sum, clock, TODAY_KEPT_S)
+        self._past_sums: Kept[_Sum, Sequence[Kpis]] = Kept(self._sum, clock, PAST_KEPT_S)
+        self._one_sum = asyncio.Lock()
+        self._recontact: Kept[str, Values] = Kept(self._of_last_day, clock, TODAY_KEPT_S)
         self._heats: Kept[_Days, Mapping[Measure, Heat]] = Kept(self._heat, clock, PAST_KEPT_S)
 
     def today(self) -> date:
@@ -47,10 +56,26 @@ class Readings:
         found = await self._alerts.of("firing")
         return None if self._alerts.is_old("firing") else found
 
-    def window(self, window: Window, scope: Scope, clock: ItemClock = "offered") -> Kpis | None:
-        """The live figures of one scope."""
-        found = self.live.window(window.minutes, scope.kind, clock)
-        return next((each for each in found if each.scope == scope), None)
+    def today_of(self, scope: Scope, clock: ItemClock = "offered") -> Kpis | None:
+        """The live figures of one scope since midnight."""
+        return _of(scope, self.live.window("today", scope.kind, clock))
+
+    async def counted(self, window: Stretch, kind: ScopeKind, clock: ItemClock = "offered") -> Sequence[Kpis] | None:
+        """The figures of every scope of that kind; live from memory, those of days from the database."""
+        if window.minutes is not None:
+            return self.live.window(window.minutes, kind, clock) if self.is_known() else None
+        days = window.days(self.today())
+        kept = self._past_sums if days.last < self.today() else self._sums
+        return await kept.of((days, kind, clock))
+
+    async def counted_of(self, window: Stretch, scope: Scope, clock: ItemClock = "offered") -> Kpis | None:
+        """The figures of one scope."""
+        return _of(scope, await self.counted(window, scope.kind, clock) or ())
+
+    async def recontact(self) -> Values | None:
+        """Of callers of the last 24 hours who were sent away, how many have rung again so far: items of re-contact."""
+        found = await self._recontact.of("last day")
+        return None if self._recontact.is_old("last day") else found
 
     def is_today_old(self, scope: Scope) -> bool:
         """Whether :meth:`hours_today` may lack the last hours, since the database did not answer."""
@@ -77,6 +102,15 @@ class Readings:
         scope, first, last = days
         return await self.past.hours(first, last, scope.kind, only=scope.id)
 
+    async def _sum(self, asked: _Sum) -> Sequence[Kpis]:
+        days, kind, clock = asked
+        async with self._one_sum:  # a year of every area is a second of work: one at a time, whoever asks
+            return await self.past.window(midnight(days.first), midnight(days.last + DAY), kind, clock)
+
+    async def _of_last_day(self, _key: str) -> Values:
+        now = self.clock.now()
+        return await self.past.recontact(now - LAST, now)
+
     async def _heat(self, days: _Days) -> Mapping[Measure, Heat]:
         scope, first, last = days
         hours: list[Kpis] = []
@@ -88,3 +122,7 @@ class Readings:
 
 def _heats(hours: Sequence[Kpis]) -> dict[Measure, Heat]:
     return {measure: heat(hours, measure) for measure in MEASURES}
+
+
+def _of(scope: Scope, found: Sequence[Kpis]) -> Kpis | None:
+    return next((each for each in found if each.scope == scope), None)

@@ -12,8 +12,10 @@ from console import words
 from console.daily import DayFigures, daily_report
 from console.errors import NoSuchPage
 from console.readings import Readings
+from console.small_numbers import CLINICAL
 from console.wallboard import REPORT_ROLES
 from console.web import Web
+from console.windows import read_day
 
 
 def add_reports(router: APIRouter, web: Web, readings: Readings) -> None:
@@ -21,7 +23,7 @@ def add_reports(router: APIRouter, web: Web, readings: Readings) -> None:
 
     @router.get("/reports/daily/{day}")
     async def daily(day: str, request: Request) -> Response:
-        web.require(request, *REPORT_ROLES)
+        session = web.require(request, *REPORT_ROLES)
         asked = read_day(day)
         if asked is None or asked > readings.today():
             raise NoSuchPage
@@ -33,26 +35,13 @@ def add_reports(router: APIRouter, web: Web, readings: Readings) -> None:
         return web.page(
             request,
             "daily_report.html",
-            report=daily_report(asked, now, figures) if figures else None,
+            report=daily_report(asked, now, figures, every_count=session.who.role in CLINICAL) if figures else None,
             day=asked,
             said_day=f"{asked:%A} {words.day(asked)}",
             before=asked - timedelta(days=1),
             after=asked + timedelta(days=1) if asked < readings.today() else None,
             made_at=words.moment(now),
         )
-
-
-FIRST_DAY = date(2010, 1, 1)
-"""111 began that year; nothing is older."""
-
-
-def read_day(text: str) -> date | None:
-    """The day of an address; None for anything but ``YYYY-MM-DD``."""
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.isoformat() == text and found >= FIRST_DAY else None
 
 
 async def read_figures(readings: Readings, day: date) -> DayFigures | None:

@@ -36,6 +36,7 @@ from console.ports import Alerts, LiveBoard, Past
 from console.provider import add_providers
 from console.readings import Readings
 from console.reports import add_reports
+from console.scope_pages import add_scope_pages
 from console.session import Sessions
 from console.sign_in import add_sign_in
 from console.sign_in_oidc import OpenId
@@ -90,6 +91,7 @@ def console_router(
     feeds = Feeds(clock)
     add_wallboard(router, web, readings, feeds, is_open=open_wallboard)
     add_providers(router, web, readings, feeds, is_open=open_wallboard)
+    add_scope_pages(router, web, readings, feeds)
     add_reports(router, web, readings)
     add_calls(router, web, pages, clock, tells_crews=crew is not None)
     add_sign_in(router, web, openid)

@@ -1,8 +1,8 @@
-"""Small counts of places say something of single people: outside the clinical roles they are held back."""
+"""Small counts of places and of needs say something of single people: outside the clinical roles they are held back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from callrouter.handover import Role
 
@@ -14,15 +14,17 @@ SMALL = f"<{SMALLEST}"
 HELD_BACK = "–"
 
 
-def shown(counts: Mapping[str, int]) -> dict[str, str]:
-    """Each count as text, those under 5 as ``<5``.
+def shown(counts: Mapping[str, int], also: Collection[str] = ()) -> dict[str, str]:
+    """Each count as text, those under 5 as ``<5``; those of the names in ``also`` are held back whatever they are.
 
-    Beside the sum of them all, a single one that is held back would be no secret: the smallest other goes with it,
-    as :data:`HELD_BACK`.
+    Beside the sum of them all, a single one that is held back would be no secret, nor would several be that are all 1
+    or all 4: the smallest other goes with them, as :data:`HELD_BACK`.
     """
-    small = [name for name, count in counts.items() if count < SMALLEST]
-    texts = {name: SMALL if count < SMALLEST else f"{count:,}" for name, count in counts.items()}
-    others = sorted(counts.keys() - small, key=lambda name: (counts[name], name))
-    if len(small) == 1 and others:
-        texts[others[0]] = HELD_BACK
-    return texts
+    small = {name for name, count in counts.items() if count < SMALLEST}
+    hidden = small | (counts.keys() & set(also))
+    others = sorted(counts.keys() - hidden, key=lambda name: (counts[name], name))
+    sum_of_them = sum(counts[name] for name in hidden)
+    if others and hidden and (len(hidden) == 1 or sum_of_them in (len(hidden), (SMALLEST - 1) * len(hidden))):
+        hidden.add(others[0])
+    texts = {name: HELD_BACK if name in hidden else f"{count:,}" for name, count in counts.items()}
+    return texts | dict.fromkeys(small, SMALL)

@@ -17,7 +17,7 @@ from console.heat import MEASURES
 from console.readings import Readings
 from console.small_numbers import CLINICAL
 from console.web import Web
-from console.windows import Window, read_window
+from console.windows import Typed, Window, read_typed, read_window
 
 GRACE_S = 2.0
 """A stream that has not ended by itself so long after the shutdown began is cut off."""
@@ -30,7 +30,7 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
 
     @router.get("/", name="wallboard")
     async def wallboard(request: Request) -> Response:
-        asked = asks(web, request, is_open=is_open)
+        asked, typed = asks(web, readings, request, is_open=is_open), typed_in(readings, request)
         session = web.session(request)
         fragments = city_fragments(readings, asked)
         big = request.query_params.get("screen") == "big"
@@ -39,9 +39,11 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
         return web.page(
             request,
             "wallboard_big.html" if big else "wallboard.html",
-            board=read_board(readings, asked.window),
+            422 if typed.problems else 200,
+            board=await read_board(readings, asked.window),
             asked=asked,
             windows=tuple(Window),
+            typed=typed,
             end_classes=END_CLASSES,
             may_report=session is not None and session.who.role in REPORT_ROLES,
             yesterday=readings.today() - timedelta(days=1),
@@ -50,10 +52,10 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
 
     @router.get("/wallboard/events")
     async def events(request: Request) -> Response:
-        asked = asks(web, request, is_open=is_open)
+        asked = asks(web, readings, request, is_open=is_open)
 
         async def figures() -> dict[str, object]:
-            return read_board(readings, asked.window).event()
+            return (await read_board(readings, asked.window)).event()
 
         def parts() -> dict[str, Part]:
             return {"figures": Part(figures), **parts_of(web, city_fragments(readings, asked))}
@@ -61,12 +63,17 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
         return streaming(feeds.of(("city", asked), parts))
 
 
-def asks(web: Web, request: Request, *, is_open: bool) -> Asked:
+def typed_in(readings: Readings, request: Request) -> Typed:
+    """What stands in the form of days."""
+    return read_typed(request.query_params, readings.today())
+
+
+def asks(web: Web, readings: Readings, request: Request, *, is_open: bool) -> Asked:
     """What the address asks for, of whom. Raises SignInNeeded unless the pages of figures are open."""
     session = web.session(request) if is_open else web.require(request)
     measures = [each for each in MEASURES if each == request.query_params.get("heat")]
     return Asked(
-        window=read_window(request.query_params.get("window")),
+        window=typed_in(readings, request).days or read_window(request.query_params.get("window")),
         heat=measures[0] if measures else "offered",
         every_count=session is not None and session.who.role in CLINICAL,
     )

@@ -27,8 +27,8 @@ from alerts.figures.history_rows import (
     shares_in,
 )
 from alerts.figures.history_tables import kpi_calls, kpi_days, kpi_dirty, kpi_hours
-from alerts.figures.items import CLOCKS, ITEMS, Clock, Kpis, Scope, ScopeKind
-from alerts.figures.recontact import recontact_values, sent_away_between
+from alerts.figures.items import CLOCKS, ITEMS, Clock, Kpis, Scope, ScopeKind, Values
+from alerts.figures.recontact import recontact_between, recontact_values, sent_away_between
 from alerts.figures.tally import Tally
 from alerts.model import LONDON
 from infra.sql import Database
@@ -121,14 +121,28 @@ class KpiHistory:
     # ------------------------------------------------------------------ asking
 
     async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
-        """The figures of the calls from ``start`` until before ``end``, by scope; who still waits is not timed."""
-        found = await self._database.read(lambda connection: tallies_between(connection, start, end, kind))
-        told = [
-            tally.kpis(scope, self._name(scope), start, end, clock)
-            for scope, tally in sorted(found.items())
-            if not tally.is_empty
-        ]
-        return await self._with_recontact(told, start, end) if kind == "total" else told
+        """The figures of the calls from ``start`` until before ``end``, by scope; who still waits is not timed.
+
+        Of a year it adds up days, in a thread of its own.
+        """
+
+        def read(connection: Connection) -> list[Kpis]:
+            found = tallies_between(connection, start, end, kind)
+            told = [
+                tally.kpis(scope, self._name(scope), start, end, clock)
+                for scope, tally in sorted(found.items())
+                if not tally.is_empty
+            ]
+            if kind != "total":
+                return told
+            again = recontact_between(connection, start, end)
+            return [replace(each, values={**each.values, **again}) for each in told]
+
+        return await self._database.study(read)
+
+    async def recontact(self, start: datetime, end: datetime) -> Values:
+        """Of callers offered in that time who were sent away, how many have rung again; nothing where there is none."""
+        return await self._database.read(lambda connection: recontact_between(connection, start, end))
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
         """The figures of each London day from ``first`` to ``last``, both included, and each scope, in this order."""
@@ -198,21 +212,54 @@ class KpiHistory:
 
 
 def tallies_between(connection: Connection, start: datetime, end: datetime, kind: ScopeKind) -> Tallies:
-    """What is counted from ``start`` until before ``end``: whole hours as they were added up, the rest by call."""
-    first = hour_of(start) if hour_of(start) == start else hour_of(start) + HOUR
-    last = hour_of(end)
+    """What is counted from ``start`` until before ``end``: days and hours as they were added up, the rest by call."""
+    first, last = _next_hour(start), hour_of(end)
     if first >= last:
         return _of_kind(_calls_between(connection, start, end), kind)
-    found = _of_kind(_calls_between(connection, start, first), kind) if start < first else {}
-    query = select(kpi_hours.c.scope, kpi_hours.c.tally).where(
-        kpi_hours.c.kind == kind, kpi_hours.c.hour >= first, kpi_hours.c.hour < last
-    )
-    for row in connection.execute(query):
-        found.setdefault(Scope(kind, row.scope), Tally()).merge(Tally.of_data(row.tally))
-    if last < end:
-        for scope, tally in _of_kind(_calls_between(connection, last, end), kind).items():
-            found.setdefault(scope, Tally()).merge(tally)
+    found: Tallies = {}
+    _merge(found, _of_kind(_calls_between(connection, start, first), kind) if start < first else {})
+    first_day, last_day = _next_day(first), last.astimezone(LONDON).date()  # the last is not whole
+    if first_day < last_day:
+        _merge(found, _hours_between(connection, first, midnight(first_day), kind))
+        _merge(found, _days_between(connection, first_day, last_day, kind))
+        first = midnight(last_day)
+    _merge(found, _hours_between(connection, first, last, kind))
+    _merge(found, _of_kind(_calls_between(connection, last, end), kind) if last < end else {})
     return found
+
+
+def _next_hour(at: datetime) -> datetime:
+    return at if hour_of(at) == at else hour_of(at) + HOUR
+
+
+def _next_day(at: datetime) -> date:
+    """The first London day that begins at that time or later."""
+    day = at.astimezone(LONDON).date()
+    return day if midnight(day) == at else day + DAY
+
+
+def _hours_between(connection: Connection, first: datetime, last: datetime, kind: ScopeKind) -> Tallies:
+    hours = kpi_hours.c
+    query = select(hours.scope, hours.tally).where(hours.kind == kind, hours.hour >= first, hours.hour < last)
+    return _added_up(kind, connection.execute(query))
+
+
+def _days_between(connection: Connection, first: date, last: date, kind: ScopeKind) -> Tallies:
+    days = kpi_days.c
+    query = select(days.scope, days.tally).where(days.kind == kind, days.day >= first, days.day < last)
+    return _added_up(kind, connection.execute(query))
+
+
+def _added_up(kind: ScopeKind, rows: Iterable[Row[Any]]) -> Tallies:
+    found: Tallies = {}
+    for row in rows:
+        found.setdefault(Scope(kind, row.scope), Tally()).merge(Tally.of_data(row.tally))
+    return found
+
+
+def _merge(found: Tallies, more: Tallies) -> None:
+    for scope, tally in more.items():
+        found.setdefault(scope, Tally()).merge(tally)
 
 
 def _of_kind(tallies: Tallies, kind: ScopeKind) -> Tallies:

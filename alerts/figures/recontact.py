@@ -7,12 +7,12 @@ a caller came back. No figure holds either (docs/safety/rules.md, 8).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
 
 from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.history_tables import kpi_calls, kpi_recontacts
@@ -105,14 +105,41 @@ class Recontacts:
         ]
 
 
+def _sent_away(start: datetime, end: datetime) -> ColumnElement[bool]:
+    """The offer's time stands in both tables; this one has an index of it."""
+    at = kpi_recontacts.c.offered_at
+    return kpi_calls.c.end_class.in_(SENT_AWAY) & (at >= start) & (at < end)
+
+
 def sent_away_between(connection: Connection, start: datetime, end: datetime) -> list[tuple[datetime, int | None]]:
     """Of callers by a known number who were sent away: when they rang, and after how many seconds they came back."""
     query = (
         select(kpi_calls.c.offered_at, kpi_recontacts.c.again_s)
         .join(kpi_recontacts, kpi_recontacts.c.call_ref == kpi_calls.c.contact)
-        .where(kpi_calls.c.end_class.in_(SENT_AWAY), kpi_calls.c.offered_at >= start, kpi_calls.c.offered_at < end)
+        .where(
+            kpi_calls.c.end_class.in_(SENT_AWAY),
+            kpi_recontacts.c.offered_at >= start,
+            kpi_recontacts.c.offered_at < end,
+        )
     )
     return [(row.offered_at, row.again_s) for row in connection.execute(query)]
+
+
+def recontact_between(connection: Connection, start: datetime, end: datetime) -> dict[str, float | None]:
+    """The items of re-contact of the callers who rang in that time; none where no such caller is known."""
+    again_s = kpi_recontacts.c.again_s
+    counts = [func.count(case((again_s <= hours * 3600, 1))) for hours in WITHIN_H]
+    query = (
+        select(func.count(), *counts)
+        .join_from(kpi_calls, kpi_recontacts, kpi_recontacts.c.call_ref == kpi_calls.c.contact)
+        .where(
+            kpi_calls.c.end_class.in_(SENT_AWAY),
+            kpi_recontacts.c.offered_at >= start,
+            kpi_recontacts.c.offered_at < end,
+        )
+    )
+    callers, *again = connection.execute(query).one()
+    return _items(callers, dict(zip(WITHIN_H, again, strict=True))) if callers else {}
 
 
 def recontact_values(
@@ -123,7 +150,11 @@ def recontact_values(
     if not within:
         return {}
     again = {hours: sum(each is not None and each <= hours * 3600 for each in within) for hours in WITHIN_H}
-    return {"RECONTACT_BASE": len(within), **{f"RECONTACT_{hours}H": count for hours, count in again.items()}}
+    return _items(len(within), again)
+
+
+def _items(callers: int, again: Mapping[int, int]) -> dict[str, float | None]:
+    return {"RECONTACT_BASE": callers, **{f"RECONTACT_{hours}H": count for hours, count in again.items()}}
 
 
 def _come_back(connection: Connection, since: datetime) -> list[dict[str, Any]]:

@@ -218,6 +218,22 @@ async def test_a_window_may_begin_and_end_at_any_moment(house: House) -> None:
     assert sum(k.of("A01") or 0 for k in inside) < whole.of("A01")  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_window_of_days_adds_up_days_hours_and_calls(house: House) -> None:
+    """Over the clock change: whole London days as they were added up, hours at both ends, and calls beyond them."""
+    await house.bring(made_up_day(9, 120, START - timedelta(hours=30), 96))
+    while await house.history.roll():
+        pass
+    start, end = START - timedelta(hours=29, minutes=40), START + timedelta(hours=60, minutes=20)
+    again = await house.database.study(partial(recount, start=start, end=end))
+    days = [DAY + timedelta(days=n) for n in range(-1, 2)]
+    assert {each.start for each in await house.history.days(days[0], days[-1], "total")} == set(map(midnight, days))
+    for kind in KINDS:
+        for found in await house.history.window(start, end, kind):
+            ends = {how: calls for (what, how, _), (calls, _) in again[str(found.scope)].items() if what == "end"}
+            assert {how: calls for how, calls in found.ends.items() if calls} == ends
+
+
 def checking(house: House, live: LiveFigures, clock: HandClock) -> tuple[FigureCheck, Health]:
     health = Health(clock)
 

@@ -81,6 +81,8 @@ async def test_callers_who_ring_again_are_told_by_message_and_version(house: Hou
     (whole,) = await house.history.window(NOON, NOON + timedelta(hours=20), "total")
     codes = ("RECONTACT_BASE", "RECONTACT_1H", "RECONTACT_24H", "RECONTACT_72H")
     assert [whole.of(code) for code in codes] == [3, 1, 2, 2]
+    assert await house.history.recontact(NOON, NOON + timedelta(hours=1)) == dict(zip(codes, [2, 1, 2, 2], strict=True))
+    assert await house.history.recontact(NOON + timedelta(hours=5), NOON + timedelta(hours=6)) == {}
     (area,) = await house.history.window(NOON, NOON + timedelta(hours=20), "area")
     assert area.of("RECONTACT_BASE") is None
 

@@ -92,6 +92,10 @@ def test_pieces_of_a_page_are_renewed_without_losing_what_was_open(serve: Serve,
         assert page.evaluate("window.sameDocument") is True
         page.get_by_role("link", name="60 minutes").press("Enter")
         expect(page.locator("#waits-title")).to_contain_text("in the last 60 minutes")
+        page.get_by_label("From").fill("2026-01-05")
+        page.get_by_label("to", exact=True).fill("2026-01-31")
+        page.get_by_role("button", name="Show these days").press("Enter")
+        expect(page.locator("#waits-title")).to_contain_text("from 5 January 2026 to 31 January 2026")
         page.context.close()
 
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from kpi_world import kpis
 
 from alerts.figures.items import Clock as ItemClock
-from alerts.figures.items import Kpis, Scope, ScopeKind, Seconds
+from alerts.figures.items import Kpis, Scope, ScopeKind, Seconds, Values
 from alerts.model import Figures, MinutePoint, ScopeFigures
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, TimelineRow
@@ -148,6 +148,10 @@ def _busy(hour: datetime) -> int:
     return 20 + (12 - abs(11 + 3 * at_weekend - hour.hour)) * (9 if at_weekend else 6) + 7 * hour.day % 5
 
 
+def _times(days: int, values: Values) -> Values:
+    return {code: None if value is None else value * days for code, value in values.items()}
+
+
 @dataclass
 class SetPast:
     """A past of eight lively weeks; empty, or away, if a test says so."""
@@ -167,6 +171,16 @@ class SetPast:
                  {12: busy, 70: busy // 20, 190: busy // 25})
             for hour in hours if hour < NOON for each in found for busy in (_busy(hour),)
         ]  # fmt: skip
+
+    async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: ItemClock = "offered") -> list[Kpis]:
+        self._answer()
+        found = [each for each in lively_kpis("today", clock) if each.scope.kind == kind and not self.empty]
+        days = (end - start).days
+        return [replace(each, start=start, end=end, values=_times(days, each.values)) for each in found]
+
+    async def recontact(self, start: datetime, end: datetime) -> Values:
+        self._answer()
+        return {"RECONTACT_BASE": 118.0, "RECONTACT_1H": 4.0, "RECONTACT_24H": 9.0, "RECONTACT_72H": 9.0}
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered") -> list[Kpis]:
         self._answer()

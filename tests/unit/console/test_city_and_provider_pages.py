@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
-from console_world import Firing, World
+from console_world import NOON, Firing, SetPast, World
 from kpi_world import kpis
 from test_console_wallboard import get
 
-from alerts.figures.items import Seconds
+from alerts.figures.items import Clock, Kpis, ScopeKind, Seconds
 from alerts.figures.targets import targets
 from callrouter.handover import Role
 from console.board import board
@@ -20,7 +21,7 @@ from console.item_table import item_rows
 from console.kept import RETRY_S
 from console.measures import judged
 from console.readings import ALERTS_KEPT_S, Readings
-from console.windows import Window
+from console.windows import Days, Window, read_typed
 
 SMALL = ">&lt;5</text>"
 
@@ -34,12 +35,74 @@ async def page(world: World, path: str = "/", role: Role = Role.COMMISSIONER) ->
 @pytest.mark.parametrize(
     ("query", "during", "offered"),
     [("", "since midnight", "2,148"), ("?window=60", "in the last 60 minutes", "175"),
-     ("?window=15", "in the last 15 minutes", "42"), ("?window=7", "since midnight", "2,148")],
+     ("?window=15", "in the last 15 minutes", "42"), ("?window=5", "in the last 5 minutes", "12"),
+     ("?window=7", "since midnight", "2,148"), ("?window=week", "since Monday", "4,296"),
+     ("?from=2026-01-01&to=2026-01-03", "from 1 January 2026 to 3 January 2026", "6,444"),
+     ("?from=2026-01-01&to=2026-01-01", "on 1 January 2026", "2,148")],
 )  # fmt: skip
 async def test_a_window_is_a_link_and_its_counts_are_of_it(query: str, during: str, offered: str) -> None:
     text = await page(World(), f"/{query}")
     assert f'Of <strong data-cell="offered">{offered}</strong> calls {during}:' in text
-    assert text.count('aria-current="true"') == 2, "the window and the measure of the hours"
+    assert text.count('aria-current="true"') == 2 - ("from" in query), "the window and the measure of the hours"
+
+
+@pytest.mark.parametrize("path", ["/", "/providers/south_east"])
+async def test_days_are_typed_into_a_form_and_what_is_wrong_with_them_is_said(path: str) -> None:
+    world = World()
+    found = await get(world, f"{path}?from=2026-01-01&to=2026-01-31&heat=wait", Role.COMMISSIONER)
+    assert found.status_code == 200
+    assert 'name="from" value="2026-01-01"' in found.text
+    assert "from=2026-01-01&amp;to=2026-01-31&amp;heat=wait" in found.text, "the stream, and the links, keep the days"
+    wrong = await get(world, f"{path}?from=2026-01-31&to=2026-01-01", Role.COMMISSIONER)
+    assert wrong.status_code == 422
+    assert "The first day must not be after the last" in wrong.text
+    assert 'aria-describedby="from-error"' in wrong.text
+    assert "since midnight" in wrong.text
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "problem"),
+    [("2025-01-01", "2026-01-31", None), ("2025-01-01", "2026-02-01", "from"), ("2026-02-03", "2026-02-03", None),
+     ("2026-02-03", "2026-02-04", "to"), ("", "2026-02-03", "from"), ("2009-12-31", "2010-01-01", "from"),
+     ("2026-02-30", "2026-02-03", "from"), ("20260201", "2026-02-03", "from")],
+)  # fmt: skip
+def test_days_are_at_most_thirteen_months_and_not_to_come(first: str, last: str, problem: str | None) -> None:
+    typed = read_typed({"from": first, "to": last}, NOON.date())
+    assert (typed.days is None, list(typed.problems)) == (problem is not None, [problem] if problem else [])
+
+
+async def test_days_that_cannot_be_read_are_not_known() -> None:
+    world = World()
+    world.past.away = True
+    text = await page(world, "/?window=week")
+    assert 'Of <strong data-cell="offered">not known</strong> calls since Monday' in text
+    assert 'data-cell="waiting">9<' in text, "who waits now comes from memory"
+
+
+async def test_a_range_that_many_ask_for_is_added_up_once() -> None:
+    world = World()
+    readings = Readings(world.board, Counted(), world.alerts, world.clock)
+    asked = Days(date(2026, 1, 1), date(2026, 1, 31))
+    found = await asyncio.gather(*(readings.counted(asked, "provider") for _ in range(20)))
+    assert isinstance(readings.past, Counted)
+    assert (readings.past.asked, len(found)) == (1, 20)
+
+
+class Counted(SetPast):
+    """A past that counts how often its windows are asked for."""
+
+    asked = 0
+
+    async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
+        self.asked += 1
+        return await super().window(start, end, kind, clock)
+
+
+async def test_who_rang_again_is_told_of_the_last_day_and_of_typed_days() -> None:
+    text = await page(World())
+    assert "of the last 24 hours, so far" in text
+    assert ">118</td>" in text
+    assert "of the last 24 hours" not in await page(World(), "/?from=2026-01-01&to=2026-01-03")
 
 
 def test_a_window_that_is_not_known_is_not_the_day() -> None:
@@ -79,6 +142,7 @@ async def test_small_counts_of_boroughs_are_for_clinical_roles(role: Role) -> No
     text = await page(World(), "/", role)
     clinical = role in (Role.CLINICIAN, Role.PUBLIC_HEALTH, Role.CLINICAL_SAFETY)
     assert (SMALL in text) is not clinical
+    assert ("/areas/camden" in text) is clinical
     assert "Calls of which no borough is known" in text
 
 
