@@ -21,7 +21,7 @@ from callrouter.hours import OpeningHours, read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
 from callrouter.nearby import Nearby
-from callrouter.ports import Meaning, PlanFound, RepeatFound
+from callrouter.ports import Meaning, PlanFound, Plans, RepeatFound
 from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
@@ -146,6 +146,7 @@ async def build_calls(
     *,
     providers: Providers = PROVIDERS,
     plans: FakePlans | None = None,
+    care_plans: Plans | None = None,
     repeats: FakeRepeats | None = None,
     clock: Clock | None = None,
     flow: Flow | None = None,
@@ -154,7 +155,10 @@ async def build_calls(
     keys: KeyRing | None = None,
     hours: OpeningHours | None = None,
 ) -> CallService:
-    """Carries calls through ``flow`` (the London one) with ``hours`` (as shipped); its journal is in ``folder``."""
+    """Carries calls through ``flow`` (the London one) with ``hours`` (as shipped); its journal is in ``folder``.
+
+    ``care_plans``: real ones, in the place of ``plans``.
+    """
     clock, keys = clock or SystemClock(), keys or KeyRing(os.urandom(32), os.urandom(32))
     states, stream = stores or _in_process()
     plans, repeats, flow = plans or FakePlans(), repeats or FakeRepeats(), flow or load_flow(LONDON)
@@ -166,7 +170,7 @@ async def build_calls(
         states=states,
         flows=LoadedFlows(flow),
         lookups=Lookups(
-            plans=plans,
+            plans=care_plans or plans,
             repeats=repeats,
             understanding=Understanding(),
             clock=clock,

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import csv
 import io
-from collections.abc import Mapping
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,49 +24,124 @@ from adapters.phone.terminal import dial
 from adapters.twilio.fallback import fallback_document
 from adapters.twilio.settings import DEMO_FALLBACK
 from callrouter.dispatch.providers import Providers
+from callrouter.flows import load_flow
+from callrouter.hours import read_hours
+from callrouter.plans.pathways import FoundPlans
+from careplans.importer import check_plan_file
+from careplans.service import CarePlans
+from careplans.store import metadata
+from infra.clock import SystemClock
+from infra.crypto import KeyRing
+from infra.numbers import read_number
+from infra.sql import connect_database
+from ivr.flow import Flow
 from tests.canonical import canonical
 from tests.integration.test_twilio_call import a_client, an_app
 from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall
-from tests.service import CallService, a_provider, build_calls
+from tests.service import LONDON, CallService, a_provider, build_calls
 
-LINES = {"one-eleven": "111", "dental-line": "dental", "mental-health-line": "mental_health",
-         "clinician-line": "clinician", "pharmacy-line": "pharmacy"}  # fmt: skip
+TEAMS = ("frailty", "crisis", "ms_nurse", "palliative")
+LINES = {"one-eleven": ("111",), "dental-line": ("dental",), "mental-health-line": ("mental_health",),
+         "clinician-line": ("clinician", *TEAMS), "pharmacy-line": ("pharmacy",)}  # fmt: skip
 TELEPHONES = {f"+4420794601{number:02}": name for number, name in enumerate(LINES)}
 BUSY = "mental-health-line"
-HOUSE = Providers(tuple(a_provider(name, LINES[name], tel=tel) for tel, name in TELEPHONES.items()))
-NUMBER = "+447700900130"
+HOUSE = Providers(tuple(a_provider(name, *LINES[name], tel=tel) for tel, name in TELEPHONES.items()))
+HOURS = Path(__file__).parent / "always_open.yaml"
 
-SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    "medical": ("1",),
-    "dental": ("3",),
-    "busy mental-health line, then a clinician": ("2",),
-    "a person by key 0": ("0",),
-    "silence": ("",),
-    "not understood, then dental": ("9", "3"),
-    "not understood, then medical": ("9", "1"),
+BORN, ANOTHER_DAY = "1950-04-04", "05041950"
+GIVEN = "04041950"  # BORN, as it is keyed
+
+
+@dataclass(frozen=True)
+class Script:
+    """Keys pressed at one question after the other; empty is silence. Whoever is put through hangs up after a while.
+
+    ``plan``: the kind of the plan that the caller's number is known for, if any; ``stale``: its review is overdue.
+    ``told``: the date of birth opened the pathway, and the caller hears of a team.
+    """
+
+    keys: tuple[str, ...]
+    plan: str = ""
+    stale: bool = False
+    told: bool = False
+
+
+PATHWAYS = {
+    "frail and elderly": "frailty care plan",
+    "mental-health crisis": "crisis plan",
+    "high service user": "high service use plan",
+    "multiple sclerosis": "multiple sclerosis care plan",
+    "end of life": "end of life care plan",
 }
-"""Keys pressed at one question after the other; empty is silence. Whoever is put through hangs up after a while."""
+ASKED = frozenset({"frail and elderly", "multiple sclerosis", "end of life"})
+"""The pathways that ask whether the caller wants the team."""
+
+
+def _of(pathway: str, *keys: str, stale: bool = False) -> Script:
+    return Script(("5", *keys), PATHWAYS[pathway], stale, told=GIVEN in keys and not stale)
+
+
+SCRIPTS: Mapping[str, Script] = {
+    "medical": Script(("1",)),
+    "dental": Script(("3",)),
+    "busy mental-health line, then a clinician": Script(("2",)),
+    "a person by key 0": Script(("0",)),
+    "silence": Script(("",)),
+    "not understood, then dental": Script(("9", "3")),
+    "not understood, then medical": Script(("9", "1")),
+    **{f"{each}, asserted": _of(each, GIVEN, "1", *("1" if each in ASKED else "")) for each in PATHWAYS},
+    **{f"{each}, candidates: another date": _of(each, ANOTHER_DAY, "1") for each in PATHWAYS},
+    "care plan key, none": Script(("5", GIVEN, "1")),
+    "frail and elderly, asserted, stays with 111": _of("frail and elderly", GIVEN, "1", "2"),
+    "multiple sclerosis, asserted, key 0": _of("multiple sclerosis", GIVEN, "1", "0"),
+    "end of life, stale": _of("end of life", GIVEN, "1", stale=True),
+    "end of life, the date given again": _of("end of life", ANOTHER_DAY, "2", GIVEN, "1", "1"),
+    "frail and elderly, silent at the date": _of("frail and elderly", ""),
+}
+
+PATIENCE_S = 1.0  # of a look-up, which is about what is found; the webhook answers within twice that
 
 Journal = list[tuple[str, dict[str, Any]]]
 
 
-async def by_twilio(folder: Path, keys: tuple[str, ...]) -> Journal:
+def number_of(name: str) -> str:
+    """The number from which a script's caller rings: each has its own, since a third call is a repeat caller's."""
+    return f"+4477009001{40 + [*SCRIPTS].index(name):02}"
+
+
+def plan_file(folder: Path) -> Path:
+    """The plans of all callers, as a source hands them over."""
+    file = folder / "plans.csv"
+    rows = [
+        {
+            "plan_id": f"P{count}", "source": "Demo Trust", "author_org": "Demo Hospice", "kind": script.plan,
+            "family_name": f"Example {count}", "date_of_birth": BORN, "phones": number_of(name),
+            "handler_line": "Offer the team first.", "valid_from": "2025-05-04",
+            "review_by": "2025-06-04" if script.stale else "", "version": "1",
+        }
+        for count, (name, script) in enumerate(SCRIPTS.items())
+        if script.plan
+    ]  # fmt: skip
+    with file.open("w", newline="") as written:
+        writer = csv.DictWriter(written, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return file
+
+
+async def by_twilio(folder: Path, name: str) -> Journal:
     """The caller's journal, over webhooks that the test sends by itself."""
-    service = await build_calls(folder, providers=HOUSE)
-    try:
-        async with a_client(an_app(service)) as client:
-            call = TwilioCall(client, from_=NUMBER)
-            await call.start()
-            for key in keys:
-                await (call.press(key) if key else call.stay_silent())
-            while call.step.tag == "Dial" and TELEPHONES[call.dialled] == BUSY:
-                await call.dial_ends("busy")
-            await call.leg("in-progress")
-            await call.dial_ends("completed", 5, gone=True)
-            await call.status()
-            return await _journal(service)
-    finally:
-        await service.close()
+    async with _service(folder, name) as service, a_client(an_app(service)) as client:
+        call = TwilioCall(client, from_=number_of(name))
+        await call.start()
+        for key in SCRIPTS[name].keys:
+            await (call.press(key) if key else call.stay_silent())
+        while call.step.tag == "Dial" and TELEPHONES[call.dialled] == BUSY:
+            await call.dial_ends("busy")
+        await call.leg("in-progress")
+        await call.dial_ends("completed", 5, gone=True)
+        await call.status()
+        return await _journal(service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +152,43 @@ class _Telephones:
         return FarEnd("busy" if TELEPHONES[target] == BUSY else "answered", ring_s=0.1, talk_s=600)
 
 
-async def by_terminal(folder: Path, keys: tuple[str, ...]) -> Journal:
+async def by_terminal(folder: Path, name: str) -> Journal:
     """The caller's journal, typed at the telephone of the terminal."""
-    service = await build_calls(folder, providers=HOUSE)
+    async with _service(folder, name) as service, a_client(an_app(service)) as client:
+        client.timeout = httpx.Timeout(60)
+        line = Line(client, PUBLIC_URL, TOKEN, fallback_document(DEMO_FALLBACK))
+        typed = io.StringIO("".join(f"{key}\n" for key in SCRIPTS[name].keys) + "h\n")
+        console = Console(file=io.StringIO())
+        await dial(line, number_of(name), console=console, typed=typed, speed=200, far=_Telephones())
+        return await _journal(service)
+
+
+@cache
+def _flow() -> Flow:
+    """Read and proved once for all calls."""
+    return load_flow(LONDON)
+
+
+@asynccontextmanager
+async def _service(tmp_path: Path, name: str) -> AsyncIterator[CallService]:
+    """The London flow before real plans, which have answered once: whoever calls first would wait for their opening."""
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    keys, clock = KeyRing(b"m" * 32, b"i" * 32), SystemClock()
+    database = connect_database(f"sqlite:///{folder / 'plans.db'}")
+    await database.write(metadata.create_all)
+    plans = CarePlans(database, keys, clock)
+    found = FoundPlans(plans)
+    assert not (await plans.load(check_plan_file(plan_file(folder)).rows())).refused
+    await found.find(read_number(number_of(name)))
+    service = await build_calls(
+        folder, providers=HOUSE, keys=keys, care_plans=found, flow=_flow(), hours=read_hours(HOURS),
+        budget_s=PATIENCE_S,
+    )  # fmt: skip
     try:
-        async with a_client(an_app(service)) as client:
-            client.timeout = httpx.Timeout(60)
-            line = Line(client, PUBLIC_URL, TOKEN, fallback_document(DEMO_FALLBACK))
-            typed = io.StringIO("".join(f"{key}\n" for key in keys) + "h\n")
-            console = Console(file=io.StringIO())
-            await dial(line, NUMBER, console=console, typed=typed, speed=200, far=_Telephones())
-            return await _journal(service)
+        yield service
     finally:
         await service.close()
+        await database.close()
 
 
 async def _journal(service: CallService) -> Journal:

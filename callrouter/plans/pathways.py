@@ -24,7 +24,7 @@ def as_found(match: Match) -> PlanFound:
     """The match as a flow hears of it: the pathway only of a plan that was asserted."""
     pathway, stale = _pathway(match.candidates) if match.outcome is MatchLevel.ASSERTED else ("none", False)
     return PlanFound(
-        match.outcome,
+        match.outcome.value,  # the word itself: a flow compares words, and a word is not a member of an enumeration
         match.reason,
         raises=any(each.raises for each in match.candidates),
         candidates=tuple(each.plan_id for each in match.candidates),

@@ -116,7 +116,7 @@ class Lookup(Node):
             return None
         if heard.outcome not in OUTCOMES[self.what]:
             raise SessionError("unknown_outcome", run.node)
-        run.facts[self.into] = heard.outcome
+        run.facts[self.into] = str(heard.outcome)  # a member of an enumeration equals no word in a condition
         for output, name in self.also.items():
             values = OUTPUTS[self.what][output]
             said = heard.facts.get(output)

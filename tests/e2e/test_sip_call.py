@@ -39,6 +39,7 @@ LEASE_S = 2.0
 HEARD, NOT_HEARD = 0.9, 0.5  # likeness of what a caller heard to a recording
 DEAD_AIR_S = 3.0  # no caller hears nothing for longer
 NUMBER = "+447700900123"
+ALWAYS_OPEN = Path(__file__).parents[1] / "always_open.yaml"
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 MESSAGE_NUMBER = "+442079460130"  # a London line, of the message's area
 
@@ -84,7 +85,11 @@ class House:
 
     def wait_for_event(self, kind: str, within: float = 60.0) -> None:
         """Return as soon as the newest call's journal holds an event of this kind."""
-        self._until(lambda: kind in self.journalled(), f"no event {kind}", within)
+        self.wait_for(lambda kinds: kind in kinds, f"no event {kind}", within)
+
+    def wait_for(self, so: Callable[[list[str]], bool], otherwise: str, within: float = 60.0) -> None:
+        """Return as soon as ``so`` holds of the kinds of event of the newest call."""
+        self._until(lambda: so(self.journalled()), otherwise, within)
 
     def ended(self, within: float = 40.0) -> list[dict[str, Any]]:
         """The events of the newest call, once its end is in the journal."""
@@ -134,6 +139,7 @@ def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 {
                     "SESSION_SECRET": SECRET,
                     "PROVIDERS_FILE": str(file),
+                    "HOURS_FILE": str(ALWAYS_OPEN),
                     "PROMPTS_AUDIO_DIR": str(folder / "prompts"),
                     "ARI_URL": asterisk.ari_url,
                     "ARI_USER": settings.ari_user,

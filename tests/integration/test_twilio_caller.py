@@ -21,7 +21,8 @@ TOKEN = "a-test-auth-token"
 _CALLBACK = {"statusCallback", "statusCallbackEvent", "statusCallbackMethod"}
 VERBS: dict[str, tuple[set[str], set[str]]] = {
     "Response": (set(), {"Say", "Play", "Pause", "Gather", "Redirect", "Dial", "Hangup"}),
-    "Say": ({"voice", "language", "loop"}, set()),
+    "Say": ({"voice", "language", "loop"}, {"prosody"}),
+    "prosody": ({"rate", "pitch", "volume"}, set()),
     "Play": ({"loop", "digits"}, set()),
     "Pause": ({"length"}, set()),
     "Gather": (
@@ -39,7 +40,7 @@ VERBS: dict[str, tuple[set[str], set[str]]] = {
     "Sip": (_CALLBACK | {"username", "password", "url", "method"}, set()),
     "Hangup": (set(), set()),
 }  # fmt: skip
-"""Verb → attributes and children (TwiML voice reference, 2025)."""
+"""Verb (and SSML that Say may hold) → attributes and children (TwiML voice reference, 2025)."""
 
 _WHOLE = {"numDigits", "timeout", "length", "timeLimit"}
 _EITHER = {"actionOnEmptyResult", "answerOnBridge", "profanityFilter", "bargeIn"}
@@ -70,7 +71,7 @@ def _check(verb: ET.Element) -> None:
             raise RefusedDocument(f"{verb.tag} {name}={value}")
         if name in _ADDRESS and not value.startswith(PUBLIC_URL + "/"):
             raise RefusedDocument(f"{verb.tag} {name}={value}")
-    if verb.tag in ("Say", "Play", "Redirect", "Number", "Sip") and not (verb.text or "").strip():
+    if verb.tag in ("Say", "Play", "Redirect", "Number", "Sip") and not "".join(verb.itertext()).strip():
         raise RefusedDocument(f"empty {verb.tag}")
     if verb.tag == "Sip" and len(verb.text or "") > 255:
         raise RefusedDocument("SIP address over 255 characters")
@@ -162,7 +163,7 @@ class TwilioCall:
     def heard(self) -> str:
         """All that is said before or within that verb."""
         before = list(self.root)[: list(self.root).index(self.step)]
-        return " ".join(verb.text or "" for verb in [*before, *self.step] if verb.tag == "Say")
+        return " ".join("".join(verb.itertext()) for verb in [*before, *self.step] if verb.tag == "Say")
 
     @property
     def dialled(self) -> str:
