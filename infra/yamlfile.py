@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from infra.plain_text import HIDDEN
+
 MOST_VALUES = 100_000  # in a file, aliases written out: far above any flow, far below what would fill the memory
 
 
@@ -42,7 +44,10 @@ class YamlFile:
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader without YAML 1.1's yes, no, on and off, that goes no deeper than :data:`MOST_DEEP`."""
+    """The safe loader without YAML 1.1's yes, no, on and off, that goes no deeper than :data:`MOST_DEEP`.
+
+    A value that only looks like a number or a day is an error with its line, as every other.
+    """
 
     deep = 0
 
@@ -54,6 +59,13 @@ class _Loader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self.deep -= 1
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # the 13th month; !!int of a word; a number of more digits than are read
+            problem = f"not the {node.tag.rpartition(':')[2]} that it looks like"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -73,6 +85,11 @@ def read_yaml(path: Path) -> YamlFile:
         raise YamlFileError(f"{path}: not a text file in UTF-8 (octet {error.start})") from error
     except OSError as error:
         raise YamlFileError(f"{path}: {error.strerror}") from error
+    if hidden := HIDDEN.search(text):
+        line = text.count("\n", 0, hidden.start()) + 1
+        raise YamlFileError(
+            f"{path}:{line}: a character that is not shown, or turns the line round (U+{ord(hidden[0]):04X})"
+        )
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, StrictInt, model_validator
 
 from ivr.model import FactValue
 
@@ -22,8 +22,8 @@ class Fact(BaseModel):
 
     values: tuple[str, ...] = ()
     type: Literal["enum", "bool", "int", "text", "number", "date"] = "enum"
-    min: int = 0
-    max: int = 0
+    min: StrictInt = 0
+    max: StrictInt = 0
     initial: FactValue = None
 
     @model_validator(mode="after")

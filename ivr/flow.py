@@ -34,6 +34,7 @@ from ivr.actions.survey import Survey
 from ivr.errors import Defect, FlowDefect
 from ivr.facts import Fact
 from ivr.model import DEFAULT_NODE, DEFAULT_SERVICE, RED_FLAG_NODE, FactValue
+from ivr.schema_words import in_words
 
 FALL_BACK_NODE = "fall_back"
 AnyNode = Annotated[
@@ -123,6 +124,4 @@ def _as_defect(error: Any) -> Defect:
     where = [str(part) for part in error["loc"]]
     if len(where) > 2 and where[0] == "nodes":
         del where[2]  # pydantic puts the action's name between node id and field
-    if error["type"] == "union_tag_invalid":
-        return Defect(tuple(where), "schema", f"unknown action; there are {error['ctx']['expected_tags']}")
-    return Defect(tuple(where), "schema", str(error["msg"]).removeprefix("Value error, "))
+    return Defect(tuple(where), "schema", in_words(error))

@@ -83,7 +83,7 @@ def _inner(
     node: Mapping[str, Any], where: Place, read: ReadFile | None, file: str, above: tuple[str, ...]
 ) -> WrittenOut:
     for field in node.keys() - _SUBFLOW_KEYS:
-        raise FlowDefect([Defect((*where, str(field)), "schema", "Extra inputs are not permitted")])
+        raise FlowDefect([Defect((*where, str(field)), "schema", "there is no such field")])
     name = node.get("file")
     if not isinstance(name, str) or read is None:
         raise FlowDefect([Defect((*where, "file"), "schema", "a subflow names the file of another flow")])

@@ -15,6 +15,7 @@ from callrouter.messages.errors import ContentRefused
 from callrouter.messages.model import LONGEST_NIGHT, Content, Places, Wording
 from callrouter.ports import MOST_MESSAGES_S
 from infra.areas import Areas
+from infra.plain_text import HIDDEN
 
 LONGEST_LIFE = timedelta(days=92)
 """A quarter: a message that is needed for longer belongs into the flow. A proposal (unverified)."""
@@ -107,7 +108,7 @@ def _wordings(content: Content, known: Known) -> Iterator[tuple[str, str]]:
             yield f"safety_net_{language}", "Say what to do if it gets worse"
         for name in ("text", "who_should_stay", "safety_net"):
             part = getattr(wording, name)
-            if len(part) > _LONGEST_PART or not _PLAIN_TEXT.fullmatch(part):
+            if len(part) > _LONGEST_PART or not _PLAIN_TEXT.fullmatch(part) or HIDDEN.search(part):
                 yield f"{name}_{language}", f"Plain words only, {_LONGEST_PART} characters at most"
         if seconds_of(wording) > MOST_MESSAGES_S:
             most = int(MOST_MESSAGES_S * WORDS_A_SECOND)

@@ -14,6 +14,7 @@ from callrouter.publishing.content import Content, Texts, seal
 from callrouter.publishing.errors import NotSound
 from callrouter.publishing.published import PublishedFlows
 from callrouter.publishing.soundness import promised_with, recordings
+from infra.plain_text import HIDDEN
 from ivr.check import World
 from ivr.proof.lengths import estimate_lengths
 from ivr.voices import by_language
@@ -101,7 +102,16 @@ class Drafts:
             for key, text in spoken.items():
                 if not _PROMPT_KEY.fullmatch(key):
                     problems.append(f"{key}: not a prompt key")
-                elif not text.strip() or len(text) > _LONGEST_TEXT or any(mark in text for mark in "<>&"):
+                elif (
+                    not text.strip()
+                    or len(text) > _LONGEST_TEXT
+                    or any(mark in text for mark in "<>&")
+                    or HIDDEN.search(text)
+                ):
                     problems.append(f"{key}: a prompt is 1 to {_LONGEST_TEXT} characters of plain text, without markup")
         if problems:
             raise NotSound(problems)
+
+
+def _is_plain(text: str) -> bool:
+    return not any(mark in text for mark in "<>&") and HIDDEN.search(text) is None

@@ -14,8 +14,8 @@ class AskNumber(ReadBack):
     """A number of ``least`` to ``most`` digits, into a fact of type number."""
 
     action: Literal["ask_number"]
-    least: int = Field(default=1, ge=1, le=20)
-    most: int = Field(ge=2, le=20)
+    least: int = Field(default=1, ge=1, le=20, strict=True)
+    most: int = Field(ge=2, le=20, strict=True)
 
     TYPE: ClassVar[str] = "number"
     LONGEST_PIECES: ClassVar[tuple[str, ...]] = tuple(pieces.DIGITS) * 2

@@ -37,7 +37,7 @@ class Retry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    limit: int = Field(default=1, ge=0, le=3)
+    limit: int = Field(default=1, ge=0, le=3, strict=True)
     prompts: tuple[str, ...] = ()
 
     def spoken(self, count: int) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class Asking(Node):
 
     prompts: tuple[str, ...] = Field(min_length=1)
     short_prompts: tuple[str, ...] = ()
-    timeout_s: float = Field(default=5.0, ge=2.0, le=15.0)
+    timeout_s: float = Field(default=5.0, ge=2.0, le=15.0, strict=True)
     no_input: Retry = Retry(limit=0)
     no_match: Retry = Retry(limit=2)
     help_key: str | None = Field(default=None, pattern=r"^[1-9*#]$")

@@ -41,7 +41,7 @@ class CallBack(Node):
     action: Literal["call_back"]
     prompts: tuple[str, ...] = Field(min_length=1)
     service: str = DEFAULT_SERVICE
-    timeout_s: float = Field(default=4.0, ge=2.0, le=15.0)
+    timeout_s: float = Field(default=4.0, ge=2.0, le=15.0, strict=True)
 
     SUPPLIED = frozenset({"next", "raised"})
 

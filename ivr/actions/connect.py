@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import model_validator
+from pydantic import StrictBool, model_validator
 
 from ivr.actions.move import BAND, RAISE_ONLY, Ending, Move, is_normal, is_raised
 from ivr.actions.node import Step
@@ -24,7 +24,7 @@ class Connect(Seek):
     """
 
     action: Literal["connect"]
-    diverts: bool = False
+    diverts: StrictBool = False
 
     SUPPLIED = frozenset({"failed", "raised"})
 

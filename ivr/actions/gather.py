@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from ivr.actions.asking import Asking
 from ivr.actions.move import Any, Cause, Move
@@ -24,8 +24,8 @@ class Gather(Asking):
 
     action: Literal["gather"]
     into: str
-    digits: int = Field(default=0, ge=0, le=32)
-    speech: bool = False
+    digits: int = Field(default=0, ge=0, le=32, strict=True)
+    speech: StrictBool = False
 
     @model_validator(mode="after")
     def _takes_something(self) -> Gather:

@@ -56,7 +56,7 @@ class Offer(Node, Elsewhere):
     ask: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     text: str | None = None
-    timeout_s: float = Field(default=5.0, ge=2.0, le=15.0)
+    timeout_s: float = Field(default=5.0, ge=2.0, le=15.0, strict=True)
 
     SUPPLIED = frozenset({"declined", "raised"})
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import StrictBool
+
 from ivr.actions.move import Move
 from ivr.actions.node import Node, Step
 from ivr.model import Play as PlayPrompts
@@ -17,7 +19,7 @@ class Play(Node):
 
     action: Literal["play"]
     sound: str
-    barge_in: bool = True
+    barge_in: StrictBool = True
 
     def prompt_keys(self) -> tuple[str, ...]:
         return (self.sound,)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import StrictBool
+
 from ivr.actions.asking import Asking, Retry
 from ivr.actions.move import Any, Cause, Move
 from ivr.actions.node import Step
@@ -40,7 +42,7 @@ class ReadBack(Asking):
     """Base of the questions whose answer is read back: ``into`` is an opaque fact, set only when key 1 accepts it."""
 
     into: str
-    speech: bool = True
+    speech: StrictBool = True
     no_match: Retry = Retry(limit=1)
 
     TYPE: ClassVar[str] = "text"

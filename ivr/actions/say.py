@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from ivr.actions.move import Move
 from ivr.actions.node import Node, Step
@@ -19,7 +19,7 @@ class Say(Node):
 
     action: Literal["say"]
     prompts: tuple[str, ...] = Field(min_length=1)
-    barge_in: bool = True
+    barge_in: StrictBool = True
 
     def prompt_keys(self) -> tuple[str, ...]:
         return self.prompts

@@ -39,8 +39,8 @@ class Seek(Node):
 
     services: tuple[str, ...] = Field(min_length=1)
     band: Band = Band.NORMAL
-    hold_s: float = Field(default=0.0, ge=0, le=3600)
-    ring_s: float = Field(default=LONGEST_RING_S, ge=5, le=LONGEST_RING_S)
+    hold_s: float = Field(default=0.0, ge=0, le=3600, strict=True)
+    ring_s: float = Field(default=LONGEST_RING_S, ge=5, le=LONGEST_RING_S, strict=True)
     hold_prompts: tuple[str, ...] = ()
 
     SUPPLIED: ClassVar[frozenset[str]] = frozenset({"failed"})

@@ -20,8 +20,8 @@ class Survey(Node):
     action: Literal["survey"]
     question: str = Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")
     prompts: tuple[str, ...] = Field(min_length=1)
-    most: int = Field(default=5, ge=2, le=9)
-    timeout_s: float = Field(default=5.0, ge=2.0, le=15.0)
+    most: int = Field(default=5, ge=2, le=9, strict=True)
+    timeout_s: float = Field(default=5.0, ge=2.0, le=15.0, strict=True)
 
     SUPPLIED = frozenset({"next"})
 

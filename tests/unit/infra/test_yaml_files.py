@@ -75,7 +75,7 @@ def test_place_that_is_not_there_is_named_by_its_nearest_parent(folder: Path) ->
         pytest.param("a: !!python/object:os.system x\n", ":1: ", id="a Python object"),
         pytest.param("? [a, b]\n: 1\n", ":1: ", id="a list for a key"),
         pytest.param(b"a: \xff\n", ": not a text file in UTF-8 (octet 3)", id="not UTF-8"),
-        pytest.param("a: 1\nb: \x07\n", ":2: special characters are not allowed", id="a bell"),
+        pytest.param("a: 1\nb: \x07\n", ":2: a character that is not shown", id="a bell"),
         pytest.param("a: &a [*a]\n", ":1: ", id="a list that holds itself"),
     ],
 )
@@ -97,3 +97,22 @@ def test_file_that_is_not_there_is_named(folder: Path) -> None:
 
 def test_aliases_are_read(folder: Path) -> None:
     assert read(folder, "a: &same [1]\nb: *same\n").data == {"a": [1], "b": [1]}
+
+
+@pytest.mark.parametrize(
+    ("value", "tag"),
+    [("2026-13-45", "timestamp"), ("!!int word", "int"), ("!!float word", "float"), ("9" * 5000, "int")],
+)
+def test_value_that_only_looks_like_a_number_or_a_day_is_named_by_its_line(folder: Path, value: str, tag: str) -> None:
+    assert refusal(folder, f"title: x\nnumber: {value}\n") == f":2: not the {tag} that it looks like"
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200b", "\x1b"])
+def test_character_that_a_reader_would_not_see_is_refused(folder: Path, mark: str) -> None:
+    expected = f":2: a character that is not shown, or turns the line round (U+{ord(mark):04X})"
+    assert refusal(folder, f"title: x\ntext: a{mark}b\n") == expected
+
+
+@pytest.mark.parametrize("text", ["کراچی\u200cمیں", "👩\u200d⚕️", "zażółć"])
+def test_words_of_any_script_are_taken(folder: Path, text: str) -> None:
+    assert read(folder, f"text: {text}\n").data == {"text": text}

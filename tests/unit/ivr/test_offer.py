@@ -115,7 +115,7 @@ def test_line_that_takes_no_text_is_told_so(line: Answered) -> None:
 @pytest.mark.parametrize("missing", ["who_should_stay", "safety_net", "clinical_owner"])
 @pytest.mark.parametrize("node", [SERVICE, TEXT, ANNOUNCE])
 def test_what_sends_callers_elsewhere_names_all_that_safety_asks_for(node: dict[str, Any], missing: str) -> None:
-    with pytest.raises(FlowDefect, match=rf"nodes\.it\.{missing}: Field required"):
+    with pytest.raises(FlowDefect, match=rf"nodes\.it\.{missing}: is needed"):
         call({name: value for name, value in node.items() if name != missing})
 
 

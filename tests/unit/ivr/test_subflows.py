@@ -66,7 +66,7 @@ def test_subflow_in_a_subflow_is_written_out_with_both_names() -> None:
         ({}, {}, "nodes.it.file"),
         ({"file": 3}, {}, "names the file"),
         ({"exits": {}}, {"leaf.yaml": LEAF}, "no exit for done"),
-        ({"prompts": ["x"]}, {"leaf.yaml": LEAF}, "nodes.it.prompts: Extra inputs"),
+        ({"prompts": ["x"]}, {"leaf.yaml": LEAF}, "nodes.it.prompts: there is no such field"),
         ({}, {"leaf.yaml": {"nodes": {}}}, "is no flow"),
         ({}, {"leaf.yaml": ["not a flow"]}, "is no flow"),
         ({}, {"leaf.yaml": {**LEAF, "nodes": {**LEAF["nodes"], "self": main()["nodes"]["it"]}}}, "holds itself"),
