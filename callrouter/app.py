@@ -15,6 +15,7 @@ from callrouter.alerting.desk import AlertDesk
 from callrouter.alerting.voice_calls import voice_routes
 from callrouter.figures.wallboard import figures_of
 from callrouter.identity import identity_router
+from callrouter.keys import session_secret
 from callrouter.messages.routes import messages_router
 from callrouter.plans.crew import Crew, open_crew
 from callrouter.plans.crew_routes import crew_router
@@ -22,13 +23,14 @@ from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.routes import flows_router
 from callrouter.readiness import Readiness, health_router
 from callrouter.repeat.routes import encounters_router, read_sender_keys
+from callrouter.running import readiness_of, running
 from callrouter.settings import Settings
 from callrouter.sign_in import openid_of
 from callrouter.sip import sip_workers, watching
 from callrouter.texting import receipts_of
 from callrouter.tokens import twilio_tokens
 from callrouter.welfare.routes import welfare_router
-from callrouter.wiring import Service, build, readiness_of, running, session_secret
+from callrouter.wiring import Service, build
 from console.api import asker
 from console.routes import Flows, console_router, mount_static
 from console.session import Sessions

@@ -17,8 +17,9 @@ from adapters.asterisk.worker import SipWorker
 from callrouter.edges import edges
 from callrouter.errors import ConfigurationError
 from callrouter.readiness import ASTERISK
+from callrouter.running import dispatching
 from callrouter.sweep import Sweep
-from callrouter.wiring import Service, dispatching
+from callrouter.wiring import Service
 from infra.health import Health
 from infra.lease import Lease
 from infra.loops import repeat

@@ -13,9 +13,9 @@ from alerts.figures.items import PROBE_FLOW
 from callrouter.cli.common import open_database
 from callrouter.events import Recorded
 from callrouter.journal import Journal
+from callrouter.keys import key_ring
 from callrouter.settings import load_settings
 from callrouter.view import CallView, fold
-from callrouter.wiring import key_ring
 from infra.sql import Database
 
 app = typer.Typer(help="Calls in the journal.", no_args_is_help=True)

@@ -14,9 +14,9 @@ import careplans.sources.tables
 import careplans.store
 from callrouter.cli.refusals import in_words
 from callrouter.errors import ConfigurationError
+from callrouter.keys import key_ring
 from callrouter.retention import retention
 from callrouter.settings import Settings, load_settings
-from callrouter.wiring import key_ring
 from careplans.audit.chain import What
 from careplans.audit.trail import AuditTrail
 from careplans.model import Viewer

@@ -13,9 +13,9 @@ import typer
 from callrouter.after_calls import shared_lines
 from callrouter.cli.common import open_database
 from callrouter.errors import ConfigurationError
+from callrouter.keys import key_ring
 from callrouter.repeat.contacts import RepeatCalls
 from callrouter.settings import load_settings
-from callrouter.wiring import key_ring
 from infra.clock import SystemClock
 
 if TYPE_CHECKING:

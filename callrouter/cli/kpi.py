@@ -29,8 +29,8 @@ from callrouter.figures.check import DAYS, ROWS, Compared, compare
 from callrouter.figures.folding import KpiFolder
 from callrouter.figures.kpis import contracts_of, history_of
 from callrouter.journal import Journal
+from callrouter.keys import key_ring
 from callrouter.settings import load_settings
-from callrouter.wiring import key_ring
 from infra.bus import MemoryStream
 from infra.clock import SystemClock
 from infra.sql import Database

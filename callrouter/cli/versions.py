@@ -24,6 +24,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.flows import load_prompts
 from callrouter.handover import Role, SignedIn
 from callrouter.journal import Journal
+from callrouter.keys import key_ring
 from callrouter.publishing.model import Version
 from callrouter.publishing.opening import open_publishing
 from callrouter.publishing.service import Publishing
@@ -31,7 +32,6 @@ from callrouter.replay.report import Report
 from callrouter.replay.service import Replay
 from callrouter.settings import Settings, load_settings
 from callrouter.texts.in_force import texts_in_force
-from callrouter.wiring import key_ring
 from infra.clock import SystemClock
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ from adapters.twilio.settings import OVERRIDES
 from callrouter.doctor.clocks import compare_http, now
 from callrouter.doctor.model import Finding, failed, ok, warning
 from callrouter.identity import proof
+from callrouter.keys import key_ring
 from callrouter.settings import Settings
 from callrouter.tokens import twilio_tokens
-from callrouter.wiring import key_ring
 
 ANSWER_S = 5.0
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from callrouter.doctor.model import Finding, ok, warning
+from callrouter.keys import session_secret
 from callrouter.settings import Settings
 from callrouter.sign_in import openid_of
-from callrouter.wiring import session_secret
 from console.errors import ProviderAway
 from console.session import Sessions
 from console.sign_in_notes import Attempt

@@ -21,8 +21,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from callrouter import events as ev
 from callrouter.journal import journal as journal_table
 from callrouter.model import Arrival, Input, InputKind, Reply
+from callrouter.running import running
 from callrouter.settings import Settings
-from callrouter.wiring import Service, build, running
+from callrouter.wiring import Service, build
 from careplans.rows import Row
 from infra.bus import Entry
 from infra.migrate import upgrade_database

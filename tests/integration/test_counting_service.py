@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 from alerts.model import LONDON
 from alerts.surges.tables import surge_calls
 from callrouter.model import Arrival, Input, InputKind
+from callrouter.running import running
 from callrouter.settings import load_settings
-from callrouter.wiring import Service, build, running
+from callrouter.wiring import Service, build
 from infra.migrate import upgrade_database
 from infra.numbers import read_number
 

@@ -17,8 +17,8 @@ from alerts.figures.items import PUBLISHED
 from callrouter.cli.commands import commands
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
+from callrouter.keys import key_ring
 from callrouter.settings import load_settings
-from callrouter.wiring import key_ring
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
 from tests.made_up_calls import made_up_day

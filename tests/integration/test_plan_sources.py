@@ -540,8 +540,9 @@ class TestSchedule:
         assert parts == {"plan-source:slow": "stale", "plan-source:trust": ""}
 
     async def test_the_service_reads_the_sources_of_its_settings(self, tmp_path: Path) -> None:
+        from callrouter.running import running
         from callrouter.settings import Settings
-        from callrouter.wiring import build, running
+        from callrouter.wiring import build
 
         drop = tmp_path / "drop"
         drop.mkdir()

@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from callrouter.ports import Offer, Waiting
+from callrouter.running import dispatching
 from callrouter.settings import Settings
-from callrouter.wiring import Service, build, dispatching
+from callrouter.wiring import Service, build
 from ivr.model import Band
 from tests.redis_server import RedisMissing, RedisServer
 
