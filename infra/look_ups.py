@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]
+from asyncpg import InterfaceError, InternalClientError, PostgresError  # type: ignore[import-untyped]
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 Connect = Callable[[], Awaitable[Any]]
 """Makes a connection of asyncpg."""
+FAILURES = (OSError, PostgresError, InterfaceError, InternalClientError)
+"""What the driver raises; TimeoutError is an OSError. The last: it has read the server's good-bye, not yet its end."""
 CLOSE_S = 2.0
 """For a connection to end in order, its statement cancelled; then it is cut off."""
 
@@ -20,8 +22,8 @@ CLOSE_S = 2.0
 class LookUps:
     """At most ``size`` connections, each made when it is needed and kept.
 
-    One that was given up in the middle of an answer, or has failed, is not used again. What fails is an error of
-    asyncpg, an OSError or a TimeoutError.
+    One that was given up in the middle of an answer, or has failed, is not used again. What fails is one of
+    :data:`FAILURES`.
     """
 
     def __init__(self, connect: Connect, size: int, wait_s: float) -> None:
@@ -46,9 +48,10 @@ class LookUps:
             connection = self._living() or await self._connect()
             try:
                 rows = await connection.fetch(sql, *given)
-            except (OSError, PostgresError, InterfaceError):
-                if not connection.is_closed():
+            except FAILURES as error:
+                if not (connection.is_closed() or isinstance(error, InternalClientError)):
                     raise
+                self._end(connection)
                 connection = await self._connect()
                 rows = await connection.fetch(sql, *given)
         except PostgresError as error:
@@ -94,7 +97,7 @@ class LookUps:
 async def _ended(connection: Any) -> None:
     try:
         await connection.close(timeout=CLOSE_S)
-    except (OSError, PostgresError, InterfaceError):
+    except FAILURES:
         connection.terminate()
 
 

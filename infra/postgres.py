@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from infra.look_ups import LookUps
+from infra.look_ups import FAILURES, LookUps
 from infra.threads import run_apart
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class PostgresDatabase:
         """See :class:`infra.sql.Database`. One round trip, without SQLAlchemy; else as :meth:`read`."""
         try:
             return await self._look_ups.fetch(query, values)
-        except (OSError, PostgresError, InterfaceError) as error:  # TimeoutError is an OSError
+        except FAILURES as error:
             raise DatabaseUnreachable(type(error).__name__) from error
 
     async def _connect(self) -> Any:
