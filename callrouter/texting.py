@@ -11,7 +11,8 @@ from fastapi import APIRouter, Request
 
 from adapters.notify import govuk, twilio_texts
 from adapters.notify.govuk import GovUkNotify, NotifySettings
-from adapters.notify.twilio_texts import TwilioTexts, TwilioTextSettings
+from adapters.notify.twilio_account import TwilioAccount
+from adapters.notify.twilio_texts import TwilioTexts
 from adapters.twilio.forms import FormTooLarge, read_form
 from adapters.twilio.signature import HEADER, Signatures
 from callrouter import events as ev
@@ -144,17 +145,18 @@ def carriers_of(settings: Settings, clock: Clock) -> list[TextProvider]:
     """Who carries texts, in the order in which they are tried; raises :class:`ConfigurationError`."""
     notify = notify_of(settings, clock)
     found: list[TextProvider] = [notify] if notify is not None else []
-    if settings.twilio_account_sid and settings.twilio_auth_tokens is not None:
-        token = settings.twilio_auth_tokens.get_secret_value().split(",")[0].strip()
-        found.append(
-            TwilioTexts(
-                TwilioTextSettings(
-                    account_sid=settings.twilio_account_sid,
-                    auth_token=token,
-                    sender=settings.twilio_texts_from,
-                    own=settings.address,
-                    address=settings.twilio_api_url,
-                )
-            )
-        )
+    if (account := twilio_account(settings)) is not None:
+        found.append(TwilioTexts(account, settings.twilio_texts_from))
     return found
+
+
+def twilio_account(settings: Settings) -> TwilioAccount | None:
+    """Twilio's account, if it is set. Requests are made with the newest of its tokens, the first."""
+    if not settings.twilio_account_sid or settings.twilio_auth_tokens is None:
+        return None
+    return TwilioAccount(
+        account_sid=settings.twilio_account_sid,
+        auth_token=settings.twilio_auth_tokens.get_secret_value().split(",")[0].strip(),
+        own=settings.address,
+        address=settings.twilio_api_url,
+    )

@@ -18,7 +18,8 @@ from joserfc.jwk import OctKey
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from adapters.notify.govuk import GovUkNotify, NotifySettings
-from adapters.notify.twilio_texts import TwilioTexts, TwilioTextSettings
+from adapters.notify.twilio_account import TwilioAccount
+from adapters.notify.twilio_texts import TwilioTexts
 from callrouter.texts.model import Template
 from infra.clock import Clock
 
@@ -140,8 +141,7 @@ class Twilio(StandIn):
 
     def provider(self) -> TwilioTexts:
         """Our side of it."""
-        agreed = TwilioTextSettings(account_sid=SID, auth_token=TOKEN, sender="+447700900999", own=OWN)
-        return TwilioTexts(agreed, self.transport)
+        return TwilioTexts(TwilioAccount(account_sid=SID, auth_token=TOKEN, own=OWN), "+447700900999", self.transport)
 
     async def _message(self, request: Request, account: str) -> Response:
         expected = base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()

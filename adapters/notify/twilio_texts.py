@@ -6,16 +6,13 @@ our reference, so that its first word settles a text of which we had no answer; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import httpx
 
+from adapters.notify.twilio_account import TwilioAccount, TwilioApi
 from callrouter.texts.model import State, Text
 from callrouter.texts.ports import ProviderBusy, TextRefused, TextUnsure
-from infra.tls import trusted
 
 NAME = "twilio"
-ADDRESS = "https://api.twilio.com"
 RECEIPTS = "/texts/receipts/twilio"
 
 OUTCOMES = {
@@ -32,42 +29,25 @@ _BUSY = (401, 403, 429, 503)
 """Answers after which the text was not taken, and may be later: our account, too many, out of order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TwilioTextSettings:
-    """``sender``: a number in E.164, letters, or a messaging service (``MG…``). ``own``: our public address."""
-
-    account_sid: str
-    auth_token: str = field(repr=False)
-    sender: str
-    own: str
-    address: str = ADDRESS
-    timeout_s: float = 10.0
-
-
 class TwilioTexts:
-    """:class:`callrouter.texts.ports.TextProvider`. ``transport`` replaces the network in tests."""
+    """:class:`callrouter.texts.ports.TextProvider`.
+
+    ``sender``: a number in E.164, letters, or a messaging service (``MG…``). ``transport`` is the network's, in tests.
+    """
 
     name = NAME
 
-    def __init__(self, settings: TwilioTextSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._settings = settings
-        self._transport = transport
-        self._tls = trusted()
+    def __init__(self, account: TwilioAccount, sender: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._api = TwilioApi(account, transport)
+        self._receipts = f"{account.own}{RECEIPTS}"
+        self._sender = sender
 
     async def send(self, text: Text) -> None:
         """See :meth:`callrouter.texts.ports.TextProvider.send`."""
-        s = self._settings
-        form = {"To": text.to, "Body": text.words, "StatusCallback": f"{s.own}{RECEIPTS}/{text.reference}"}
-        form["MessagingServiceSid" if s.sender.startswith("MG") else "From"] = s.sender
+        form = {"To": text.to, "Body": text.words, "StatusCallback": f"{self._receipts}/{text.reference}"}
+        form["MessagingServiceSid" if self._sender.startswith("MG") else "From"] = self._sender
         try:
-            async with httpx.AsyncClient(
-                base_url=s.address,
-                auth=(s.account_sid, s.auth_token),
-                timeout=s.timeout_s,
-                transport=self._transport,
-                verify=self._tls,
-            ) as client:
-                answer = await client.post(f"/2010-04-01/Accounts/{s.account_sid}/Messages.json", data=form)
+            answer = await self._api.create("Messages", form)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise ProviderBusy("twilio_unreachable") from error
         except httpx.HTTPError as error:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import httpx
 from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]
 
+from adapters.notify.twilio_account import TwilioAccount, TwilioApi
 from adapters.notify.voice import (
     KEY_S,
     LONGEST_S,
@@ -32,9 +32,7 @@ from alerts.model import Notice
 from alerts.notices.sent import SentNotices
 from alerts.notices.short import spoken
 from alerts.ports import NoticeFailed
-from infra.tls import trusted
 
-ADDRESS = "https://api.twilio.com"
 PATH = "/notices/voice"
 LANGUAGE, VOICE = "en-GB", "Polly.Amy-Neural"
 
@@ -45,39 +43,29 @@ _LATER = (401, 403, 429)
 """Refusals after which another try may go through: our account, too many."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TwilioVoiceSettings:
-    """``caller``: the number that staff see, E.164, one of the account's. ``own``: our public address."""
-
-    account_sid: str
-    auth_token: str = field(repr=False)
-    caller: str
-    own: str
-    address: str = ADDRESS
-    timeout_s: float = 10.0
-
-
 class TwilioVoice:
     """:class:`alerts.ports.Notifier` for the channel ``voice``. It has taken a notice when Twilio will dial.
 
-    At most :data:`MOST_AT_ONCE` calls of this process at once, one to each person. ``transport`` replaces the network
-    in tests, ``now`` the clock (monotonic seconds).
+    ``caller``: the number that staff see, E.164, one of the account's. At most :data:`MOST_AT_ONCE` calls of this
+    process at once, one to each person. ``transport`` replaces the network in tests, ``now`` the clock (monotonic
+    seconds).
     """
 
     def __init__(
         self,
-        settings: TwilioVoiceSettings,
+        account: TwilioAccount,
+        caller: str,
         sent: SentNotices,
         outcomes: Outcomes,
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings = settings
+        self._api = TwilioApi(account, transport)
+        self._here = f"{account.own}{PATH}"
+        self._caller = caller
         self._sent = sent
         self._outcomes = outcomes
-        self._transport = transport
         self._now = now
-        self._tls = trusted()
         self._until: dict[str, float] = {}  # person → when their call is over at the latest
         self._answered: set[str] = set()
 
@@ -97,24 +85,17 @@ class TwilioVoice:
             raise
 
     async def _dial(self, notice: Notice) -> None:
-        s, here = self._settings, f"{self._settings.own}{PATH}/{await self._sent.reference(notice)}"
+        here = f"{self._here}/{await self._sent.reference(notice)}"
         form = {
             "To": notice.recipient.address,
-            "From": s.caller,
+            "From": self._caller,
             "Url": f"{here}/say",
             "StatusCallback": f"{here}/status",
             "Timeout": str(RING_S),
             "TimeLimit": str(LONGEST_S),
         }
         try:
-            async with httpx.AsyncClient(
-                base_url=s.address,
-                auth=(s.account_sid, s.auth_token),
-                timeout=s.timeout_s,
-                transport=self._transport,
-                verify=self._tls,
-            ) as client:
-                answer = await client.post(f"/2010-04-01/Accounts/{s.account_sid}/Calls.json", data=form)
+            answer = await self._api.create("Calls", form)
         except httpx.HTTPError as error:
             raise NoticeFailed("twilio_unreachable") from error
         if answer.status_code != httpx.codes.CREATED:
@@ -134,7 +115,7 @@ class TwilioVoice:
                 num_digits=1,
                 finish_on_key="",
                 timeout=int(KEY_S),
-                action=f"{self._settings.own}{PATH}/{reference}/key?again={again}",
+                action=f"{self._here}/{reference}/key?again={again}",
                 method="POST",
             )
             for words in (spoken(notice), question(notice)) * 2:

@@ -14,12 +14,12 @@ from adapters.asterisk.ari import Ari
 from adapters.notify.voice import FirstThatDials, Outcomes, Sounds
 from adapters.notify.voice_asterisk import AsteriskVoice
 from adapters.notify.voice_routes import voice_router
-from adapters.notify.voice_twilio import TwilioVoice, TwilioVoiceSettings
+from adapters.notify.voice_twilio import TwilioVoice
 from alerts.notices.sent import SentNotices
 from alerts.ports import Notifier
 from callrouter.edges import edges
 from callrouter.settings import Settings
-from callrouter.texting import signed_by_twilio
+from callrouter.texting import signed_by_twilio, twilio_account
 
 
 @dataclass(slots=True)
@@ -47,15 +47,8 @@ def open_voice_calls(settings: Settings, sent: SentNotices) -> VoiceCalls:
     folder = settings.voice_dir or (settings.prompts_audio_dir and settings.prompts_audio_dir / "notices")
     if settings.voice_trunk and folder is not None:
         calls.asterisks += _asterisks(settings, folder, sent, calls.outcomes)
-    if settings.twilio_account_sid and settings.twilio_auth_tokens is not None and settings.voice_caller:
-        twilio = TwilioVoiceSettings(
-            account_sid=settings.twilio_account_sid,
-            auth_token=settings.twilio_auth_tokens.get_secret_value().split(",")[0].strip(),
-            caller=settings.voice_caller,
-            own=settings.address,
-            address=settings.twilio_api_url,
-        )
-        calls.twilio = TwilioVoice(twilio, sent, calls.outcomes)
+    if settings.voice_caller and (account := twilio_account(settings)) is not None:
+        calls.twilio = TwilioVoice(account, settings.voice_caller, sent, calls.outcomes)
     return calls
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from adapters.notify.govuk import GovUkNotify, NotifySettings
-from adapters.notify.twilio_texts import TwilioTexts, TwilioTextSettings
+from adapters.notify.twilio_account import TwilioAccount
+from adapters.notify.twilio_texts import TwilioTexts
 from adapters.notify.voice import Outcomes
-from adapters.notify.voice_twilio import TwilioVoice, TwilioVoiceSettings
+from adapters.notify.voice_twilio import TwilioVoice
 from adapters.notify.webhook import WebhookNotifier, WebhookSettings
 from alerts.life.store import AlertStore, metadata
 from alerts.model import Recipient
@@ -41,9 +42,9 @@ async def test_no_certificates_are_read_while_something_is_sent(
     sent = SentNotices(AlertStore(database), keys, clock)
     words = Template("alert_notice", "An alert", govuk_notify="3d844edf-8d35-48ac-975b-e847b4f122b0")
     text = Text("ab" * 16, Purpose.ALERT, words, MOBILE)
-    account: dict[str, Any] = {"account_sid": SID, "auth_token": TOKEN, "own": OWN, "address": NOBODY}
-    texts = TwilioTexts(TwilioTextSettings(sender="+447700900999", **account))
-    voice = TwilioVoice(TwilioVoiceSettings(caller="+447700900999", **account), sent, Outcomes())
+    account = TwilioAccount(account_sid=SID, auth_token=TOKEN, own=OWN, address=NOBODY)
+    texts = TwilioTexts(account, "+447700900999")
+    voice = TwilioVoice(account, "+447700900999", sent, Outcomes())
     notify = GovUkNotify(NotifySettings(api_key=API_KEY, address=NOBODY), clock)
     webhook = WebhookNotifier(WebhookSettings(secret="s" * 32), clock)
     heads = HeadWebhook(f"{NOBODY}/heads")

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from adapters.notify.twilio_account import TwilioAccount
 from adapters.notify.voice import (
     ASK,
     ASK_IF_HEARD,
@@ -25,7 +26,7 @@ from adapters.notify.voice import (
     Outcomes,
 )
 from adapters.notify.voice_routes import voice_router
-from adapters.notify.voice_twilio import TwilioVoice, TwilioVoiceSettings
+from adapters.notify.voice_twilio import TwilioVoice
 from alerts.life.store import AlertStore, Change, metadata
 from alerts.model import AlertState, Notice, Recipient
 from alerts.notices.sent import SentNotices
@@ -40,6 +41,7 @@ from tests.hand_clock import HandClock
 from tests.text_providers import OWN, SID, TOKEN
 from tests.twilio_calls import TwilioCalls
 
+ACCOUNT = TwilioAccount(account_sid=SID, auth_token=TOKEN, own=OWN)
 KEYS = KeyRing(b"m" * 32, b"i" * 32)
 
 
@@ -77,9 +79,8 @@ class House:
     def process(self) -> TwilioVoice:
         outcomes = Outcomes()
         outcomes.alerts = self.alerts
-        settings = TwilioVoiceSettings(account_sid=SID, auth_token=TOKEN, caller="+447700900999", own=OWN)
         sent = SentNotices(self.store, KEYS, self.clock)
-        return TwilioVoice(settings, sent, outcomes, self.twilio.transport, self.clock.monotonic)
+        return TwilioVoice(ACCOUNT, "+447700900999", sent, outcomes, self.twilio.transport, self.clock.monotonic)
 
     def answers_by(self, voice: TwilioVoice) -> None:
         """Have ``voice`` answer what Twilio asks."""
@@ -215,9 +216,8 @@ async def test_nobody_but_twilio_hears_a_notice_or_takes_it_on(house: House) -> 
 async def test_the_next_way_calls_whom_the_first_does_not_reach_but_nobody_twice(house: House) -> None:
     broken, sound = TwilioCalls(), house.voice
     broken.fault = "down"
-    settings = TwilioVoiceSettings(account_sid=SID, auth_token=TOKEN, caller="+447700900999", own=OWN)
     sent = SentNotices(house.store, KEYS, house.clock)
-    first = TwilioVoice(settings, sent, Outcomes(), broken.transport, house.clock.monotonic)
+    first = TwilioVoice(ACCOUNT, "+447700900999", sent, Outcomes(), broken.transport, house.clock.monotonic)
     await FirstThatDials([first, sound]).send(to())
     assert len(house.twilio.created) == 1
     broken.fault = None
