@@ -32,7 +32,7 @@ class TwilioApi:
         self._tls = trusted()
 
     async def create(self, resource: str, form: Mapping[str, str]) -> httpx.Response:
-        """POST ``form``; raises :class:`httpx.HTTPError` without an answer. Its words quote numbers: never repeat them."""
+        """POST ``form``; raises :class:`httpx.HTTPError` without an answer. Its words quote numbers: repeat none."""
         account = self._account
         async with httpx.AsyncClient(
             base_url=account.address,
