@@ -29,7 +29,7 @@ class Records:
 
     def seal(self, record: CallRecord, key: DataKey) -> Stored:
         """The record as the store keeps it. It is forgotten here once the call is over."""
-        value = key.seal(RECORD.dump_json(record), _context(record.call_ref))
+        value = key.seal(RECORD.dump_json(record, exclude_defaults=True), _context(record.call_ref))
         self._known.pop(record.call_ref, None)  # the newest stand last
         if record.ended is None:
             self._known[record.call_ref] = _Known(value, record, key)

@@ -44,20 +44,22 @@ from ivr.voices import in_voice
 MISSED_THAT = "sorry_missed_that"
 """Said before a menu is repeated by a worker that took the call over: a key may have been lost."""
 
+_TAKEN_OVER, _TIMER = InputKind.TAKEN_OVER, InputKind.TIMER
+
 CUT_OFF = "sorry_cut_off"
 """Said to a caller whom we cut off and who rang back. It names no reason for the call: the line may be shared."""
 
 
 def start(flow: Flow) -> Sprint:
     """The first sprint of a call."""
-    run = Run(flow, facts=flow.first_facts())
+    run = Run(flow)
     run.do(Answer())
     return _guarded(run, flow.start)
 
 
 def without_us(flow: Flow) -> Sprint:
     """The one sprint of a call that the network carried to the default 111 service before we heard of it."""
-    run = Run(flow, facts=flow.first_facts())
+    run = Run(flow)
     run.node = FALL_BACK_NODE
     run.do(HandBack("no_worker"))
     return run.sprint(GoneWait(run.node))
@@ -65,7 +67,7 @@ def without_us(flow: Flow) -> Sprint:
 
 def straight_to_a_person(flow: Flow, need: str) -> Sprint:
     """The first sprint of a caller whom no menu could serve: the first words, then a person, raised."""
-    run = Run(flow, facts=flow.first_facts())
+    run = Run(flow)
     run.raise_to(Band.RAISED)
     run.tell(Needs(flow.start, need))
     run.do(Answer(), Play((FIRST_WORDS, NOTICE), barge_in=False))
@@ -96,21 +98,22 @@ def _asserted(flow: Flow, session: Session) -> tuple[str, ...]:
 
 def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:
     """What ``heard`` does to a call. An input that means nothing to the present wait changes nothing."""
-    run = Run(flow, session)
-    if isinstance(heard, Heard) and heard.kind is InputKind.TAKEN_OVER:
+    kind = heard.kind if isinstance(heard, Heard) else None
+    if kind is _TAKEN_OVER:
         return _again(session)
     node = flow.node(session.node)
     if node is None:
         return fail(flow, session, "missing_node")
+    run = Run(flow, session)
     try:
         step = node.resume(run, heard)
-        if step is None and _is_timer(heard) and session.wait.deadline_s is not None:
+        if step is None and kind is _TIMER and session.wait.deadline_s is not None:
             step = "timeout"
         if step is None:
             return run.stay(session)
-        if not isinstance(step, str):
-            return run.sprint(step)
-        return _guarded(run, flow.target(session.node, step))
+        if isinstance(step, str):
+            return _guarded(run, flow.target(session.node, step))
+        return run.sprint(step)
     except SessionError as error:
         return fail(flow, session, error.error_id)
 
@@ -136,10 +139,6 @@ def flagged(flow: Flow, session: Session, answer: Answered) -> Sprint:
     run.tell(Flagged(session.node, category, answer.words, answer.lexicon))
     run.facts["red_flag"] = category
     return _guarded(run, RED_FLAG_NODE)
-
-
-def _is_timer(heard: Heard | Answered) -> bool:
-    return isinstance(heard, Heard) and heard.kind is InputKind.TIMER
 
 
 def fail(flow: Flow, session: Session, error_id: str) -> Sprint:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from ivr.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Entered:
     """A node was entered."""
 
     node: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Chose:
     """A menu choice was made, by ``key`` or ``speech``."""
 
@@ -22,7 +24,7 @@ class Chose:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Missed:
     """Silence (``no_input``), something meaningless (``no_match``), or a call for ``help``; the ``count``-th."""
 
@@ -31,7 +33,7 @@ class Missed:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Flagged:
     """A red flag was heard."""
 
@@ -41,7 +43,7 @@ class Flagged:
     lexicon: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Marked:
     """A message was heard up to its marker."""
 
@@ -49,7 +51,7 @@ class Marked:
     marker: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failed:
     """The session could not go on here; the caller goes to the default 111 service."""
 
@@ -57,7 +59,7 @@ class Failed:
     error_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TextAsked:
     """The caller wants the text ``text`` (a key) sent to the mobile number that they confirmed by key."""
 
@@ -65,7 +67,7 @@ class TextAsked:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallBackAsked:
     """The caller wants to be called back by ``service``, at the number that they confirmed by key."""
 
@@ -73,7 +75,7 @@ class CallBackAsked:
     service: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Surveyed:
     """The caller answered a survey's ``question`` by a key."""
 
@@ -82,7 +84,7 @@ class Surveyed:
     answer: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Disclosed:
     """What the caller hears from here on may show that a plan exists; ``level`` is how far it was checked."""
 
@@ -90,7 +92,7 @@ class Disclosed:
     level: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Needs:
     """The caller needs an ``interpreter`` (of ``language``), or came by ``text_relay``: the person is told."""
 

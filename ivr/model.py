@@ -6,7 +6,7 @@ survive a round trip through JSON; nothing else of the engine is kept between tw
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
@@ -24,6 +24,7 @@ from ivr.happenings import Missed as Missed
 from ivr.happenings import Needs as Needs
 from ivr.happenings import Surveyed as Surveyed
 from ivr.happenings import TextAsked as TextAsked
+from ivr.values import value
 
 FactValue: TypeAlias = bool | int | str | None
 
@@ -68,14 +69,14 @@ _RANKS = {band: rank for rank, band in enumerate(Band)}
 # ---------------------------------------------------------------- instructions: the closed set
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """Take the call off the hook. Comes right before the first prompt, never earlier."""
 
     kind: Literal["answer"] = "answer"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Play:
     """Play prompts by key, in order. ``barge_in``: a key stops them (the adapter does that by itself).
 
@@ -88,14 +89,14 @@ class Play:
     kind: Literal["play"] = "play"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StopPlaying:
     """Stop whatever plays."""
 
     kind: Literal["stop_playing"] = "stop_playing"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Gather:
     """Take keys and, where ``speech``, words. Silence of ``timeout_s`` after the last prompt is an input.
 
@@ -112,7 +113,7 @@ class Gather:
     kind: Literal["gather"] = "gather"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hold:
     """Let the caller wait with ``prompts`` between stretches of music or tone."""
 
@@ -120,14 +121,14 @@ class Hold:
     kind: Literal["hold"] = "hold"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unhold:
     """End the waiting sound."""
 
     kind: Literal["unhold"] = "unhold"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Connect:
     """Dial the provider ``target`` (its id) and join the two when it answers."""
 
@@ -136,14 +137,14 @@ class Connect:
     kind: Literal["connect"] = "connect"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DisconnectLeg:
     """End the provider's leg."""
 
     kind: Literal["disconnect_leg"] = "disconnect_leg"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandBack:
     """Give the call to the network's own fall-back, which rings the default 111 service without us."""
 
@@ -151,14 +152,14 @@ class HandBack:
     kind: Literal["hand_back"] = "hand_back"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Record:
     """Record the talk. The caller was told."""
 
     kind: Literal["record"] = "record"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class End:
     """Hang up. Only after a talk, or after the caller chose by key, asked twice, to end."""
 
@@ -174,7 +175,7 @@ Instruction: TypeAlias = Annotated[
 # ---------------------------------------------------------------- waits
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """A front-end message as a look-up brings it: its ``marker`` for the journal, and the prompts that say it."""
 
@@ -182,7 +183,7 @@ class Message:
     prompts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GatherWait:
     """For keys, words or silence. ``stage``: which of the node's questions; ``holding``: what is being read back."""
 
@@ -193,7 +194,7 @@ class GatherWait:
     kind: Literal["gather"] = "gather"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PlaybackWait:
     """For the end of a prompt whose marker counts. ``messages``: the one that plays, and those that come after it."""
 
@@ -203,7 +204,7 @@ class PlaybackWait:
     kind: Literal["playback"] = "playback"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LookupWait:
     """For an answer about the world; the door gives it within its budget.
 
@@ -221,7 +222,7 @@ class LookupWait:
     kind: Literal["lookup"] = "lookup"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OfferWait:
     """For dispatch to name a provider. ``hold_s`` 0: now or never; else the longest wait."""
 
@@ -233,7 +234,7 @@ class OfferWait:
     kind: Literal["offer"] = "offer"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LegWait:
     """For the provider to answer."""
 
@@ -243,7 +244,7 @@ class LegWait:
     kind: Literal["leg"] = "leg"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TalkWait:
     """For the end of the talk. No deadline of ours: the network caps it."""
 
@@ -253,7 +254,7 @@ class TalkWait:
     kind: Literal["talk"] = "talk"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GoneWait:
     """For the network to say that the caller has gone, after ``end`` or ``hand_back``."""
 
@@ -290,7 +291,7 @@ class InputKind(StrEnum):
     HUNG_UP = "hung_up"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Heard:
     """An input as the engine sees it: ``value`` is the digit, the words, the target or the cause."""
 
@@ -298,7 +299,7 @@ class Heard:
     value: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answered:
     """The door's answer to a :class:`LookupWait`: an outcome of the declared fact, and what else was learnt.
 
@@ -321,7 +322,7 @@ class Answered:
 # ---------------------------------------------------------------- what a sprint did
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Session:
     """Where one caller is in one flow. ``present`` are the instructions of the present wait.
 
@@ -342,7 +343,7 @@ class Session:
     record: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sprint:
     """What one input did: the new session, what to perform, what happened on the way."""
 
@@ -356,5 +357,15 @@ class Sprint:
         return self.session.wait
 
 
-SESSION: TypeAdapter[Session] = TypeAdapter(Session)
-"""Writes and reads sessions: ``SESSION.dump_json(s)`` and ``SESSION.validate_json(b)`` are inverse."""
+_SESSION: TypeAdapter[Session] = TypeAdapter(Session)
+_to_json, _from_json = _SESSION.serializer.to_json, _SESSION.validator.validate_json
+
+
+def written(session: Session) -> bytes:
+    """The session as JSON, without what is as it is by default. :func:`read_session` gives the same one back."""
+    return _to_json(session, exclude_defaults=True)
+
+
+def read_session(octets: bytes) -> Session:
+    """A session from JSON, every type checked; raises :class:`pydantic.ValidationError` (a ``ValueError``)."""
+    return _from_json(octets)  # type: ignore[no-any-return]

@@ -44,29 +44,40 @@ def voiced(instruction: Instruction, voice: str) -> Instruction:
 class Run:
     """Mutable for the length of one sprint, then frozen into a :class:`Sprint`."""
 
-    def __init__(self, flow: Flow, session: Session | None = None, facts: dict[str, FactValue] | None = None):
+    __slots__ = (
+        "band", "counts", "facts", "flow", "happenings", "instructions", "node", "record", "visits", "wait",
+    )  # fmt: skip
+
+    facts: dict[str, FactValue]
+    counts: dict[str, int]
+    visits: dict[str, int]
+
+    def __init__(self, flow: Flow, session: Session | None = None) -> None:
+        """Of a call that is at ``session``; None: of a new one."""
         self.flow = flow
-        self.node = session.node if session else flow.start
-        self.wait = session.wait if session else None
-        self.facts: dict[str, FactValue] = dict(session.facts) if session else dict(facts or {})
-        self.counts: dict[str, int] = dict(session.counts) if session else {}
-        self.visits: dict[str, int] = dict(session.visits) if session else {}
-        self.band = session.band if session else Band.NORMAL
-        self.record = session.record if session else False
+        self.wait: Wait | None
+        if session is None:
+            self.node, self.wait, self.band, self.record = flow.start, None, Band.NORMAL, False
+            self.facts, self.counts, self.visits = flow.first_facts(), {}, {}
+        else:
+            self.node, self.wait, self.band, self.record = session.node, session.wait, session.band, session.record
+            self.facts, self.counts, self.visits = session.facts.copy(), session.counts.copy(), session.visits.copy()
         self.instructions: list[Instruction] = []
         self.happenings: list[Happening] = []
 
     def visit(self, node: str) -> None:
         """Enter ``node``; raises :class:`SessionError` when this call was here too often."""
         self.node = node
-        self.visits[node] = self.visits.get(node, 0) + 1
-        if self.visits[node] > MAX_VISITS:
+        self.visits[node] = visits = self.visits.get(node, 0) + 1
+        if visits > MAX_VISITS:
             raise SessionError("too_many_visits", node)
 
     def do(self, *instructions: Instruction) -> None:
         """Have the network perform these, in order, in the caller's language and at their speed."""
-        voice = self.voice
-        self.instructions.extend(instructions if not voice else (voiced(each, voice) for each in instructions))
+        if voice := self.voice:
+            self.instructions += [voiced(each, voice) for each in instructions]
+        else:
+            self.instructions += instructions
 
     @property
     def language(self) -> str:
@@ -103,7 +114,7 @@ class Run:
 
     def raise_to(self, band: Band) -> None:
         """Put the caller into ``band`` if that is higher than where they are. Nothing lowers a caller."""
-        if band.rank < self.band.rank:
+        if band is not self.band and band.rank < self.band.rank:
             self.band = band
 
     def sprint(self, wait: Wait) -> Sprint:

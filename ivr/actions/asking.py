@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -28,6 +29,9 @@ from ivr.run import SHORT_MENUS
 
 if TYPE_CHECKING:
     from ivr.run import Run
+
+_DIGIT, _SPEECH_FINAL = InputKind.DIGIT, InputKind.SPEECH_FINAL
+_SILENCE, _TIMER = InputKind.SILENCE, InputKind.TIMER
 
 MOST_HELP = 2  # times that help is given in a call; beyond, asking for it is not understood
 
@@ -81,7 +85,8 @@ class Asking(Node):
 
     def gather(self, run: Run) -> Gather:
         """What the network shall take: one key, and words where there is a vocabulary in the caller's language."""
-        words = tuple(word for words in self.vocabulary().values() for word in words) if run.hears_words else ()
+        vocabulary = self.vocabulary()
+        words = tuple(chain.from_iterable(vocabulary.values())) if vocabulary and run.hears_words else ()
         return Gather(1, bool(words), self.timeout_s, words)
 
     def enter(self, run: Run) -> Step:
@@ -101,20 +106,18 @@ class Asking(Node):
     def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
         if isinstance(heard, Answered):
             return self.flagged(run, heard) or self.understood(run, heard)
-        match heard.kind:
-            case InputKind.DIGIT if heard.value == PERSON_KEY:
-                run.tell(Chose(run.node, PERSON, "key"))
-                return PERSON
-            case InputKind.DIGIT if heard.value == self.help_key:
-                return self._help(run)
-            case InputKind.DIGIT:
-                return self.pressed(run, heard.value)
-            case InputKind.SPEECH_FINAL:
-                return LookupWait(run.node, "understand", heard.value)
-            case InputKind.SILENCE | InputKind.TIMER:
-                return self.missed(run, "no_input")
-            case _:
-                return None
+        kind = heard.kind
+        if kind is _DIGIT:
+            return self._key(run, heard.value)
+        if kind is _SPEECH_FINAL:
+            return LookupWait(run.node, "understand", heard.value)
+        return self.missed(run, "no_input") if kind is _SILENCE or kind is _TIMER else None
+
+    def _key(self, run: Run, key: str) -> Step:
+        if key == PERSON_KEY:
+            run.tell(Chose(run.node, PERSON, "key"))
+            return PERSON
+        return self._help(run) if key == self.help_key else self.pressed(run, key)
 
     def pressed(self, run: Run, keys: str) -> Step:
         """Keys were pressed that are neither 0 nor for help."""

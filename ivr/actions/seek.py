@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 LONGEST_RING_S = 20.0  # docs/safety/rules.md, 2: unanswered in 20 s returns the caller to 111
 # beyond a round of hold (12 s) before the dialling; the network's own ring time-out comes first
 LEG_MARGIN_S = 30.0
+_OFFERED, _TIMER, _TALK_ENDED = InputKind.OFFERED, InputKind.TIMER, InputKind.TALK_ENDED
+_LEG_ANSWERED, _LEG_FAILED, _LEG_ENDED = InputKind.LEG_ANSWERED, InputKind.LEG_FAILED, InputKind.LEG_ENDED
+
 MOST_TRIES = 6  # providers dialled at one node before the caller moves on
 
 
@@ -74,35 +77,31 @@ class Seek(Node):
     def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
         if isinstance(heard, Answered):
             return None
-        match run.wait:
-            case OfferWait():
-                return self._offered(run, heard)
-            case LegWait(target=target):
-                return self._dialled(run, heard, target)
-            case TalkWait() if heard.kind in (InputKind.TALK_ENDED, InputKind.LEG_ENDED):
-                run.do(End("talk_ended"))
-                return GoneWait(run.node)
-            case _:
-                return None
+        wait = run.wait
+        if isinstance(wait, OfferWait):
+            return self._offered(run, heard)
+        if isinstance(wait, LegWait):
+            return self._dialled(run, heard.kind, wait.target)
+        if isinstance(wait, TalkWait) and (heard.kind is _TALK_ENDED or heard.kind is _LEG_ENDED):
+            run.do(End("talk_ended"))
+            return GoneWait(run.node)
+        return None
 
     def _offered(self, run: Run, heard: Heard) -> Step | None:
-        if heard.kind is InputKind.OFFERED and heard.value:
+        if heard.kind is _OFFERED and heard.value:
             recording = (Record(),) if run.record else ()
             run.do(Unhold(), *recording, Connect(heard.value, self.ring_s))
             return LegWait(run.node, heard.value, self.ring_s + LEG_MARGIN_S)
-        return "failed" if heard.kind in (InputKind.OFFERED, InputKind.TIMER) else None
+        return "failed" if heard.kind is _OFFERED or heard.kind is _TIMER else None
 
-    def _dialled(self, run: Run, heard: Heard, target: str) -> Step | None:
-        match heard.kind:
-            case InputKind.LEG_ANSWERED:
-                return TalkWait(run.node, target)
-            case InputKind.TIMER:
-                run.do(DisconnectLeg())
-                return self._try_next(run)
-            case InputKind.LEG_FAILED | InputKind.LEG_ENDED:
-                return self._try_next(run)  # a leg that ends before it was answered has only failed
-            case _:
-                return None
+    def _dialled(self, run: Run, kind: InputKind, target: str) -> Step | None:
+        if kind is _LEG_ANSWERED:
+            return TalkWait(run.node, target)
+        if kind is _TIMER:
+            run.do(DisconnectLeg())
+            return self._try_next(run)
+        # a leg that ends before it was answered has only failed
+        return self._try_next(run) if kind is _LEG_FAILED or kind is _LEG_ENDED else None
 
     def _try_next(self, run: Run) -> Step:
         return self._ask_dispatch(run) if run.count("leg_failed") < MOST_TRIES else "failed"

@@ -15,7 +15,7 @@ from typing import Any
 
 from ivr import engine
 from ivr.flow import Flow, read_flow
-from ivr.model import SESSION, GoneWait, Heard, InputKind
+from ivr.model import GoneWait, Heard, InputKind, read_session, written
 from tests.bench.rivals.machines import INPUTS, RIVALS
 from tests.bench.running import rival_packages
 from tests.running import ROOT
@@ -67,7 +67,7 @@ def _module(name: str) -> str:
 def _call(flow: Flow) -> None:
     session = engine.start(flow).session
     for kind, value in _INPUTS:
-        session = SESSION.validate_json(SESSION.dump_json(session))
+        session = read_session(written(session))
         session = engine.resume(flow, session, Heard(kind, value)).session
     assert isinstance(session.wait, GoneWait)
 

@@ -15,7 +15,6 @@ from callrouter.flows import unchecked_flow
 from ivr import engine
 from ivr.flow import Flow, read_flow
 from ivr.model import (
-    SESSION,
     Answered,
     Connect,
     End,
@@ -30,6 +29,8 @@ from ivr.model import (
     Session,
     Sprint,
     TalkWait,
+    read_session,
+    written,
 )
 
 RED_FLAGS = {"i can't breathe": "breathing", "i want to kill myself": "suicidal"}
@@ -128,7 +129,7 @@ class Player:
     @property
     def session(self) -> Session:
         """The session, read from its JSON."""
-        return SESSION.validate_json(self._written)
+        return read_session(self._written)
 
     @property
     def heard(self) -> tuple[str, ...]:
@@ -167,7 +168,7 @@ class Player:
 
     def _keep(self, sprint: Sprint, again: Sprint) -> None:
         assert sprint == again, "the same arguments gave another sprint"
-        self._written = SESSION.dump_json(sprint.session)
+        self._written = written(sprint.session)
         assert self.session == sprint.session, "a session did not survive JSON"
         self.instructions += sprint.instructions
         self.happenings += sprint.happenings

@@ -9,7 +9,7 @@ import pytest
 from flows.player import Player, World, inline, london
 
 from ivr import engine
-from ivr.model import MAX_SESSION, MAX_STEPS, SESSION, Answered, Failed, HandBack, Heard, InputKind, OfferWait
+from ivr.model import MAX_SESSION, MAX_STEPS, Answered, Failed, HandBack, Heard, InputKind, OfferWait, written
 
 SAY = {"action": "say", "prompts": ["again"]}
 
@@ -74,7 +74,7 @@ def test_session_that_grows_too_large_goes_to_111_and_is_small_again() -> None:
     assert failed_as(player) == ["session_too_large"]
     assert isinstance(player.session.wait, OfferWait)
     assert player.session.wait.services == ("111",)
-    assert len(SESSION.dump_json(player.session)) < MAX_SESSION
+    assert len(written(player.session)) < MAX_SESSION
 
 
 def test_exit_that_leads_nowhere_goes_to_111() -> None:

@@ -1,0 +1,44 @@
+"""Sessions that the version before wrote, every default in full, are still read: a deploy drops no caller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from ivr.model import Instruction, Session, Wait, read_session, written
+
+ROOT = Path(__file__).parents[2]
+OF_BEFORE = (ROOT / "data" / "sessions-with-defaults.jsonl").read_bytes().splitlines()
+IN_FULL = TypeAdapter(Session)
+
+
+@pytest.mark.parametrize("line", OF_BEFORE)
+def test_session_of_the_version_before_is_read_and_loses_nothing(line: bytes) -> None:
+    session = read_session(line)
+
+    assert IN_FULL.dump_json(session) == line
+    assert read_session(written(session)) == session
+    assert len(written(session)) < len(line)
+
+
+def test_every_kind_is_among_the_sessions_of_before() -> None:
+    sessions = [read_session(line) for line in OF_BEFORE]
+
+    assert {type(each.wait) for each in sessions} == _kinds(Wait)
+    assert {type(each) for session in sessions for each in session.present} == _kinds(Instruction)
+
+
+@pytest.mark.parametrize(("was", "becomes"), [(b'"deadline_s":65.0', b'"deadline_s":"soon"'), (b'"kind":"play",', b"")])
+def test_what_no_version_wrote_is_refused_and_the_error_repeats_nothing_of_it(was: bytes, becomes: bytes) -> None:
+    line = OF_BEFORE[0].replace(b'"kind":"play"', b'"kind":"play","more":1').replace(was, becomes)
+    with pytest.raises(ValidationError) as refused:
+        read_session(line)
+
+    assert "soon" not in str(refused.value)
+
+
+def _kinds(union: Any) -> set[Any]:
+    return set(get_args(get_args(union)[0]))
