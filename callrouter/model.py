@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
+from pydantic_core import SchemaValidator
 
 from infra.numbers import Number
 from infra.state import Version
 from ivr.model import InputKind as InputKind
 from ivr.model import Instruction, Session, Wait
+from ivr.values import NAMELESS
 
 NEXT_LIFE = 1000
 """A call's epochs on one line stay below this (the network's rounds); a twin line's begin at the next thousand."""
@@ -87,8 +88,6 @@ class CallRecord:
     The flags below the session only ever go from unset to set, so that the life of a call moves forward.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)  # errors name no caller
-
     call_ref: str
     context: str
     network: str
@@ -143,4 +142,15 @@ def lives(call_ref: str, epoch: int) -> Iterator[str]:
     return (f"{call_ref}e{number}" for number in range(epoch, 1, -1))
 
 
-RECORD: TypeAdapter[CallRecord] = TypeAdapter(CallRecord)
+_RECORD: TypeAdapter[CallRecord] = TypeAdapter(CallRecord)
+_from_json = SchemaValidator(_RECORD.core_schema, NAMELESS).validate_json
+
+
+def written(record: CallRecord) -> bytes:
+    """The record as JSON, without what is as it is by default. :func:`read_record` gives the same one back."""
+    return _RECORD.dump_json(record, exclude_defaults=True)
+
+
+def read_record(octets: bytes) -> CallRecord:
+    """A record from JSON; raises :class:`pydantic.ValidationError`, which names no caller."""
+    return _from_json(octets)  # type: ignore[no-any-return]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callrouter.model import RECORD, CallRecord
+from callrouter.model import CallRecord, read_record, written
 from infra.crypto import DataKey, KeyRing
 from infra.state import Stored
 
@@ -29,7 +29,7 @@ class Records:
 
     def seal(self, record: CallRecord, key: DataKey) -> Stored:
         """The record as the store keeps it. It is forgotten here once the call is over."""
-        value = key.seal(RECORD.dump_json(record, exclude_defaults=True), _context(record.call_ref))
+        value = key.seal(written(record), _context(record.call_ref))
         self._known.pop(record.call_ref, None)  # the newest stand last
         if record.ended is None:
             self._known[record.call_ref] = _Known(value, record, key)
@@ -43,7 +43,7 @@ class Records:
         if known is not None and known.value == stored.value:
             return known.record, known.key
         key = self._keys.unwrap(stored.wrapped_key)
-        return RECORD.validate_json(key.open(stored.value, _context(call_ref))), key
+        return read_record(key.open(stored.value, _context(call_ref))), key
 
 
 def _context(call_ref: str) -> bytes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import field
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
+from pydantic_core import SchemaValidator
 
 from ivr.happenings import CallBackAsked as CallBackAsked
 from ivr.happenings import Chose as Chose
@@ -24,7 +25,7 @@ from ivr.happenings import Missed as Missed
 from ivr.happenings import Needs as Needs
 from ivr.happenings import Surveyed as Surveyed
 from ivr.happenings import TextAsked as TextAsked
-from ivr.values import value
+from ivr.values import NAMELESS, value
 
 FactValue: TypeAlias = bool | int | str | None
 
@@ -329,8 +330,6 @@ class Session:
     ``record``: a talk that begins is recorded.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)  # errors name no caller
-
     flow: str
     version: str
     node: str
@@ -358,7 +357,8 @@ class Sprint:
 
 
 _SESSION: TypeAdapter[Session] = TypeAdapter(Session)
-_to_json, _from_json = _SESSION.serializer.to_json, _SESSION.validator.validate_json
+_to_json = _SESSION.serializer.to_json
+_from_json = SchemaValidator(_SESSION.core_schema, NAMELESS).validate_json
 
 
 def written(session: Session) -> bytes:

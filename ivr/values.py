@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, dataclass_transform
 
 from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema
+from pydantic_core import CoreConfig, CoreSchema
 
 KIND = "kind"
 """The field by which JSON tells one value of a union from another."""
+
+NAMELESS = CoreConfig(hide_input_in_errors=True)
+"""For who reads values: what is wrong is told, not what stood there, which may be a caller's."""
 
 _Made = TypeVar("_Made")
 
@@ -33,6 +36,7 @@ def value(cls: type[_Made]) -> type[_Made]:
 
 def _with_kind(cls: type[Any], source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
     """The schema of a dataclass whose ``kind`` has no default, so that it is always written."""
+    del cls
     schema = handler(source)
     fields = handler.resolve_ref_schema(schema)["schema"]["fields"]
     kind = next(each for each in fields if each["name"] == KIND)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from call_world import House
+from pydantic import TypeAdapter
 
 from callrouter import records as records_module
 from callrouter.model import CallRecord
 from callrouter.records import Records
 from infra.crypto import DataKey, KeyRing, SealError
+from infra.state import Stored, Version
 
+OF_BEFORE = Path(__file__).parents[2] / "data" / "record-with-defaults.json"
 KEYS = KeyRing(os.urandom(32), os.urandom(32))
 
 
@@ -74,3 +78,12 @@ def test_only_the_newest_are_known(record: CallRecord, key: DataKey, monkeypatch
     sealed = [(each, ours.seal(each, key)) for each in (replace(record, call_ref=str(n)) for n in range(5))]
     known = [ours.open(each.call_ref, stored)[0] is each for each, stored in sealed]
     assert known == [False, False, True, True, True]
+
+
+def test_a_record_of_the_version_before_is_read_and_loses_nothing(key: DataKey) -> None:
+    octets = OF_BEFORE.read_bytes().rstrip()
+    stored = Stored(Version(1, 3), key.seal(octets, b"state:c0ffee"), key.wrapped)
+    record, _ = Records(KEYS).open("c0ffee", stored)
+
+    assert TypeAdapter(CallRecord).dump_json(record) == octets
+    assert Records(KEYS).open("c0ffee", Records(KEYS).seal(record, key))[0] == record
