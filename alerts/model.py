@@ -266,6 +266,8 @@ class AlertState:
     ``since`` is when the metric reached the threshold in the present or last episode, ``worst`` its worst value in it.
     ``told``: everybody who has been told in this episode; ``step``: how many steps of the rule have been told, the
     last at ``step_at``. ``held``: why nobody is told while it fires (silenced, inhibited), empty if nothing holds it.
+    ``fired``: when it fired lately, the last time included; ``clear_since``: since when a flapping one reads clear,
+    known to the process alone.
     ``version`` counts the stored changes, 0 for a state that was never stored.
     """
 
@@ -286,6 +288,13 @@ class AlertState:
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
     ended_at: datetime | None = None
+    fired: tuple[datetime, ...] = ()
+    clear_since: datetime | None = None
+
+    @property
+    def is_flapping(self) -> bool:
+        """Whether it has fired so often within an hour that it is one alert until it is steady."""
+        return len(self.fired) > FIRINGS_AT_MOST
 
     @property
     def is_open(self) -> bool:
@@ -293,12 +302,20 @@ class AlertState:
         return self.phase in OPEN_PHASES
 
 
+FIRINGS_AT_MOST = 3
+"""Within :data:`FLAPPING_WITHIN`; whoever hears of the same thing six times an hour reads no seventh notice."""
+
+FLAPPING_WITHIN = timedelta(hours=1)
+
+STEADY = timedelta(minutes=15)
+"""So long without a break must what was flapping read clear before it is over."""
+
 Outcome = Literal["sent", "delivered", "failed"]
 """What became of a notice: its channel took it, it arrived, or no channel will carry it."""
 
 StepKind = Literal[
     "fired", "sent", "delivered", "failed", "escalated", "held", "acknowledged", "silenced", "lifted", "resolved",
-    "rule_removed",
+    "rule_removed", "flapping",
 ]  # fmt: skip
 
 

@@ -29,6 +29,7 @@ TITLES: dict[StepKind, str] = {
     "lifted": "Silence lifted",
     "resolved": "Over",
     "rule_removed": "Over: its rule was removed",
+    "flapping": "On and off again and again",
 }
 
 

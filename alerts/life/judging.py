@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.auditor import PROBE_RULE
 from alerts.life.store import Change
 from alerts.life.transitions import advance, resolved, step_due
-from alerts.model import OWN_METRICS, AlertState, Rule, Silence, StepKind, StepTaken, rule_of
+from alerts.model import OWN_METRICS, STEADY, AlertState, Rule, Silence, StepKind, StepTaken, rule_of
 from alerts.notices.telling import Telling, notices, quiet
 from alerts.rules.readings import Reading
 
@@ -76,7 +76,8 @@ def _moved(rule: Rule, before: AlertState, reading: Reading) -> AlertState:
     after = advance(rule, before, reading.value, reading.at)
     if after.phase == before.phase or not after.is_open:
         return after
-    return replace(after, what=rule.title, where=reading.where, severity=rule.severity, scope=reading.scope)
+    where = f"{reading.where} (on and off again and again)" if after.is_flapping else reading.where
+    return replace(after, what=rule.title, where=where, severity=rule.severity, scope=reading.scope)
 
 
 def _changes(rules: Mapping[str, Rule], look: Look, judged: Judged) -> Iterable[Change]:
@@ -163,7 +164,7 @@ def _as_it_was(state: AlertState, rules: Mapping[str, Rule]) -> Rule:
 def _differs(before: AlertState | None, after: AlertState) -> bool:
     """Whether there is anything to keep: how bad it was at its worst is kept with the next thing that happens."""
     before = before or AlertState(rule=after.rule)
-    return after is not before and replace(before, worst=after.worst) != after
+    return after is not before and replace(before, worst=after.worst, clear_since=after.clear_since) != after
 
 
 def _steps(rule: Rule | None, before: AlertState | None, after: AlertState, at: datetime) -> Iterable[StepTaken]:
@@ -172,6 +173,11 @@ def _steps(rule: Rule | None, before: AlertState | None, after: AlertState, at: 
         return  # one a minute, day and night: their record is the auditor's
     if after.is_open and not was.is_open:
         yield _step(after, "fired", at, f"{after.what}: {after.where}")
+        if after.is_flapping:
+            minutes = STEADY // timedelta(minutes=1)
+            yield _step(
+                after, "flapping", at, f"{len(after.fired)} times in an hour: over when clear for {minutes} minutes"
+            )
     if after.held and after.held != was.held:
         yield _step(after, "held", at, after.held)
     if after.step > max(was.step, 1) and after.is_open:

@@ -304,7 +304,13 @@ def _put(connection: sa.Connection, states: Iterable[AlertState]) -> None:
 
 
 def _values(state: AlertState) -> dict[str, Any]:
-    return {**asdict(state), "version": state.version + 1, "told": json.dumps([asdict(each) for each in state.told])}
+    values = asdict(state) | {
+        "version": state.version + 1,
+        "told": json.dumps([asdict(each) for each in state.told]),
+        "fired": json.dumps([each.isoformat() for each in state.fired]),
+    }
+    del values["clear_since"]  # each process watches for itself how long it has been clear
+    return values
 
 
 def _record(connection: sa.Connection, steps: Iterable[StepTaken]) -> None:
@@ -314,7 +320,9 @@ def _record(connection: sa.Connection, steps: Iterable[StepTaken]) -> None:
 
 def _state(row: sa.Row[Any]) -> AlertState:
     values = dict(row._mapping)
-    return AlertState(**{**values, "told": tuple(_recipient(each) for each in json.loads(values["told"]))})
+    told = tuple(_recipient(each) for each in json.loads(values["told"]))
+    fired = tuple(datetime.fromisoformat(each) for each in json.loads(values["fired"]))
+    return AlertState(**{**values, "told": told, "fired": fired})
 
 
 def _delivery(row: sa.Row[Any]) -> Delivery:

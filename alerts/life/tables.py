@@ -28,6 +28,7 @@ alert_states = sa.Table(
     sa.Column("acknowledged_by", sa.Text, nullable=False, server_default=""),
     sa.Column("acknowledged_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
+    sa.Column("fired", sa.Text, nullable=False, server_default="[]"),
     sa.Index("alert_states_by_phase", "phase", "since"),
 )
 

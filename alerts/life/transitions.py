@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alerts.model import AlertState, Rule
+from alerts.auditor import PROBE_RULE
+from alerts.model import FLAPPING_WITHIN, STEADY, AlertState, Rule
 
 
 def advance(rule: Rule, state: AlertState, value: float, at: datetime) -> AlertState:
     """``state`` after the metric was seen to be ``value`` at ``at``.
 
     A breach shorter than ``for_s`` changes nothing in the end, nor does a value between ``clear`` and ``threshold``
-    while it fires. Outside the hours of the rule nothing begins; what has begun goes on.
+    while it fires. Outside the hours of the rule nothing begins; what has begun goes on. What fires for the fourth time
+    within an hour is *flapping*: it is over only when it has read clear for a quarter of an hour without a break.
     """
     breached = rule.is_breached(value) and (state.phase == "pending" or rule.is_watched(at))
     if state.phase in ("ok", "resolved") and breached:
@@ -26,13 +28,24 @@ def advance(rule: Rule, state: AlertState, value: float, at: datetime) -> AlertS
     if state.is_open:
         if rule.worst(value, state.worst) != state.worst:
             state = replace(state, worst=value)
-        return resolved(state, at) if rule.is_clear(value) else state
+        return _closing(state, at, is_clear=rule.is_clear(value))
     return state
+
+
+def _closing(state: AlertState, at: datetime, *, is_clear: bool) -> AlertState:
+    if not is_clear:
+        return replace(state, clear_since=None) if state.clear_since else state
+    if not state.is_flapping:
+        return resolved(state, at)
+    since = state.clear_since or at
+    if at - since >= STEADY:
+        return resolved(state, at)
+    return replace(state, clear_since=since) if state.clear_since is None else state
 
 
 def resolved(state: AlertState, at: datetime) -> AlertState:
     """The end of an episode."""
-    return replace(state, phase="resolved", ended_at=at, held="")
+    return replace(state, phase="resolved", ended_at=at, held="", clear_since=None)
 
 
 def acknowledged(state: AlertState, by: str, at: datetime) -> AlertState:
@@ -62,7 +75,7 @@ def _begun(state: AlertState, value: float, at: datetime) -> AlertState:
     """A new episode; of the last stays what its page says until this one fires."""
     return AlertState(
         rule=state.rule, version=state.version, phase="pending", since=at, worst=value, what=state.what,
-        where=state.where, severity=state.severity, scope=state.scope, ended_at=state.ended_at,
+        where=state.where, severity=state.severity, scope=state.scope, ended_at=state.ended_at, fired=state.fired,
     )  # fmt: skip
 
 
@@ -70,4 +83,7 @@ def _pending(rule: Rule, state: AlertState, value: float, at: datetime) -> Alert
     state = replace(state, worst=rule.worst(state.worst, value))
     if at - (state.since or at) < timedelta(seconds=rule.for_s):
         return state
-    return replace(state, phase="firing", fired_at=at)
+    if rule.name == PROBE_RULE:  # it is meant to fire each minute
+        return replace(state, phase="firing", fired_at=at)
+    lately = (each for each in state.fired if at - each < FLAPPING_WITHIN)
+    return replace(state, phase="firing", fired_at=at, fired=(*lately, at))

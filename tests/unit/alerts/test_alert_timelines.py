@@ -165,6 +165,52 @@ async def test_somebody_takes_it_on(world: World) -> None:
     ]
 
 
+FLAPPING = """
+     0:00 wait 200 → fired:duty
+     2:00 wait 0   → cleared:duty
+     4:00 wait 200 → fired:duty
+     6:00 wait 0   → cleared:duty
+     8:00 wait 200 → fired:duty
+    10:00 wait 0   → cleared:duty
+    12:00 wait 200 → fired:duty
+    14:00 wait 0   →
+    20:00 wait 200 →
+    22:00 wait 130 →
+    24:00 wait 0   →
+"""
+
+
+async def test_what_fires_and_clears_again_and_again_is_told_once_until_it_is_steady(world: World) -> None:
+    table = """
+        34:00 wait 130 →
+        36:00 wait 0   →
+        50:59 -        →
+        51:00 -        → cleared:duty
+        52:00 wait 200 → fired:duty
+        53:00 wait 0   →
+        68:00 -        → cleared:duty
+       150:00 wait 200 → fired:duty
+       151:00 wait 0   → cleared:duty
+    """
+    await world.live(FLAPPING.rstrip() + table, replace(RULE, who=(DUTY,), for_s=0))
+    fired = [each for each in world.mail.taken if each.kind == "fired"]
+    assert [each.where for each in fired] == [*["total"] * 3, *["total (on and off again and again)"] * 2, "total"]
+    assert "flapping 4 times in an hour: over when clear for 15 minutes" in await world.record("longest-wait")
+
+
+async def test_what_is_flapping_still_looks_for_somebody_to_take_it_on(world: World) -> None:
+    table = """
+        24:30 -                        → escalated:second
+        25:00 acknowledge longest-wait →
+        30:00 wait 200                 →
+        31:00 wait 0                   →
+        46:00 restart                  →
+        61:00 -                        → cleared:duty cleared:second
+    """
+    rule = replace(RULE, who=(DUTY,), for_s=0, escalate=(Escalation(750, (SECOND,)),))
+    await world.live(FLAPPING.rstrip() + table, rule)
+
+
 async def test_somebody_who_cannot_be_reached_is_not_waited_for(world: World) -> None:
     table = """
         0:00 wait 200       →
