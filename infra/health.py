@@ -40,7 +40,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class _Kept:
     part: Part
-    since_s: float  # on the monotonic clock
+    since_s: float  # on the monotonic clock: since it works, or does not, whatever it is called
 
 
 class Health:
@@ -79,7 +79,11 @@ class Health:
         before = self._parts.get(name)
         if before is not None and before.part.state == state:
             return
-        self._parts[name] = _Kept(Part(name, state, self._clock.now(), why), self._clock.monotonic())
+        since_s = self._clock.monotonic()
+        if before is not None and "ok" not in (before.part.state, state):
+            # A part that never came and now says so has not worked any better in between: its alert would clear.
+            since_s = before.since_s
+        self._parts[name] = _Kept(Part(name, state, self._clock.now(), why), since_s)
         if state == "failed":
             log.error("part_failed", part=name, why=why)
         elif state == "ok" and before is not None and before.part.state == "failed":

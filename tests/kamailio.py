@@ -6,6 +6,7 @@ import contextlib
 import re
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,25 @@ class Edge:
         assert contact is not None
         return next(each for each in self.asterisks if each.ports.sip == int(contact[1]))
 
+    def one_on_each(self, *, heard: int) -> list[tuple[SippCaller, RtpEnd]]:
+        """A caller at every Asterisk, in their order; `default` talks to the one at the Asterisk of that index."""
+        found: dict[int, tuple[SippCaller, RtpEnd, str]] = {}
+        for count in range(100):
+            number = f"+4477009003{count:02}"
+            caller, ear = self.call(number=number)
+            found.setdefault(self.asterisks.index(self.taken_by(caller)), (caller, ear, number))
+            if len(found) == len(self.asterisks):
+                break
+        self.rung("default", found[heard][2])
+        return [found[n][:2] for n in range(len(self.asterisks))]
+
+    def wait_watched(self) -> None:
+        """Until Kamailio has the connection to every Asterisk by which it hears of a death; a second at the most."""
+        deadline = time.monotonic() + 20
+        while not all(tcp_connections_to(each.ports.sip) for each in self.asterisks):
+            assert time.monotonic() < deadline, "Kamailio is not connected"
+            time.sleep(0.05)  # it tells nobody
+
     def options(self, address: str = LOOPBACK) -> str:
         """What Kamailio says to OPTIONS from that address: the whole answer."""
         here = f"{LOOPBACK}:{self.kamailio.port}"
@@ -76,6 +96,12 @@ class Edge:
             ]
             carrier.sendto("\r\n".join([*lines, "", ""]).encode(), (LOOPBACK, self.kamailio.port))
             return carrier.recv(4096).decode()
+
+
+def tcp_connections_to(port: int) -> int:
+    """How many established ones this machine has to that loopback port (proc(5): state 01)."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(row[2].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).resolve().parents[1]
-START_S = 30.0
+START_S = 90.0  # one second alone; a machine that others keep busy has needed 30
 END_S = 40.0  # it promises 25
 
 

@@ -46,6 +46,7 @@ class KamailioSettings:
 
     `capacity`: calls in progress, 999 and 112 apart, over which new ones get 503 with `retry_after` seconds.
     `first_word_ms`: so long an Asterisk may say nothing before the next one gets the call.
+    `silent_seconds` after one stopped answering, while another one answers, its calls are ended: its machine is gone.
     """
 
     asterisks: Sequence[tuple[str, int]]
@@ -53,6 +54,7 @@ class KamailioSettings:
     capacity: int = 400
     retry_after: int = 10
     first_word_ms: int = 1000
+    silent_seconds: int = 8
     address: str = "127.0.0.1"
     port: int | None = None
 
@@ -171,12 +173,15 @@ def render(folder: Path, settings: KamailioSettings, port: int) -> None:
         "capacity": settings.capacity,
         "retry_after": settings.retry_after,
         "first_word_ms": settings.first_word_ms,
+        "silent_seconds": settings.silent_seconds,
         "carriers_file": folder / "carriers",
         "dispatcher_file": folder / "asterisks",
     }
     networks = (ip_network(each) for each in settings.carriers)
     (folder / "carriers").write_text("".join(f"1 {each.network_address} {each.prefixlen}\n" for each in networks))
-    (folder / "asterisks").write_text("".join(f"1 sip:{host}:{sip}\n" for host, sip in settings.asterisks))
+    # Set 1 gets the calls; set 2 is the same by TCP, whose connections tell of a death.
+    lines = (f"1 sip:{host}:{sip}\n2 sip:{host}:{sip};transport=tcp\n" for host, sip in settings.asterisks)
+    (folder / "asterisks").write_text("".join(lines))
     text = (HERE / "kamailio.cfg").read_text()
     (folder / "kamailio.cfg").write_text(_Template(text).substitute(values))
 

@@ -55,6 +55,16 @@ def test_a_part_that_is_expected_and_never_comes_counts_as_failing_and_its_comin
     assert logs == []
 
 
+def test_a_part_that_was_slow_to_start_and_then_fails_has_not_worked_since_it_was_expected() -> None:
+    clock = HandClock()
+    health = Health(clock)
+    health.expect("asterisk")
+    clock.passed = 31
+    health.failed("asterisk", "timed_out")
+    assert health.failing_s() == {"asterisk": 31.0}
+    assert health.parts() == (Part("asterisk", "failed", NOON + timedelta(seconds=31), "timed_out"),)
+
+
 def test_a_part_that_nobody_named_does_not_work() -> None:
     assert not Health(HandClock()).works("redis")
 
