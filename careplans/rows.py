@@ -46,6 +46,8 @@ class Row:
     """What whoever made the row out of something else had to leave out."""
     pointer: bool = False
     """It says of whom by a verified NHS number alone."""
+    refusal: bool = False
+    """It is no plan: a patient says that plans must not be shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,21 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A patient's word, as of ``version``, that plans of the sender must not be shared.
+
+    Those of ``plan_ids``, and if ``nhs_number`` is set every plan that the sender has of it.
+    """
+
+    row: Row
+    source: str
+    refusal_id: str = field(repr=False)
+    plan_ids: tuple[str, ...] = field(repr=False)
+    nhs_number: str | None = field(repr=False)
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedRow:
     """A plan that may be stored, and what is odd about it."""
 
@@ -67,11 +84,14 @@ class CheckedRow:
     warnings: tuple[RowFault, ...] = ()
 
 
-def check_row(row: Row, today: date) -> CheckedRow | Gone | tuple[RowFault, ...]:
+def check_row(row: Row, today: date) -> CheckedRow | Gone | Refusal | tuple[RowFault, ...]:
     """The plan of ``row``, or that it is gone, or every fault that was found. Never raises for what a row may hold."""
     if row.fault is not None:
         return (RowFault(row.line, "row", row.fault),)
     try:
+        if row.refusal:
+            said = RefusalFields.model_validate(dict(row.values))
+            return Refusal(row, said.source, said.plan_id, said.refuses, said.nhs_number, said.version)
         if _is_withdrawn(row.values):
             gone = GoneFields.model_validate(dict(row.values))
             return Gone(row.line, gone.source, gone.plan_id, gone.version)
@@ -283,6 +303,13 @@ class GoneFields(BaseModel):
     plan_id: Annotated[str, BeforeValidator(_line(200))]
     source: Annotated[str, BeforeValidator(_line(100))]
     version: Annotated[int, BeforeValidator(_version)]
+
+
+class RefusalFields(GoneFields):
+    """What a refusal needs. ``refuses``: plans that it names, or that stood beside it."""
+
+    refuses: tuple[Annotated[str, BeforeValidator(_line(200))], ...] = ()
+    nhs_number: Annotated[str | None, BeforeValidator(_ten_digits)] = None
 
 
 COLUMNS = tuple(PlanFields.model_fields)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from careplans.model import Plan, RowFault
-from careplans.rows import CheckedRow, Gone, Row, check_row
+from careplans.rows import CheckedRow, Gone, Refusal, Row, check_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Screened:
     good: tuple[CheckedRow, ...]
     gone: tuple[Gone, ...]
     bad: tuple[BadRow, ...]
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def plans(self) -> tuple[Plan, ...]:
@@ -48,11 +49,14 @@ def screen(rows: Iterable[Row], today: date, system: str | None = None) -> Scree
     good: list[CheckedRow] = []
     gone: list[Gone] = []
     bad: list[BadRow] = []
+    refusals: list[Refusal] = []
     first: dict[tuple[str, str, int], int] = {}
     for row in rows:
         checked = _check(row, today, system)
         if isinstance(checked, Gone):
             gone.append(checked)
+        elif isinstance(checked, Refusal):
+            refusals.append(checked)
         elif isinstance(checked, CheckedRow):
             plan = checked.plan
             line = first.setdefault((plan.source, plan.plan_id, plan.version), row.line)
@@ -62,7 +66,7 @@ def screen(rows: Iterable[Row], today: date, system: str | None = None) -> Scree
                 bad.append(BadRow(row, (double_fault(row.line, line),)))
         else:
             bad.append(BadRow(row, checked))
-    return Screened(tuple(good), tuple(gone), tuple(bad))
+    return Screened(tuple(good), tuple(gone), tuple(bad), tuple(refusals))
 
 
 def double_fault(line: int, first: int) -> RowFault:
@@ -70,7 +74,7 @@ def double_fault(line: int, first: int) -> RowFault:
     return RowFault(line, "plan_id", f"the same version of it stands on line {first}")
 
 
-def _check(row: Row, today: date, system: str | None) -> CheckedRow | Gone | tuple[RowFault, ...]:
+def _check(row: Row, today: date, system: str | None) -> CheckedRow | Gone | Refusal | tuple[RowFault, ...]:
     if system is None or row.fault is not None:
         return check_row(row, today)
     named = str(row.values.get("source") or "").strip()

@@ -8,16 +8,17 @@ resource whose patient is missing is a row with that fault.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from careplans.kinds import SNOMED, PlanKind
 from careplans.model import RowFault
-from careplans.rows import HANDLER_LINE_LONGEST, Row, instant_version
+from careplans.rows import HANDLER_LINE_LONGEST, Row
 from careplans.sources.errors import SourceUnreadable
-from careplans.sources.fhir_people import find_people, person_of, pointed_at, reference_of
-from careplans.sources.fhir_values import listed, mapping, one_line, paragraphs, text
+from careplans.sources.fhir_consents import with_refusals
+from careplans.sources.fhir_people import find_people, person_of, pointed_at
+from careplans.sources.fhir_values import listed, mapping, newer, one_line, paragraphs, text, version_of
 
 SNOMED_SYSTEM = "http://snomed.info/sct"
 
@@ -71,7 +72,9 @@ def read_bundle(body: str, organisation: str, first_line: int = 1) -> Bundle:
             rows.append(Row(line, deleted))
         elif kind != "Consent" and kind not in _BESIDE:
             rows.append(Row(line, {}, "is no resource that a plan can be read from"))
-    return Bundle(tuple(_with_consents(rows, resources, first_line, people)), ignored, len(entries), _next(bundle))
+    return Bundle(
+        tuple(with_refusals(rows, resources, first_line, people, _KNOWN)), ignored, len(entries), _next(bundle)
+    )
 
 
 def _parsed(body: str) -> Mapping[str, Any]:
@@ -102,13 +105,13 @@ def _row(
     labels = [*listed(meta.get("security")), *listed(resource.get("securityLabel"))]
     restricted = any(_codes(label) & _RESTRICTED for label in labels)
     plan_id = f"{kind}/{own_id}" if own_id else ""
-    own: dict[str, object] = {"plan_id": plan_id, "version": _version(meta), "restricted": restricted}
+    own: dict[str, object] = {"plan_id": plan_id, "version": version_of(resource), "restricted": restricted}
     if _has_name_twice(resource):
         return Row(line, own, "has one name twice")
     patient = person_of(resource, people)
     said, oddities = patient or ({}, [])
     # a new number, or a restriction, changes the patient and not the plan
-    own["version"] = _newer(own["version"], said.pop("changed", ""))
+    own["version"] = newer(own["version"], said.pop("changed", ""))
     own["restricted"] = said.pop("restricted", False) or restricted
     status = text(resource.get("status"))
     if status in _GONE[kind] or text(resource.get("docStatus")) == "entered-in-error":
@@ -122,10 +125,6 @@ def _row(
     values = {**own, **said, **_content(kind, resource, organisation)}
     faults = tuple(RowFault(line, name, reason) for name, reason in oddities)
     return Row(line, values, oddities=faults, pointer=pointer is not None)
-
-
-def _version(meta: Mapping[str, Any]) -> str:
-    return text(meta.get("lastUpdated")) or text(meta.get("versionId"))
 
 
 def _content(kind: str, resource: Mapping[str, Any], organisation: str) -> dict[str, object]:
@@ -200,56 +199,6 @@ def _deleted(entry: Mapping[str, Any]) -> dict[str, object] | None:
         return None
     version = text(mapping(entry.get("response")).get("lastModified"))
     return {"plan_id": plan_id, "version": version, "withdrawn": "yes"}
-
-
-def _with_consents(
-    rows: Sequence[Row],
-    resources: Sequence[Mapping[str, Any]],
-    first_line: int,
-    people: Mapping[str, Mapping[str, Any]],
-) -> Iterator[Row]:
-    """A patient who refuses: what stands beside it in the bundle is withdrawn. One alone is a matter for a person."""
-    refusals = {line: each for line, each in enumerate(resources, start=first_line) if _refuses(each)}
-    by_subject = {_subject(each, people): line for line, each in refusals.items()}
-    met = set()
-    for row in rows:
-        subject = _subject(resources[row.line - first_line], people)
-        line = by_subject.get(subject) if subject else None
-        if line is None:
-            yield row
-            continue
-        met.add(line)
-        version = _newer(row.values.get("version"), _version(mapping(refusals[line].get("meta"))))
-        gone = {"plan_id": row.values.get("plan_id"), "version": version, "withdrawn": "yes"}
-        yield Row(row.line, gone)
-    for line in sorted(refusals.keys() - met):
-        consent = {"plan_id": f"Consent/{text(refusals[line].get('id'))}", "version": 0}
-        yield Row(line, consent, "is a refusal, and no plan of its patient stands beside it: withdraw them by hand")
-
-
-def _refuses(resource: Mapping[str, Any]) -> bool:
-    if resource.get("resourceType") != "Consent":
-        return False
-    provision = mapping(resource.get("provision"))
-    status = text(resource.get("status"))
-    return status == "rejected" or (status == "active" and text(provision.get("type")) == "deny")
-
-
-def _subject(resource: Mapping[str, Any], people: Mapping[str, Mapping[str, Any]]) -> str:
-    return reference_of(resource.get("patient") or resource.get("subject"), people)
-
-
-def _newer(one: object, other: object) -> object:
-    """The later of two versions; what is none is passed over."""
-    versions = [version for version in (_instant(one), _instant(other)) if version is not None]
-    return max(versions) if len(versions) == 2 else one
-
-
-def _instant(version: object) -> int | None:
-    try:
-        return version if isinstance(version, int) else instant_version(text(version))
-    except ValueError:
-        return None
 
 
 def _next(bundle: Mapping[str, Any]) -> str | None:

@@ -73,7 +73,8 @@ class FhirSource:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._url = url.rstrip("/")
-        self._resources = resources
+        # plans first: a refusal is of what is stored
+        self._resources = sorted(resources, key=lambda each: each == "Consent")
         self._organisation = organisation
         self._token = token
         self._recheck = recheck

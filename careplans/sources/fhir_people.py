@@ -35,6 +35,17 @@ def reference_of(reference: object, people: Mapping[str, Mapping[str, Any]]) -> 
     return (_nhs_number(patient) if patient else "") or number or relative
 
 
+def nhs_number_of(reference: object, people: Mapping[str, Mapping[str, Any]], resource: Mapping[str, Any]) -> str:
+    """The NHS number of whom a reference of ``resource`` means: its patient's, or the one that it gives itself."""
+    found = mapping(reference)
+    named = text(found.get("reference")).partition("/_history")[0]
+    contained = {f"#{text(mapping(each).get('id'))}": mapping(each) for each in listed(resource.get("contained"))}
+    patient = people.get(named) or people.get("/".join(named.split("/")[-2:])) or contained.get(named)
+    identifier = mapping(found.get("identifier"))
+    given = text(identifier.get("value")) if identifier.get("system") == NHS_NUMBER else ""
+    return (_nhs_number(patient) if patient else "") or given
+
+
 def person_of(
     resource: Mapping[str, Any], people: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, Any], list[tuple[str, str]]] | None:

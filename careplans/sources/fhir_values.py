@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from careplans.rows import instant_version
+
 
 def mapping(value: object) -> Mapping[str, Any]:
     """An object; empty for anything else."""
@@ -29,3 +31,22 @@ def one_line(value: object) -> str:
 def paragraphs(values: Iterable[object]) -> str:
     """Texts under one another, without the empty ones."""
     return "\n\n".join(filter(None, map(text, values)))
+
+
+def version_of(resource: Mapping[str, Any]) -> str:
+    """When the resource was last changed, else its number of versions; empty if it says neither."""
+    meta = mapping(resource.get("meta"))
+    return text(meta.get("lastUpdated")) or text(meta.get("versionId"))
+
+
+def newer(one: object, other: object) -> object:
+    """The later of two versions; what is none is passed over."""
+    versions = [version for version in (_instant(one), _instant(other)) if version is not None]
+    return max(versions) if len(versions) == 2 else one
+
+
+def _instant(version: object) -> int | None:
+    try:
+        return version if isinstance(version, int) else instant_version(text(version))
+    except ValueError:
+        return None

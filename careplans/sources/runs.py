@@ -38,6 +38,7 @@ from careplans.sources.model import (
     Stored,
 )
 from careplans.sources.quarantine import Quarantine, discard, quarantined
+from careplans.sources.refusals import with_refused
 from careplans.withdrawing import withdraw_plans
 from careplans.writing import Restriction, restrict_plans, write_plans
 from infra.clock import Clock
@@ -168,10 +169,11 @@ class PlanRuns:
     ) -> tuple[RunReport, Screened]:
         run = ledger.open_run(connection, sender.name) or ledger.begin_run(connection, sender, batch.whole, now)
         written = write_plans(connection, self._sealer, screened.plans, now)
-        taken = self._without_doubles(connection, run.id, screened, batch, sender.system)
+        taken, seen_to = with_refused(connection, self._sealer, screened)
+        taken = self._without_doubles(connection, run.id, taken, batch, sender.system)
         restrict_plans(connection, self._sealer, _restrictions(taken.bad, sender.system))
         self._ledger.note_gone(connection, run.id, taken.gone)
-        self._quarantine.release(connection, sender.name, [*taken.plans, *taken.gone])
+        self._quarantine.release(connection, sender.name, [*taken.plans, *taken.gone, *seen_to])
         self._quarantine.keep(connection, sender.name, sender.system, run.id, taken.bad, now)
         run = replace(
             run,

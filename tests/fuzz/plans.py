@@ -41,7 +41,7 @@ def read(data: bytes) -> None:
     except CarePlanError:
         return
     screened = screen(rows, TODAY, "Demo System")
-    assert len(rows) == len(screened.good) + len(screened.gone) + len(screened.bad)
+    assert len(rows) == len(screened.good) + len(screened.gone) + len(screened.bad) + len(screened.refusals)
 
 
 if __name__ == "__main__":

@@ -135,15 +135,59 @@ def test_a_deletion_in_a_history_bundle_is_a_withdrawal() -> None:
     assert gone.plan_id == "CarePlan/c1"
 
 
+CONSENT = {"resourceType": "Consent", "id": "r1", "status": "active", "patient": {"reference": "Patient/p1"},
+           "meta": {"lastUpdated": "2026-06-03T00:00:00Z"}, "provision": {"type": "deny"}}  # fmt: skip
+
+
 def test_a_patient_who_refuses_takes_the_plans_beside_it_back() -> None:
-    consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"},
-               "meta": {"lastUpdated": "2026-06-03T00:00:00Z"}, "provision": {"type": "deny"}}  # fmt: skip
-    found = screened(PATIENT, CARE_PLAN, consent)
+    found = screened(PATIENT, CARE_PLAN, CONSENT)
     assert (found.plans, [each.plan_id for each in found.gone]) == ((), ["CarePlan/c1"])
     assert found.gone[0].version > 1780315200000
-    permits = {**consent, "provision": {"type": "permit"}}
-    assert len(screened(PATIENT, CARE_PLAN, permits).plans) == 1
-    assert "withdraw them by hand" in reasons(PATIENT, consent)[0][2]
+
+
+def test_a_refusal_says_of_whom_it_is_so_that_the_plans_that_are_stored_are_found() -> None:
+    numbered = {**CONSENT, "patient": {"identifier": NUMBERED}}
+    for refusal in (screened(PATIENT, CONSENT), screened(numbered)):
+        (said,) = refusal.refusals
+        assert (said.nhs_number, said.plan_ids, said.version) == ("9990000018", (), 1780444800000)
+
+
+def test_a_refusal_that_names_a_plan_is_of_that_one_alone() -> None:
+    other = {**CARE_PLAN, "id": "c2"}
+    data = [{"meaning": "instance", "reference": {"reference": "https://fhir.example/R4/CarePlan/c1/_history/2"}}]
+    found = screened(PATIENT, CARE_PLAN, other, {**CONSENT, "provision": {"type": "deny", "data": data}})
+    assert ([each.plan_id for each in found.plans], [each.plan_id for each in found.gone]) == (
+        ["CarePlan/c2"], ["CarePlan/c1"],
+    )  # fmt: skip
+    assert [(each.plan_ids, each.nhs_number) for each in found.refusals] == [(("CarePlan/c1",), None)]
+    of_letters = [{"meaning": "instance", "reference": {"reference": "Composition/c1"}}]
+    found = screened(PATIENT, CARE_PLAN, {**CONSENT, "provision": {"type": "deny", "data": of_letters}})
+    assert (len(found.plans), found.refusals) == (1, ())
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [
+        {**CONSENT, "provision": {"type": "permit"}},
+        {**CONSENT, "status": "inactive"},
+        {**CONSENT, "provision": {}},
+        {**CONSENT, "scope": {"coding": [{"code": "adr"}]}},
+        {**CONSENT, "scope": {"coding": [{"code": "treatment"}]}},
+    ],
+    ids=["permits", "over", "says nothing", "refuses resuscitation", "refuses a treatment"],
+)
+def test_a_consent_that_refuses_no_sharing_changes_nothing(consent: dict[str, Any]) -> None:
+    found = screened(PATIENT, CARE_PLAN, consent)
+    assert (len(found.plans), found.gone, found.bad, found.refusals) == (1, (), (), ())
+
+
+def test_an_exception_within_a_refusal_widens_nothing() -> None:
+    but = {"type": "deny", "provision": [{"type": "permit", "purpose": [{"code": "ETREAT"}]}]}
+    assert screened(PATIENT, CARE_PLAN, {**CONSENT, "provision": but}).plans == ()
+
+
+def test_a_refusal_without_a_time_is_named() -> None:
+    assert reasons(PATIENT, {**CONSENT, "meta": {}})[0][1] == "version"
 
 
 def test_a_restricted_patient_or_plan_is_restricted() -> None:
