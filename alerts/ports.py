@@ -58,6 +58,9 @@ class Store(Protocol):
     async def taken_on(self, since: datetime) -> list[tuple[str, str, datetime]]:
         """Alert, name and time of each since then, oldest first."""
 
+    async def bounced(self) -> dict[str, datetime]:
+        """Addresses, in small letters, that a mail came back from, and since when."""
+
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """The notices of a channel that are neither sent nor given up, oldest first."""
 

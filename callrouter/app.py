@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from adapters.asterisk.worker import SipWorker
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
+from callrouter.alerting.bounces import bounce_routes
 from callrouter.alerting.desk import AlertDesk
 from callrouter.alerting.voice_calls import voice_routes
 from callrouter.figures.wallboard import figures_of
@@ -129,6 +130,7 @@ def _for_machines(service: Service, crew: Crew | None) -> list[APIRouter]:
         _encounters(service),
         receipts_of(settings, service.texting, service.channels.text_receipt),
         voice_routes(settings, service.channels.voice),
+        bounce_routes(settings, service.database, service.clock),
         service.plan_sources.router,
         identity_router(service.keys),
     ]

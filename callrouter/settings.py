@@ -149,6 +149,9 @@ class Settings(BaseSettings):
         "", description="Alertmanagers that hear of every alert (http://127.0.0.1:9093), comma separated; none: nobody"
     )
     webhook_secret: SecretStr | None = Field(None, description="signs alert webhooks (HMAC-SHA-256)")
+    bounce_secret: SecretStr | None = Field(
+        None, description="signs what a mail gateway posts to /notices/bounces; none: the address is not there"
+    )
 
     auditor_url: str | None = Field(
         None, description="where the alert auditor takes the notices of its probes; none: no auditor runs"

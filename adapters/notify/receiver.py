@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ OLDEST_S = 300
 LARGEST = 64 * 1024
 """Octets of a notice; ours have a few hundred."""
 
-Received = Callable[[dict[str, Any]], None]
+Received = Callable[[dict[str, Any]], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ def receiver(path: str, secret: str, clock: Clock, received: Received) -> Route:
             return Response(status_code=400)
         if not isinstance(notice, dict) or notice.get("id") != request.headers.get(NOTICE_ID):
             return Response(status_code=400)
-        received(notice)
+        await received(notice)
         return Response(status_code=204)
 
     return Route(path, take, methods=["POST"])

@@ -113,6 +113,13 @@ class OutageStore:
         except _Away:
             return []
 
+    async def bounced(self) -> dict[str, datetime]:
+        """Empty while the database is away: then mail goes to everybody as if it arrived."""
+        try:
+            return await self._ask(self._sql.bounced)
+        except _Away:
+            return {}
+
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """Those of memory first: they cannot wait for another worker."""
         own = await self._memory.open_deliveries(channel)

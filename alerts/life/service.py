@@ -199,6 +199,12 @@ class AlertService:
         """How episodes of all alerts ended, newest first."""
         return await self._store.history()
 
+    async def bounced(self) -> list[tuple[str, datetime]]:
+        """Who is in the rules with an address that mail comes back from, by name, and since when."""
+        since = await self._store.bounced()
+        ways = {each for rule in self._rules.values() for each in ways_of(rule) if each.channel == "email"}
+        return sorted({(each.name, since[each.address.lower()]) for each in ways if each.address.lower() in since})
+
     @property
     def unjudged(self) -> Mapping[str, str]:
         """Alerts, or rules, that nobody can judge now, with why."""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from alerts.auditor import PROBE_RULE
-from alerts.life.tables import alert_notices, alert_silences, alert_states, alert_steps, alert_taken_on
+from alerts.life.tables import alert_bounced, alert_notices, alert_silences, alert_states, alert_steps, alert_taken_on
 from alerts.life.tables import metadata as metadata
 from alerts.model import AlertState, Notice, Outcome, Phase, Recipient, Silence, StepTaken
 from infra.sql import Database, insert_once
@@ -139,6 +139,22 @@ class AlertStore:
         found = sa.select(table.alert, table.by, table.at).where(table.at >= since).order_by(table.id)
         rows = await self._database.read(lambda connection: connection.execute(found).all())
         return [(row.alert, row.by, row.at) for row in rows]
+
+    async def bounced(self) -> dict[str, datetime]:
+        """Addresses, in small letters, that a mail came back from, and since when."""
+        found = sa.select(alert_bounced.c.address, alert_bounced.c.since)
+        rows = await self._database.read(lambda connection: connection.execute(found).all())
+        return {row.address: row.since for row in rows}
+
+    async def bounce(self, address: str, at: datetime) -> None:
+        """Mail to this address comes back; again changes nothing."""
+        kept = insert_once(alert_bounced, self._database.dialect).values(address=address.lower(), since=at)
+        await self._database.write(lambda connection: connection.execute(kept))
+
+    async def works_again(self, address: str) -> bool:
+        """Forget that mail came back from it; False if nobody said so."""
+        gone = sa.delete(alert_bounced).where(alert_bounced.c.address == address.lower())
+        return await self._database.write(lambda connection: connection.execute(gone).rowcount == 1)
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """The notices of a channel that are neither sent nor given up, oldest first."""

@@ -76,6 +76,14 @@ alert_taken_on = sa.Table(
 )
 """Of alerts that each process sees for itself (:mod:`alerts.life.own`)."""
 
+alert_bounced = sa.Table(
+    "alert_bounced",
+    metadata,
+    sa.Column("address", sa.String(320), primary_key=True),
+    sa.Column("since", UtcDateTime, nullable=False),
+)
+"""Addresses of staff, in small letters, that a mail came back from; until somebody says that one works again."""
+
 alert_silences = sa.Table(
     "alert_silences",
     metadata,

@@ -76,6 +76,7 @@ class Carrier:
         """
         now = self._clock.now()
         await self._give_up_unheard(channel, now)
+        await self._give_up_bounced(channel, now)
         waits: set[tuple[str, str]] = set()
         due = []
         for each in await self._store.open_deliveries(channel):
@@ -119,6 +120,17 @@ class Carrier:
         for each in await self._store.unheard(channel, now - GIVEN_UP_UNTIL, now - within):
             if await self._store.claim(each, now):  # of two workers one gives it up
                 await self._give_up(each, "no_receipt", each.tries)
+
+    async def _give_up_bounced(self, channel: str, now: datetime) -> None:
+        """What was mailed to an address that mail comes back from goes on by the person's next channel.
+
+        It is mailed all the same: nothing is lost by it if the address works again.
+        """
+        if channel != "email" or not (bounced := await self._store.bounced()):
+            return
+        for each in await self._store.unheard(channel, now - GIVEN_UP_UNTIL, now):
+            if each.notice.recipient.address.lower() in bounced and await self._store.claim(each, now):
+                await self._give_up(each, "bounced", each.tries)
 
     async def _try_guarded(self, channel: str, delivery: Delivery) -> None:
         try:

@@ -12,7 +12,7 @@ from alerts.surveillance.errors import SurveillanceError
 # As alerts.surveillance.control has it, which is not to be imported here.
 Method = Literal["farrington-flexible", "ears-c1", "ears-c2", "ears-c3"]
 
-app = typer.Typer(help="Surges: judge a series of counts, and what the detectors are worth.", no_args_is_help=True)
+app = typer.Typer(help="Surges: judge a series, see what detectors are worth; staff mail.", no_args_is_help=True)
 
 
 @app.command()

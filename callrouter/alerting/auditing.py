@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -59,7 +60,11 @@ def open_auditing(
         link=f"{address}/",
     )
     path = urlsplit(settings.auditor_url).path or "/"
-    routes = [receiver(path, probes.secret, clock, auditor.received), Route("/live", _live(auditor))]
+
+    async def received(notice: Mapping[str, Any]) -> None:
+        auditor.received(notice)
+
+    routes = [receiver(path, probes.secret, clock, received), Route("/live", _live(auditor))]
     return Auditing(auditor, Starlette(routes=routes), line)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -51,13 +51,14 @@ class NotSilenced(Refused):
 class Overview:
     """Every alert that has ever fired, the worst that fires first; silences; how episodes ended, newest first.
 
-    ``unjudged``: what no rule can say now, with why.
+    ``unjudged``: what no rule can say now, with why. ``bounced``: from whom mail comes back, and since when.
     """
 
     alerts: tuple[Shown, ...]
     silences: tuple[Silence, ...]
     history: tuple[StepTaken, ...]
     unjudged: tuple[tuple[str, str], ...]
+    bounced: tuple[tuple[str, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ class AlertDesk:
         alerts = await _asked(self._shown())
         silences = await _asked(self._alerts.silences())
         history = await _asked(self._alerts.history())
-        return Overview(tuple(alerts), tuple(silences), tuple(history), tuple(sorted(self._alerts.unjudged.items())))
+        bounced = await _asked(self._alerts.bounced())
+        unjudged = tuple(sorted(self._alerts.unjudged.items()))
+        return Overview(tuple(alerts), tuple(silences), tuple(history), unjudged, tuple(bounced))
 
     async def sheet(self, page: str, who: SignedIn) -> AlertSheet:  # noqa: ARG002 - whoever is signed in may
         """Raises NoSuchAlert, StoreAway."""

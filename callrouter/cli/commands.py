@@ -67,9 +67,9 @@ def _call(app: typer.Typer, _command: str) -> None:
 
 
 def _alerts(app: typer.Typer, _command: str) -> None:
-    from alerts.surveillance.cli import app as alerts_app
+    from callrouter.cli import alerts
 
-    app.add_typer(alerts_app, name="alerts")
+    app.add_typer(alerts.app, name="alerts")
 
 
 def _kpi(app: typer.Typer, _command: str) -> None:

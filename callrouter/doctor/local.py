@@ -33,6 +33,7 @@ async def check_keys(settings: Settings) -> Sequence[Finding]:
     for name, secret in (
         ("SESSION_SECRET", settings.session_secret),
         ("WEBHOOK_SECRET", settings.webhook_secret),
+        ("BOUNCE_SECRET", settings.bounce_secret),
         ("TWILIO_AUTH_TOKENS", settings.twilio_auth_tokens),
         ("ARI_PASSWORD", settings.ari_password if settings.ari_url else None),
     ):

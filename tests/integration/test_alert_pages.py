@@ -71,6 +71,15 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await database.close()
 
 
+async def test_whom_mail_does_not_reach_stands_on_the_page(house: House) -> None:
+    async with house.console().browser(COMMISSIONER) as cara:
+        assert "Mail does not reach everybody" not in (await cara.client.get("/alerts")).text
+        await house.store.bounce("duty@example.nhs.invalid", house.clock.now())
+        page = (await cara.client.get("/alerts")).text
+    assert "Duty manager: mail comes back since" in page
+    assert "duty@example" not in page
+
+
 async def test_from_the_notice_to_taking_it_on_to_its_end(house: House) -> None:
     await house.wait(200)
     assert house.taken[0].link == f"https://calls.example{PAGE}"

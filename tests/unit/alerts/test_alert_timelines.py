@@ -371,6 +371,37 @@ async def test_a_receipt_that_says_no_leads_to_the_next_channel_and_then_to_the_
     assert [each.kind for each in world.mail.taken][2:] == ["escalated"]
 
 
+async def test_mail_that_comes_back_later_leads_to_the_next_channel_then_and_from_then_on(world: World) -> None:
+    texts = Mail()
+    rule = replace(LADDER, who=(replace(DUTY, then=(Recipient("duty", "text", "+447700900123"),)),), for_s=0)
+    notifiers = {"email": world.mail, "text": texts}
+    service = AlertService([rule], world.figures, notifiers, OutageStore(world.store, world.clock), world.clock)
+
+    async def heard() -> tuple[int, int]:
+        for _ in range(3):
+            await service.tick()
+        return len(world.mail.taken), len(texts.taken)
+
+    world.waits["total"] = 200
+    assert await heard() == (1, 0)
+    await world.store.bounce("DUTY@localhost", world.clock.now())
+    assert await heard() == (1, 1)
+    assert await service.bounced() == [("duty", world.clock.now())]
+    world.waits["total"] = 0
+    assert await heard() == (2, 2), "it is mailed all the same: perhaps it arrives"
+    assert "failed duty by email: fired" in await world.record("longest-wait")
+    assert await world.store.works_again("duty@LOCALHOST")
+    assert not await world.store.works_again("duty@localhost")
+    world.waits["total"] = 200
+    assert await heard() == (3, 2)
+
+
+async def test_whom_no_other_channel_reaches_is_not_waited_for_when_mail_comes_back(world: World) -> None:
+    await world.live("0:00 wait 200 →\n0:30 - → fired:duty", LADDER)
+    await world.store.bounce(DUTY.address, world.clock.now())
+    await world.live("0:31 - → escalated:second", LADDER)
+
+
 async def test_a_receipt_that_says_yes_is_on_record_once(world: World) -> None:
     await world.live("0:00 wait 200 →\n0:30 - → fired:duty", LADDER)
     for delivered in (True, True, False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -178,8 +179,11 @@ class Post:
     def __init__(self) -> None:
         self.clock = HandClock()
         self.got: list[str] = []
-        app = Starlette(routes=[receiver("/notices", SECRET, self.clock, lambda notice: self.got.append(notice["id"]))])
+        app = Starlette(routes=[receiver("/notices", SECRET, self.clock, self.take)])
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://auditor.example")
+
+    async def take(self, notice: dict[str, Any]) -> None:
+        self.got.append(notice["id"])
 
     async def send(self, content: bytes, *, ago_s: int = 0, secret: str = SECRET, notice: str = "n1") -> int:
         timestamp = str(int(self.clock.now().timestamp()) - ago_s)
