@@ -26,6 +26,7 @@ from ivr.model import DEFAULT_SERVICE, FIRST_WORDS, MAX_NODES, NOTICE
 from ivr.proof.lengths import Lengths
 from ivr.proof.prove import Proof, prove
 from ivr.run import LANGUAGE, SHORT_MENUS, SLOW
+from ivr.subflows import OUT
 from ivr.voices import in_voice
 
 RESERVED_CHOICES = Menu.SUPPLIED | {PERSON, "red_flag"}
@@ -120,7 +121,7 @@ def _exits(flow: Flow, _world: World) -> Iterator[Defect]:
         for name, target in node.exits.items():
             where = ("nodes", node_id, "exits", name)
             if flow.node(target) is None:
-                yield Defect(where, "dangling_exit", f"leads to {target}, which is no node")
+                yield Defect(where, "dangling_exit", f"leads to {target}, {_why_not(target)}")
             if name not in node.exit_names():
                 yield Defect(where, "unknown_exit", f"a {_action(node)} never leaves by {name}")
         for name in sorted(node.exit_names() - node.SUPPLIED - {"failed", "raised"} - set(node.exits)):
@@ -212,3 +213,9 @@ def _records(flow: Flow, world: World) -> Iterator[Defect]:
 
 def _action(node: object) -> str:
     return str(getattr(node, "action", "node"))
+
+
+def _why_not(target: str) -> str:
+    if target.startswith(OUT):
+        return "as only a subflow leaves: check the flow that holds this one"
+    return "which is no node"

@@ -10,6 +10,7 @@ DIGITS = tuple(f"digit_{each}" for each in range(10))
 DAYS = tuple(f"day_{each}" for each in range(1, 32))
 MONTHS = tuple(f"month_{each}" for each in range(1, 13))
 LETTERS = tuple(f"letter_{each}" for each in ascii_lowercase)
+EVERY = frozenset({*DIGITS, *DAYS, *MONTHS, *LETTERS})
 
 
 def of_digits(digits: Iterable[str]) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def diff(
     elif rows:
         typer.echo("\n".join(as_table(rows)))
     else:
-        typer.echo("nothing differs: every caller goes where they went, in the same time")
+        typer.echo("nothing differs: with their first two keys, callers go where they went, in the same time")
 
 
 class Form(StrEnum):

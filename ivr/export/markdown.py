@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
+from ivr import pieces
 from ivr.actions.disclose import Disclose
+from ivr.actions.lookup import Lookup
 from ivr.actions.move import Ending
 from ivr.actions.node import Node
 from ivr.export.mermaid import as_mermaid
@@ -19,6 +22,9 @@ _ENDS = {
     Ending.FALL_BACK: "a person, rung by the network without us",
     Ending.HUNG_UP: "the end, chosen twice by key",
 }
+
+_TOLD = {"action", "exits", "note", "kind"}
+"""Fields of a node that stand in its heading, and where they lead."""
 
 Texts = Mapping[str, Mapping[str, str]]
 
@@ -115,17 +121,47 @@ def _one_node(flow: Flow, name: str, node: Node, texts: Texts) -> Iterator[str]:
     if node.note:
         yield f"{_cell(node.note)}"
         yield ""
-    for key in dict.fromkeys(key for move in node.moves() for key in move.heard):
-        for language, spoken in texts.items():
-            if key in spoken:
-                yield f"- `{key}` ({language}): “{_cell(spoken[key])}”"
+    heard = dict.fromkeys((*node.prompt_keys(), *(key for move in node.moves() for key in move.heard)))
+    for key, (language, spoken) in product(heard, texts.items()):
+        if key in spoken and key not in pieces.EVERY:
+            yield f"- `{key}` ({language}): “{_cell(spoken[key])}”"
+    if heard.keys() & pieces.EVERY:
+        yield "- what the caller gave, joined from recorded pieces"
+    yield from _settings(node)
     yield ""
+    yield from _table(("what happens", "leads to"), _leads(flow, name, node))
+
+
+def _settings(node: Node) -> Iterator[str]:
+    """What its author wrote besides words and exits: conditions, services, facts, bands, times."""
+    for field, value in node.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_TOLD).items():
+        if field == "when":
+            yield from (f"- if `{_cell(each['if'])}`: `{each['exit']}` (the first that holds)" for each in value)
+        else:
+            yield f"- {field}: {_cell(_plain(value))}"
+
+
+def _plain(value: object) -> str:
+    match value:
+        case dict():
+            return "; ".join(f"{name}: {_plain(each)}" for name, each in value.items())
+        case list():
+            return ", ".join(map(_plain, value))
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)
+
+
+def _leads(flow: Flow, name: str, node: Node) -> list[tuple[str, str]]:
+    if isinstance(node, Lookup):
+        return [("whatever the look-up says, and where it says nothing", f"`{flow.target(name, 'next')}`")]
     rows = []
     for move in node.moves():
         leads = _ENDS[move.ends] if move.ends else f"`{flow.target(name, move.exit)}`" if move.exit else "stays here"
         counted = f", at most {move.limit} times" if move.limit else ""
         rows.append((move.what + counted, leads))
-    yield from _table(("what happens", "leads to"), rows)
+    return rows
 
 
 def _rests_on(report: Report) -> Iterator[str]:

@@ -1,23 +1,29 @@
 """The difference of two flows: where callers went, where they go now, and how long before a person.
 
-One case for each (area, hours, plan kind and level, repeat outcome, first key): the caller waits for the first menu,
-presses the key, and does nothing more. Both flows are played by the engine itself; services are free and answer. Cases
-that differ alike stand in one row.
+One case for each (area, hours, plan kind and level, pathway, repeat outcome, first key, second key): the caller presses
+the first key at the first menu, gives a date of birth or a number where one is asked for, and accepts it; presses the
+second key at the next menu or question; and does nothing more. Both flows are played by the engine itself; services
+are free and answer. What neither flow asks is not told apart. Cases that differ alike stand in one row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
-from itertools import product
 from typing import TypeAlias
 
 from ivr import engine
-from ivr.actions.lookup import OUTCOMES, Lookup
+from ivr.actions.ask_date import AskDate
+from ivr.actions.ask_number import AskNumber
+from ivr.actions.lookup import OUTCOMES, OUTPUTS, Lookup
+from ivr.actions.menu import Menu
+from ivr.actions.read_back import READ_BACK
 from ivr.flow import Flow
 from ivr.model import (
     LOOKUP_S,
     Answered,
+    FactValue,
     Gather,
     GatherWait,
     Heard,
@@ -31,12 +37,17 @@ from ivr.model import (
 )
 from ivr.proof.lengths import Lengths
 
-KEYS = ("silence", *"0123456789*#")
+SILENCE = "silence"
+KEYS = (SILENCE, *"0123456789*#")
 KINDS = ("other", "raises")
 """Kinds of plan: one that raises its caller (crisis, end of life), or another."""
-DIMENSIONS = ("area", "hours", "plan", "kind", "repeat", "key")
+STALE = ", overdue"
+PATHWAYS = tuple(f"{each}{late}" for each in OUTPUTS["birth_date"]["pathway"] for late in ("", STALE))
+"""Pathways of a plan that was asserted, and whether its review is overdue."""
+DIMENSIONS = ("area", "hours", "plan", "kind", "pathway", "repeat", "key", "then")
 ANY = "any"
 MOST_INPUTS = 60  # of one call: far more than a flow that passed the check can ask for
+BORN = "01021980"  # as somebody keys a date of birth; whose it is, the case says
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +71,46 @@ class Row:
     after: Outcome
 
 
+class _Unsaid(Exception):
+    """The case does not say yet what is asked here: the name of the dimension."""
+
+
 _Case: TypeAlias = tuple[tuple[str, ...], ...]
 _Ends: TypeAlias = tuple[Outcome, Outcome]
 
 
 def differences(before: Flow, after: Flow, lengths: Lengths, lengths_after: Lengths | None = None) -> list[Row]:
     """Only rows that differ, those that differ alike put together."""
-    later = lengths_after or lengths
-    found: dict[_Case, _Ends] = {}
-    ranges = _ranges(before, after)
-    for values in product(*ranges):
-        known = dict(zip(DIMENSIONS, values, strict=True))
-        old, new = _Call(before, lengths, known).outcome(), _Call(after, later, known).outcome()
-        if old != new:
-            found[tuple((value,) for value in values)] = (old, new)
+    every = ranges(before, after)
+
+    def cases(old: _Call, new: _Call, known: Mapping[str, str]) -> Iterator[tuple[_Case, _Ends]]:
+        try:
+            ends = old.outcome(known), new.outcome(known)
+        except _Unsaid as asked:
+            name = str(asked)
+            for value in every[name]:
+                yield from cases(copy(old), copy(new), {**known, name: value})
+        else:
+            if ends[0] != ends[1]:
+                yield tuple((known[name],) if name in known else every[name] for name in DIMENSIONS), ends
+
+    first = (_Call(before, lengths), _Call(after, lengths_after or lengths))
+    found = dict(cases(*first, {}))
     for place in reversed(range(len(DIMENSIONS))):
         found = _together(found, place)
-    cases = [tuple(map(_any, case, ranges)) for case in found]
     return [
-        Row(dict(zip(DIMENSIONS, case, strict=True)), *ends) for case, ends in zip(cases, found.values(), strict=True)
+        Row({name: _any(values, every[name]) for name, values in zip(DIMENSIONS, case, strict=True)}, *ends)
+        for case, ends in found.items()
     ]
+
+
+def ranges(*flows: Flow) -> dict[str, tuple[str, ...]]:
+    """Every value of each dimension. Second keys: those that some menu of these flows takes."""
+    taken = {key for flow in flows for node in flow.nodes.values() if isinstance(node, Menu) for key in node.keys}
+    return {
+        "area": OUTCOMES["area"], "hours": OUTCOMES["hours"], "plan": OUTCOMES["plan"], "kind": KINDS,
+        "pathway": PATHWAYS, "repeat": OUTCOMES["repeat"], "key": KEYS, "then": (SILENCE, *sorted({"0", "1", *taken})),
+    }  # fmt: skip
 
 
 def _together(found: Mapping[_Case, _Ends], place: int) -> dict[_Case, _Ends]:
@@ -94,36 +125,37 @@ def _any(values: tuple[str, ...], every: tuple[str, ...]) -> tuple[str, ...]:
     return (ANY,) if len(values) == len(every) else values
 
 
-def _ranges(*flows: Flow) -> list[tuple[str, ...]]:
-    asked = {node.what for flow in flows for node in flow.nodes.values() if isinstance(node, Lookup)}
-    plans = OUTCOMES["plan"] if asked & {"plan", "birth_date"} else (ANY,)
-    kinds = KINDS if asked & {"plan", "birth_date"} else (ANY,)
-
-    def outcomes(what: str) -> tuple[str, ...]:
-        return OUTCOMES[what] if what in asked else (ANY,)
-
-    return [outcomes("area"), outcomes("hours"), plans, kinds, outcomes("repeat"), KEYS]
-
-
 class _Call:
-    """One caller through one flow, with a clock."""
+    """One caller through one flow, with a clock. A copy of it goes on from where it is, in another case."""
 
-    def __init__(self, flow: Flow, lengths: Lengths, case: Mapping[str, str]) -> None:
-        self._flow, self._lengths, self._case = flow, lengths, case
-        self._pressed = False
+    def __init__(self, flow: Flow, lengths: Lengths) -> None:
+        self._flow, self._lengths = flow, lengths
+        self._case: Mapping[str, str] = {}
+        self._keys: tuple[str, ...] = ("key", "then")
         self._seconds = 0.0
+        self._inputs = 0
+        self._sprint = engine.start(flow)
+        self._hear(self._sprint)
 
-    def outcome(self) -> Outcome:
-        sprint = engine.start(self._flow)
-        for _ in range(MOST_INPUTS):
-            self._hear(sprint)
-            if isinstance(sprint.wait, OfferWait):
-                return Outcome(sprint.wait.services, str(sprint.wait.band), round(self._seconds, 1))
-            heard = self._next(sprint.session)
+    def outcome(self, case: Mapping[str, str]) -> Outcome:
+        """Go on to where the caller is offered. Raises :class:`_Unsaid`, and stands where it was asked."""
+        self._case = case
+        while self._inputs < MOST_INPUTS and not isinstance(self._sprint.wait, OfferWait):
+            heard = self._next(self._sprint.session)
             if heard is None:
                 break
-            sprint = engine.resume(self._flow, sprint.session, heard)
-        return Outcome((sprint.wait.kind,), str(sprint.session.band), round(self._seconds, 1))
+            self._sprint = engine.resume(self._flow, self._sprint.session, heard)
+            self._hear(self._sprint)
+            self._inputs += 1
+        wait, seconds = self._sprint.wait, round(self._seconds, 1)
+        if isinstance(wait, OfferWait):
+            return Outcome(wait.services, str(wait.band), seconds)
+        return Outcome((wait.kind,), str(self._sprint.session.band), seconds)
+
+    def _said(self, name: str) -> str:
+        if name not in self._case:
+            raise _Unsaid(name)
+        return self._case[name]
 
     def _hear(self, sprint: Sprint) -> None:
         played = (key for each in sprint.instructions if isinstance(each, Play) for key in each.prompts)
@@ -131,35 +163,59 @@ class _Call:
 
     def _next(self, session: Session) -> Heard | Answered | None:
         match session.wait:
-            case GatherWait():
-                return self._act(session)
+            case GatherWait() as wait:
+                return self._act(session, wait)
             case PlaybackWait():
                 return Heard(InputKind.PLAYBACK_FINISHED)
             case LookupWait() as wait:
+                found = self._look_up(session, wait)
                 self._seconds += LOOKUP_S
-                return self._look_up(wait)
+                return found
             case _:
                 return None
 
-    def _act(self, session: Session) -> Heard:
+    def _act(self, session: Session, wait: GatherWait) -> Heard:
         gather = next(each for each in session.present if isinstance(each, Gather))
-        if self._case["key"] == "silence" or self._pressed:
+        key = self._given(session, wait)
+        if key is None and gather.digits == 1 and self._keys:
+            key, self._keys = self._said(self._keys[0]), self._keys[1:]
+        if key is None or key == SILENCE:
             self._seconds += gather.timeout_s
             return Heard(InputKind.SILENCE)
-        self._pressed = True
-        return Heard(InputKind.DIGIT, self._case["key"])
+        return Heard(InputKind.DIGIT, key)
 
-    def _look_up(self, wait: LookupWait) -> Answered:
+    def _given(self, session: Session, wait: GatherWait) -> str | None:
+        """What the caller keys who is asked for a date or a number, and accepts when it is read back."""
+        match self._flow.node(session.node):
+            case AskDate() | AskNumber() if wait.stage == READ_BACK:
+                return "1"
+            case AskDate():
+                return BORN
+            case AskNumber() as node:
+                return "1" * node.least
+            case _:
+                return None
+
+    def _look_up(self, session: Session, wait: LookupWait) -> Answered:
         match wait.what:
             case "plan" | "birth_date":
-                raises = self._case["kind"] == "raises" and self._case["plan"] not in ("none", "unavailable")
-                return Answered(self._case["plan"], raises=raises)
+                return self._plan(session)
             case "repeat":
-                return Answered(self._case["repeat"], raises=self._case["repeat"] in ("RC", "PRC"))
+                outcome = self._said("repeat")
+                return Answered(outcome, raises=outcome in ("RC", "PRC"))
             case "area" | "hours":
-                return Answered(self._case[wait.what])
+                return Answered(self._said(wait.what))
             case what:
                 return Answered(OUTCOMES[what][0] if what in OUTCOMES else "none")
+
+    def _plan(self, session: Session) -> Answered:
+        level, node = self._said("plan"), self._flow.node(session.node)
+        raises = level not in ("none", "unavailable") and self._said("kind") == "raises"
+        facts: dict[str, FactValue] = {}
+        if isinstance(node, Lookup) and node.also and level in ("asserted", "confirmed"):
+            pathway = self._said("pathway")
+            facts = {"pathway": pathway.removesuffix(STALE), "stale": pathway.endswith(STALE)}
+        return Answered(level, raises=raises, facts=facts)
 
 
 def as_table(rows: Iterable[Row]) -> Iterator[str]:

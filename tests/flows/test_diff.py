@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from ivr import engine
 from ivr.actions.menu import Menu
 from ivr.actions.say import Say
 from ivr.flow import Flow
-from ivr.proof.diff import ANY, Row, as_data, as_table, differences
+from ivr.proof.diff import ANY, Row, as_data, as_table, differences, ranges
 from ivr.proof.lengths import estimate_lengths
 
 LENGTHS = estimate_lengths([load_prompts(Path(engine.__file__).parent / "prompts" / "en.yaml")])
 LONDON = london()
-SIZES = {"area": 1, "hours": 3, "plan": 5, "kind": 2, "repeat": 5, "key": 13}
+SIZES = {name: len(values) for name, values in ranges(LONDON).items()}
 
 
 def changed(name: str, **fields: object) -> Flow:
@@ -25,8 +26,8 @@ def changed(name: str, **fields: object) -> Flow:
     return LONDON.model_copy(update={"nodes": {**LONDON.nodes, name: node}})
 
 
-def cases(row: Row) -> int:
-    return prod(SIZES[name] if values == (ANY,) else len(values) for name, values in row.case.items())
+def cases(row: Row, sizes: Mapping[str, int] = SIZES) -> int:
+    return prod(sizes[name] if values == (ANY,) else len(values) for name, values in row.case.items())
 
 
 def test_flow_differs_in_nothing_from_itself() -> None:
@@ -37,11 +38,14 @@ def test_key_that_moved_is_told_for_all_callers_whom_it_takes_elsewhere() -> Non
     menu = LONDON.nodes["main_menu"]
     assert isinstance(menu, Menu)
     keys = {("8" if key == "3" else key): choice for key, choice in menu.keys.items()}
-    rows = differences(LONDON, changed("main_menu", keys=keys), LENGTHS)
+    moved = changed("main_menu", keys=keys)
+    rows = differences(LONDON, moved, LENGTHS)
 
-    assert {row.case["key"] for row in rows} == {("3",), ("8",)}
-    assert sum(map(cases, rows)) == 2 * 3 * 5 * 2 * 5
-    to_dental = [row for row in rows if row.after.services == ("dental",)]
+    sizes = {name: len(values) for name, values in ranges(LONDON, moved).items()}
+    first = [row for row in rows if row.case["key"] in {("3",), ("8",)}]
+    assert sum(cases(row, sizes) for row in first) == 2 * prod(sizes.values()) // sizes["key"]
+    assert {key for row in rows if row not in first for key in row.case["then"]} == {"3", "8"}, "who is asked again"
+    to_dental = [row for row in first if row.after.services == ("dental",) and row.case["then"] != ("8",)]
     assert {(row.case["key"], row.after.band) for row in to_dental} == {(("8",), "normal")}, "raised callers never"
     assert {row.case["hours"] for row in to_dental} == {("open",)}
 
@@ -58,11 +62,30 @@ def test_longer_prompt_is_told_in_seconds_for_everybody_who_hears_it() -> None:
         assert abs(row.after.seconds - row.before.seconds - longer) < 0.11
 
 
+def test_team_of_a_pathway_that_changes_is_told_for_those_whom_it_takes_elsewhere() -> None:
+    rows = differences(LONDON, changed("frailty.team", services=("clinician",)), LENGTHS)
+
+    assert {row.case["pathway"] for row in rows} == {("frailty",)}
+    assert {row.case["plan"] for row in rows} == {("asserted", "confirmed")}
+    assert {(row.case["hours"], row.case["key"], row.case["then"]) for row in rows} == {(("open",), ("5",), ("1",))}
+    assert {(row.before.services, row.after.services) for row in rows} == {(("frailty",), ("clinician",))}
+
+
+def test_pathway_that_is_closed_is_told() -> None:
+    by_pathway = LONDON.nodes["by_pathway"]
+    rows = differences(
+        LONDON, changed("by_pathway", exits={**by_pathway.exits, "mental_health": "first_free"}), LENGTHS
+    )
+
+    assert {row.case["pathway"] for row in rows} == {("mental_health",)}
+    assert {row.before.services for row in rows} == {("crisis",)}
+
+
 def test_rows_as_table_and_as_data_say_the_same() -> None:
     rows = differences(LONDON, changed("main_menu", timeout_s=9.0), LENGTHS)
     table = list(as_table(rows))
 
-    assert table[0].split() == ["area", "hours", "plan", "kind", "repeat", "key", "before", "after"]
+    assert table[0].split() == [*SIZES, "before", "after"]
     assert len(table) == len(rows) + 1 == len(as_data(rows)) + 1
     assert as_data(rows)[0]["before"] == {
         "services": list(rows[0].before.services), "band": rows[0].before.band, "seconds": rows[0].before.seconds,

@@ -11,7 +11,8 @@ from callrouter.flows import load_prompts
 from flows.exhaustive import PROMPT_S
 from flows.generated import flow_of_seed, lengths_of
 from flows.player import london
-from ivr import engine
+from ivr import engine, pieces
+from ivr.actions.node import Node
 from ivr.export.markdown import as_markdown
 from ivr.export.mermaid import as_mermaid
 from ivr.proof.graph import graph_of_nodes
@@ -24,6 +25,10 @@ NODE = re.compile(r'n_\w+[\[({]+"[^"]*"[\])}]+')
 ARROW = re.compile(r"n_\w+ -->(\|[^|\"]*\|)? n_\w+")
 
 
+def heard(node: Node) -> set[str]:
+    return {key for move in node.moves() for key in move.heard}
+
+
 def test_document_holds_every_prompt_node_owner_and_the_version_to_be_signed() -> None:
     flow = london()
     document = as_markdown(report(prove(flow, estimate_lengths([TEXTS]))), {"en": TEXTS})
@@ -31,9 +36,11 @@ def test_document_holds_every_prompt_node_owner_and_the_version_to_be_signed() -
     for node_id, node in flow.nodes.items():
         assert f"### `{node_id}`" in document
         assert getattr(node, "clinical_owner", "") in document
-        for key in {key for move in node.moves() for key in move.heard} & TEXTS.keys():
+        for key in ({*node.prompt_keys(), *heard(node)} & TEXTS.keys()) - pieces.EVERY:
             assert f"“{TEXTS[key]}”" in document, key
     assert document.count(f"`{flow.version}`") == 2
+    assert "- if `stale or plan not in {asserted, confirmed}`: `first_free` (the first that holds)" in document
+    assert "- band: urgent" in document
     assert "| Clinical safety officer |" in document
 
 
