@@ -7,20 +7,15 @@ import hashlib
 import hmac
 import json
 import ssl
-import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from aiosmtpd.smtp import SMTP
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,6 +28,7 @@ from alerts.life.store import AlertStore, metadata
 from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures
 from alerts.ports import NoticeFailed, Notifier
 from infra.sql import connect_database
+from tests.notice_receivers import Receiver, Relay, free_port, serve_http, serve_smtp
 
 AT = datetime(2025, 6, 2, 11, 0, tzinfo=UTC)
 SECRET = "a secret of this test, and long enough"
@@ -58,30 +54,6 @@ class HandClock:
 
     def monotonic(self) -> float:
         return self.passed
-
-
-@dataclass
-class Relay:
-    """What the SMTP server took, and how it answers a message."""
-
-    port: int = 0
-    answer: str = "250 taken"
-    recipient: str = "250 known"
-    mails: list[Message] = field(default_factory=list)
-    encrypted: list[bool] = field(default_factory=list)
-
-    async def handle_RCPT(  # noqa: N802 - the library's name
-        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
-    ) -> str:
-        if self.recipient.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.recipient
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        if self.answer.startswith("250"):
-            self.mails.append(message_from_bytes(envelope.content))
-            self.encrypted.append(session.ssl is not None)
-        return self.answer
 
 
 @dataclass(frozen=True)
@@ -121,15 +93,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return Certificate(folder / "cert.pem", folder / "key.pem")
 
 
-async def serve_smtp(relay: Relay, tls: ssl.SSLContext | None = None) -> asyncio.Server:
-    def connected() -> SMTP:
-        return SMTP(relay, hostname="relay", tls_context=tls, require_starttls=tls is not None)
-
-    server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)
-    relay.port = server.sockets[0].getsockname()[1]
-    return server
-
-
 @pytest.fixture
 async def relay() -> AsyncIterator[Relay]:
     relay = Relay()
@@ -159,45 +122,15 @@ async def mute_port() -> AsyncIterator[int]:
     server.close()
 
 
-@dataclass
-class Receiver:
-    """What the HTTP server was sent, and how it answers."""
-
-    url: str = ""
-    status: int = 204
-    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    got = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            content = self.rfile.read(int(self.headers["Content-Length"]))
-            got.requests.append(({k.lower(): v for k, v in self.headers.items()}, content))
-            self.send_response(got.status)
-            if got.status == 302:
-                self.send_header("Location", got.url)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing on the terminal."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        got.url = f"http://127.0.0.1:{server.server_address[1]}/notices"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve_http() as got:
         yield got
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port on which nobody listens."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        return int(server.server_address[1])
+    return free_port()
 
 
 def mail(port: int, **changed: Any) -> SmtpNotifier:
