@@ -1,4 +1,4 @@
-"""Consent in FHIR: a patient who refuses that plans are shared. Only refusals are read: nothing here widens anything."""
+"""Consent in FHIR: a patient who refuses that plans are shared. Only refusals are read: nothing widens anything."""
 
 from __future__ import annotations
 
