@@ -1,4 +1,4 @@
-"""What goes on once calls have ended: the index of encounters, the distress flag of lines, welfare tasks."""
+"""What goes on once calls have ended: the index of encounters, the distress flag of lines, welfare, call-backs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from alerts.life.store import AlertStore
 from alerts.model import Rule
+from callrouter.call_backs.opening import KeptCallBacks, open_call_backs
 from callrouter.calls import Calls
 from callrouter.dispatch.providers import Providers
 from callrouter.errors import ConfigurationError
@@ -32,7 +33,8 @@ from infra.yamlfile import YamlFileError
 
 @dataclass(frozen=True, slots=True)
 class AfterCalls:
-    """``repeats`` is asked by calls; the two readers follow the stream of events; ``welfare`` is for clinicians.
+    """``repeats`` is asked by calls; the two readers follow the stream of events; ``welfare`` is for clinicians,
+    ``call_backs`` for whoever takes calls.
 
     ``shared``: numbers that many people call from; ``owners``: the ODS code of each provider, by its id.
     """
@@ -41,6 +43,7 @@ class AfterCalls:
     indexer: EncounterIndexer
     unanswered: Unanswered
     welfare: Welfare
+    call_backs: KeptCallBacks
     shared: frozenset[str]
     owners: Mapping[str, str]
     journal: Journal
@@ -65,6 +68,7 @@ class AfterCalls:
                 lease=lease(name="unanswered"),
             ),
             repeat("welfare", self._look_after, full=1, lease=lease(name="welfare")),
+            *self.call_backs.loops(lease),
         ]
 
     async def _look_after(self, wait_s: float) -> int:
@@ -88,12 +92,14 @@ def after_calls(
     shared = shared_lines(settings)
     repeats = RepeatCalls(database, keys, shared.__contains__)
     welfare = Welfare(database, keys, clock, WelfareNotices(AlertStore(database), rules))
+    call_backs = open_call_backs(database, keys, clock, stream, journal, repeats=repeats, welfare=welfare)
     owners = {each.id: each.ods or each.id for each in providers}
     return AfterCalls(
         repeats,
         EncounterIndexer(stream, journal, repeats, keys, clock, owners),
-        Unanswered(stream, journal, repeats, welfare),
+        Unanswered(stream, journal, repeats, welfare, call_backs.list),
         welfare,
+        call_backs,
         shared,
         owners,
         journal,

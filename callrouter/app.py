@@ -14,6 +14,7 @@ from adapters.twilio.settings import TwilioSettings
 from callrouter.alerting.bounces import bounce_routes
 from callrouter.alerting.desk import AlertDesk
 from callrouter.alerting.voice_calls import voice_routes
+from callrouter.call_backs.routes import call_backs_router
 from callrouter.figures.wallboard import figures_of
 from callrouter.identity import identity_router
 from callrouter.keys import session_secret
@@ -99,6 +100,7 @@ def _for_people(service: Service, crew: Crew | None) -> list[APIRouter]:
         flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
         plans=service.plan_access,
         welfare=service.after_calls.welfare,
+        call_backs=service.after_calls.call_backs.list,
         surges=service.surges.desk,
         alerts=AlertDesk(service.alerts, service.clock),
         crew=crew,
@@ -111,6 +113,7 @@ def _for_people(service: Service, crew: Crew | None) -> list[APIRouter]:
         pages,
         flows_router(service.publishing, service.replay, who),
         welfare_router(service.after_calls.welfare, who),
+        call_backs_router(service.after_calls.call_backs.list, who),
         messages_router(service.messaging.service, who, service.clock),
     ]
 

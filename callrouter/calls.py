@@ -308,11 +308,11 @@ class Calls:
             number=arrival.number, dialled=arrival.dialled, offered_at=now,
             arrived_at=dropped.arrived_at if dropped else now, session=sprint.session, epoch=given.epoch,
             step=1, seq=0, wait_id=wait_id, replies={}, resumes=dropped.first if dropped else None,
+            call_back=bool(dropped and dropped.call_back),
         )  # fmt: skip
         offered = ev.Offered(
             network=arrival.network, dialled=arrival.dialled, cli_class=arrival.number.kind, flow=flow.flow,
-            flow_version=flow.version, context=record.context, number=arrival.number.e164,
-            resumes=record.resumes,
+            flow_version=flow.version, context=record.context, number=arrival.number.e164, resumes=record.resumes,
         )  # fmt: skip
         events = [offered, *self._lookups.area_known(record)]
         return await self._play_out(record, flow, sprint, lane, events, wait_id, given.at)

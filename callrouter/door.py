@@ -15,7 +15,7 @@ from callrouter.hours import read_hours
 from callrouter.lookups import Lookups
 from callrouter.nearby import Nearby
 from callrouter.plans.pathways import FoundPlans
-from callrouter.ports import Meaning, Messages
+from callrouter.ports import CallBacks, Meaning, Messages
 from callrouter.repeat.contacts import RepeatCalls
 from callrouter.settings import Settings
 from callrouter.stores import Stores
@@ -37,6 +37,7 @@ def open_door(
     plans: FoundPlans,
     repeats: RepeatCalls,
     messages: Messages,
+    call_backs: CallBacks,
     keys: KeyRing,
     clock: Clock,
     health: Health,
@@ -52,6 +53,7 @@ def open_door(
         budget_s=settings.lookup_budget_ms / 1000,
         health=health,
         nearby=Nearby(clock, hours=read_hours(settings.hours_file), areas=london(), free_state=dispatch.state),
+        call_backs=call_backs,
     )
     calls = Calls(
         states=stores.states,

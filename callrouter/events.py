@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
+from callrouter.call_back_events import CallBackEnded as CallBackEnded
+from callrouter.call_back_events import CallBackOpened as CallBackOpened
+from callrouter.call_back_events import CallBackPromised as CallBackPromised
+from callrouter.call_back_events import CallBackTried as CallBackTried
 from callrouter.leg_events import LegAnswered as LegAnswered
 from callrouter.leg_events import LegFailed as LegFailed
 from callrouter.leg_events import LegRinging as LegRinging
@@ -196,15 +200,6 @@ class CrewTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallBackRequested:
-    """The caller wants to be called back by ``service``, at the number that they confirmed by key."""
-
-    kind: ClassVar[str] = "call_back_requested"
-    node: str
-    service: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyAnswered:
     """The caller answered the survey's ``question`` with a key."""
 
@@ -316,6 +311,7 @@ END_CLASSES = (
     "deflected",
     "self_served",
     "served_elsewhere",
+    "call_back",
     "dropped_by_us",
 )
 """docs/safety/rules.md, 8; a call without an ``ended`` event is in progress."""
@@ -323,9 +319,9 @@ END_CLASSES = (
 Event: TypeAlias = (
     Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch | RedFlagHeard
     | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed | TextRequested
-    | TextReported | AmbulanceRequested | CrewTold | CallBackRequested | SurveyAnswered | PlanDisclosed | NeedStated
-    | TalkEnded | AreaKnown | ContextOpened | RepeatAnswered | RepeatChecked | TakenOver | SessionFailed | HandedBack
-    | Ended
+    | TextReported | AmbulanceRequested | CrewTold | CallBackPromised | CallBackOpened | CallBackTried
+    | CallBackEnded | SurveyAnswered | PlanDisclosed | NeedStated | TalkEnded | AreaKnown | ContextOpened
+    | RepeatAnswered | RepeatChecked | TakenOver | SessionFailed | HandedBack | Ended
 )  # fmt: skip
 
 AGENT_ROLES = frozenset({"handler", "clinician"})

@@ -154,6 +154,19 @@ class Journal:
         key = self._keys.unwrap(wrapped) if wrapped is not None else None
         return [Recorded(call_ref, row.seq, row.at, join(row.kind, row.facts, _open(row, key))) for row in rows]
 
+    async def sealed(self, event: Event, call_ref: str, seq: int, at: datetime) -> Entry | None:
+        """An event of a call that may be over, as an entry of the stream; None while the journal has no such call.
+
+        Once its key is destroyed, what is personal is left out.
+        """
+        query = select(calls.c.wrapped_key).where(calls.c.call_ref == call_ref)
+        rows = await self._all(query)
+        if not rows:
+            return None
+        if rows[0].wrapped_key is None:
+            return Entry(call_ref, seq, at, event.kind, split(event)[0])
+        return seal(event, call_ref, seq, at, self._keys.unwrap(rows[0].wrapped_key))
+
     async def told(self, refs: Collection[str], kinds: Collection[str], since: datetime) -> list[Entry]:
         """The events of these calls and kinds from ``since`` on, by call in order, without what is personal."""
         columns = (journal.c.call_ref, journal.c.seq, journal.c.at, journal.c.kind, journal.c.facts)

@@ -20,11 +20,23 @@ from callrouter import events as ev
 from callrouter.announcing import NoMessages, announced
 from callrouter.model import CallRecord
 from callrouter.nearby import Nearby
-from callrouter.ports import Meaning, Messages, PlanFound, Plans, RepeatFound, Repeats, Understanding
+from callrouter.ports import (
+    CallBackFound,
+    CallBacks,
+    Meaning,
+    Messages,
+    PlanFound,
+    Plans,
+    RepeatFound,
+    Repeats,
+    Understanding,
+)
 from infra.breaker import Breaker
 from infra.clock import Clock
 from infra.health import Health
 from infra.numbers import Number, NumberClass
+from ivr.actions.call_back import LOOK_UP as CALL_BACK
+from ivr.actions.call_back import PROMISE
 from ivr.actions.lookup import NO_ANSWER
 from ivr.flow import Flow
 from ivr.model import Answered, FactValue, LookupWait
@@ -65,7 +77,9 @@ class Lookups:
         budget_s: float = BUDGET_S,
         health: Health | None = None,
         nearby: Nearby | None = None,
+        call_backs: CallBacks | None = None,
     ) -> None:
+        self._call_backs = call_backs
         self._plans = plans
         self._repeats = repeats
         self._understanding = understanding
@@ -96,7 +110,10 @@ class Lookups:
         began = self._clock.monotonic()
         if (here := self._nearby.answer(record, wait)) is not None:
             return here, ev.LookedUp(what=wait.what, gap="", took_ms=0.0, outcome=here.outcome, reason="here")
-        found = await self._guarded(record, wait, flow, hung_up)
+        if wait.what == CALL_BACK:
+            found = await self._of_call_back(record, wait, hung_up)
+        else:
+            found = await self._guarded(record, wait, flow, hung_up)
         if wait.what == "birth_date":
             # right, wrong and unknown take the same time (docs/safety/rules.md, 3)
             await self._until(began + self._budget_s, hung_up)
@@ -114,6 +131,18 @@ class Lookups:
             return []
         known = self._nearby.certain_area(record, wait.about if wait else "")
         return [known] if known else []
+
+    async def _of_call_back(
+        self, record: CallRecord, wait: LookupWait, hung_up: asyncio.Event
+    ) -> CallBackFound | _Gap | _Overtaken:
+        """Not guarded by a breaker: a gap only keeps the caller on the line, where they would wait anyway."""
+        if self._call_backs is None:
+            return CallBackFound("not_possible")
+        asked = self._call_backs
+        is_promise = wait.stage == PROMISE
+        return await self._within(
+            asked.promise(record, wait.about) if is_promise else asked.possible(record), hung_up, wait.what
+        )
 
     async def _guarded(
         self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
@@ -195,7 +224,7 @@ def _detail_of(found: RepeatFound) -> dict[str, object] | None:
 
 
 def _as_answer(
-    wait: LookupWait, found: PlanFound | RepeatFound | Meaning | _Gap, took_ms: float
+    wait: LookupWait, found: PlanFound | RepeatFound | Meaning | CallBackFound | _Gap, took_ms: float
 ) -> tuple[Answered, ev.Event]:
     detail: dict[str, object] | None = None
     match found:
@@ -218,6 +247,8 @@ def _as_answer(
                 lexicon=found.lexicon,
             )
             reason = "words"
+        case CallBackFound():
+            answer, reason = Answered(found.outcome, raises=found.raises), wait.stage
         case _Gap(reason=reason):
             answer = Answered(NO_ANSWER.get(wait.what, "no_match"))
     gap = found.reason if isinstance(found, _Gap) else ""

@@ -82,6 +82,7 @@ class CallRecord:
     """A call between two inputs: sealed in the state store, gone some time after the call.
 
     ``arrived_at``: since when the caller has waited; before ``offered_at`` for one whom we cut off and who came back.
+    ``call_back``: they were promised one.
     ``due_at``: when the present wait is over, whoever owns the call then. ``looks``: how many of :data:`MOST_LOOKS`
     were made. ``resumes``: the first call of this contact, if this one is not.
 
@@ -110,6 +111,7 @@ class CallRecord:
     answer_evidence: str | None = None
     talk_over: bool = False
     handed_back: bool = False
+    call_back: bool = False
     ended: str | None = None
     dropped: bool = False
     looks: int = 0

@@ -136,6 +136,8 @@ def record_after(record: CallRecord, at: datetime, events: Sequence[ev.Event]) -
                 record = replace(record, talk_over=True)
             case ev.MessageHeard():
                 record = replace(record, message_heard=True)
+            case ev.CallBackPromised():
+                record = replace(record, call_back=True)
             case ev.HandedBack():
                 record = replace(record, handed_back=True)
             case _:
@@ -163,8 +165,8 @@ def happened(sprint: ivr.Sprint) -> Iterator[ev.Event]:
                 yield ev.SessionFailed(node=failed.node, error_id=failed.error_id)
             case ivr.TextAsked() as asked:
                 yield ev.TextRequested(node=asked.node, text=asked.text)
-            case ivr.CallBackAsked() as asked:
-                yield ev.CallBackRequested(node=asked.node, service=asked.service)
+            case ivr.CallBackPromised() as promised:
+                yield ev.CallBackPromised(node=promised.node, service=promised.service)
             case ivr.Surveyed() as survey:
                 yield ev.SurveyAnswered(node=survey.node, question=survey.question, answer=survey.answer)
             case ivr.Disclosed() as disclosed:
@@ -191,6 +193,8 @@ def end_class(record: CallRecord, by: str) -> str:
         return "dropped_by_us"
     if record.handed_back and not record.edge:
         return "answer_unknown"  # this network does not tell whether its fall-back was answered
+    if record.call_back:
+        return "call_back"
     if record.queued or record.handed_back:
         return "abandoned"
     return "deflected" if record.message_heard else "left_in_message"

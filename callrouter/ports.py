@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
-from callrouter.model import Input, Reply
+from callrouter.model import CallRecord, Input, Reply
 from infra.numbers import Number
 from ivr.flow import Flow
 from ivr.model import Band
@@ -88,6 +88,27 @@ class Understanding(Protocol):
 
     async def understand(self, said: str, vocabulary: Mapping[str, Sequence[str]]) -> Meaning:
         """The choice that ``said`` names, if exactly one; a red flag wins over every choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallBackFound:
+    """What the door says of a call-back: ``possible``, ``promised``, or ``not_possible``.
+
+    ``raises``: this caller is to go to a person in a raised band, and is asked nothing.
+    """
+
+    outcome: str
+    raises: bool = False
+
+
+class CallBacks(Protocol):
+    """Promises to call back."""
+
+    async def possible(self, record: CallRecord) -> CallBackFound:
+        """Whether this caller may be asked. Promises nothing."""
+
+    async def promise(self, record: CallRecord, service: str) -> CallBackFound:
+        """Promise it: ``promised`` only once it is in store. Asked again for the same call it is one promise."""
 
 
 MOST_MESSAGES = 2

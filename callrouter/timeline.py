@@ -29,6 +29,13 @@ _TOLD_CREW = {
     "failed": "did not reach their device: tell ambulance control by telephone",
     "given_up": "could not be sent, or may not have arrived: tell ambulance control by telephone",
 }
+_RUNG = {"answered": "they answered", "no_answer": "no answer", "busy": "engaged", "failed": "not to be reached there"}
+_CALL_BACK = {
+    "reached": "the caller was reached",
+    "gave_up": "three tries in vain, given to a clinician as a welfare task",
+    "rang_again": "the caller rang again, and a person answered",
+    "withdrawn": "a person answered before the caller hung up",
+}
 _REPEAT_OF_PATIENT = {
     "PRC": "Possible repeat caller: a similar patient called at least twice in the last four days",
     "RC": _REPEAT["RC"],
@@ -71,8 +78,14 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return f"Ambulance requested: the crew with {device} is told that a care plan exists"
         case ev.CrewTold(what=what, outcome=outcome):
             return f"The {_TO_CREW.get(what, what)} {_TOLD_CREW.get(outcome, outcome)}"
-        case ev.CallBackRequested():
-            return "Asked to be called back, and keeps the place in the queue"
+        case ev.CallBackPromised():
+            return "Was promised a call back, and keeps the place in the queue"
+        case ev.CallBackOpened(role=role):
+            return f"The call-back was opened by a {role}"
+        case ev.CallBackTried(outcome=outcome):
+            return f"Was called back: {_RUNG.get(outcome, outcome)}"
+        case ev.CallBackEnded(outcome=outcome):
+            return f"Call-back over: {_CALL_BACK.get(outcome, outcome)}"
         case ev.NeedStated(need="interpreter", language=language):
             return f"Needs an interpreter ({language})"
         case ev.NeedStated():

@@ -12,6 +12,8 @@ from callrouter.after_calls import AfterCalls, after_calls
 from callrouter.alerting.channels import Channels, open_channels
 from callrouter.alerting.probe import FlowsWithProbe, with_probe
 from callrouter.alerting.watching import alert_rules, open_alerts
+from callrouter.call_backs.in_force import call_backs_in_force
+from callrouter.call_backs.promising import Promising
 from callrouter.calls import Calls
 from callrouter.desk import Desk
 from callrouter.dispatch.providers import Providers, read_providers
@@ -85,7 +87,10 @@ def build(settings: Settings) -> Service:
     prompts = load_prompts(settings.prompts_file)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = connect_database(settings.database)
-    publishing, flows = open_publishing(settings, database, clock, providers.services, texts_in_force(settings))
+    rings_back = call_backs_in_force(settings)
+    publishing, flows = open_publishing(
+        settings, database, clock, providers.services, texts_in_force(settings), call_backs=rings_back
+    )
     stores = open_stores(settings)
     stream = stores.stream
     journal = Journal(database, keys)
@@ -97,14 +102,16 @@ def build(settings: Settings) -> Service:
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
     after = after_calls(settings, database, keys, clock, stream, journal, providers=providers, rules=rules)
     reachable = with_probe(providers)
+    found_plans = FoundPlans(plans, after.shared)
     calls, dispatch = open_door(
         settings,
         stores,
         reachable,
         FlowsWithProbe(flows, flows.name, settings.auditor_number),
-        plans=FoundPlans(plans, after.shared),
+        plans=found_plans,
         repeats=after.repeats,
         messages=messages.live,
+        call_backs=Promising(after.call_backs.all, found_plans, after.repeats, after.shared, is_on=rings_back),
         keys=keys,
         clock=clock,
         health=health,
@@ -115,7 +122,7 @@ def build(settings: Settings) -> Service:
     counting = open_counting(database, providers, stream, journal, board, clock, health, keys=keys, shared=after.shared)
     channels = open_channels(settings, database, keys, clock)
 
-    parts = partial(_parts, settings, clock, health, board, writer, counting)
+    parts = partial(_parts, settings, clock, health, board, writer, counting, after)
     return Service(
         settings=settings,
         clock=clock,
@@ -150,7 +157,13 @@ def build(settings: Settings) -> Service:
 
 
 def _parts(
-    settings: Settings, clock: Clock, health: Health, board: Board, writer: JournalWriter, counting: Counting
+    settings: Settings,
+    clock: Clock,
+    health: Health,
+    board: Board,
+    writer: JournalWriter,
+    counting: Counting,
+    after: AfterCalls,
 ) -> Parts:
     """What this process itself knows of its parts, for alerts that must not need the database."""
     return Parts(
@@ -159,4 +172,5 @@ def _parts(
         f"{settings.host}:{settings.port}",
         board.without_probe_s() if settings.auditor_url else None,
         counting.check.differ,
+        after.call_backs.late_s,
     )

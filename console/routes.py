@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from callrouter.alerting.desk import AlertDesk
+from callrouter.call_backs.service import CallBackList
 from callrouter.handover import CallPages
 from callrouter.messages.service import MessageService
 from callrouter.plans.access import PlanAccess
@@ -24,6 +25,7 @@ from callrouter.repeat.earlier_calls import EarlierCalls
 from callrouter.surges.desk import SurgeDesk
 from callrouter.welfare.service import Welfare
 from console.alerts import add_alerts
+from console.call_backs import add_call_backs
 from console.calls import add_calls
 from console.crew import add_crew
 from console.earlier import add_earlier
@@ -79,6 +81,7 @@ def console_router(
     openid: OpenId | None = None,
     plans: PlanAccess | None = None,
     welfare: Welfare | None = None,
+    call_backs: CallBackList | None = None,
     surges: SurgeDesk | None = None,
     alerts: AlertDesk | None = None,
     crew: Crew | None = None,
@@ -111,6 +114,8 @@ def console_router(
         add_surges(router, web, surges)
     if welfare is not None:
         add_welfare(router, web, welfare)
+    if call_backs is not None:
+        add_call_backs(router, web, call_backs, clock)
     return router
 
 

@@ -68,8 +68,8 @@ class TextAsked:
 
 
 @value
-class CallBackAsked:
-    """The caller wants to be called back by ``service``, at the number that they confirmed by key."""
+class CallBackPromised:
+    """The caller was promised a call by ``service`` to the number that they confirmed by key; the promise is kept."""
 
     node: str
     service: str
@@ -102,5 +102,5 @@ class Needs:
 
 
 Happening: TypeAlias = (
-    Entered | Chose | Missed | Flagged | Marked | Failed | TextAsked | CallBackAsked | Surveyed | Disclosed | Needs
+    Entered | Chose | Missed | Flagged | Marked | Failed | TextAsked | CallBackPromised | Surveyed | Disclosed | Needs
 )

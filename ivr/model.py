@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 from pydantic_core import SchemaValidator
 
-from ivr.happenings import CallBackAsked as CallBackAsked
+from ivr.happenings import CallBackPromised as CallBackPromised
 from ivr.happenings import Chose as Chose
 from ivr.happenings import Disclosed as Disclosed
 from ivr.happenings import Entered as Entered
@@ -306,7 +306,8 @@ class Answered:
 
     ``raises``: the caller goes to a person and up one band (docs/safety/rules.md, 2). ``choice`` and ``red_flag``
     (category) are for ``what == "understand"`` only; ``digits`` (the last of the caller's number) for ``number``,
-    ``messages`` for ``messages``. ``facts``: what else the look-up says, by the names of its outputs.
+    ``messages`` for ``messages``. Of a call-back the outcome is ``possible``, ``promised`` or ``not_possible``.
+    ``facts``: what else the look-up says, by the names of its outputs.
     """
 
     outcome: str

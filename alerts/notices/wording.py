@@ -21,6 +21,7 @@ _METRICS: dict[Metric, str] = {
     "journal_lag_s": "Age of the oldest event that is not in the journal",
     "figures_differ": "Scopes whose figures differ from the recount",
     "auditor_silent": "Time since the last probe call",
+    "call_back_late_s": "Time since a promised call-back was due",
     "surge": "Standard deviations above usual",
     "demand_rise": "Standard deviations above usual",
     "night_message": "Minutes left for the review",

@@ -114,6 +114,9 @@ class Seen:
             case "auditor_silent":
                 silent_s = self.parts.without_probe_s
                 return [] if silent_s is None else [Reading(rule.name, "Alert auditor", silent_s, self.at)]
+            case "call_back_late_s":
+                late_s = self.parts.call_back_late_s
+                return [] if late_s is None else [Reading(rule.name, "Call-backs", late_s, self.at)]
             case "composite":
                 return [Reading(rule.name, "Whole service", float(_holds(rule, live)), self.at)]
             case "night_message" | "governance" | "welfare_task" | "surge" | "demand_rise" | "rule_removed":

@@ -6,6 +6,7 @@ import getpass
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import callrouter.call_backs.tables
 import callrouter.journal
 import callrouter.repeat.tables
 import callrouter.texts.tables
@@ -32,6 +33,7 @@ from infra.rewrap import wrapped_keys_of
 from infra.sql import Database, connect_database
 
 SEALED = wrapped_keys_of(
+    callrouter.call_backs.tables.metadata,
     callrouter.journal.metadata,
     callrouter.repeat.tables.metadata,
     callrouter.texts.tables.metadata,

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from callrouter.call_backs.in_force import call_backs_in_force
 from callrouter.dispatch.providers import read_providers
 from callrouter.flows import FlowFileError, load_flow, load_prompts, load_proof
 from callrouter.publishing.soundness import promised_with
@@ -33,7 +34,7 @@ def world_in_force() -> World:
     lengths = estimate_lengths(by_language(prompts), seconds_of_sounds(folder) if folder else None)
     texts = texts_in_force(settings)
     services = read_providers(settings.providers_file).services
-    return World(frozenset(prompts), services, lengths, promised_with(texts), texts)
+    return World(frozenset(prompts), services, lengths, promised_with(texts, call_backs_in_force(settings)), texts)
 
 
 class Network(StrEnum):

@@ -18,6 +18,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from callrouter.approvals import Refused
+from callrouter.call_backs.in_force import call_backs_in_force
 from callrouter.cli.common import open_database
 from callrouter.dispatch.providers import read_providers
 from callrouter.errors import ConfigurationError
@@ -194,7 +195,10 @@ def _refusing(work: Coroutine[Any, Any, T]) -> T:
 async def _opened(settings: Settings) -> AsyncIterator[tuple[Publishing, Journal]]:
     services = read_providers(settings.providers_file).services
     async with open_database(settings) as database:
-        service, _flows = open_publishing(settings, database, SystemClock(), services, texts_in_force(settings))
+        service, _flows = open_publishing(
+            settings, database, SystemClock(), services, texts_in_force(settings),
+            call_backs=call_backs_in_force(settings),
+        )  # fmt: skip
         await service.refresh()
         yield service, Journal(database, key_ring(settings))
 

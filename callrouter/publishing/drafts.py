@@ -38,6 +38,8 @@ class Drafts:
     folder: Path | None
     sendable: frozenset[str] = frozenset()
     """Keys of the texts that can be sent here."""
+    call_backs: bool = False
+    """Whether callers can be promised a call back here."""
 
     def read(self, files: Mapping[str, str], start: str, texts: Texts) -> Content:
         """The content of the flow in the file ``start``; the others are its subflows, named as it names them.
@@ -81,7 +83,8 @@ class Drafts:
         spoken = self._texts(texts)
         first = next(iter(spoken.values()))
         lengths = estimate_lengths(by_language(first))
-        return spoken, World(frozenset(first), self.services, lengths, promised_with(self.sendable), self.sendable)
+        promised = promised_with(self.sendable, self.call_backs)
+        return spoken, World(frozenset(first), self.services, lengths, promised, self.sendable)
 
     def _texts(self, new: Texts) -> dict[str, dict[str, str]]:
         shipped, live = self.flows.shipped, self.flows.snapshot.live

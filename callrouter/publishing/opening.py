@@ -24,21 +24,26 @@ def open_publishing(
     clock: Clock,
     services: frozenset[str],
     texts: frozenset[str] = frozenset(),
+    *,
+    call_backs: bool = False,
 ) -> tuple[Publishing, PublishedFlows]:
     """The service, and the flows that the door asks; raises :class:`ConfigurationError` for a file with defects.
 
-    ``texts``: keys of those that can be sent.
+    ``texts``: keys of those that can be sent. ``call_backs``: whether callers can be promised one.
     """
-    check = SoundCheck(services, settings.prompts_audio_dir, texts)
-    flows = PublishedFlows(_shipped(settings, services, texts), clock, check, settings.data_dir / "flows.json")
+    check = SoundCheck(services, settings.prompts_audio_dir, texts, call_backs)
+    promised = promised_with(texts, call_backs)
+    flows = PublishedFlows(
+        _shipped(settings, services, texts, promised), clock, check, settings.data_dir / "flows.json"
+    )
     life = timedelta(days=settings.approval_days)
-    drafts = Drafts(flows, services, settings.prompts_audio_dir, texts)
+    drafts = Drafts(flows, services, settings.prompts_audio_dir, texts, call_backs)
     return Publishing(database, flows, clock, check, drafts, approval_life=life), flows
 
 
-def _shipped(settings: Settings, services: frozenset[str], texts: frozenset[str]) -> Content:
+def _shipped(settings: Settings, services: frozenset[str], texts: frozenset[str], promised: frozenset[str]) -> Content:
     prompts = load_prompts(settings.prompts_file)
     lengths = estimate_lengths(by_language(prompts))
-    world = World(frozenset(prompts), services, lengths, promised_with(texts), texts)
+    world = World(frozenset(prompts), services, lengths, promised, texts)
     flow = load_flow(settings.flow_file, world)
     return seal(flow, {flow.languages[0]: prompts}, recordings(settings.prompts_audio_dir, prompts))

@@ -14,9 +14,9 @@ _RECORDED = ("wav", "wav16")
 """A person's recording comes before a synthetic voice, as everywhere."""
 
 
-def promised_with(texts: frozenset[str]) -> frozenset[str]:
-    """What callers may be promised where these texts can be sent."""
-    return frozenset({"text"}) if texts else frozenset()
+def promised_with(texts: frozenset[str], call_backs: bool = False) -> frozenset[str]:
+    """What callers may be promised where these texts can be sent, and ``call_backs`` are kept."""
+    return frozenset(({"text"} if texts else set()) | ({"call_back"} if call_backs else set()))
 
 
 def recordings(folder: Path | None, keys: Iterable[str]) -> dict[str, str]:
@@ -44,11 +44,14 @@ class SoundCheck:
     folder: Path | None
     texts: frozenset[str] = frozenset()
     """Keys of the texts that can be sent here; none where nothing sends any."""
+    call_backs: bool = False
+    """Whether somebody is bound to ring back whom a flow promises it."""
 
     def __call__(self, content: Content) -> Sequence[str]:
         """Every problem as a line; none if callers may meet it. Takes the time of a proof: never on a call's path."""
         keys = frozenset(content.texts.get(content.flow.languages[0], {}))
-        world = World(keys, self.services, content.lengths, promised_with(self.texts), self.texts, self.folder is None)
+        promised = promised_with(self.texts, self.call_backs)
+        world = World(keys, self.services, content.lengths, promised, self.texts, self.folder is None)
         problems = [str(each) for each in check(content.flow, world)]
         if self.folder is None:
             return problems

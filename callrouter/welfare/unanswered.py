@@ -1,9 +1,11 @@
-"""Calls that ended before a person answered: the distress flag of a line, the welfare task of a caller at risk."""
+"""Calls that ended: before a person answered, the distress flag of a line and the welfare task of a caller at risk; and
+what an end means for who was promised a call back."""
 
 from __future__ import annotations
 
 import structlog
 
+from callrouter.call_backs.service import CallBackList
 from callrouter.journal import Journal
 from callrouter.repeat.contacts import RepeatCalls
 from callrouter.view import CallView, fold
@@ -12,7 +14,16 @@ from infra.bus import Entry, EventStream, take
 from infra.crypto import SealError
 
 UNANSWERED = frozenset(
-    {"abandoned", "left_in_message", "deflected", "self_served", "served_elsewhere", "dropped_by_us", "answer_unknown"}
+    {
+        "abandoned",
+        "left_in_message",
+        "deflected",
+        "self_served",
+        "served_elsewhere",
+        "call_back",
+        "dropped_by_us",
+        "answer_unknown",
+    }
 )
 """End classes of calls that no person answered, as far as anybody can tell: a switch's answer is not a person's."""
 
@@ -27,11 +38,20 @@ class Unanswered:
     GROUP = "unanswered"
     BATCH = 100
 
-    def __init__(self, stream: EventStream, journal: Journal, repeats: RepeatCalls, welfare: Welfare) -> None:
+    def __init__(
+        self,
+        stream: EventStream,
+        journal: Journal,
+        repeats: RepeatCalls,
+        welfare: Welfare,
+        call_backs: CallBackList,
+    ) -> None:
         self._stream = stream
         self._journal = journal
         self._repeats = repeats
         self._welfare = welfare
+        self._call_backs = call_backs
+        self._is_owed: bool | None = None
 
     async def join(self) -> None:
         """Become a reader: calls that end from here on will be looked at."""
@@ -40,12 +60,19 @@ class Unanswered:
     async def step(self, wait_s: float) -> int:
         """Look at what has ended, at most one batch; returns how many entries were read.
 
-        A call whose journal is not written yet is left for the next step: nothing is acknowledged past it.
+        A call whose journal is not written yet is left for the next step: nothing is acknowledged past it. While
+        nobody is owed a call back, one question for a batch is all that this costs.
         """
+        self._is_owed = None  # whoever was promised a call in this batch was so before it was read
         return await take(self._stream, self.GROUP, self._look_at, limit=self.BATCH, wait_s=wait_s)
 
     async def _look_at(self, entry: Entry) -> bool:
-        if entry.kind != "ended" or entry.facts.get("end_class") not in UNANSWERED:
+        if entry.kind != "ended":
+            return True
+        if self._is_owed is None:
+            self._is_owed = await self._call_backs.any_open()
+        unanswered = entry.facts.get("end_class") in UNANSWERED
+        if not (unanswered or self._is_owed):
             return True
         try:
             view = fold(await self._journal.read(entry.call_ref))
@@ -54,7 +81,10 @@ class Unanswered:
             return True
         if view is None or view.ended_at is None:
             return False
-        await self._after(view)
+        if self._is_owed:
+            await self._call_backs.call_ended(view)
+        if unanswered:
+            await self._after(view)
         return True
 
     async def _after(self, view: CallView) -> None:

@@ -29,7 +29,7 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What each look-up can answer; ``unavailable``, ``ER`` and ``unknown`` also when it was late or failed."""
 
-NO_ANSWER = {"plan": "unavailable", "birth_date": "unavailable", "repeat": "ER"}
+NO_ANSWER = {"plan": "unavailable", "birth_date": "unavailable", "repeat": "ER", "call_back": "not_possible"}
 """What stands for no answer, where that is not ``unknown``."""
 
 PATHWAYS = ("none", "frailty", "mental_health", "multiple_sclerosis", "end_of_life", "other")

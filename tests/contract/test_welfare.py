@@ -14,6 +14,7 @@ from alerts.life.store import AlertStore
 from alerts.rules.loading import DEFAULT_RULES, load_rules
 from callrouter import events as ev
 from callrouter.approvals import RoleMissing
+from callrouter.call_backs.service import CallBackList
 from callrouter.handover import Role, SignedIn
 from callrouter.journal import Journal, seal
 from callrouter.repeat.contacts import RepeatCalls
@@ -67,7 +68,8 @@ class House:
         return Welfare(self.database, self.keys, self.clock, WelfareNotices(self.store, rules))
 
     def reader(self) -> Unanswered:
-        return Unanswered(self.stream, self.journal, self.repeats, self.welfare())
+        call_backs = CallBackList(self.database, self.keys, self.clock)
+        return Unanswered(self.stream, self.journal, self.repeats, self.welfare(), call_backs)
 
     async def call(
         self, call_ref: str, *events: ev.Event, number: str | None = NUMBER, resumes: str | None = None

@@ -21,7 +21,7 @@ from ivr.model import (
     LOOKUP_S,
     Answered,
     Band,
-    CallBackAsked,
+    CallBackPromised,
     Chose,
     End,
     Entered,
@@ -53,7 +53,7 @@ SAID = ("the twenty seventh of december nineteen eighty", "one two three", "n w 
 ONE_KEY, MANY_KEYS = ("0", "1", "2", "3", "9", "*"), ("0", "27121980", "1234", "9")
 SILENT, UNASKED, ANY = "silent", "unasked", "any"
 CLASSES = (SILENT, UNASKED, ANY)
-CHOSEN = {Chose, Flagged, Surveyed, TextAsked, CallBackAsked}
+CHOSEN = {Chose, Flagged, Surveyed, TextAsked, CallBackPromised}
 
 
 @dataclass(frozen=True)
@@ -254,6 +254,11 @@ def answers(flow: Flow, wait: LookupWait) -> Iterator[Answered]:
         one, two = Message("one", ("m-one",)), Message("two", ("m-two",))
         for messages in ((), (one,), (one, two)):
             yield Answered("found", messages=messages)
+    elif wait.what == "call_back":
+        said = ("possible",) if wait.stage == "possible" else ("promised",)
+        yield from (Answered(each) for each in (*said, "not_possible"))
+        if wait.stage == "possible":
+            yield Answered("not_possible", raises=True)
     elif wait.what == "number":
         yield from (Answered("mobile", digits="0123"), Answered("other", digits="0123"), Answered("none"))
     else:

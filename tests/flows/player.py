@@ -46,6 +46,7 @@ _ORDINARY = {
     "number": Answered("mobile", digits="0123"),
 }
 """What look-ups answer where a test says nothing else."""
+_CALL_BACK = {"possible": Answered("possible"), "promise": Answered("promised")}
 _TOLD = {
     "silence": Heard(InputKind.SILENCE),
     "heard": Heard(InputKind.PLAYBACK_FINISHED),
@@ -84,7 +85,8 @@ class World:
             return understand(flow, wait)
         if wait.what in ("plan", "repeat"):
             return self.plan if wait.what == "plan" else self.repeat
-        return self.others.get(wait.what, _ORDINARY[wait.what])
+        ordinary = _CALL_BACK[wait.stage] if wait.what == "call_back" else _ORDINARY[wait.what]
+        return self.others.get(wait.what, ordinary)
 
     def offer(self, wait: OfferWait) -> Heard | None:
         """A provider with the name of the service; None: the caller keeps a place."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 import alerts.figures.history_tables
 import alerts.life.store
 import alerts.surges.tables
+import callrouter.call_backs.tables
 import callrouter.journal
 import callrouter.messages.tables
 import callrouter.publishing.tables
@@ -33,11 +34,12 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0030"
+HEAD = "0025"
 OWNERS = (
     callrouter.journal, callrouter.repeat.tables, callrouter.welfare.tables, callrouter.publishing.tables,
     callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.life.store,
     alerts.surges.tables, alerts.figures.history_tables, infra.revisions,
+    callrouter.call_backs.tables,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

@@ -11,7 +11,7 @@ from ivr.errors import FlowDefect
 from ivr.model import (
     Answered,
     Band,
-    CallBackAsked,
+    CallBackPromised,
     Connect,
     Disclosed,
     End,
@@ -47,7 +47,7 @@ CALL_BACK = {"action": "call_back", "prompts": ["ring_you"], "exits": {"next": "
 def test_call_back_is_asked_for_at_the_number_that_was_confirmed_and_the_caller_keeps_waiting() -> None:
     player = call(it=CALL_BACK).play("1", "1")
 
-    assert player.happenings.count(CallBackAsked("it", "111")) == 1
+    assert player.happenings.count(CallBackPromised("it", "111")) == 1
     assert player.heard[-1] == "call_back_promised"
     assert player.dialled == ("clinician",)
     assert not player.ended_by_us
@@ -57,7 +57,7 @@ def test_call_back_is_asked_for_at_the_number_that_was_confirmed_and_the_caller_
 def test_call_back_that_was_not_wanted_or_confirmed_is_none(steps: list[str]) -> None:
     player = call(it=CALL_BACK).play(*steps)
 
-    assert not any(isinstance(each, CallBackAsked) for each in player.happenings)
+    assert not any(isinstance(each, CallBackPromised) for each in player.happenings)
     assert player.dialled == ("clinician",)
 
 

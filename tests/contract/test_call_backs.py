@@ -1,0 +1,354 @@
+"""Call-backs by sentence (docs/call-backs.md), on each kind of database: a promise is kept, and all can see so."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from alerts.life.store import AlertStore
+from alerts.rules.loading import DEFAULT_RULES, load_rules
+from callrouter import events as ev
+from callrouter.approvals import RoleMissing
+from callrouter.call_backs.model import NoSuchCallBack, NotNow, NotYours
+from callrouter.call_backs.opening import KeptCallBacks, open_call_backs
+from callrouter.call_backs.promising import Promising
+from callrouter.handover import Role, SignedIn
+from callrouter.journal import Journal, JournalWriter, seal
+from callrouter.model import CallRecord
+from callrouter.ports import PlanFound
+from callrouter.repeat.contacts import RepeatCalls
+from callrouter.welfare.notices import WelfareNotices
+from callrouter.welfare.service import Welfare
+from callrouter.welfare.unanswered import Unanswered
+from infra.bus import MemoryStream
+from infra.crypto import DataKey, KeyRing
+from infra.numbers import Number, read_number
+from infra.sql import Database
+from ivr.model import GoneWait, Session
+from tests.hand_clock import HandClock
+
+NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
+NUMBER = "+447700900123"
+CARE_HOME = "+442079460055"
+HANDLER, NURSE = SignedIn("Hana", Role.HANDLER), SignedIn("Nina", Role.CLINICIAN)
+ANSWERED = ev.LegAnswered(provider="north", evidence="agent")
+PROMISED = ev.CallBackPromised(node="ring", service="111")
+MINUTE = timedelta(minutes=1)
+ONE_KIND = pytest.mark.parametrize("database_kind", ["sqlite"])
+"""What the database has no part in."""
+
+
+def ended(end_class: str = "call_back") -> ev.Ended:
+    return ev.Ended(end_class=end_class, reason="hung_up", by="caller")
+
+
+@dataclass
+class NoPlans:
+    """Plans by number, as a test has them."""
+
+    found: PlanFound = field(default_factory=lambda: PlanFound("none", "by_number"))
+
+    async def find(self, number: Number) -> PlanFound:
+        return self.found
+
+    async def check_birth_date(self, number: Number, born: object, call_ref: str) -> PlanFound:
+        raise NotImplementedError
+
+
+@dataclass
+class House:
+    """A database with journal, stream, and everything that follows calls."""
+
+    database: Database
+    keys: KeyRing = field(default_factory=lambda: KeyRing(os.urandom(32), os.urandom(32)))
+    clock: HandClock = field(default_factory=lambda: HandClock(NOW))
+    stream: MemoryStream = field(default_factory=MemoryStream)
+    plans: NoPlans = field(default_factory=NoPlans)
+    call_keys: dict[str, DataKey] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.journal = Journal(self.database, self.keys)
+        self.writer = JournalWriter(self.stream, self.journal)
+        self.repeats = RepeatCalls(self.database, self.keys, lambda number: number == CARE_HOME)
+        rules = load_rules(DEFAULT_RULES, ["north"], ["sql"])
+        self.welfare = Welfare(self.database, self.keys, self.clock, WelfareNotices(AlertStore(self.database), rules))
+        self.kept = self.process()
+        self.list = self.kept.list
+        self.reader = Unanswered(self.stream, self.journal, self.repeats, self.welfare, self.list)
+
+    def process(self) -> KeptCallBacks:
+        """As a process has it that has just been started."""
+        return open_call_backs(
+            self.database, self.keys, self.clock, self.stream, self.journal,
+            repeats=self.repeats, welfare=self.welfare,
+        )  # fmt: skip
+
+    def promising(self, *, is_on: bool = True) -> Promising:
+        return Promising(self.list, self.plans, self.repeats, {CARE_HOME}, is_on=is_on)
+
+    def record(self, call_ref: str, number: str = NUMBER, resumes: str | None = None) -> CallRecord:
+        """A call as the door has it when it asks."""
+        session = Session("f", "1", "ring", {}, {}, {}, GoneWait("ring"), ())
+        return CallRecord(
+            call_ref=call_ref, context=f"{call_ref:0>32}", network="sip", number=read_number(number), dialled="111",
+            offered_at=self.clock.now(), arrived_at=self.clock.now(), session=session, epoch=1, step=1, seq=1,
+            wait_id="1.1", replies={}, resumes=resumes,
+        )  # fmt: skip
+
+    async def begins(self, call_ref: str, number: str = NUMBER, resumes: str | None = None) -> None:
+        self.call_keys[call_ref] = self.keys.new_data_key()
+        offered = ev.Offered(
+            network="sip", dialled="111", cli_class="present", flow="f", flow_version="1", context=f"{call_ref:0>32}",
+            number=number, resumes=resumes,
+        )  # fmt: skip
+        await self._write(call_ref, [offered], 1)
+
+    async def ends(self, call_ref: str, *events: ev.Event) -> None:
+        await self._write(call_ref, events, 2)
+        while await self.reader.step(0):
+            pass
+
+    async def _write(self, call_ref: str, events: Sequence[ev.Event], first: int) -> None:
+        key = self.call_keys[call_ref]
+        await self.stream.append(
+            [seal(each, call_ref, seq, self.clock.now(), key) for seq, each in enumerate(events, first)]
+        )
+        await self.writer.drain()
+
+    async def promised(self, call_ref: str = "one", number: str = NUMBER) -> str:
+        """A caller who was promised a call and has hung up; the id of the call-back."""
+        await self.begins(call_ref, number)
+        found = await self.promising().promise(self.record(call_ref, number), "111")
+        assert found.outcome == "promised"
+        await self.ends(call_ref, PROMISED, ended())
+        return next(each.id for each in await self.list.listed(NURSE) if each.call_ref == call_ref)
+
+    async def tells(self) -> list[ev.Event]:
+        """What the journal says of call-backs once everything was told."""
+        while await self.kept.step(0):
+            pass
+        await self.writer.drain()
+        return [
+            each.event
+            for call_ref in self.call_keys
+            for each in await self.journal.read(call_ref)
+            if each.event.kind.startswith("call_back")
+        ]
+
+    async def in_vain(self, call_back: str, outcome: str = "no_answer") -> None:
+        await self.list.take(call_back, HANDLER)
+        await self.list.tried(call_back, outcome, HANDLER)
+
+
+@pytest.fixture
+async def house(database: Database) -> House:
+    house = House(database)
+    await house.reader.join()
+    await house.writer.join()
+    return house
+
+
+async def test_promise_is_kept_by_whoever_takes_it_on_and_every_step_is_in_the_journal(house: House) -> None:
+    call_back = await house.promised()
+    (listed,) = await house.list.listed(HANDLER)
+    assert (listed.number, listed.context) == ("", "")  # a list tells no number and opens no call
+    assert listed.owed_at == NOW + 20 * MINUTE
+
+    taken = await house.list.take(call_back, HANDLER)
+    assert (taken.number, taken.context) == (NUMBER, f"{'one':0>32}")
+    assert (await house.list.tried(call_back, "answered", HANDLER)).outcome == "reached"
+
+    assert await house.tells() == [
+        PROMISED,
+        ev.CallBackOpened(role="handler", user="Hana"),
+        ev.CallBackTried(outcome="answered", role="handler", user="Hana"),
+        ev.CallBackEnded(outcome="reached"),
+    ]
+    found = await house.repeats.find(read_number(NUMBER), NOW + MINUTE)
+    assert found.outcome == "NRC"  # one encounter, whose start is the call's own
+    assert await house.welfare.tasks(NURSE) == []
+
+
+async def test_three_tries_in_vain_ten_minutes_apart_give_the_caller_to_a_clinician(house: House) -> None:
+    call_back = await house.promised()
+    await house.in_vain(call_back)
+    await house.list.take(call_back, NURSE)
+    with pytest.raises(NotNow):
+        await house.list.tried(call_back, "busy", NURSE)  # at once again counts for nothing
+    house.clock.move(10 * 60)
+    await house.list.tried(call_back, "busy", NURSE)
+    house.clock.move(10 * 60)
+    await house.in_vain(call_back, "failed")
+
+    (over,) = await house.list.listed(HANDLER)
+    assert (over.outcome, over.tries) == ("gave_up", 3)
+    told = await house.tells()
+    assert [each.outcome for each in told if isinstance(each, ev.CallBackTried)] == ["no_answer", "busy", "failed"]
+    assert told[-1] == ev.CallBackEnded(outcome="gave_up")
+    (task,) = await house.welfare.tasks(NURSE)
+    assert (task.number, task.last_step) == (NUMBER, "call_back")
+
+
+async def test_of_two_people_one_has_it_and_a_desk_that_was_left_keeps_nobody_waiting(house: House) -> None:
+    call_back = await house.promised()
+    first, second = await asyncio.gather(
+        house.list.take(call_back, HANDLER), house.list.take(call_back, NURSE), return_exceptions=True
+    )
+    assert sorted([type(first).__name__, type(second).__name__]) == ["CallBack", "NotYours"]
+    other = NURSE if isinstance(second, NotYours) else HANDLER
+    with pytest.raises(NotYours):
+        await house.list.open(call_back, other)
+    with pytest.raises(NotYours):
+        await house.list.tried(call_back, "answered", other)
+
+    house.clock.move(15 * 60)
+    assert (await house.list.take(call_back, other)).number == NUMBER
+
+
+async def test_each_look_at_the_number_is_recorded(house: House) -> None:
+    call_back = await house.promised()
+    await house.list.take(call_back, HANDLER)
+    await house.list.open(call_back, HANDLER)
+
+    opened = [each for each in await house.tells() if isinstance(each, ev.CallBackOpened)]
+    assert opened == [ev.CallBackOpened(role="handler", user="Hana")] * 2
+    rows = await house.database.read(lambda connection: connection.execute(text("SELECT * FROM call_back_steps")).all())
+    assert "Hana" not in str(rows)  # once told, who it was stands sealed in the journal alone
+
+
+async def test_what_was_told_twice_is_in_the_journal_once(house: House) -> None:
+    call_back = await house.promised()
+    await house.in_vain(call_back)
+    before = await house.tells()
+    await house.database.write(
+        lambda connection: connection.execute(text("UPDATE call_back_steps SET is_told = false"))
+    )  # whoever told it died before it could say so
+
+    assert len(await house.tells()) == len(before)
+
+
+async def test_step_of_a_call_that_is_not_in_the_journal_yet_is_told_later(house: House) -> None:
+    assert (await house.promising().promise(house.record("one"), "111")).outcome == "promised"
+    house.clock.move(3600)  # its end was never seen
+    (listed,) = await house.list.listed(HANDLER)
+    await house.list.take(listed.id, HANDLER)
+    assert await house.kept.teller.step() == 0
+
+    await house.begins("one")
+    assert [each.kind for each in await house.tells()] == ["call_back_opened"]
+
+
+async def test_caller_who_is_answered_on_the_line_is_not_rung_as_well(house: House) -> None:
+    await house.begins("one")
+    await house.promising().promise(house.record("one"), "111")
+    (listed,) = await house.list.listed(HANDLER)
+    with pytest.raises(NotNow, match="still on the line"):
+        await house.list.take(listed.id, HANDLER)
+    await house.ends("one", PROMISED, ANSWERED, ended("answered"))
+
+    assert (await house.tells())[-1] == ev.CallBackEnded(outcome="withdrawn")
+
+
+async def test_caller_who_rings_again_is_put_first_and_closes_it_once_answered(house: House) -> None:
+    call_back = await house.promised()
+    again = await house.promising().possible(house.record("two"))
+    assert (again.outcome, again.raises) == ("not_possible", True)
+
+    await house.begins("two")
+    await house.ends("two", ended("abandoned"))
+    assert [each.is_open for each in await house.list.listed(HANDLER)] == [True]  # nobody has spoken with them
+
+    await house.begins("three")
+    await house.ends("three", ANSWERED, ended("answered"))
+    assert (await house.tells())[-1] == ev.CallBackEnded(outcome="rang_again")
+    with pytest.raises(NotNow, match="rang again"):
+        await house.list.take(call_back, HANDLER)
+
+
+async def test_promise_that_is_late_is_told_and_stops_further_promises(house: House) -> None:
+    await house.promised()
+    await house.kept.step(0)
+    assert house.kept.late_s == 0.0
+    house.clock.move(22 * 60)
+    await house.kept.step(0)
+    assert house.kept.late_s == 120.0
+
+    other = house.record("two", "+447700900124")
+    assert (await house.promising().possible(other)).outcome == "not_possible"
+    assert (await house.promising().promise(other, "111")).outcome == "not_possible"
+    assert len(await house.list.listed(HANDLER)) == 1
+
+
+@ONE_KIND
+async def test_promise_asked_twice_is_one_and_a_resumed_call_has_the_same(house: House) -> None:
+    promising = house.promising()
+    assert (await promising.promise(house.record("one"), "111")).outcome == "promised"
+    assert (await promising.promise(house.record("one"), "111")).outcome == "promised"
+    assert (await promising.promise(house.record("two", resumes="one"), "111")).outcome == "promised"
+
+    assert len(await house.list.listed(HANDLER)) == 1
+
+
+@ONE_KIND
+@pytest.mark.parametrize(
+    ("number", "plan", "raises"),
+    [
+        ("anonymous", PlanFound("none", ""), False),
+        ("08979 123456", PlanFound("none", ""), False),
+        (CARE_HOME, PlanFound("none", ""), False),
+        ("+33123456789", PlanFound("none", ""), False),
+        (NUMBER, PlanFound("unavailable", "failed"), False),
+        (NUMBER, PlanFound("candidates", "by_number", raises=True), True),
+    ],
+    ids=["withheld", "filler", "shared line", "abroad", "plans unknown", "crisis plan"],
+)
+async def test_who_is_never_asked(house: House, number: str, plan: PlanFound, raises: bool) -> None:
+    house.plans.found = plan
+    found = await house.promising().possible(house.record("one", number))
+
+    assert (found.outcome, found.raises) == ("not_possible", raises)
+
+
+@ONE_KIND
+async def test_repeat_caller_is_raised_and_never_asked(house: House) -> None:
+    for hours in (1, 2):
+        await house.repeats.keep(f"earlier{hours}", NUMBER, NOW - timedelta(hours=hours))
+
+    assert (await house.promising().possible(house.record("one"))).raises
+
+
+@ONE_KIND
+async def test_ordinary_caller_is_asked_where_somebody_is_bound_to_ring(house: House) -> None:
+    assert (await house.promising().possible(house.record("one"))).outcome == "possible"
+    assert (await house.promising(is_on=False).possible(house.record("one"))).outcome == "not_possible"
+    assert (await house.promising(is_on=False).promise(house.record("one"), "111")).outcome == "not_possible"
+
+
+@ONE_KIND
+async def test_only_who_takes_calls_sees_and_keeps_them(house: House) -> None:
+    call_back = await house.promised()
+    for role in (Role.COMMISSIONER, Role.PUBLIC_HEALTH, Role.ADMINISTRATOR):
+        with pytest.raises(RoleMissing):
+            await house.list.listed(SignedIn("Sam", role))
+        with pytest.raises(RoleMissing):
+            await house.list.take(call_back, SignedIn("Sam", role))
+    with pytest.raises(NoSuchCallBack):
+        await house.list.take("nothing", HANDLER)
+    with pytest.raises(NotYours):
+        await house.list.open(call_back, HANDLER)  # before it was taken on
+    with pytest.raises(NotNow):
+        await house.list.tried(call_back, "spoke", HANDLER)
+
+
+@ONE_KIND
+async def test_number_is_sealed(house: House) -> None:
+    await house.promised()
+    rows = await house.database.read(lambda connection: connection.execute(text("SELECT * FROM call_backs")).all())
+
+    assert NUMBER[3:] not in str(rows)
