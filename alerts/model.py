@@ -60,6 +60,8 @@ class ScopeFigures:
     deflected: int = 0
     self_served: int = 0
     served_elsewhere: int = 0
+    call_back: int = 0
+    """Promised a call back, and hung up."""
     dropped_by_us: int = 0
     in_progress: int = 0
 

@@ -97,7 +97,7 @@ def after_calls(
     return AfterCalls(
         repeats,
         EncounterIndexer(stream, journal, repeats, keys, clock, owners),
-        Unanswered(stream, journal, repeats, welfare, call_backs.list),
+        Unanswered(stream, journal, repeats, welfare, call_backs.all),
         welfare,
         call_backs,
         shared,

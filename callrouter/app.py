@@ -100,7 +100,7 @@ def _for_people(service: Service, crew: Crew | None) -> list[APIRouter]:
         flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
         plans=service.plan_access,
         welfare=service.after_calls.welfare,
-        call_backs=service.after_calls.call_backs.list,
+        call_backs=service.after_calls.call_backs.all,
         surges=service.surges.desk,
         alerts=AlertDesk(service.alerts, service.clock),
         crew=crew,
@@ -113,7 +113,7 @@ def _for_people(service: Service, crew: Crew | None) -> list[APIRouter]:
         pages,
         flows_router(service.publishing, service.replay, who),
         welfare_router(service.after_calls.welfare, who),
-        call_backs_router(service.after_calls.call_backs.list, who),
+        call_backs_router(service.after_calls.call_backs.all, who),
         messages_router(service.messaging.service, who, service.clock),
     ]
 

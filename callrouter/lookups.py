@@ -110,6 +110,7 @@ class Lookups:
         began = self._clock.monotonic()
         if (here := self._nearby.answer(record, wait)) is not None:
             return here, ev.LookedUp(what=wait.what, gap="", took_ms=0.0, outcome=here.outcome, reason="here")
+        found: PlanFound | RepeatFound | Meaning | CallBackFound | _Gap | _Overtaken
         if wait.what == CALL_BACK:
             found = await self._of_call_back(record, wait, hung_up)
         else:

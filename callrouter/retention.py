@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alerts.figures.history_tables import kpi_calls
 from alerts.life.tables import alert_notices, alert_silences, alert_states, alert_taken_on
+from callrouter.call_backs.tables import call_back_steps, call_backs
 from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings
 from callrouter.texts.tables import texts
@@ -14,6 +15,10 @@ from careplans.retention import OURS, Kept, Record, Retention, Rows, read_retent
 OTHERS = {
     Record.WELFARE_TASK: Rows(
         welfare_tasks, welfare_tasks.c.call_ref, welfare_tasks.c.acknowledged_at, welfare_tasks.c.wrapped_key
+    ),
+    Record.CALL_BACK: Rows(call_backs, call_backs.c.call_ref, call_backs.c.ended_at, call_backs.c.wrapped_key),
+    Record.CALL_BACK_STEP: Rows(
+        call_back_steps, call_back_steps.c.id, call_back_steps.c.at, done=call_back_steps.c.is_told
     ),
     Record.TEXT: Rows(texts, texts.c.reference, texts.c.changed_at, done=texts.c.wrapped_key.is_(None)),
     Record.ALERT_NOTICE: Rows(

@@ -39,6 +39,8 @@ class Record(StrEnum):
     REFERENCE = "plan_reference"
     CREW_NOTICE = "crew_notice"
     WELFARE_TASK = "welfare_task"
+    CALL_BACK = "call_back"
+    CALL_BACK_STEP = "call_back_step"
     TEXT = "text"
     ALERT_NOTICE = "alert_notice"
     ALERT_TOLD = "alert_told"
@@ -55,6 +57,8 @@ _FROM = {
     Record.REFERENCE: "expires_at",
     Record.CREW_NOTICE: "sent_at",
     Record.WELFARE_TASK: "acknowledged_at",
+    Record.CALL_BACK: "ended_at",
+    Record.CALL_BACK_STEP: "at",
     Record.TEXT: "changed_at",
     Record.ALERT_NOTICE: "next_try_at",
     Record.ALERT_TOLD: "since",

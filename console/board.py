@@ -29,6 +29,7 @@ END_CLASSES = {
     "deflected": "deflected",
     "self_served": "self-served",
     "served_elsewhere": "served elsewhere",
+    "call_back": "promised a call back",
     "dropped_by_us": "dropped by us",
     "in_progress": "in progress",
 }

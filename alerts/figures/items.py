@@ -32,7 +32,7 @@ NOT_TAKEN = "not_taken"
 
 CLASSES = (
     "answered", "answer_unknown", "abandoned", "left_in_message", "deflected", "self_served", "served_elsewhere",
-    "dropped_by_us", IN_PROGRESS,
+    "call_back", "dropped_by_us", IN_PROGRESS,
 )  # fmt: skip
 """Each call is in exactly one of these (docs/safety/rules.md, 8), a provider's offer in one of these or
 :data:`NOT_TAKEN`, so that item A01 is their sum."""

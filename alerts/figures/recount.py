@@ -131,7 +131,7 @@ class AS (
     WHEN told IS NULL AND answer_us IS NULL THEN CASE WHEN at_switch = 1 THEN 'answer_unknown' ELSE 'in_progress' END
     WHEN told IS NULL OR told IN ('answered', 'answer_unknown')
       THEN CASE WHEN answer_us IS NULL THEN 'answer_unknown' ELSE 'answered' END
-    WHEN told IN ('abandoned', 'left_in_message', 'deflected', 'self_served', 'served_elsewhere') THEN told
+    WHEN told IN ('abandoned', 'left_in_message', 'deflected', 'self_served', 'served_elsewhere', 'call_back') THEN told
     ELSE 'dropped_by_us' END AS how
   FROM fact WHERE (flow IS NULL OR flow <> 'probe') AND (:all_calls = 1 OR ended_us < :cut_us)
 ),
@@ -140,7 +140,8 @@ whole AS (
          COALESCE(wait_us, message_us, offered_us) AS from_message, CASE
            WHEN how = 'answered' THEN answer_us
            WHEN how = 'answer_unknown' THEN COALESCE(switch_us, ended_us)
-           WHEN how = 'abandoned' OR (how = 'dropped_by_us' AND wait_us IS NOT NULL) THEN ended_us END AS until_us
+           WHEN how = 'abandoned' OR (how IN ('dropped_by_us', 'call_back') AND wait_us IS NOT NULL) THEN ended_us
+         END AS until_us
   FROM class WHERE offered_us IS NOT NULL
 ),
 leg AS (

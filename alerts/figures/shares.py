@@ -68,7 +68,7 @@ def _until(call: Call) -> datetime | None:
             return call.switch_at or call.ended_at
         case "abandoned":
             return call.ended_at
-        case "dropped_by_us" if call.waits:
+        case "dropped_by_us" | "call_back" if call.waits:
             return call.ended_at
         case _:
             return None

@@ -26,9 +26,9 @@ LOOK_EVERY_S = 15.0
 
 @dataclass(slots=True)
 class KeptCallBacks:
-    """``list`` is for calls, pages and programs; :meth:`loops` runs beside them."""
+    """``all`` is for calls, pages and programs; :meth:`loops` runs beside them."""
 
-    list: CallBackList
+    all: CallBackList
     teller: StepTeller
     clock: Clock
     late_s: float | None = field(default=None, init=False)
@@ -44,7 +44,7 @@ class KeptCallBacks:
         if self.late_s is None or self.clock.monotonic() >= self._next:
             self._next = self.clock.monotonic() + LOOK_EVERY_S
             try:
-                self.late_s = await self.list.late_s()
+                self.late_s = await self.all.late_s()
             except (SQLAlchemyError, OSError):
                 self._lost()  # of the database that is away another rule tells
                 raise

@@ -79,7 +79,7 @@ class House:
         rules = load_rules(DEFAULT_RULES, ["north"], ["sql"])
         self.welfare = Welfare(self.database, self.keys, self.clock, WelfareNotices(AlertStore(self.database), rules))
         self.kept = self.process()
-        self.list = self.kept.list
+        self.list = self.kept.all
         self.reader = Unanswered(self.stream, self.journal, self.repeats, self.welfare, self.list)
 
     def process(self) -> KeptCallBacks:

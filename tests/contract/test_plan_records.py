@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Table, insert, select, text, update
 
+from callrouter.call_backs.tables import call_backs
 from callrouter.retention import OTHERS
 from callrouter.texts.tables import texts
 from callrouter.welfare.tables import welfare_tasks
@@ -353,11 +354,11 @@ class TestRetention:
         world.clock.at = NOON + timedelta(days=30)
         assert await world.records.end_those_over() == 0
         world.clock.at += timedelta(seconds=1)
-        assert await world.records.end_those_over() == 5
+        assert await world.records.end_those_over() == 6
         left = {table.name: await _ids(database, table) for table, _ in _done_with(NOON)}
         assert left == {
             "plan_emergencies": ["unreviewed"], "plan_references": [], "crew_notices": [],
-            "welfare_tasks": ["open"], "texts": ["waiting"],
+            "welfare_tasks": ["open"], "call_backs": ["owed"], "texts": ["waiting"],
         }  # fmt: skip
 
     @one_database
@@ -391,6 +392,8 @@ def _done_with(at: datetime) -> list[tuple[Table, list[dict[str, object]]]]:
     glass = {"at": at, "expires_at": at, "actor": "a", "session": "s", "role": "clinician", "plans": "", "reason": b"",
              "wrapped_key": key}  # fmt: skip
     task = {"context": "c", "last_step": "menu", "left_at": at, "made_at": at, "wrapped_key": key}
+    call_back = {"context": "c", "service": "111", "number_key": "k", "wrapped_key": key, "number": b"",
+                 "arrived_at": at, "promised_at": at, "owed_at": at}  # fmt: skip
     text_row = {"purpose": "link", "template": "t", "call_ref": "c", "sealed": b"", "made_at": at, "provider": "p",
                 "tries": 1, "next_try_at": at, "reason": "", "changed_at": at}  # fmt: skip
     return [
@@ -400,6 +403,8 @@ def _done_with(at: datetime) -> list[tuple[Table, list[dict[str, object]]]]:
         (crew_notices, [{"incident": "i", "ref": "R", "device": "d", "call_ref": "c", "notice": "n", "sent_at": at}]),
         (welfare_tasks, [task | {"call_ref": "taken", "id": "1", "acknowledged_at": at},
                          task | {"call_ref": "open", "id": "2", "acknowledged_at": None, "wrapped_key": b"zzkey"}]),
+        (call_backs, [call_back | {"call_ref": "over", "id": "1", "ended_at": at},
+                      call_back | {"call_ref": "owed", "id": "2", "ended_at": None, "wrapped_key": b"zzkey"}]),
         (texts, [text_row | {"reference": "sent", "state": "delivered", "wrapped_key": None},
                  text_row | {"reference": "waiting", "state": "waiting", "wrapped_key": b"zzkey of a waiting text"}]),
     ]  # fmt: skip

@@ -44,9 +44,10 @@ _ORDINARY = {
     "service_state": Answered("free"),
     "messages": Answered("none"),
     "number": Answered("mobile", digits="0123"),
+    "possible": Answered("possible"),
+    "promise": Answered("promised"),
 }
 """What look-ups answer where a test says nothing else."""
-_CALL_BACK = {"possible": Answered("possible"), "promise": Answered("promised")}
 _TOLD = {
     "silence": Heard(InputKind.SILENCE),
     "heard": Heard(InputKind.PLAYBACK_FINISHED),
@@ -85,8 +86,8 @@ class World:
             return understand(flow, wait)
         if wait.what in ("plan", "repeat"):
             return self.plan if wait.what == "plan" else self.repeat
-        ordinary = _CALL_BACK[wait.stage] if wait.what == "call_back" else _ORDINARY[wait.what]
-        return self.others.get(wait.what, ordinary)
+        asked = wait.stage if wait.what == "call_back" else wait.what
+        return self.others.get(asked, _ORDINARY[asked])
 
     def offer(self, wait: OfferWait) -> Heard | None:
         """A provider with the name of the service; None: the caller keeps a place."""

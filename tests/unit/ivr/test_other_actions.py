@@ -61,11 +61,26 @@ def test_call_back_that_was_not_wanted_or_confirmed_is_none(steps: list[str]) ->
     assert player.dialled == ("clinician",)
 
 
-def test_withheld_number_cannot_be_called_back_and_hears_so() -> None:
-    player = call(World(others={"number": Answered("none")}), it=CALL_BACK).play("1")
+def test_who_cannot_be_called_back_is_not_asked() -> None:
+    player = call(World(others={"possible": Answered("not_possible")}), it=CALL_BACK)
+
+    assert player.heard == ()
+    assert player.dialled == ("clinician",)
+
+
+def test_call_that_cannot_be_promised_any_more_is_not_promised_and_the_caller_hears_so() -> None:
+    player = call(World(others={"promise": Answered("not_possible")}), it=CALL_BACK).play("1", "1")
 
     assert player.heard[-1] == "call_back_not_possible"
+    assert not any(isinstance(each, CallBackPromised) for each in player.happenings)
     assert player.dialled == ("clinician",)
+
+
+def test_who_is_owed_a_call_already_is_put_first_and_not_asked_again() -> None:
+    player = call(World(others={"possible": Answered("not_possible", raises=True)}), it=CALL_BACK)
+
+    assert player.heard == ("hold_111",)
+    assert player.session.band is Band.RAISED
 
 
 def test_raised_caller_is_not_told_that_they_may_hang_up_and_be_called_back() -> None:
