@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -13,18 +12,12 @@ import typer
 
 from careplans.erasing import WhyErased, WhyHeld
 from careplans.errors import CarePlanError
-from careplans.model import Viewer
+from careplans.operators import By, operator
 from careplans.records import PlanRecords
 from careplans.retention import MOST_AT_ONCE
 
 OpenRecords = Callable[[], AbstractAsyncContextManager[PlanRecords]]
 Plan = Annotated[str, typer.Argument(help="The plan's id, as `plan lookup` prints it.")]
-By = Annotated[
-    str,
-    typer.Option(
-        help="Who does it, for the audit; default: your name on this machine.", default_factory=getpass.getuser
-    ),
-]
 T = TypeVar("T")
 
 
@@ -42,20 +35,20 @@ def add_records(app: typer.Typer, open_records: OpenRecords) -> None:
         With them goes what could not be read of them; at the patient's request, all that gives their NHS number. Each
         counts. Refused under a legal hold. Exit 1 if nothing was erased.
         """
-        done = _run(open_records, lambda records: records.erase(plans, why, _viewer(by)))
+        done = _run(open_records, lambda records: records.erase(plans, why, operator(by)))
         typer.echo(f"{done} erased")
         raise typer.Exit(0 if done else 1)
 
     @app.command()
     def hold(plan: Plan, why: Annotated[WhyHeld, typer.Option(help="What the hold is for.")], by: By) -> None:
         """Put a plan under a legal hold: it is not erased, by command or by age."""
-        _run(open_records, lambda records: records.hold(plan, why, _viewer(by)))
+        _run(open_records, lambda records: records.hold(plan, why, operator(by)))
         typer.echo("held")
 
     @app.command("lift-hold")
     def lift(plan: Plan, by: By) -> None:
         """Lift a legal hold."""
-        _run(open_records, lambda records: records.lift(plan, _viewer(by)))
+        _run(open_records, lambda records: records.lift(plan, operator(by)))
         typer.echo("lifted")
 
     @app.command()
@@ -66,7 +59,7 @@ def add_records(app: typer.Typer, open_records: OpenRecords) -> None:
     ) -> None:
         """Write what is held of a plan's person as a draft for a reviewer (JSON and Markdown, mode 0600); recorded."""
         try:
-            for path in _run(open_records, lambda records: records.export(plan, folder, _viewer(by))):
+            for path in _run(open_records, lambda records: records.export(plan, folder, operator(by))):
                 typer.echo(str(path))
         except OSError as error:
             typer.echo(f"the draft cannot be written: {error.strerror}", err=True)
@@ -85,10 +78,6 @@ async def _expire(records: PlanRecords) -> int:
         if done < MOST_AT_ONCE:
             break
     return ended
-
-
-def _viewer(by: str) -> Viewer:
-    return Viewer(by, "administrator")
 
 
 def _run(open_records: OpenRecords, work: Callable[[PlanRecords], Awaitable[T]]) -> T:

@@ -63,6 +63,7 @@ AUDITED = {
     "views_read": "Looked who had seen it",
     "exported": "Exported for the patient",
     "erased": "Erased",
+    "discarded": "Discarded unread",
 }
 """What the audit of plans says of one of them."""
 

@@ -32,6 +32,7 @@ class What(StrEnum):
     VIEWS_READ = "views_read"
     EXPORTED = "exported"
     ERASED = "erased"
+    DISCARDED = "discarded"
     HELD = "held"
     HOLD_LIFTED = "hold_lifted"
     KEYS_ROTATED = "keys_rotated"

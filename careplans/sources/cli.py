@@ -16,6 +16,8 @@ import typer
 
 from careplans.errors import CarePlanError, PlanFileError
 from careplans.model import RowFault
+from careplans.operators import By, operator
+from careplans.sources.discards import Discarded, WhyDiscarded
 from careplans.sources.files import OneFile
 from careplans.sources.model import BY_HAND, Delivered, Freshness, Quarantined, RunReport, RunState
 from careplans.sources.runs import PlanRuns
@@ -84,11 +86,19 @@ def _quarantine_app(open_runs: OpenRuns) -> typer.Typer:
     @app.command()
     def discard(
         record: Annotated[str, typer.Argument(help="The id of a record, as `callrouter plan quarantine` shows it.")],
+        why: Annotated[WhyDiscarded, typer.Option(help="What stands in the audit.")],
+        by: By,
     ) -> None:
-        """Destroy a record that somebody has seen to. Exit 1 if there is none of this id."""
-        if not _ask(open_runs, lambda runs: runs.discard(record), as_json=False):
+        """Destroy a record that somebody has seen to, and enter it in the audit. Exit 1 if there is none of this id."""
+        if not _ask(open_runs, lambda runs: runs.discard(record, why, operator(by)), as_json=False):
             typer.echo("no record of this id is in quarantine", err=True)
             raise typer.Exit(1)
+
+    @app.command("discarded")
+    def list_discarded(source: OfSource = None, most: Most = 100, as_json: AsJson = False) -> None:
+        """What people have discarded, as the audit says: record, source, why, when, and the hash of who."""
+        found = _ask(open_runs, lambda runs: runs.discarded(source, most), as_json)
+        typer.echo(_json([asdict(each) for each in found]) if as_json else "\n".join(map(_discarded_words, found)))
 
     return app
 
@@ -186,6 +196,10 @@ def _run_words(run: RunReport) -> str:
 def _record_words(record: Quarantined) -> str:
     faults = "; ".join(f"{name}: {reason}" for name, reason in record.faults)
     return f"{record.id} {record.source}, run {record.run}, line {record.line}: {faults} ({record.times} times)"
+
+
+def _discarded_words(each: Discarded) -> str:
+    return f"{each.record} {each.source}: {each.why}, {each.at:%Y-%m-%d %H:%M} UTC, by {each.by[:12]}"
 
 
 def _json(facts: object) -> str:

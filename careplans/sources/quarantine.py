@@ -154,11 +154,6 @@ def quarantined(connection: Connection, source: str | None, most: int) -> list[Q
     ]  # fmt: skip
 
 
-def discard(connection: Connection, record: str) -> bool:
-    """A person has seen to it: destroy what is kept and its key. Says whether it was there."""
-    return connection.execute(delete(table).where(table.c.id == record)).rowcount > 0
-
-
 def destroy(connection: Connection, records: Sequence[str]) -> None:
     """Put zeros over the keys of these where they lie, then take them away: SQLite leaves what a deleted row held."""
     where = table.c.id.in_(records)

@@ -17,12 +17,14 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from careplans.audit.trail import AuditTrail
 from careplans.errors import PlanStoreFailed, PlanUnreadable
-from careplans.model import RowFault, london_date
+from careplans.model import RowFault, Viewer, london_date
 from careplans.rows import Row, read_id
 from careplans.screening import BadRow, Screened, double_fault, screen
 from careplans.sealing import Sealer
 from careplans.sources import ledger
+from careplans.sources.discards import Discarded, WhyDiscarded, discard, discarded
 from careplans.sources.errors import NoSuchRun
 from careplans.sources.ledger import Ledger
 from careplans.sources.model import (
@@ -37,7 +39,7 @@ from careplans.sources.model import (
     Sender,
     Stored,
 )
-from careplans.sources.quarantine import Quarantine, discard, quarantined
+from careplans.sources.quarantine import Quarantine, quarantined
 from careplans.sources.refusals import with_refused
 from careplans.withdrawing import withdraw_plans
 from careplans.writing import Restriction, restrict_plans, write_plans
@@ -77,8 +79,9 @@ class _Said:
 class PlanRuns:
     """Runs sources into the store. One process at a time may run a source; others may look meanwhile."""
 
-    def __init__(self, database: Database, keyring: KeyRing, clock: Clock) -> None:
+    def __init__(self, database: Database, keyring: KeyRing, clock: Clock, audit: AuditTrail | None = None) -> None:
         self._database = database
+        self._audit = audit or AuditTrail(database, keyring, clock)
         self._sealer = Sealer(keyring)
         self._ledger = Ledger(keyring, self._sealer)
         self._quarantine = Quarantine(keyring)
@@ -148,10 +151,14 @@ class PlanRuns:
         with _store_errors():
             return await self._database.read(partial(quarantined, source=source, most=most))
 
-    async def discard(self, record: str) -> bool:
-        """Destroy a record of the quarantine that a person has seen to. Says whether it was there."""
+    async def discard(self, record: str, why: WhyDiscarded, viewer: Viewer) -> bool:
+        """See :func:`careplans.sources.discards.discard`: what cannot be entered in the audit is not destroyed."""
+        return await self._audit.within(partial(discard, audit=self._audit, record=record, why=why, viewer=viewer))
+
+    async def discarded(self, source: str | None = None, most: int = MOST_FAULTS) -> list[Discarded]:
+        """What people have taken out of the quarantine, newest first."""
         with _store_errors():
-            return await self._database.write(partial(discard, record=record))
+            return await self._database.read(partial(discarded, source=source, most=most))
 
     async def _take(self, sender: Sender, batch: Batch, said: _Said) -> RunReport:
         """Store one batch with its cursor."""

@@ -6,11 +6,15 @@ import os
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
-from careplans.model import MatchLevel
+from careplans.audit.people import People
+from careplans.audit.tables import plan_audit
+from careplans.errors import PlanStoreFailed
+from careplans.model import MatchLevel, Viewer
 from careplans.rows import Row
 from careplans.service import CarePlans
+from careplans.sources.discards import WhyDiscarded
 from careplans.sources.errors import NoSuchRun
 from careplans.sources.model import Delivered, RunState, Sender
 from careplans.sources.runs import PlanRuns
@@ -242,12 +246,31 @@ class TestQuarantine:
         await PlanRuns(database, both, clock).run(TRUST, said)
         assert not await is_found(store, 101)
 
-    async def test_a_person_may_discard_it(self, runs: PlanRuns) -> None:
+    async def test_a_person_may_discard_it_and_the_audit_says_who_and_why_and_nothing_of_it(
+        self, runs: PlanRuns, database: Database
+    ) -> None:
         await Feed(runs).gives([plan(101, kind="?")])
         (record,) = await runs.quarantined()
-        assert await runs.discard(record.id)
-        assert not await runs.discard(record.id)
+        operator = Viewer("zzadministrator", "administrator")
+        assert await runs.discard(record.id, WhyDiscarded.CORRECTED, operator)
+        assert not await runs.discard(record.id, WhyDiscarded.CORRECTED, operator)
         assert await runs.quarantined() == []
+        (told,) = await runs.discarded("trust")
+        assert (told.record, told.source, told.why) == (record.id, "trust", "corrected_at_source")
+        assert told.by == People(KEYS).actor("zzadministrator")
+        assert await runs.discarded("other") == []
+        (entry,) = await database.read(lambda connection: connection.execute(select(plan_audit)).all())
+        assert (entry.what, entry.plan, entry.about) == ("discarded", record.id, "corrected_at_source trust")
+
+    async def test_what_cannot_be_entered_in_the_audit_is_not_discarded(
+        self, runs: PlanRuns, database: Database
+    ) -> None:
+        await Feed(runs).gives([plan(101, kind="?")])
+        (record,) = await runs.quarantined()
+        await database.maintain(lambda connection: connection.execute(text("ALTER TABLE plan_audit RENAME TO away")))
+        with pytest.raises(PlanStoreFailed):
+            await runs.discard(record.id, WhyDiscarded.NO_PLAN, Viewer("zzadministrator", "administrator"))
+        assert await runs.quarantined() == [record]
 
 
 async def test_a_delivery_whose_end_never_came_withdraws_what_it_named_and_nothing_else(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -79,3 +80,21 @@ def test_a_change_of_keys_forgets_no_table(tmp_path: Path, monkeypatch: pytest.M
         query = "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c ON c.name = 'wrapped_key'"
         there = {name for (name,) in database.execute(query)}
     assert there == {each.table.name for each in SEALED}
+
+
+def test_discarding_is_told_by_who_did_it_when_and_why_and_the_audit_verifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "plans.csv").write_text(PLANS.replace("end of life plan", "zzunknown"))
+    assert run("import", tmp_path / "plans.csv")[0] == 1
+    record = run("quarantine")[1].split()[0]
+    assert run("quarantine", "discard", record)[0] == 2  # why?
+    assert run("quarantine", "discard", record, "--why", "no_plan", "--by", "zzgovernor") == (0, "")
+    assert run("quarantine", "discard", record, "--why", "no_plan")[0] == 1
+    assert run("quarantine")[1].strip() == ""
+    code, out = run("quarantine", "discarded")
+    assert (code, out.startswith(f"{record} import: no_plan, "), "zz" in out) == (0, True, False)
+    code, out = run("quarantine", "discarded", "--json")
+    assert json.loads(out)[0]["record"] == record
+    assert "as it was written" in CliRunner().invoke(commands(), ["audit", "verify"]).output
