@@ -14,7 +14,7 @@ import typer
 
 from careplans.errors import CarePlanError
 from careplans.model import Candidate, Match, MatchLevel, Viewer, unmatchable
-from careplans.records_cli import By
+from careplans.operators import By
 from careplans.service import CarePlans
 from careplans.sources.cli import OpenRuns, add_sources
 from infra.numbers import Number, read_number

@@ -40,7 +40,7 @@ class Discarded:
 
 
 def discard(connection: Connection, audit: AuditTrail, record: str, why: WhyDiscarded, viewer: Viewer) -> bool:
-    """Destroy what is kept and enter it in the audit, in the transaction of ``connection``; False if it is not there."""
+    """Destroy what is kept, and enter it in the audit, in one transaction; says whether there was such a record."""
     query = select(plan_quarantine.c.source).where(plan_quarantine.c.id == record)
     source = connection.execute(query).scalar_one_or_none()
     if source is None:
