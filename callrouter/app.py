@@ -97,7 +97,7 @@ def _for_people(service: Service, crew: Crew | None) -> list[APIRouter]:
         sessions=sessions,
         clock=service.clock,
         messages=service.messaging.service,
-        flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replay),
+        flows=Flows(service.publishing, Hearing(speak, has_voice, settings.prompts_audio_dir), service.replays),
         plans=service.plan_access,
         welfare=service.after_calls.welfare,
         call_backs=service.after_calls.call_backs.all,

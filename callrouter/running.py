@@ -135,6 +135,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await service.replays.close()
         await service.calls.close()
         await _drain(service)
         await service.stores.close()

@@ -32,6 +32,7 @@ from callrouter.publishing.opening import open_publishing
 from callrouter.publishing.published import Texts
 from callrouter.publishing.service import Publishing
 from callrouter.publishing.staged import StagedWatch
+from callrouter.replay.kept import KeptReplays
 from callrouter.replay.service import Replay
 from callrouter.settings import Settings
 from callrouter.stores import Stores, open_stores
@@ -73,6 +74,7 @@ class Service:
     publishing: Publishing
     staged: StagedWatch
     replay: Replay
+    replays: KeptReplays
     texting: Texting
     surges: Surges
     counting: Counting
@@ -123,6 +125,7 @@ def build(settings: Settings) -> Service:
     channels = open_channels(settings, database, keys, clock)
 
     parts = partial(_parts, settings, clock, health, board, writer, counting, after)
+    replay = Replay(journal, publishing)
     return Service(
         settings=settings,
         clock=clock,
@@ -147,7 +150,8 @@ def build(settings: Settings) -> Service:
         messaging=messages,
         publishing=publishing,
         staged=StagedWatch(stream, journal, database, publishing, clock),
-        replay=Replay(journal, publishing),
+        replay=replay,
+        replays=KeptReplays(replay, database, clock),
         texting=open_texting(settings, database, keys, clock, stream=stream, journal=journal, calls=calls),
         counting=counting,
         surges=open_surges(

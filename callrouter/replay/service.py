@@ -24,10 +24,14 @@ MOST_CALLS = 20_000
 
 @dataclass(slots=True)
 class Progress:
-    """How far a replay is: ``done`` of so many ``calls``; of none while it has not begun."""
+    """How far a replay is: ``done`` of so many ``calls``; of none while it has not begun.
+
+    ``again``: how often it was begun again, because the process that worked on it had ended.
+    """
 
     done: int = 0
     calls: int = 0
+    again: int = 0
 
 
 class Replay:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 
 from callrouter.journal import Journal
 from callrouter.publishing.hearing import Hearing
+from callrouter.replay.kept import KeptReplays
 from callrouter.replay.service import Replay
 from console.flows import add_flows
 from console.messages import add_messages
@@ -49,7 +50,8 @@ class House:
         add_messages(router, web, self.world.service, self.clock)
         self._journal = journal = Journal(self._database, KEYS)
         hearing = Hearing(self.world.voice, speaks_english, None)
-        add_flows(router, web, self.publishing, hearing, Replay(journal, self.publishing))
+        replays = KeptReplays(Replay(journal, self.publishing), self._database, self.clock)
+        add_flows(router, web, self.publishing, hearing, replays)
         self.app.include_router(router)
         self.app.add_api_route("/heard", self._heard)
         mount_static(self.app)

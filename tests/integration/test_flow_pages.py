@@ -6,18 +6,22 @@ import html
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text as sql
 
+from callrouter.handover import SignedIn
 from callrouter.journal import Journal
 from callrouter.publishing.content import Content
 from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.published import PublishedFlows
 from callrouter.publishing.service import Publishing
 from callrouter.publishing.written import as_yaml
-from callrouter.replay.service import Replay
+from callrouter.replay.kept import KeptReplays
+from callrouter.replay.report import Report
+from callrouter.replay.service import Progress, Replay
 from console.flows import add_flows
 from infra.migrate import upgrade_database
 from infra.sql import Database, connect_database
@@ -54,7 +58,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     publishing, flows = a_worker(database, clock, shipped=FIRST)
     await publishing.ship(FIRST, replace=False)
     journal = Journal(database, KEYS)
-    replay, hearing = Replay(journal, publishing), Hearing(Beeper(), speaks_english, None)
+    replay = KeptReplays(Replay(journal, publishing), database, clock)
+    hearing = Hearing(Beeper(), speaks_english, None)
     console = Console(clock, lambda router, web: add_flows(router, web, publishing, hearing, replay))
     yield House(publishing, flows, console, database, journal)
     await database.close()
@@ -264,3 +269,22 @@ async def test_recorded_calls_are_replayed_on_a_page_that_names_nobody(house: Ho
         for wrong in ({"from": "soon", "to": day["to"]}, {"from": day["to"], "to": day["from"]}):
             assert (await bob.client.get(f"{path}/replay", params=wrong)).status_code == 422
         assert (await bob.client.get("/flows/0123456789ab/replay", params=day)).status_code == 404
+
+
+class AtWork:
+    """A replay that goes on, in whichever process, after the one that had begun it ended."""
+
+    async def ask(self, version: str, start: datetime, end: datetime, who: SignedIn) -> Report | Progress:
+        return Progress(1200, 3000, again=1)
+
+
+async def test_how_far_a_long_replay_is_and_that_it_was_begun_again(house: House) -> None:
+    hearing = Hearing(Beeper(), speaks_english, None)
+    console = Console(HandClock(), lambda router, web: add_flows(router, web, house.publishing, hearing, AtWork()))
+    async with console.browser(BOB) as bob:
+        day = {"from": "28/3/2026 00:00", "to": "29/3/2026 00:00"}
+        page = (await bob.client.get(f"/flows/{FIRST.version}/replay", params=day)).text
+
+    assert "1,200 of 3,000 calls so far" in page
+    assert "It was begun again, from the first call: the service was restarted meanwhile." in page
+    assert "Look again" in page

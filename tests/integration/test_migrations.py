@@ -19,6 +19,7 @@ import callrouter.journal
 import callrouter.messages.tables
 import callrouter.publishing.tables
 import callrouter.repeat.tables
+import callrouter.replay.tables
 import callrouter.texts.tables
 import callrouter.welfare.tables
 import careplans.crew_tables
@@ -34,7 +35,7 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0025"
+HEAD = "0029"
 OWNERS = (
     callrouter.journal, callrouter.repeat.tables, callrouter.welfare.tables, callrouter.publishing.tables,
     callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.life.store,
