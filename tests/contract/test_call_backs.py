@@ -175,6 +175,7 @@ async def test_promise_is_kept_by_whoever_takes_it_on_and_every_step_is_in_the_j
     assert await house.welfare.tasks(NURSE) == []
 
 
+@ONE_KIND
 async def test_three_tries_in_vain_ten_minutes_apart_give_the_caller_to_a_clinician(house: House) -> None:
     call_back = await house.promised()
     await house.in_vain(call_back)
@@ -211,6 +212,7 @@ async def test_of_two_people_one_has_it_and_a_desk_that_was_left_keeps_nobody_wa
     assert (await house.list.take(call_back, other)).number == NUMBER
 
 
+@ONE_KIND
 async def test_each_look_at_the_number_is_recorded(house: House) -> None:
     call_back = await house.promised()
     await house.list.take(call_back, HANDLER)
@@ -222,6 +224,7 @@ async def test_each_look_at_the_number_is_recorded(house: House) -> None:
     assert "Hana" not in str(rows)  # once told, who it was stands sealed in the journal alone
 
 
+@ONE_KIND
 async def test_what_was_told_twice_is_in_the_journal_once(house: House) -> None:
     call_back = await house.promised()
     await house.in_vain(call_back)
@@ -233,6 +236,7 @@ async def test_what_was_told_twice_is_in_the_journal_once(house: House) -> None:
     assert len(await house.tells()) == len(before)
 
 
+@ONE_KIND
 async def test_step_of_a_call_that_is_not_in_the_journal_yet_is_told_later(house: House) -> None:
     assert (await house.promising().promise(house.record("one"), "111")).outcome == "promised"
     house.clock.move(3600)  # its end was never seen
@@ -244,6 +248,7 @@ async def test_step_of_a_call_that_is_not_in_the_journal_yet_is_told_later(house
     assert [each.kind for each in await house.tells()] == ["call_back_opened"]
 
 
+@ONE_KIND
 async def test_caller_who_is_answered_on_the_line_is_not_rung_as_well(house: House) -> None:
     await house.begins("one")
     await house.promising().promise(house.record("one"), "111")
