@@ -20,7 +20,6 @@ from ivr.model import (
     Answer,
     Answered,
     Band,
-    Entered,
     Failed,
     Flagged,
     Gather,
@@ -112,7 +111,7 @@ def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:
         if step is None:
             return run.stay(session)
         if isinstance(step, str):
-            return _guarded(run, flow.target(session.node, step))
+            return _guarded(run, node.target(step))
         return run.sprint(step)
     except SessionError as error:
         return fail(flow, session, error.error_id)
@@ -172,14 +171,13 @@ def _without_pile(instructions: list[Instruction]) -> list[Instruction]:
 def _advance(run: Run, node_id: str) -> Sprint:
     for _ in range(MAX_STEPS):
         run.visit(node_id)
-        run.tell(Entered(node_id))
         node = run.flow.node(node_id)
         if node is None:
             raise SessionError("missing_node", node_id)
         step = node.enter(run)
         if not isinstance(step, str):
             return run.sprint(step)
-        node_id = run.flow.target(node_id, step)
+        node_id = node.target(step)
     raise SessionError("sprint_too_long", node_id)
 
 

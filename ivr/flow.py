@@ -22,7 +22,7 @@ from ivr.actions.gather import Gather
 from ivr.actions.hang_up import HangUp
 from ivr.actions.lookup import Lookup
 from ivr.actions.menu import Menu
-from ivr.actions.node import PERSON, Node
+from ivr.actions.node import Node
 from ivr.actions.offer import Offer
 from ivr.actions.play import Play
 from ivr.actions.queue import Queue
@@ -89,16 +89,12 @@ class Flow(BaseModel):
 
     def node(self, node_id: str) -> Node | None:
         """One of the engine's nodes, which no author can replace, or an author's."""
-        return ENGINE_NODES.get(node_id) or self.nodes.get(node_id)
+        return ENGINE_NODES[node_id] if node_id in ENGINE_NODES else self.nodes.get(node_id)
 
     def target(self, node_id: str, exit_name: str) -> str:
-        """Where an exit leads: always somewhere, to a person of 111 where the author says nothing."""
-        if exit_name == "red_flag":
-            return RED_FLAG_NODE
+        """Where an exit leads: always somewhere, to a person of 111 where there is no such node."""
         node = self.node(node_id)
-        if node is None or exit_name == PERSON:
-            return DEFAULT_NODE
-        return node.exits.get(exit_name, DEFAULT_NODE)
+        return node.target(exit_name) if node else DEFAULT_NODE
 
     def vocabulary(self, node_id: str) -> dict[str, tuple[str, ...]]:
         """What may be said at a menu: choice → words."""
@@ -107,7 +103,7 @@ class Flow(BaseModel):
 
     def first_facts(self) -> dict[str, FactValue]:
         """The facts of a new call."""
-        return {name: fact.initial for name, fact in self.facts.items()}
+        return {name: fact.initial for name, fact in self.facts.items()} if self.facts else {}
 
 
 def read_flow(data: Any) -> Flow:

@@ -6,14 +6,38 @@ once more only to be measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
 
-from ivr.model import MAX_SESSION, Gather, GatherWait, Hold, LookupWait, OfferWait, Play, PlaybackWait, Session, written
+from ivr.model import (
+    MAX_SESSION,
+    Gather,
+    GatherWait,
+    Hold,
+    LookupWait,
+    OfferWait,
+    Play,
+    PlaybackWait,
+    Session,
+    written,
+)
 
 ENTRY = 320  # octets: more than a name with dots (244), what is counted there, and a number take
 INSTRUCTION = 320  # octets of an instruction or the wait, its names among them, without the texts below
 ESCAPED = 6  # octets of one character that JSON must escape; the longest in UTF-8 has four
 BETWEEN = 3  # quotes and comma
+
+_TEXTS: Mapping[type, Callable[[Any], Sequence[str]]] = {
+    Play: attrgetter("prompts"),
+    Hold: attrgetter("prompts"),
+    Gather: attrgetter("hints"),
+    OfferWait: attrgetter("services"),
+    GatherWait: lambda wait: (wait.holding,),
+    LookupWait: lambda wait: (wait.about,),
+    PlaybackWait: lambda wait: [text for each in wait.messages for text in (each.marker, *each.prompts)],
+}
+"""What may be of any length and number in an instruction or a wait."""
 
 
 def fits(session: Session) -> bool:
@@ -27,26 +51,9 @@ def at_most(session: Session) -> int:
     octets = (entries + 2) * ENTRY + (len(session.present) + 1) * INSTRUCTION
     for value in session.facts.values():
         if isinstance(value, str):
-            octets += _octets(value)
-    for each in session.present:
-        if isinstance(each, Play | Hold):
-            octets += sum(map(_octets, each.prompts))
-        elif isinstance(each, Gather):
-            octets += sum(map(_octets, each.hints))
-    return octets + sum(map(_octets, _awaited(session)))
-
-
-def _octets(text: str) -> int:
-    return BETWEEN + len(text) * ESCAPED
-
-
-def _awaited(session: Session) -> Iterable[str]:
-    """What may be of any length and number in the wait."""
-    match session.wait:
-        case GatherWait(holding=text) | LookupWait(about=text):
-            return (text,)
-        case OfferWait(services=services):
-            return services
-        case PlaybackWait(messages=messages):
-            return [text for each in messages for text in (each.marker, *each.prompts)]
-    return ()
+            octets += BETWEEN + len(value) * ESCAPED
+    for each in (session.wait, *session.present):
+        if texts_of := _TEXTS.get(type(each)):
+            texts = texts_of(each)
+            octets += len(texts) * BETWEEN + len("".join(texts)) * ESCAPED
+    return octets

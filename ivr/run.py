@@ -9,6 +9,7 @@ from ivr.errors import SessionError
 from ivr.model import (
     MAX_VISITS,
     Band,
+    Entered,
     FactValue,
     Happening,
     Hold,
@@ -71,10 +72,11 @@ class Run:
         self.visits[node] = visits = self.visits.get(node, 0) + 1
         if visits > MAX_VISITS:
             raise SessionError("too_many_visits", node)
+        self.happenings.append(Entered(node))
 
     def do(self, *instructions: Instruction) -> None:
         """Have the network perform these, in order, in the caller's language and at their speed."""
-        if voice := self.voice:
+        if (LANGUAGE in self.facts or SLOW in self.facts) and (voice := self.voice):
             self.instructions += [voiced(each, voice) for each in instructions]
         else:
             self.instructions += instructions
@@ -88,8 +90,6 @@ class Run:
     @property
     def voice(self) -> str:
         """How the caller is spoken to: empty for the first language at ordinary speed, else ``pl``, ``en_slow``."""
-        if LANGUAGE not in self.facts and SLOW not in self.facts:
-            return ""
         slow = SLOWLY if self.facts.get(SLOW) is True else ""
         return "" if self.language == self.flow.language and not slow else f"{self.language}{slow}"
 

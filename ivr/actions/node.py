@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ivr.actions.move import Cause, Label, Move
 from ivr.errors import Defect, SessionError
 from ivr.facts import Fact
-from ivr.model import Answered, Heard, Wait
+from ivr.model import DEFAULT_NODE, RED_FLAG_NODE, Answered, Heard, Wait
 
 if TYPE_CHECKING:
     from ivr.run import Run
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PERSON_KEY = "0"
 PERSON = "person"
 """The engine's own choice wherever a caller may press keys: key 0 leads to the default 111 service."""
+
+RED_FLAG = "red_flag"
+"""The engine's own exit wherever words may be a red flag."""
 
 Step: TypeAlias = str | Wait
 """Where an action leaves the call: the name of an exit, or something to wait for."""
@@ -51,6 +54,12 @@ class Node(BaseModel):
     def exit_names(self) -> frozenset[str]:
         """Every exit that this node may take and that the author may lead somewhere."""
         return frozenset({"next"})
+
+    def target(self, exit_name: str) -> str:
+        """Where an exit leads: always somewhere, to a person of 111 where the author says nothing."""
+        if exit_name == RED_FLAG:
+            return RED_FLAG_NODE
+        return DEFAULT_NODE if exit_name == PERSON else self.exits.get(exit_name, DEFAULT_NODE)
 
     def prompt_keys(self) -> tuple[str, ...]:
         """Every prompt that this node may play."""
