@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Mapping
 from datetime import date
 
 from callrouter import events as ev
+from callrouter.approvals import Refused
 from callrouter.calls import Calls
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn
 from callrouter.journal import Journal
+from callrouter.plans.matched_calls import JournalCalls
 from callrouter.plans.pages import shown, viewer_of
 from callrouter.timeline import rows
 from callrouter.view import CallView, fold
@@ -19,25 +21,43 @@ from careplans.errors import TooManyTries as TriesUsedUp
 from careplans.model import OpenedPlan as Opened
 
 
+class NotYourCall(Refused):
+    """The call came to another organisation (docs/safety/rules.md, 6). A clinician breaks the glass to see a plan."""
+
+    error_id = "not_your_call"
+    status = 403
+
+
 class Desk:
     """:class:`callrouter.handover.CallPages` from the journal and the plan store."""
 
-    def __init__(self, journal: Journal, calls: Calls, plans: PlansOnCall, provider_names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        calls: Calls,
+        plans: PlansOnCall,
+        matched: JournalCalls,
+        provider_names: Mapping[str, str],
+    ) -> None:
+        """``matched``: to whom a call came."""
         self._journal = journal
+        self._matched = matched
         self._calls = calls
         self._plans = plans
         self._names = dict(provider_names)
 
     async def page(self, context: str, who: SignedIn) -> CallPage | None:
-        """See :meth:`callrouter.handover.CallPages.page`."""
+        """See :meth:`callrouter.handover.CallPages.page`. Raises :class:`NotYourCall`, which is recorded."""
         call_ref = await self._journal.call_of_context(context)
-        if call_ref is None:
+        recorded = await self._journal.read(call_ref) if call_ref else []
+        view, call = fold(recorded), await self._matched.of(recorded)
+        if call_ref is None or view is None or call is None:
             return None
+        viewer = viewer_of(who)
+        if not call.is_of(viewer):
+            await self._plans.turn_away(viewer, call_ref)
+            raise NotYourCall("this call was not put through to your organisation")
         await self._calls.note(call_ref, ev.ContextOpened(role=who.role, user=who.user))
-        recorded = await self._journal.read(call_ref)
-        view = fold(recorded)
-        if view is None:
-            return None
         provider = self._names.get(view.provider or "", view.provider or "")
         return CallPage(view, _notice(view), _repeat(view), rows(recorded, self._names), provider)
 

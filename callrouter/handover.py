@@ -88,7 +88,10 @@ class CallPages(Protocol):
     """What the console needs of the hand-over."""
 
     async def page(self, context: str, who: SignedIn) -> CallPage | None:
-        """The page of the call with this context id, recorded as opened by ``who``; None if there is none."""
+        """The page of the call with this context id, recorded as opened by ``who``; None if there is none.
+
+        Raises :class:`callrouter.approvals.Refused` for a call that came to another organisation.
+        """
 
     async def check_birth_date(self, context: str, born: date, who: SignedIn) -> tuple[OpenedPlan, ...]:
         """The plans of the one person on this line who was born on that day; empty where none matches.

@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from callrouter.handover import CallPages
 from callrouter.plans.crew import Crew, CrewRefused
-from console.calls import MAY_ANSWER
+from console.calls import MAY_ANSWER, page_of_call
 from console.session import Session
 from console.web import Web
 
@@ -23,18 +24,20 @@ OUTCOMES = {
 WHAT = {"crew": "The notice", "correction": "The correction"}
 
 
-def add_crew(router: APIRouter, web: Web, crew: Crew) -> None:
+def add_crew(router: APIRouter, web: Web, crew: Crew, pages: CallPages) -> None:
     """``GET`` and ``POST /calls/{context}/crew``, for those who take calls."""
 
     @router.get("/calls/{context}/crew", name="crew")
     async def ask(request: Request, context: str) -> Response:
-        web.require(request, *MAY_ANSWER)
+        session = web.require(request, *MAY_ANSWER)
+        await page_of_call(pages, context, session)
         return await _page(request, context)
 
     @router.post("/calls/{context}/crew")
     async def tell(request: Request, context: str) -> Response:
         session: Session = web.require(request, *MAY_ANSWER)
         fields = await web.form(request, session)
+        await page_of_call(pages, context, session)
         incident = fields.get("incident", "")
         try:
             if fields.get("do") == "correct":

@@ -105,7 +105,7 @@ def console_router(
     if plans is not None:
         add_plans(router, web, plans, clock)
     if crew is not None:
-        add_crew(router, web, crew)
+        add_crew(router, web, crew, pages)
     if earlier is not None:
         add_earlier(router, web, pages, earlier, clock, tells_crews=crew is not None)
     if alerts is not None:

@@ -52,6 +52,7 @@ class PlanAccess:
     """Everything by which plans are opened, and the loops behind the audit."""
 
     trail: AuditTrail
+    calls: JournalCalls
     on_call: PlansOnCall
     references: PlansByReference
     emergency: EmergencyAccess
@@ -93,6 +94,7 @@ def plan_access(
     calls = JournalCalls(journal, organisations, partial(taken_on_by, database))
     return PlanAccess(
         trail=trail,
+        calls=calls,
         on_call=PlansOnCall(database, keys, clock, trail, calls),
         references=PlansByReference(database, keys, clock, trail),
         emergency=EmergencyAccess(database, keys, clock, trail, governance),

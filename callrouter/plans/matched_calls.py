@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter import events as ev
+from callrouter.events import Recorded
 from callrouter.journal import Journal
 from callrouter.view import fold
 from careplans.access.ports import MatchedCall
@@ -42,14 +43,17 @@ class JournalCalls:
             return None
         try:
             call_ref = await self._journal.call_of_context(context)
-            recorded = await self._journal.read(call_ref) if call_ref else []
-            view = fold(recorded) if recorded else None
-            if view is None:
-                return None
-            came_to = self._came_to(each.event.provider for each in recorded if isinstance(each.event, ev.LegStarted))
-            taken_on_by = await self._taken_on_by(view.call_ref) if came_to is not None else ""
+            return await self.of(await self._journal.read(call_ref)) if call_ref else None
         except (SQLAlchemyError, OSError) as error:
             raise PlanStoreFailed("the journal did not answer") from error
+
+    async def of(self, recorded: Sequence[Recorded]) -> MatchedCall | None:
+        """The call of which this is the journal; raises what the database raises."""
+        view = fold(recorded) if recorded else None
+        if view is None:
+            return None
+        came_to = self._came_to(each.event.provider for each in recorded if isinstance(each.event, ev.LegStarted))
+        taken_on_by = await self._taken_on_by(view.call_ref) if came_to is not None else ""
         found = view.finding("plan")
         plans = tuple(found.candidates if found else ())
         return MatchedCall(view.call_ref, plans, view.ended_at, came_to, taken_on_by)

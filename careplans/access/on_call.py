@@ -88,21 +88,22 @@ class PlansOnCall:
 
     async def _call_of(self, context: str, viewer: Viewer, action: Action) -> MatchedCall:
         if not may(viewer.role, action):
-            await self._refused(viewer)
+            await self.turn_away(viewer)
             raise NotAllowed("this role may not open plans in this way")
         call = await self._calls.by_context(context)
         if call is None:
-            await self._refused(viewer)
+            await self.turn_away(viewer)
             raise NoRelationship("there is no such call")
         if call.ended_at is not None and self._clock.now() - call.ended_at > AFTER_THE_CALL:
-            await self._refused(viewer, call.call_ref)
+            await self.turn_away(viewer, call.call_ref)
             raise NoRelationship("this call ended more than an hour ago")
         if not call.is_of(viewer):
-            await self._refused(viewer, call.call_ref)
+            await self.turn_away(viewer, call.call_ref)
             raise NoRelationship("this call was not put through to your organisation")
         return call
 
-    async def _refused(self, viewer: Viewer, call_ref: str = "") -> None:
+    async def turn_away(self, viewer: Viewer, call_ref: str = "") -> None:
+        """Record that somebody was refused a call, or its plans."""
         refusal = self._audit.entries(viewer, What.REFUSED, call_ref=call_ref)
         await self._audit.record_or_spool(viewer, refusal)  # nothing is shown either way
 

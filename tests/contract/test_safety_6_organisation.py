@@ -1,14 +1,17 @@
-"""docs/safety/rules.md, 6: a call that came to one organisation opens its plans to nobody of another."""
+"""docs/safety/rules.md, 6: a call that came to one organisation opens to nobody of another: neither plans nor page."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from functools import partial
+from typing import cast
 
 import pytest
 from sqlalchemy import select
 
 from callrouter import events as ev
+from callrouter.calls import Calls
+from callrouter.desk import Desk, NotYourCall
 from callrouter.handover import Role, SignedIn
 from callrouter.journal import Journal, seal
 from callrouter.plans.matched_calls import JournalCalls
@@ -23,8 +26,10 @@ from careplans.model import Person, Plan
 from careplans.sealing import Sealer
 from careplans.store import plans
 from careplans.writing import write_plans
+from console.calls import add_calls
 from infra.crypto import KeyRing
 from infra.sql import Database
+from tests.console_browser import Console
 from tests.hand_clock import HandClock
 
 KEYS = KeyRing(b"m" * 32, b"i" * 32)
@@ -46,6 +51,8 @@ class World:
         self.journal = Journal(database, KEYS)
         calls = JournalCalls(self.journal, ORGANISATIONS, partial(taken_on_by, database))
         self.on_call = PlansOnCall(database, KEYS, clock, AuditTrail(database, KEYS, clock), calls)
+        self.noted: list[tuple[str, ev.Event]] = []
+        self.desk = Desk(self.journal, cast(Calls, self), self.on_call, calls, {})
         self.welfare = Welfare(database, KEYS, clock, told)
 
     async def call(self, *providers: str) -> None:
@@ -69,6 +76,17 @@ class World:
         except NoRelationship:
             return False
 
+    async def note(self, call_ref: str, event: ev.Event) -> bool:
+        """The door, as far as the page needs it."""
+        self.noted.append((call_ref, event))
+        return True
+
+    async def sees_page(self, who: SignedIn) -> bool:
+        try:
+            return await self.desk.page(CONTEXT, who) is not None
+        except NotYourCall:
+            return False
+
     async def recorded(self) -> list[str]:
         query = select(plan_audit.c.what).order_by(plan_audit.c.seq)
         return [str(each) for each in await self.database.read(lambda c: c.execute(query).scalars().all())]
@@ -89,6 +107,31 @@ async def test_a_plan_opens_to_whom_the_call_came_and_the_refusal_is_recorded(wo
     assert await world.recorded() == ["checked_right", "refused"]
 
 
+async def test_its_page_opens_to_whom_the_call_came_and_counts_for_nobody_else(world: World) -> None:
+    """An opened page is also a sign that somebody has the caller: of a stranger it would be a wrong one."""
+    await world.call("north")
+    assert await world.sees_page(NINA)
+    assert not await world.sees_page(SOL)
+    assert world.noted == [("call", ev.ContextOpened(role="clinician", user="u-1"))]
+    assert await world.recorded() == ["refused"]
+
+
+@one_database
+async def test_a_stranger_reads_why_and_a_clinician_where_to_break_the_glass(world: World) -> None:
+    await world.call("north")
+    console = Console(HandClock(NOON), lambda router, web: add_calls(router, web, world.desk, HandClock(NOON)))
+    for role in (Role.CLINICIAN, Role.HANDLER):
+        async with console.browser(SignedIn("u-2", role, "s-2", "Zzsouth", "Sol")) as sol:
+            page = await sol.client.get(f"/calls/{CONTEXT}")
+            tried = await sol.send(f"/calls/{CONTEXT}/check", {"day": "12", "month": "4", "year": "1938"})
+        assert (page.status_code, tried.status_code) == (403, 403)
+        assert "did not come to your organisation" in page.text
+        assert ("/plans/emergency" in page.text) == (role is Role.CLINICIAN)
+        assert "900101" not in page.text
+    async with console.browser(NINA) as nina:
+        assert (await nina.client.get(f"/calls/{CONTEXT}")).status_code == 200
+
+
 @one_database
 @pytest.mark.parametrize(
     ("providers", "sol"),
@@ -105,6 +148,7 @@ async def test_where_nobody_says_whose_it_is_nobody_is_barred(
 ) -> None:
     await world.call(*providers)
     assert await world.opens(SOL) is sol
+    assert await world.sees_page(SOL) is sol
 
 
 @one_database
@@ -115,6 +159,7 @@ async def test_who_has_taken_on_its_welfare_task_may_open_it(world: World) -> No
     (task,) = await world.welfare.tasks(SOL)
     await world.welfare.acknowledge(task.id, SOL)
     assert await world.opens(SOL)
+    assert await world.sees_page(SOL)
 
 
 @one_database

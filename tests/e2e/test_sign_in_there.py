@@ -109,7 +109,7 @@ def test_crew_page_has_no_barriers(
     app = world.app()
     web = Web(world.sessions)
     router = APIRouter(route_class=route_class(web))
-    add_crew(router, web, CrewOfACall())  # type: ignore[arg-type]
+    add_crew(router, web, CrewOfACall(), world.desk)  # type: ignore[arg-type]
     app.include_router(router)
     with serve(app) as url:
         page = open_tab(f"{url}{CALL}/crew")

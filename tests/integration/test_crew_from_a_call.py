@@ -13,10 +13,11 @@ import pytest
 from fastapi import FastAPI
 
 from callrouter import events as ev
-from callrouter.handover import Role, SignedIn
+from callrouter.handover import CallPage, PlanNotice, Role, SignedIn
 from callrouter.plans.crew import Crew
 from callrouter.plans.crew_routes import crew_router
 from callrouter.texts.outbox import Outbox
+from callrouter.view import CallView
 from careplans.access.on_call import PlansOnCall
 from careplans.access.ports import MatchedCall
 from careplans.audit.spool import AuditSpool
@@ -90,7 +91,13 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     devices = {"las-a101": CrewDevice("las-a101", "london-ambulance", "+447700900777")}
     notices = CrewNotices(database, keys, clock, outbox, devices, "UCP viewer")
     crew = Crew(notices, devices, outbox, Calls(), noted, clock)  # type: ignore[arg-type]
-    console = Console(clock, lambda router, web: add_crew(router, web, crew))
+    view = CallView(REF, CONTEXT, "sip", None, "withheld", clock.now())
+
+    class Pages:
+        async def page(self, context: str, _who: SignedIn) -> CallPage | None:
+            return CallPage(view, PlanNotice("candidates", "", 1), "NRC", ()) if context == CONTEXT else None
+
+    console = Console(clock, lambda router, web: add_crew(router, web, crew, Pages()))  # type: ignore[arg-type]
     on_call = PlansOnCall(database, keys, clock, trail, Calls())
     yield House(on_call, crew, console, outbox, noted.events)
     await database.close()

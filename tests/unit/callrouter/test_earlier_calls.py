@@ -17,6 +17,7 @@ from callrouter.approvals import RoleMissing
 from callrouter.desk import Desk
 from callrouter.handover import Role, SignedIn
 from callrouter.model import MOST_LOOKS, InputKind
+from callrouter.plans.matched_calls import JournalCalls
 from callrouter.repeat.contacts import EarlierReport, External, RepeatCalls
 from callrouter.repeat.earlier_calls import EarlierCalls, NotNow
 from callrouter.repeat.patient import Patient
@@ -54,7 +55,7 @@ class Talk:
             await self.repeats.keep_external([told], self.house.clock.now())
 
     def console(self) -> Console:
-        pages = Desk(self.house.journal, self.house.door, cast(Any, None), {})
+        pages = Desk(self.house.journal, self.house.door, cast(Any, None), JournalCalls(self.house.journal), {})
 
         def add(router: Any, web: Any) -> None:
             add_calls(router, web, pages, self.house.clock)
