@@ -97,23 +97,37 @@ def _report(results: Results, console: Console, *, quick: bool) -> None:
     if not results:
         return
     if quick:
-        show(verdicts(results), console)
+        _show(results, console)
         console.print("Everything ran. A quick run is too short for figures that mean anything: nothing was written.")
         return
     for name, part in results.items():
         part["machine"] = machine.facts(find_installation().launcher if PARTS[name].telephony else None)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     whole = {name: part for name, part in kept.items() if name in PARTS} | results
-    found = verdicts(whole)
+    found, _ = verdicts(whole)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"ratios": as_data(found), **whole}, indent=1) + "\n")
-    show(found, console)
+    _show(whole, console)
     console.print(f"Every raw figure: {RESULTS.relative_to(ROOT)}")
 
 
-def verdicts(results: Results) -> list[Verdict]:
-    """Each target that these results can tell about."""
-    return [each for name, part in PARTS.items() if name in results for each in part.verdicts(results[name]["rounds"])]
+def _show(results: Results, console: Console) -> None:
+    found, lacking = verdicts(results)
+    show(found, console)
+    for each in lacking:
+        console.print(each)
+
+
+def verdicts(results: Results) -> tuple[list[Verdict], list[str]]:
+    """Each target that these results can tell about; and what kept parts lack that an older run did not measure."""
+    found: list[Verdict] = []
+    lacking: list[str] = []
+    for name, part in PARTS.items():
+        try:
+            found += part.verdicts(results[name]["rounds"]) if name in results else []
+        except KeyError as missing:
+            lacking.append(f"{name}: {missing} was not measured in the run that is kept; measure this part again.")
+    return found, lacking
 
 
 def _twilio(rounds: Sequence[Results]) -> list[Verdict]:
