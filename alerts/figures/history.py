@@ -162,15 +162,21 @@ class KpiHistory:
 
         ``only``: of the one scope of this id.
 
-        On the day of a clock change there are 23 or 25; ``start`` is UTC, so that none is doubled.
+        On the day of a clock change there are 23 or 25; ``start`` is UTC, so that none is doubled. Those of a week are
+        more arithmetic than any caller should wait for: it is done in a thread of its own.
         """
         hours = kpi_hours
         within = hours.c.hour.between(midnight(first), midnight(last + DAY) - HOUR)
         query = select(hours.c.hour, hours.c.scope, hours.c.tally).where(hours.c.kind == kind, within)
         if only is not None:
             query = query.where(hours.c.scope == only)
-        rows = await self._ask(query.order_by(hours.c.hour, hours.c.scope))
-        return [self._kpis(row, kind, clock, row.hour, row.hour + HOUR) for row in rows]
+        ordered = query.order_by(hours.c.hour, hours.c.scope)
+
+        def read(connection: Connection) -> list[Kpis]:
+            rows = connection.execute(ordered)
+            return [self._kpis(row, kind, clock, row.hour, row.hour + HOUR) for row in rows]
+
+        return await self._database.study(read)
 
     async def tallies(self, day: date, over_by: datetime | None = None) -> Tallies:
         """What is counted of a London day by its calls' rows, every scope; with ``over_by`` of calls over before it."""
@@ -253,7 +259,7 @@ def _days_between(connection: Connection, first: date, last: date, kind: ScopeKi
 def _added_up(kind: ScopeKind, rows: Iterable[Row[Any]]) -> Tallies:
     found: Tallies = {}
     for row in rows:
-        found.setdefault(Scope(kind, row.scope), Tally()).merge(Tally.of_data(row.tally))
+        found.setdefault(Scope(kind, row.scope), Tally()).merge_data(row.tally)
     return found
 
 
@@ -309,7 +315,7 @@ def _store_day(connection: Connection, day: date) -> None:
     within = (kpi_hours.c.hour >= midnight(day)) & (kpi_hours.c.hour < midnight(day + DAY))
     found: Tallies = {}
     for row in connection.execute(select(kpi_hours).where(within)):
-        found.setdefault(Scope(row.kind, row.scope), Tally()).merge(Tally.of_data(row.tally))
+        found.setdefault(Scope(row.kind, row.scope), Tally()).merge_data(row.tally)
     connection.execute(delete(kpi_days).where(kpi_days.c.day == day))
     rows = [day_row(day, scope, tally) for scope, tally in found.items()]
     if rows:

@@ -149,7 +149,7 @@ class LiveFigures:
         self._settle(now)
         start = _first_minute(now, minutes)
         going_on = [each for each in self._going_on(kind) if start <= each.at <= now]
-        return self._kpis(self._ledger.minutes(start, now), going_on, start, now, kind, clock)
+        return self._kpis(self._ledger.minutes(start, now, kind), going_on, start, now, kind, clock)
 
     def today(self, now: datetime, kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
         """The figures of the calls offered since midnight in London, by scope."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from alerts.figures.items import Scope
+from alerts.figures.items import Scope, ScopeKind
 from alerts.figures.shares import Share
 from alerts.figures.tally import Tally
 from alerts.model import LONDON
@@ -52,13 +52,14 @@ class Ledger:
         """The tallies of a day, by scope."""
         return self._days.get(day, {})
 
-    def minutes(self, start: datetime, end: datetime) -> dict[Scope, Tally]:
-        """The tallies of the minutes from ``start`` until before ``end``, by scope."""
+    def minutes(self, start: datetime, end: datetime, kind: ScopeKind) -> dict[Scope, Tally]:
+        """The tallies of the minutes from ``start`` until before ``end``, by scope of that kind."""
         found: dict[Scope, Tally] = {}
         minute = start
         while minute < end:
             for scope, tally in self._minutes.get(minute, {}).items():
-                _tally(found, scope).merge(tally)
+                if scope.kind == kind:
+                    _tally(found, scope).merge(tally)
             minute += timedelta(minutes=1)
         return found
 

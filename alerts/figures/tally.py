@@ -69,6 +69,18 @@ class Tally:
             self.times.setdefault(group, Counter()).update(times)
         self.sums_us.update(other.sums_us)
 
+    def merge_data(self, data: Mapping[str, Any]) -> None:
+        """Add what :meth:`as_data` gave of another."""
+        for end, count in data["ends"].items():
+            self.ends[end] += count
+        self.routed += data["routed"]
+        for clock, group, sum_us, seconds, calls in data["times"]:
+            times = self.times.setdefault((clock, group), Counter())
+            known = times.get
+            for second, count in zip(seconds, calls, strict=True):
+                times[second] = known(second, 0) + count
+            self.sums_us[clock, group] += sum_us
+
     @property
     def is_empty(self) -> bool:
         """Whether no call is left in it."""
@@ -122,11 +134,7 @@ class Tally:
     def of_data(cls, data: Mapping[str, Any]) -> Tally:
         """A tally again."""
         tally = cls()
-        tally.ends.update(data["ends"])
-        tally.routed = data["routed"]
-        for clock, group, sum_us, seconds, calls in data["times"]:
-            tally.times[clock, group] = Counter(dict(zip(seconds, calls, strict=True)))
-            tally.sums_us[clock, group] = sum_us
+        tally.merge_data(data)
         return tally
 
 
