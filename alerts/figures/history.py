@@ -170,7 +170,7 @@ class KpiHistory:
         query = select(hours.c.hour, hours.c.scope, hours.c.tally).where(hours.c.kind == kind, within)
         if only is not None:
             query = query.where(hours.c.scope == only)
-        ordered = query.order_by(hours.c.hour, hours.c.scope)
+        ordered: Any = query.order_by(hours.c.hour, hours.c.scope)
 
         def read(connection: Connection) -> list[Kpis]:
             rows = connection.execute(ordered)
