@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from ivr.model import Instruction, Session, Wait, read_session, written
+from tests.within import says_all_of
 
 ROOT = Path(__file__).parents[2]
 OF_BEFORE = (ROOT / "data" / "sessions-with-defaults.jsonl").read_bytes().splitlines()
@@ -20,7 +22,7 @@ IN_FULL = TypeAdapter(Session)
 def test_session_of_the_version_before_is_read_and_loses_nothing(line: bytes) -> None:
     session = read_session(line)
 
-    assert IN_FULL.dump_json(session) == line
+    assert says_all_of(IN_FULL.dump_python(session, mode="json"), json.loads(line))
     assert read_session(written(session)) == session
     assert len(written(session)) < len(line)
 
