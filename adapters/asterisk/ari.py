@@ -35,6 +35,8 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
+from adapters.asterisk.packed import FACTS, unpacked
+
 # One lease: an answer that is later than that is of no use to the call.
 REQUEST_SECONDS = 2.0
 # About five seconds of events of 200 calls a second; further behind means that leases have long run out.
@@ -99,19 +101,23 @@ class AriEvent:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What an event says about a channel. `variables` are those of `channelvars` in `ari.conf` that are set."""
+    """What an event says about a channel. `told` is its `channelvars` as they came."""
 
     id: str
     name: str
     state: str
-    variables: Mapping[str, str]
+    told: Mapping[str, Any]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Those of `channelvars` in `ari.conf` that are set, and what the dialplan put into `FACTS`."""
+        kept = {name: str(value) for name, value in self.told.items() if value != ""}
+        return unpacked(kept.pop(FACTS, "")) | kept
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Channel:
         """From Asterisk's JSON."""
-        variables = body.get("channelvars") or {}
-        kept = {name: str(value) for name, value in variables.items() if value != ""}
-        return cls(str(body["id"]), str(body["name"]), str(body["state"]), kept)
+        return cls(str(body["id"]), str(body["name"]), str(body["state"]), dict(body.get("channelvars") or {}))
 
 
 class Ari:

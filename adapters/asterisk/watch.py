@@ -19,11 +19,12 @@ import structlog
 from adapters.asterisk.ami import Ami, AmiError, EndedRow
 from adapters.asterisk.ari import Channel
 from adapters.asterisk.facts import NETWORK, arrival, first_line, named_first
-from callrouter.errors import StaleEpoch
+from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.model import WITHOUT_US, Arrival, Input, InputKind, lives
 from callrouter.ports import Dispatch, Door
 from infra.clock import Clock
 from infra.numbers import Number, NumberClass
+from ivr.model import TalkWait
 
 REQUEST_S = 2.0
 SETTLE_S = 3.0  # a living worker tells an end within milliseconds; only what is older is ours to tell
@@ -156,6 +157,8 @@ class AsteriskWatch:
         stage, dial = seen.mark
         if stage not in ("talk", "fallback"):
             return
+        if stage == "talk" and self._firsts[call_ref] == call_ref and await self._knows_of_talk(call_ref):
+            return
         via = "fallback" if stage == "fallback" else await self._variable(seen.channel, "VIA")
         if via == "emergency":
             return
@@ -173,6 +176,13 @@ class AsteriskWatch:
             since = await self._variable(seen.channel, "TALK_FROM")
             at = datetime.fromtimestamp(int(since), tz=seen.came.tzinfo) if since.isdecimal() else self._clock.now()
             await self._answered(known, dial, at)
+
+    async def _knows_of_talk(self, call_ref: str) -> bool:
+        """Whether a worker has told the door of it, as most do: then Asterisk need not be asked for more."""
+        try:
+            return isinstance((await self._door.present(call_ref)).wait, TalkWait)
+        except UnknownCall:
+            return False
 
     async def _variable(self, channel: Channel, name: str) -> str:
         try:

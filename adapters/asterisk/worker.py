@@ -234,8 +234,10 @@ class SipWorker:
     def _told(self, line: Line, name: str, facts: Mapping[str, str]) -> None:
         """The dialplan's hangup handler: the call is over, and who ended it."""
         if name in ("talk_ended", "call_ended"):
-            ended = f"{facts['by']} {facts.get('cause', '')}".strip()
-            self._ended(line, talked=name == "talk_ended", ended=ended)
+            by, cause = facts["by"], facts.get("cause", "")
+            # of a call that ends with its talk, the door tells both itself, in one commit; but a talk that Asterisk
+            # ended at its longest was whole, and must not look like a caller whom we dropped
+            self._ended(line, talked=name == "talk_ended" and by == "us", ended=f"{by} {cause}".strip())
 
     def _ended(self, line: Line, *, talked: bool, ended: str) -> None:
         """Tell the end once, whoever told us of it; the line is forgotten when the door has heard it."""
@@ -245,6 +247,7 @@ class SipWorker:
             self._after_first(line, partial(self._tell_end, line, talked, ended))
 
     async def _tell_end(self, line: Line, talked: bool, ended: str) -> None:
+        """``talked``: a talk was whole before the call ended."""
         try:
             if talked:
                 await self._send(line, InputKind.TALK_ENDED, f"{line.call_ref}.talk_ended", "", ended)

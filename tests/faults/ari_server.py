@@ -106,11 +106,11 @@ class AriServer:
         """What a provider's telephone says."""
         await self.send("Dial", caller=caller.body() | {"channelvars": {"DIALNO": "1"}}, dialstatus=status)
 
-    async def hang_up(self, caller: Caller, *, talked: bool = False) -> None:
-        """The caller hangs up, and the hangup handler tells it."""
+    async def hang_up(self, caller: Caller, *, talked: bool = False, by: str = "caller") -> None:
+        """The caller hangs up, or the dialplan does, and the hangup handler tells it."""
         self.gone.add(caller.id)
         name = "talk_ended" if talked else "call_ended"
-        told = {"call_ref": caller.call_ref, "by": "caller", "cause": "16"}
+        told = {"call_ref": caller.call_ref, "by": by, "cause": "16"}
         if not talked:
             await self.leave_stasis(caller)
         await self.send("ChannelUserevent", channel=caller.body(), eventname=name, userevent=told)

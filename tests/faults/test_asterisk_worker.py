@@ -288,9 +288,21 @@ async def test_a_talk_that_goes_on_through_a_gap_is_followed_again(tmp_path: Pat
         await house.asterisk.wait_asked(f"GET channels/{caller.id}")
         assert isinstance(await house.wait_of(REF), TalkWait)
         await house.asterisk.hang_up(caller, talked=True)
-        await house.handled(InputKind.TALK_ENDED)
         await house.handled(InputKind.HUNG_UP)
         assert (await house.ended(REF)).by == "caller"
+        assert (await house.kinds(REF))[-2:] == ["talk_ended", "ended"]
+
+
+async def test_a_talk_that_is_ended_at_its_longest_is_no_caller_whom_we_dropped(tmp_path: Path) -> None:
+    caller = a_caller()
+    async with sip_house(tmp_path) as house:
+        await house.in_a_talk(caller)
+        await house.asterisk.hang_up(caller, talked=True, by="us")
+        await house.handled(InputKind.HUNG_UP)
+        assert (await house.ended(REF)).end_class == "answered"
+        record = await house.service.calls.record(REF)
+    assert record is not None
+    assert (record.talk_over, record.dropped) == (True, False)
 
 
 # ---------------------------------------------------------------------- what a healthy call costs
