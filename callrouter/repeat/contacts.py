@@ -66,6 +66,18 @@ class EarlierReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Completed:
+    """A call of ours in which a person spoke with the caller. ``number``: E.164; ``traits``: of its patient."""
+
+    call_ref: str
+    number: str | None = field(repr=False)
+    started: datetime
+    provider: str = ""
+    context: str = ""
+    traits: Traits | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class External:
     """A contact that another provider reports: what names it there, whom it was about, what was said of it.
 
@@ -130,20 +142,35 @@ class RepeatCalls:
         context: str = "",
         traits: Traits | None = None,
     ) -> None:
-        """Keep a completed call of ours, and forget contacts of :data:`KEPT` before it. Again changes nothing."""
-        numbers = self._traits(NOBODY, (number,) if number else ()).numbers
-        whole = replace(traits or Traits(), numbers=numbers)
-        hidden = _context_key(self._keys, context) if context else None
-        forget = started >= self._forget_at
+        """Keep one completed call of ours, with what is known of its patient; see :meth:`keep_all`."""
+        await self.keep_all([Completed(call_ref, number, started, provider, context, traits)])
+
+    async def keep_all(self, calls: Sequence[Completed]) -> None:
+        """Keep completed calls of ours in one transaction, and forget contacts of :data:`KEPT` before the newest.
+
+        Again changes nothing.
+        """
+        if not calls:
+            return
+        kept = [self._encounter(each) for each in calls]
+        newest = max(each.started for each in calls)
+        forget = newest >= self._forget_at
 
         def write(connection: Connection) -> None:
-            self._add(connection, Encounter(call_ref, started, whole, provider, context=hidden))
+            for each in kept:
+                self._add(connection, each)
             if forget:
-                _forget(connection, started)
+                _forget(connection, newest)
 
         await self._database.write(write)
         if forget:
-            self._forget_at = started + FORGET_EVERY
+            self._forget_at = newest + FORGET_EVERY
+
+    def _encounter(self, call: Completed) -> Encounter:
+        numbers = self._traits(NOBODY, (call.number,) if call.number else ()).numbers
+        whole = replace(call.traits or Traits(), numbers=numbers)
+        hidden = _context_key(self._keys, call.context) if call.context else None
+        return Encounter(call.call_ref, call.started, whole, call.provider, context=hidden)
 
     async def keep_external(self, new: Sequence[External], now: datetime) -> int:
         """Keep what other providers report, in one transaction; returns how many were new, or newer than what was here.

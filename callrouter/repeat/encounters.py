@@ -10,9 +10,9 @@ import structlog
 
 from callrouter import events as ev
 from callrouter.journal import Journal, unseal
-from callrouter.repeat.contacts import RepeatCalls
+from callrouter.repeat.contacts import Completed, RepeatCalls
 from callrouter.view import fold
-from infra.bus import Entry, EventStream, take
+from infra.bus import Entry, EventStream, Position
 from infra.clock import Clock
 from infra.crypto import KeyRing, SealError
 
@@ -81,9 +81,20 @@ class EncounterIndexer:
         A call whose journal is not written yet is left for the next step: nothing is acknowledged past it. One that
         has an end there and no beginning is given up after :data:`WITHOUT_BEGINNING`, for those behind it.
         """
-        return await take(self._stream, self.GROUP, self._index, limit=self.BATCH, wait_s=wait_s)
+        batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
+        done: list[Position] = []
+        completed: list[Completed] = []
+        for position, entry in batch:
+            if not await self._index(entry, completed):
+                break
+            done.append(position)
+        await self._repeats.keep_all(completed)
+        if done:
+            await self._stream.acknowledge(self.GROUP, done)
+        return len(done)
 
-    async def _index(self, entry: Entry) -> bool:
+    async def _index(self, entry: Entry, completed: list[Completed]) -> bool:
+        """Take an entry in; False: not yet. A call in which a person was there is added to ``completed``."""
         call = self._open.get(entry.call_ref)
         match entry.kind:
             case "offered" if call is None:
@@ -93,14 +104,14 @@ class EncounterIndexer:
             case "leg_answered" if call is not None:
                 self._open[entry.call_ref] = replace(call, answered_by=str(entry.facts.get("provider", "")))
             case "ended":
-                done = entry.facts.get("end_class") not in COUNTED or await self._keep(entry, call)
+                done = entry.facts.get("end_class") not in COUNTED or await self._complete(entry, call, completed)
                 if done:
                     self._open.pop(entry.call_ref, None)
                 return done
         return True
 
-    async def _keep(self, ended: Entry, call: _Open | None) -> bool:
-        """Keep the call as an encounter if a person was there; False if the journal has still to tell."""
+    async def _complete(self, ended: Entry, call: _Open | None, completed: list[Completed]) -> bool:
+        """Add the call if a person was there; False if the journal has still to tell."""
         call_ref = ended.call_ref
         try:
             known = self._from_stream(call) if call and call.answered_by is not None else None
@@ -112,13 +123,9 @@ class EncounterIndexer:
             return False
         if known.number is not None:
             # a call resumed after we cut it off is the same contact (docs/safety/rules.md, 4): kept once, as the first
-            await self._repeats.keep(
-                known.resumes or call_ref,
-                known.number,
-                known.started,
-                provider=self._owners.get(known.provider, known.provider),
-                context=known.context,
-            )
+            provider = self._owners.get(known.provider, known.provider)
+            ref = known.resumes or call_ref
+            completed.append(Completed(ref, known.number, known.started, provider, known.context))
         return True
 
     def _from_stream(self, call: _Open) -> _Contact | None:
