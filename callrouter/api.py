@@ -6,6 +6,7 @@ where something written was refused.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from fastapi.routing import APIRoute
 
 from callrouter.approvals import Refused
 from callrouter.handover import SignedIn
+
+MOST_OCTETS = 8 * 1024 * 1024
+"""Of a body: the largest draft of a flow, each of its characters escaped."""
 
 
 class NotSignedIn(Refused):
@@ -65,9 +69,15 @@ def refusal(refused: Refused) -> JSONResponse:
 
 async def body_of(request: Request) -> dict[str, Any]:
     """The JSON object that was sent. Raises :class:`Unreadable`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_OCTETS:
+            raise Unreadable(f"at most {MOST_OCTETS} octets")
     try:
-        data = await request.json()
-    except ValueError as error:
+        data = json.loads(body)
+        json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair can be sent, and kept nowhere
+    except (ValueError, RecursionError) as error:
         raise Unreadable("send a JSON object") from error
     if not isinstance(data, dict):
         raise Unreadable("send a JSON object")

@@ -40,6 +40,11 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock, *, te
         page = await page_of_call(pages, context, session)
         return web.page(request, "call.html", **values_of(page, session, tells_crews))
 
+    _add_birth_date(router, web, pages, clock, tells_crews)
+    _add_checked(router, web, pages, tells_crews)
+
+
+def _add_birth_date(router: APIRouter, web: Web, pages: CallPages, clock: Clock, tells_crews: bool) -> None:
     @router.post("/calls/{context}/check", name="check")
     async def check(request: Request, context: str) -> Response:
         # Answered with the page itself and not by a redirect: a date of birth or a plan must not get into an
@@ -55,6 +60,20 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock, *, te
             )
         return await _open(request, session, page, typed, born)
 
+    async def _open(request: Request, session: Session, page: CallPage, typed: Typed, born: date) -> Response:
+        values = values_of(page, session, tells_crews)
+        try:
+            plans = await pages.check_birth_date(page.call.context, born, session.who)
+        except TooManyTries:
+            return web.page(request, "call.html", 429, **values, exhausted=True)
+        except PlanClosed as error:
+            return web.page(request, "call.html", 409, **values, shut=str(error))
+        if not plans:
+            return web.page(request, "call.html", **values, typed=typed, problem=Problem(NO_MATCH, _FIELDS))
+        return web.page(request, "call.html", **values, plans=shown(plans, session.who.role))
+
+
+def _add_checked(router: APIRouter, web: Web, pages: CallPages, tells_crews: bool) -> None:
     @router.post("/calls/{context}/checked", name="checked")
     async def checked(request: Request, context: str) -> Response:
         session = web.require(request, *MAY_SAY_CHECKED)
@@ -68,18 +87,6 @@ def add_calls(router: APIRouter, web: Web, pages: CallPages, clock: Clock, *, te
         if not plans:
             return web.page(request, "call.html", 409, **values, shut="it is no longer stored")
         return web.page(request, "call.html", **values, plans=shown(plans, session.who.role), said_checked=True)
-
-    async def _open(request: Request, session: Session, page: CallPage, typed: Typed, born: date) -> Response:
-        values = values_of(page, session, tells_crews)
-        try:
-            plans = await pages.check_birth_date(page.call.context, born, session.who)
-        except TooManyTries:
-            return web.page(request, "call.html", 429, **values, exhausted=True)
-        except PlanClosed as error:
-            return web.page(request, "call.html", 409, **values, shut=str(error))
-        if not plans:
-            return web.page(request, "call.html", **values, typed=typed, problem=Problem(NO_MATCH, _FIELDS))
-        return web.page(request, "call.html", **values, plans=shown(plans, session.who.role))
 
 
 async def page_of_call(pages: CallPages, context: str, session: Session) -> CallPage:

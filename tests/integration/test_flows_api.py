@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from callrouter.api import MOST_OCTETS
 from callrouter.handover import Role, SignedIn
 from callrouter.journal import Journal
 from callrouter.publishing.published import PublishedFlows
@@ -65,7 +66,8 @@ class People:
     ) -> tuple[int, Any]:  # fmt: skip
         transport = httpx.ASGITransport(app=self.app)
         async with httpx.AsyncClient(transport=transport) as client:
-            body = {} if method == "GET" else {"json": {} if sent is None else sent}
+            body = {"content": sent} if isinstance(sent, bytes) else {"json": {} if sent is None else sent}
+            body = {} if method == "GET" else body
             answer = await client.request(
                 method, f"http://console.test/api/flows{path}", headers=self._headers(who, token, within), **body
             )
@@ -169,7 +171,10 @@ async def test_a_draft_that_cannot_be_is_refused_with_file_and_line(
 @pytest.mark.parametrize(
     ("path", "sent"),
     [("/drafts", []), ("/drafts", {"files": {}}), ("/VERSION/approve", {}), ("/VERSION/schedule", {"at": "tomorrow"}),
-     ("/VERSION/schedule", {"at": "2030-01-01T08:00"}), ("/VERSION/stage", {"share": "some"})],
+     ("/VERSION/schedule", {"at": "2030-01-01T08:00"}), ("/VERSION/stage", {"share": "some"}),
+     ("/VERSION/schedule", {"at": "9999-12-31T23:59:59-14:00"}), ("/VERSION/stage", {"share": 10**400}),
+     ("/drafts", b"[" * 100_000), ("/drafts", b"\xff"), ("/drafts", b" " * (MOST_OCTETS + 1)),
+     ("/drafts", b'{"files": {"a.yaml": "title: \\ud800"}, "start": "a.yaml"}')],
 )  # fmt: skip
 async def test_what_cannot_be_read_is_said(people: People, path: str, sent: Any) -> None:
     made = await people.draft()
