@@ -24,6 +24,7 @@ from callrouter.plans.crew_routes import crew_router
 from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.routes import flows_router
 from callrouter.readiness import Readiness, health_router
+from callrouter.repeat.own_calls import came_to
 from callrouter.repeat.routes import encounters_router, read_sender_keys
 from callrouter.running import readiness_of, running
 from callrouter.settings import Settings
@@ -156,7 +157,8 @@ async def _all_of(workers: Sequence[SipWorker]) -> AsyncIterator[None]:
 def _encounters(service: Service) -> APIRouter:
     keys = service.settings.encounter_keys
     senders = read_sender_keys(keys.get_secret_value() if keys else "")
-    return encounters_router(service.after_calls.repeats, service.clock, senders)
+    asked = came_to(service.journal, {each.id: each.ods for each in service.providers})
+    return encounters_router(service.after_calls.repeats, service.clock, senders, asked)
 
 
 def _twilio(service: Service) -> TwilioSettings:

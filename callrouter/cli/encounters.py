@@ -12,9 +12,12 @@ import typer
 
 from callrouter.after_calls import shared_lines
 from callrouter.cli.common import open_database
+from callrouter.dispatch.providers import read_providers
 from callrouter.errors import ConfigurationError
+from callrouter.journal import Journal
 from callrouter.keys import key_ring
 from callrouter.repeat.contacts import RepeatCalls
+from callrouter.repeat.own_calls import came_to
 from callrouter.settings import load_settings
 from infra.clock import SystemClock
 
@@ -46,7 +49,7 @@ def import_reports(file: File, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(asdict(imported)))
     else:
         typer.echo(f"{imported.kept} kept, {imported.known} known, {len(imported.skipped)} not kept")
-        for each in imported.skipped:
+        for each in (*imported.skipped, *imported.apart):
             typer.echo(f"{file}: report {each.place}: {each.reason}", err=True)
     raise typer.Exit(1 if imported.skipped else 0)
 
@@ -79,5 +82,8 @@ async def _import(octets: bytes) -> Imported:
 
     settings = load_settings()
     async with open_database(settings) as database:
-        repeats = RepeatCalls(database, key_ring(settings), shared_lines(settings).__contains__)
-        return await EncounterReports(repeats, SystemClock()).take(octets)
+        keys = key_ring(settings)
+        repeats = RepeatCalls(database, keys, shared_lines(settings).__contains__)
+        providers = read_providers(settings.providers_file)
+        asked = came_to(Journal(database, keys), {each.id: each.ods for each in providers})
+        return await EncounterReports(repeats, SystemClock(), asked).take(octets)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from callrouter.ports import RepeatFound
 from callrouter.repeat.contacts import KEPT, EarlierReport, External, RepeatCalls, encounter_of
+from callrouter.repeat.own_calls import CameTo, nobody_knows
 from callrouter.repeat.patient import Patient
 from callrouter.repeat.rule import Encounter, judge
 from infra.clock import Clock
@@ -20,13 +21,15 @@ from infra.numbers import read_number
 AHEAD = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
 
+ELSEWHERE = "names a call of ours that did not come to its provider: counted as a contact of its own"
+
 _CONDITION = "patient's reported condition"
 _CONTEXT = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A report that was not kept: its place in the message from 1, and why."""
+    """A report that was not kept, or not as what it says: its place in the message from 1, and why."""
 
     place: int
     reason: str
@@ -34,19 +37,24 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of the reports of one message: ``known`` ones were here already, in this version or a newer one."""
+    """What became of the reports of one message: ``known`` ones were here already, in this version or a newer one.
+
+    ``apart``: those that name a call of ours which never came to their provider. They count as contacts of their own.
+    """
 
     kept: int
     known: int
     skipped: tuple[Skipped, ...] = ()
+    apart: tuple[Skipped, ...] = ()
 
 
 class EncounterReports:
     """Takes messages into the index of encounters."""
 
-    def __init__(self, repeats: RepeatCalls, clock: Clock) -> None:
+    def __init__(self, repeats: RepeatCalls, clock: Clock, came_to: CameTo = nobody_knows) -> None:
         self._repeats = repeats
         self._clock = clock
+        self._came_to = came_to
 
     async def take(self, octets: bytes, *, of: frozenset[str] | None = None) -> Imported:
         """Keep the encounters of a message that are of the last 97 hours, in one transaction.
@@ -56,17 +64,26 @@ class EncounterReports:
         """
         now = self._clock.now()
         good, skipped = await asyncio.to_thread(_read, octets, now, of)  # this loop carries calls
-        kept = await self._repeats.keep_external(good, now)
-        return Imported(kept, len(good) - kept, tuple(skipped))
+        apart = [Skipped(place, ELSEWHERE) for place, each in good.items() if await self._is_of_another(each)]
+        for each in apart:
+            good[each.place] = replace(good[each.place], context="")
+        kept = await self._repeats.keep_external(list(good.values()), now)
+        return Imported(kept, len(good) - kept, tuple(skipped), tuple(apart))
+
+    async def _is_of_another(self, report: External) -> bool:
+        """Whether it names a call of ours that came to others: taken for that call, it would hide a contact."""
+        codes = await self._came_to(report.context) if report.context else None
+        return codes is not None and report.provider.upper() not in codes
 
 
-def _read(octets: bytes, now: datetime, of: frozenset[str] | None) -> tuple[list[External], list[Skipped]]:
+def _read(octets: bytes, now: datetime, of: frozenset[str] | None) -> tuple[dict[int, External], list[Skipped]]:
+    """What may be kept, by its place in the message, and what may not."""
     message = read_message(octets)
     skipped = [Skipped(fault.place, fault.reason) for fault in message.faults]
-    good: list[External] = []
+    good: dict[int, External] = {}
     for place, report in enumerate(message.reports, start=1):
         if (reason := _unfit(report, now, of)) is None:
-            good.append(external(report))
+            good[place] = external(report)
         else:
             skipped.append(Skipped(place, reason))
     return good, skipped

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.errors import ConfigurationError
 from callrouter.repeat.contacts import RepeatCalls
+from callrouter.repeat.own_calls import CameTo, nobody_knows
 from infra.clock import Clock
 
 MOST_OCTETS = 2 * 1024 * 1024
@@ -37,7 +39,9 @@ def read_sender_keys(text: str) -> Mapping[str, frozenset[str]]:
     return senders
 
 
-def encounters_router(repeats: RepeatCalls, clock: Clock, senders: Mapping[str, frozenset[str]]) -> APIRouter:
+def encounters_router(
+    repeats: RepeatCalls, clock: Clock, senders: Mapping[str, frozenset[str]], came_to: CameTo = nobody_knows
+) -> APIRouter:
     """One address. A request bears ``Authorization: Bearer KEY``; its body is one message.
 
     A report of an organisation that is not the key's is skipped: nobody replaces another's reports.
@@ -59,13 +63,12 @@ def encounters_router(repeats: RepeatCalls, clock: Clock, senders: Mapping[str, 
             if len(body) > MOST_OCTETS:
                 return _refused(413, "too_large", f"a message has at most {MOST_OCTETS} octets")
         try:
-            imported = await EncounterReports(repeats, clock).take(bytes(body), of=codes)
+            imported = await EncounterReports(repeats, clock, came_to).take(bytes(body), of=codes)
         except ItkError as error:
             return _refused(422, error.error_id, str(error))
         except (SQLAlchemyError, OSError):
             return _refused(503, "store_away", "nothing was kept: send it again in a moment")
-        skipped = [{"place": each.place, "reason": each.reason} for each in imported.skipped]
-        return JSONResponse({"kept": imported.kept, "known": imported.known, "skipped": skipped})
+        return JSONResponse(asdict(imported))
 
     return router
 

@@ -13,7 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
+from callrouter import events as ev
+from callrouter.journal import Journal, seal
 from callrouter.repeat.contacts import RepeatCalls
+from callrouter.repeat.own_calls import came_to
 from callrouter.repeat.patient import Patient
 from callrouter.repeat.reports import EncounterReports, external, patient_of
 from infra.crypto import KeyRing
@@ -139,6 +142,39 @@ async def test_a_report_of_a_call_that_we_carried_is_the_same_encounter(index: I
 
     found = await index.repeats.find(NUMBER, NOW)
     assert (found.outcome, len(found.earlier)) == ("PRC", 2)
+
+
+@pytest.mark.parametrize(
+    ("providers", "contacts", "apart"),
+    [
+        (("ours",), 1, 0),  # the provider's own report of it
+        (("other",), 2, 1),
+        (("ours", "other"), 1, 0),  # passed on: each of them reports the one encounter
+        (("other", "nameless"), 1, 0),  # one of them has no code: nobody can say that it is not theirs
+        ((), 1, 0),
+    ],
+)
+async def test_a_report_that_names_our_call_is_that_call_only_from_whom_it_came_to(
+    index: Index, providers: tuple[str, ...], contacts: int, apart: int
+) -> None:
+    assert NUMBER.e164 is not None
+    keys, context, started = KeyRing(b"m" * 32, b"i" * 32), "c" * 32, NOW - HOUR
+    journal, repeats = Journal(index.database, keys), RepeatCalls(index.database, keys)
+    happened: list[ev.Event] = [
+        ev.Offered(network="sip", dialled="111", cli_class="present", flow="f", flow_version="1", context=context),
+        *(ev.LegStarted(provider=each, service="111", band="routine") for each in providers),
+    ]
+    key = keys.new_data_key()
+    await journal.write([seal(each, "call", seq, started, key) for seq, each in enumerate(happened, 1)])
+    await repeats.keep("call", NUMBER.e164, started, provider="YY9", context=context)
+    asked = came_to(journal, {"ours": "XX1", "other": "YY9", "nameless": ""})
+    message = THREE.replace(b'extension="ENC-3"', f'extension="{context}"'.encode())
+    message = message[: message.index(b'<payload id="p1"')] + message[message.index(b"</payloads>") :]
+    message = message.replace(b'payloads count="3"', b'payloads count="1"')
+    imported = await EncounterReports(repeats, index.clock, asked).take(message)
+
+    assert (imported.kept, len(imported.apart)) == (1, apart)
+    assert len((await repeats.find(NUMBER, NOW)).earlier) == contacts
 
 
 async def test_the_call_that_this_one_resumes_is_no_earlier_contact(index: Index) -> None:

@@ -55,8 +55,8 @@ async def post(door: httpx.AsyncClient, body: bytes, key: str = KEYS[0]) -> http
 
 
 async def test_a_senders_report_is_kept_once_under_either_of_its_keys(door: httpx.AsyncClient) -> None:
-    assert (await post(door, THREE.read_bytes())).json() == {"kept": 3, "known": 0, "skipped": []}
-    assert (await post(door, THREE.read_bytes(), KEYS[1])).json() == {"kept": 0, "known": 3, "skipped": []}
+    assert (await post(door, THREE.read_bytes())).json() == {"kept": 3, "known": 0, "skipped": [], "apart": []}
+    assert (await post(door, THREE.read_bytes(), KEYS[1])).json() == {"kept": 0, "known": 3, "skipped": [], "apart": []}
 
 
 async def test_a_message_is_read_and_hashed_beside_the_loop_that_carries_calls(door: httpx.AsyncClient) -> None:
@@ -76,7 +76,7 @@ async def test_nobody_replaces_the_reports_of_another_organisation(door: httpx.A
     newer = THREE.read_bytes().replace(b'<versionNumber value="2"/>', b'<versionNumber value="9"/>')
     answer = (await post(door, newer, OF_ONE)).json()
     skipped = [{"place": 3, "reason": "of an organisation that this key does not report for"}]
-    assert answer == {"kept": 0, "known": 2, "skipped": skipped}
+    assert answer == {"kept": 0, "known": 2, "skipped": skipped, "apart": []}
     assert (await post(door, newer)).json()["kept"] == 1
 
 
