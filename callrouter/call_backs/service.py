@@ -287,3 +287,9 @@ async def _asked(asked: Awaitable[T]) -> T:
         return await asked
     except (SQLAlchemyError, OSError) as error:
         raise StoreAway("the list of call-backs cannot be read just now: look again in a moment") from error
+
+
+async def taken_back_by(database: Database, call_ref: str) -> str:
+    """Who has taken on the call that this contact is owed, as people read it; empty: nobody. Raises SQLAlchemyError."""
+    query = select(_AT.taken_by).where(_AT.call_ref == call_ref)
+    return await database.read(lambda connection: connection.execute(query).scalar()) or ""

@@ -14,6 +14,7 @@ from typing import Any
 from alerts.life.store import AlertStore
 from alerts.model import Rule
 from callrouter.alerting.governance import GovernanceNotices
+from callrouter.call_backs.service import taken_back_by
 from callrouter.dispatch.providers import Providers
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
@@ -91,7 +92,7 @@ def plan_access(
     trail = AuditTrail(database, keys, clock, AuditSpool(settings.data_dir / "audit-spool"))
     governance = GovernanceNotices(AlertStore(database), rules)
     organisations = {each.id: each.organisation for each in providers}
-    calls = JournalCalls(journal, organisations, partial(taken_on_by, database))
+    calls = JournalCalls(journal, organisations, partial(taken_on_by, database), partial(taken_back_by, database))
     return PlanAccess(
         trail=trail,
         calls=calls,

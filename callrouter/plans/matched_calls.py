@@ -17,21 +17,22 @@ from careplans.errors import PlanStoreFailed
 _CONTEXT = re.compile("[0-9a-f]{32}")
 
 
-async def _nobody(_call_ref: str) -> str:
-    return ""
+WhoLooksAfter = Callable[[str], Awaitable[str]]
+"""Who has taken on the caller of a call, as people read them; empty: nobody. Raises SQLAlchemyError."""
 
 
 class JournalCalls:
     """:class:`careplans.access.ports.MatchedCalls`.
 
-    ``organisations``: of each provider, by its id, where it names one. ``taken_on_by``: who looks after the caller.
+    ``organisations``: of each provider, by its id, where it names one. ``taken_on_by``: whom to ask who looks after
+    the caller.
     """
 
     def __init__(
         self,
         journal: Journal,
         organisations: Mapping[str, str] | None = None,
-        taken_on_by: Callable[[str], Awaitable[str]] = _nobody,
+        *taken_on_by: WhoLooksAfter,
     ) -> None:
         self._journal = journal
         self._organisations = organisations or {}
@@ -53,7 +54,9 @@ class JournalCalls:
         if view is None:
             return None
         came_to = self._came_to(each.event.provider for each in recorded if isinstance(each.event, ev.LegStarted))
-        taken_on_by = await self._taken_on_by(view.call_ref) if came_to is not None else ""
+        asked = self._taken_on_by if came_to is not None else ()
+        refs = {view.call_ref, view.resumes or view.call_ref}  # what is owed after a drop is owed to the first call
+        taken_on_by = frozenset([await ask(ref) for ask in asked for ref in refs]) - {""}
         found = view.finding("plan")
         plans = tuple(found.candidates if found else ())
         return MatchedCall(view.call_ref, plans, view.ended_at, came_to, taken_on_by)

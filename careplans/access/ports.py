@@ -14,20 +14,20 @@ class MatchedCall:
     """A call, the ids of the plans that its number matched, and when it ended (None: the caller is there).
 
     ``organisations``: those that it was put through to; None where that is not known, or they are not named.
-    ``taken_on_by``: who has taken on its welfare task, as people read it.
+    ``taken_on_by``: who has taken on its welfare task, or the call that the caller is owed, as people read them.
     """
 
     call_ref: str
     plans: tuple[str, ...]
     ended_at: datetime | None
     organisations: frozenset[str] | None = None
-    taken_on_by: str = ""
+    taken_on_by: frozenset[str] = frozenset()
 
     def is_of(self, viewer: Viewer) -> bool:
         """Whether it came to this person: to their organisation, or as a caller to look after."""
         if self.organisations is None or viewer.organisation in self.organisations:
             return True
-        return bool(self.taken_on_by) and self.taken_on_by == viewer.name
+        return bool(viewer.name) and viewer.name in self.taken_on_by
 
 
 class MatchedCalls(Protocol):
@@ -36,8 +36,8 @@ class MatchedCalls(Protocol):
     async def by_context(self, context: str) -> MatchedCall | None:
         """The call that was handed over under this random id; None if there is none.
 
-        Who knows the id was handed the call, or has taken on its welfare task, which is recorded: it stands in no other
-        list, and in no address but the call's own. Raises
+        Who knows the id was handed the call, or has taken on its welfare task or the
+        call back, which is recorded: it stands in no other list, and in no address but the call's own. Raises
         :class:`careplans.errors.PlanStoreFailed` if that cannot be known now.
         """
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from functools import partial
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from sqlalchemy import select
 
 from callrouter import events as ev
+from callrouter.call_backs.service import CallBackList, taken_back_by
 from callrouter.calls import Calls
 from callrouter.desk import Desk, NotYourCall
 from callrouter.handover import Role, SignedIn
 from callrouter.journal import Journal, seal
+from callrouter.model import CallRecord
 from callrouter.plans.matched_calls import JournalCalls
 from callrouter.plans.pages import viewer_of
+from callrouter.view import CallView
 from callrouter.welfare.service import Left, Task, Welfare, taken_on_by
 from careplans.access.on_call import PlansOnCall
 from careplans.audit.tables import plan_audit
@@ -28,6 +32,7 @@ from careplans.store import plans
 from careplans.writing import write_plans
 from console.calls import add_calls
 from infra.crypto import KeyRing
+from infra.numbers import read_number
 from infra.sql import Database
 from tests.console_browser import Console
 from tests.hand_clock import HandClock
@@ -49,10 +54,12 @@ class World:
         self.database = database
         clock = HandClock(NOON)
         self.journal = Journal(database, KEYS)
-        calls = JournalCalls(self.journal, ORGANISATIONS, partial(taken_on_by, database))
+        looks_after = partial(taken_on_by, database), partial(taken_back_by, database)
+        calls = JournalCalls(self.journal, ORGANISATIONS, *looks_after)
         self.on_call = PlansOnCall(database, KEYS, clock, AuditTrail(database, KEYS, clock), calls)
         self.noted: list[tuple[str, ev.Event]] = []
         self.desk = Desk(self.journal, cast(Calls, self), self.on_call, calls, {})
+        self.call_backs = CallBackList(database, KEYS, clock)
         self.welfare = Welfare(database, KEYS, clock, told)
 
     async def call(self, *providers: str) -> None:
@@ -158,6 +165,19 @@ async def test_who_has_taken_on_its_welfare_task_may_open_it(world: World) -> No
     assert not await world.opens(SOL)
     (task,) = await world.welfare.tasks(SOL)
     await world.welfare.acknowledge(task.id, SOL)
+    assert await world.opens(SOL)
+    assert await world.sees_page(SOL)
+
+
+@one_database
+async def test_who_has_taken_on_the_call_back_may_open_it(world: World) -> None:
+    await world.call("north")
+    owed = SimpleNamespace(first="call", context=CONTEXT, number=read_number("07700 900101"), arrived_at=NOON)
+    assert await world.call_backs.promise(cast(CallRecord, owed), "111")
+    assert not await world.opens(SOL)
+    await world.call_backs.call_ended(CallView("call", CONTEXT, "sip", None, "withheld", NOON, ended_at=NOON))
+    (promised,) = await world.call_backs.listed(SOL)
+    await world.call_backs.take(promised.id, SOL)
     assert await world.opens(SOL)
     assert await world.sees_page(SOL)
 
