@@ -155,7 +155,16 @@ def build(settings: Settings) -> Service:
         texting=open_texting(settings, database, keys, clock, stream=stream, journal=journal, calls=calls),
         counting=counting,
         surges=open_surges(
-            settings, database, keys, clock, stream, journal, rules=rules, messages=messages.service, health=health
+            settings,
+            database,
+            keys,
+            clock,
+            stream,
+            journal,
+            rules=rules,
+            messages=messages.service,
+            contents=lambda: flows.snapshot.contents(),
+            health=health,
         ),
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from alerts.surges.menus import Asked, read_asked
 from alerts.surges.model import ALL, EVERYWHERE, Series, start_of
 from alerts.surges.tables import surge_counts
 from alerts.surveillance.glm import Array
@@ -56,7 +57,7 @@ class History:
 
 async def read_history(database: Database, first: int, end: int, areas: Areas) -> History:
     """What was counted from the quarter-hour ``first`` to before ``end``; a series never counted is not in it."""
-    tally = _Tally(first, end)
+    tally = _Tally(first, end, await database.read(read_asked))
     for begin in range(first, end, _AT_ONCE):
         tally.add(await database.read(partial(_rows, first=begin, end=min(end, begin + _AT_ONCE))))
     total = sum((line for (signal, _), line in tally.narrow.items() if signal == ALL), np.zeros(end - first))
@@ -83,7 +84,8 @@ def _rows(connection: Connection, first: int, end: int) -> Sequence[Any]:
 class _Tally:
     """Rows added up as they come: ``narrow`` has each signal and area as it was counted, without those around."""
 
-    def __init__(self, first: int, end: int) -> None:
+    def __init__(self, first: int, end: int, asked: Asked) -> None:
+        self._asked = asked
         self.narrow: dict[tuple[str, str], Array] = {}
         self._first = first
         self._end = end
@@ -98,8 +100,9 @@ class _Tally:
                 line = self.narrow[signal, area] = np.zeros(self._end - self._first)
             line[quarter - self._first] += demand
             if signal != ALL and demand > 0:
-                self._met[signal][quarter // A_DAY][version] += demand
-                self._seen[signal, version].add(quarter)
+                asked = self._asked(signal, version)
+                self._met[signal][quarter // A_DAY][asked] += demand
+                self._seen[signal, asked].add(quarter)
 
     def versions(self) -> tuple[dict[str, str], dict[str, int]]:
         """Of each signal, the version that most callers of its last day met, and from which quarter-hour it was so.

@@ -51,6 +51,16 @@ surge_days = Table(
 )
 """The same by London's day, a number of days since 1970: kept for years, while quarter-hours are let go."""
 
+surge_menus = Table(
+    "surge_menus",
+    metadata,
+    Column("version", String(64), primary_key=True),
+    Column("signal", String(30), primary_key=True),
+    Column("asked", String(40), nullable=False),
+)
+"""What stands for the question that a version of the menu asks callers of a signal: two versions that ask the same are
+one series."""
+
 surge_usual = Table(
     "surge_usual",
     metadata,

@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
 from alerts.surges.history import History
+from alerts.surges.menus import read_asked
 from alerts.surges.model import ALL, EVERYWHERE, Series
 from alerts.surges.tables import surge_usual
 from alerts.surveillance.budget import Thresholds
@@ -48,7 +49,9 @@ def read_usual(connection: Connection) -> Usual | None:
     learnt = Learnt(
         _model([rows[each] for each in series]), _model([calls]), Thresholds(calls.windows, calls.cusum)
     )  # fmt: skip
-    return Usual(series, {each.signal: rows[each].version for each in series}, learnt, calls.learnt_at)
+    asked = read_asked(connection)
+    versions = {each.signal: asked(each.signal, rows[each].version) for each in series}
+    return Usual(series, versions, learnt, calls.learnt_at)
 
 
 def write_usual(connection: Connection, history: History, learnt: Learnt, at: datetime) -> int:

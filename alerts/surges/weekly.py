@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from alerts.surges.archive import EPOCH, day_of
 from alerts.surges.daily import Days, days_of
 from alerts.surges.history import History
+from alerts.surges.menus import Asked, read_asked
 from alerts.surges.model import ALL, EVERYWHERE, Found, Kind, Series, start_of
 from alerts.surges.tables import surge_days
 from alerts.surges.usual import CALLS
@@ -58,7 +59,7 @@ async def judge_weeks(database: Database, areas: Areas, history: History) -> lis
     last = begin + len(recent.total) - 1
     if first is None or last - first < _LEAST_DAYS:
         return []
-    tally = _Tally(max(first, last - _LOOKS_BACK), last, areas)
+    tally = _Tally(max(first, last - _LOOKS_BACK), last, areas, await database.read(read_asked))
     for day in range(tally.first, begin, _AT_ONCE):
         tally.add(await database.read(partial(_rows, first=day, end=min(begin, day + _AT_ONCE))))
     return judge(tally.years(history, recent, begin))
@@ -100,7 +101,8 @@ def _rows(connection: Connection, first: int, end: int) -> Sequence[Any]:
 class _Tally:
     """Days added up as they come, each to all that holds its area."""
 
-    def __init__(self, first: int, last: int, areas: Areas) -> None:
+    def __init__(self, first: int, last: int, areas: Areas, asked: Asked) -> None:
+        self._asked = asked
         self.first = first
         self._days = last + 1 - first
         self._areas = areas
@@ -112,7 +114,7 @@ class _Tally:
         for day, signal, area, version, demand in rows:
             for place in (EVERYWHERE,) if signal == ALL else (EVERYWHERE, *self._areas.around(area)):
                 self._line(Series(signal, place))[day - self.first] += demand
-            self._met[signal][day][version] += demand
+            self._met[signal][day][self._asked(signal, version)] += demand
 
     def years(self, history: History, recent: Days, begin: int) -> Years:
         """All of it, with the recent days, from ``begin`` on, in the place of what is not added up yet."""

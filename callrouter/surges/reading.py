@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +23,10 @@ from alerts.surges.watch import SurgeWatch
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
 from callrouter.messages.service import MessageService
+from callrouter.publishing.content import Content
 from callrouter.settings import Settings
 from callrouter.surges.desk import SurgeDesk
+from callrouter.surges.menus import MenuNotes
 from callrouter.surges.notices import SurgeNotices
 from callrouter.view import fold
 from infra.areas import london
@@ -45,9 +47,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Surges:
-    """``counter`` follows the stream of events, ``watch`` looks at what it counted, ``desk`` is for people."""
+    """``counter`` follows the stream of events, ``menus`` notes what versions ask;
+
+    ``watch`` looks at what it counted, ``desk`` is for people."""
 
     counter: SurgeCounter
+    menus: MenuNotes
     watch: SurgeWatch
     desk: SurgeDesk
 
@@ -64,6 +69,7 @@ class Surges:
                 "surge counts", counter.step, full=counter.BATCH, gather_s=UNHURRIED_S, lease=lease(name="surge-counts")
             ),
             repeat("surges", self.watch.step, full=1, lease=lease(name="surges")),
+            repeat("surge menus", self.menus.step, full=1),
             repeat("old surge calls", self._forget, full=1),
             repeat("surges elsewhere", self._heal, full=1),
         ]
@@ -89,6 +95,7 @@ def open_surges(
     *,
     rules: Sequence[Rule],
     messages: MessageService,
+    contents: Callable[[], Iterable[Content]],
     health: Health,
 ) -> Surges:
     """The parts of these settings; raises :class:`ConfigurationError` for a file of indicators that cannot be used."""
@@ -99,6 +106,7 @@ def open_surges(
     notices = SurgeNotices(AlertStore(database), rules, indicators, areas, desk.is_live)
     return Surges(
         SurgeCounter(stream, database, indicators, clock, hidden=hidden, categories=_RedFlags(journal)),
+        MenuNotes(database, contents, indicators),
         SurgeWatch(store, Looks(database, settings.database), notices, areas, clock, health),
         desk,
     )

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, select, update
 from alerts.surges.counting import put_counts
 from alerts.surges.errors import ScreeningFailed
 from alerts.surges.history import read_history
+from alerts.surges.menus import note_asked
 from alerts.surges.model import ALL, EVERYWHERE, Cell, Found, Screened, Series, Step, quarter_of
 from alerts.surges.process import TOO_YOUNG, Looks, plain, read_screened, screen_apart
 from alerts.surges.screening import CHANGED, NOT_COUNTED, TOO_LITTLE, screen
@@ -184,6 +185,20 @@ async def test_a_new_menu_is_another_series_until_four_weeks_of_it_are_known(usu
     await usual.write(lambda connection: _more(connection, FRIDAY, week, "f2/2026.1"))
     found = await looked(usual, week)
     assert (found.judged, found.why_not) == (0, {CHANGED: 6})
+
+
+async def test_a_new_menu_that_asks_the_same_goes_on_with_the_series(usual: Database) -> None:
+    await looked(usual)
+    week = FRIDAY + timedelta(days=3)
+    await usual.write(lambda connection: _more(connection, FRIDAY, week, "f2/2026.1"))
+    for version in ("f1", "f2", "f1"):
+        await note_asked(usual, version, {"cold_or_flu": "the-same-question"})
+    found = await looked(usual, week)
+    assert (found.judged, found.why_not) == (6, {})
+    assert found.found[0].series == BROMLEY
+    await usual.write(lambda connection: _more(connection, week, week + timedelta(days=3), "f3/2026.1"))
+    await note_asked(usual, "f3", {"cold_or_flu": "another-question"})
+    assert (await looked(usual, week + timedelta(days=3))).why_not == {CHANGED: 6}
 
 
 def _more(connection: Connection, since: datetime, until: datetime, menu: str) -> None:
