@@ -157,6 +157,8 @@ async def test_the_wrong_person_is_refused_by_http_with_a_clear_id(people: Peopl
         ({"files": {"../a.yaml": FLOW}, "start": "../a.yaml"}, "not a file name"),
         ({"files": {"a.yaml": FLOW}, "start": "a.yaml", "texts": {"en": {"x": "<speak>hi</speak>"}}}, "without markup"),
         ({"files": {"a.yaml": FLOW}, "start": "a.yaml", "texts": {"xx": {"x": "hi"}}}, "cannot choose this language"),
+        ({"files": {"a.yaml": FLOW}, "start": "a.yaml", "texts": {"en": {"x": "a\u202eb"}}}, "plain text"),
+        ({"files": {"a.yaml": f"{FLOW}# \u202e"}, "start": "a.yaml"}, "turns the line round (U+202E)"),
     ],
 )  # fmt: skip
 async def test_a_draft_that_cannot_be_is_refused_with_file_and_line(

@@ -149,6 +149,7 @@ async def test_a_request_without_the_sessions_token_changes_nothing(world: World
     [
         ({"wordings": {}}, "text_en"),
         ({"wordings": {"en": {"text": "<speak>hello</speak>"}}}, "text_en"),
+        ({"wordings": {"en": {"text": "hello \u202edlrow"}}}, "text_en"),
         ({"wordings": {"en": {"text": "word " * 60}}}, "text_en"),
         ({"wordings": {"en": {"text": "Hi."}, "xx": {"text": "Hi."}}}, "text_xx"),
         ({"offer": {"kind": "pharmacy", "clinical_owner": ""}}, "clinical_owner"),
