@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from alerts.figures.items import CLASSES, ITEMS, NOT_COLLECTED, PROBES, Kpis
+from alerts.figures.items import CLASSES, ITEMS, OF_CALL_BACKS, PROBES, Kpis
 from alerts.figures.targets import targets
 from console import words
 from console.board import END_CLASSES, counts_of
@@ -53,7 +53,7 @@ class DayFigures:
 def daily_report(day: date, now: datetime, figures: DayFigures, *, every_count: bool = False) -> DailyReport:
     """The report of ``day`` as it can be told at ``now`` (UTC); ``every_count``: small numbers of services, too."""
     total, later = figures.offered, figures.message_end
-    collected = [each for each in targets() if each.part not in NOT_COLLECTED]
+    collected = [each for each in targets() if each.part not in OF_CALL_BACKS or total.values.get("D13") is not None]
     lines = tuple(TargetLine(judged(each, total), judged(each, later)) for each in collected)
     everybody = sum(total.ends.values())
     is_over = now.astimezone(words.LONDON).date() > day

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.figures.items import ITEMS, NOT_COLLECTED, Kpis
+from alerts.figures.items import ITEMS, NOT_COLLECTED, OF_CALL_BACKS, Kpis
 from console.measures import amount
 from console.words import UNKNOWN
 
@@ -42,8 +42,13 @@ def item_rows(offered: Kpis | None, message_end: Kpis | None) -> tuple[ItemRow, 
             message_end=_text(message_end, code),
         )
         for code, item in ITEMS.items()
-        if code not in NOT_COLLECTED and not code.startswith(RECONTACT)
+        if code not in NOT_COLLECTED and not code.startswith(RECONTACT) and _is_told(offered, code)
     )
+
+
+def _is_told(kpis: Kpis | None, code: str) -> bool:
+    """Items of call-backs only where any was promised through us."""
+    return code not in OF_CALL_BACKS or (kpis is not None and kpis.values.get(code) is not None)
 
 
 def _text(kpis: Kpis | None, code: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from alerts.figures.items import NOT_COLLECTED, Kpis
+from alerts.figures.items import OF_CALL_BACKS, Kpis
 from alerts.figures.targets import Target
 from console.measures import Judged, amount, judged
 from console.words import LONDON
@@ -51,7 +51,7 @@ class Trends:
 
 def trends(targets: Sequence[Target], day: Kpis | None, today: Sequence[Kpis], last_week: Sequence[Kpis]) -> Trends:
     """Charts of ``today`` and ``last_week`` (figures of single hours, of one scope); ``day``: today until now."""
-    drawn = [each for each in targets if each.part not in NOT_COLLECTED]
+    drawn = [each for each in targets if each.part not in OF_CALL_BACKS]
     found = {each.id: (by_hour(each, today), by_hour(each, last_week)) for each in drawn}
     return Trends(
         charts=tuple(_chart(each, judged(each, day), *found[each.id]) for each in drawn),

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from alerts.figures.call_backs import Promise, call_back_values, keep_call_backs, promises_between
 from alerts.figures.history_rows import (
     DAY,
     Contact,
@@ -31,6 +32,7 @@ from alerts.figures.items import CLOCKS, ITEMS, Clock, Kpis, Scope, ScopeKind, V
 from alerts.figures.recontact import recontact_between, recontact_values, sent_away_between
 from alerts.figures.tally import Tally
 from alerts.model import LONDON
+from infra.bus import Entry
 from infra.sql import Database
 
 HOUR = timedelta(hours=1)
@@ -91,6 +93,14 @@ class KpiHistory:
         if hours:
             self._mark(connection, hours)
 
+    async def keep_call_backs(self, entries: Sequence[Entry]) -> None:
+        """Keep what these events say of call-backs; again changes nothing."""
+        await keep_call_backs(self._database, entries)
+
+    async def promises(self, start: datetime, end: datetime) -> list[Promise]:
+        """The call-backs that were promised from ``start`` until before ``end``."""
+        return await self._database.read(lambda connection: promises_between(connection, start, end))
+
     def _insert(self, table: Table) -> Any:
         return postgresql.insert(table) if self._database.dialect == "postgresql" else sqlite.insert(table)
 
@@ -136,6 +146,7 @@ class KpiHistory:
             if kind != "total":
                 return told
             again = recontact_between(connection, start, end)
+            again |= call_back_values(promises_between(connection, start, end), start, end)
             return [replace(each, values={**each.values, **again}) for each in told]
 
         return await self._database.study(read)
@@ -153,7 +164,7 @@ class KpiHistory:
         bounds = {day: (midnight(day), midnight(day + DAY)) for day in {row.day for row in rows}}
         scopes = {name: Scope(kind, name) for name in {row.scope for row in rows}}
         told = [self._day(scopes[row.scope], row.told, clock, *bounds[row.day]) for row in rows]
-        return await self._with_recontact(told, midnight(first), midnight(last + DAY)) if kind == "total" else told
+        return await self._of_the_whole(told, midnight(first), midnight(last + DAY)) if kind == "total" else told
 
     async def hours(
         self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered", only: str | None = None
@@ -193,11 +204,23 @@ class KpiHistory:
 
         return await self._database.study(read)
 
-    async def _with_recontact(self, told: list[Kpis], start: datetime, end: datetime) -> list[Kpis]:
-        """The same with who rang again, of each stretch that they are of."""
-        sent_away = await self._database.read(lambda connection: sent_away_between(connection, start, end))
+    async def _of_the_whole(self, told: list[Kpis], start: datetime, end: datetime) -> list[Kpis]:
+        """The same with who rang again and who was promised a call back, of each stretch that they are of."""
+
+        def read(connection: Connection) -> tuple[list[tuple[datetime, int | None]], list[Promise]]:
+            return sent_away_between(connection, start, end), promises_between(connection, start, end)
+
+        sent_away, promises = await self._database.read(read)
         return [
-            replace(each, values={**each.values, **recontact_values(sent_away, each.start, each.end)}) for each in told
+            replace(
+                each,
+                values={
+                    **each.values,
+                    **recontact_values(sent_away, each.start, each.end),
+                    **call_back_values(promises, each.start, each.end),
+                },
+            )
+            for each in told
         ]
 
     async def _ask(self, query: Any) -> Sequence[Row[Any]]:

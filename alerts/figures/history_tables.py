@@ -69,3 +69,16 @@ kpi_recontacts = Table(
 )
 """Calls whose number is known. ``number_key``: its keyed hash, gone after some days; ``again_s``: how many seconds
 after the end of this call the same number rang again, if it did within 72 hours."""
+
+kpi_call_backs = Table(
+    "kpi_call_backs",
+    metadata,
+    Column("call_ref", String(64), primary_key=True),
+    Column("promised_at", UtcDateTime),
+    Column("reached_at", UtcDateTime),
+    Column("reached_by", String(16), nullable=False, server_default=""),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", String(16), nullable=False, server_default=""),
+    Index("kpi_call_backs_by_promise", "promised_at"),
+)
+"""One row for each call-back of which an event is known; ``reached_by``: the role of who reached the caller."""

@@ -87,7 +87,7 @@ ITEMS: Mapping[str, Item] = {
         Item("B07_ALL", "95th centile of time to answer or give up, those who wait counted at their time so far",
              "seconds", ""),
         Item("B09", "Total time of abandoned calls", "seconds", "S"),
-        Item("D13", "Call-backs by a clinician offered", "calls", "S"),
+        Item("D13", "Call-backs by a clinician promised", "calls", "S"),
         Item("D14", "Call-backs made within 20 minutes", "calls", "S"),
         Item("D15", "Call-backs made after 20 minutes, within 60", "calls", "S"),
         Item("D16", "Call-backs made after 60 minutes", "calls", "S"),
@@ -102,8 +102,12 @@ ITEMS: Mapping[str, Item] = {
 """Items of re-contact are of the whole service and of the past only; by message and version
 :mod:`alerts.figures.recontact` tells them."""
 
-NOT_COLLECTED = frozenset({"D13", "D14", "D15", "D16", "D17", "D18"})
-"""Call-backs are placed by the services themselves (docs/adr/0020), so these are None and never an invented 0."""
+NOT_COLLECTED = frozenset({"D17", "D18"})
+"""Nobody has read yet what they are, so they are None and never an invented 0."""
+
+OF_CALL_BACKS = frozenset({"D13", "D14", "D15", "D16"})
+"""Only of call-backs that were promised through us (:mod:`alerts.figures.call_backs`): of the whole service, and only
+where any was."""
 
 PUBLISHED = tuple(code for code, item in ITEMS.items() if item.mark)
 """Items of the national collection; the others are our own and leave the house in no contract report."""

@@ -14,6 +14,8 @@ from typing import get_args
 
 import structlog
 
+from alerts.figures.call_backs import KINDS as CALL_BACKS
+from alerts.figures.call_backs import LiveCallBacks
 from alerts.figures.calls import NEEDS, Call, is_readable
 from alerts.figures.contacts import Contacts
 from alerts.figures.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind
@@ -75,6 +77,7 @@ class LiveFigures:
         self._failed: dict[str, Call] = {}  # those in which something of ours failed
         self._probes: dict[str, Call] = {}  # the auditor's own that are not over, and in nothing else
         self._ledger = Ledger()
+        self._call_backs = LiveCallBacks()
         self._forgot_at: datetime | None = None
         self._unreadable = 0
 
@@ -88,6 +91,8 @@ class LiveFigures:
         Only clear facts are read. An entry that cannot be read is logged by its ids and left out: one event
         in a newer form must not stop the figures.
         """
+        if entry.kind in CALL_BACKS:
+            self._call_backs.note(entry)
         if entry.kind not in NEEDS:
             return
         if not is_readable(entry.seq, entry.kind, entry.facts):
@@ -230,9 +235,13 @@ class LiveFigures:
             tally = shown.setdefault(share.scope, Tally())
             tally.add(share)
             tally.add_waiting(share, now)
-        return tuple(
+        told = (
             tally.kpis(scope, self._name(scope), start, now, clock) for scope, tally in sorted(shown.items(), key=_id)
         )
+        if kind != "total":
+            return tuple(told)
+        call_backs = self._call_backs.values(start, now)
+        return tuple(replace(each, values={**each.values, **call_backs}) for each in told)
 
     def _going_on(self, *kinds: str) -> Iterator[Share]:
         """The shares of calls in progress."""

@@ -14,11 +14,14 @@ from functools import partial
 
 import structlog
 
+from alerts.figures.call_backs import call_back_values, over_before
+from alerts.figures.call_backs import differences as call_backs_differ
 from alerts.figures.check import differences
 from alerts.figures.history import KpiHistory
 from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.items import Scope
 from alerts.figures.recount import Counts, recount
+from alerts.figures.recount_call_backs import recount_call_backs
 from alerts.figures.tally import Tally
 from alerts.model import LONDON
 from callrouter.figures.folding import KpiFolder
@@ -30,6 +33,7 @@ log = structlog.get_logger()
 
 PART = "figures"
 ROWS, DAYS, LIVE = "calls", "days", "live"
+CALL_BACKS = "call-backs"
 """What is compared: the history's rows of calls, what was added up of them, and the live figures."""
 
 EVERY_S = 15 * 60.0
@@ -77,6 +81,12 @@ def compare(day: date, counted: Mapping[str, Mapping[Scope, Tally]], again: Coun
     differ = {source: found for source, tallies in counted.items() if (found := differences(tallies, again))}
     calls = sum(calls for (what, _, _), (calls, _) in again.get("total", {}).items() if what == "end")
     return Compared(day, calls, differ)
+
+
+def with_call_backs(compared: Compared, places: int) -> Compared:
+    """The same with so many items of call-backs that differ; they are told beside those of the whole service."""
+    rows = {**compared.differ.get(ROWS, {}), CALL_BACKS: places}
+    return replace(compared, differ={**compared.differ, ROWS: rows})
 
 
 class FigureCheck:
@@ -138,7 +148,16 @@ class FigureCheck:
             counted[DAYS] = await self._history.rolled(day)
         elif (live := self._live(day, over_by)) is not None:
             counted[LIVE] = dict(live)
-        return await asyncio.to_thread(compare, day, counted, again)
+        compared = await asyncio.to_thread(compare, day, counted, again)
+        places = await self._call_backs_differ(day, over_by or self._clock.now() - SETTLED)
+        return compared if not places else with_call_backs(compared, places)
+
+    async def _call_backs_differ(self, day: date, over_by: datetime) -> int:
+        """In how many items of call-backs that were over by then history and recount differ."""
+        start, end = midnight(day), midnight(day + DAY)
+        again = await self._database.study(partial(recount_call_backs, start=start, end=end, over_by=over_by))
+        promises = over_before(await self._history.promises(start, end), over_by)
+        return call_backs_differ(call_back_values(promises, start, end), again)
 
     async def step(self, wait_s: float) -> int:
         """Begin the comparison that is due, or wait for the one that goes on; returns 0. Cancelled, it ends.

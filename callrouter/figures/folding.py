@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
+from alerts.figures.call_backs import KINDS as CALL_BACKS
 from alerts.figures.calls import NEEDS, Told, is_readable
 from alerts.figures.history import KpiHistory
 from alerts.figures.history_rows import Contact
@@ -43,6 +44,7 @@ class KpiFolder:
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
         news = [entry for _, entry in batch if entry.kind in NEEDS]
         known: set[tuple[str, int]] = set()
+        await self._history.keep_call_backs([entry for _, entry in batch if entry.kind in CALL_BACKS])
         if news:
             since = min(entry.at for entry in news) - BEFORE
             known = await self.fold({entry.call_ref for entry in news}, since)
@@ -83,7 +85,9 @@ class KpiFolder:
         found: set[str] = set()
         for first in range(0, len(refs), self.BATCH):
             some = refs[first : first + self.BATCH]
-            found |= {ref for ref, _ in await self.fold(some, start.astimezone(UTC) - BEFORE, anew=True)}
+            since = start.astimezone(UTC) - BEFORE
+            found |= {ref for ref, _ in await self.fold(some, since, anew=True)}
+            await self._history.keep_call_backs(await self._journal.told(some, CALL_BACKS, since))
         if found:
             await self._history.mark(start, end)
         return len(found)

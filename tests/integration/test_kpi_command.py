@@ -73,7 +73,7 @@ def test_figures_are_counted_from_the_journal_compared_shown_and_exported(a_day_
     assert total["values"]["A01"] == a_day_of_calls == sum(total["ends"].values())
     code, said = type_("show", "--window", RANGE, "--by", "provider")
     assert "Kings (provider:kings)" in said
-    assert "not known  Call-backs by a clinician offered" in said
+    assert "not known  Call-backs by a clinician promised" in said
 
     file = tmp_path / "adc.csv"
     code, said = type_("export", "--month", "2025-10", "--out", str(file))

@@ -85,7 +85,7 @@ async def test_the_report_asks_for_sign_in_even_where_the_wallboard_is_open() ->
 async def test_the_page_says_what_is_not_collected_and_what_is_unfinished() -> None:
     over = (await get(World(), "/reports/daily/2026-02-02", Role.COMMISSIONER)).text
     assert "Monday 2 February 2026" in over
-    assert "Not collected: call-backs (D13 to D18)" in over
+    assert "Not collected: call-backs that services place themselves" in over
     assert "This day is not over" not in over
     today = (await get(World(), f"/reports/daily/{NOON:%Y-%m-%d}", Role.COMMISSIONER)).text
     assert "This day is not over." in today
