@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from callrouter.view import CallView
 from infra.roles import Role as Role
+
+if TYPE_CHECKING:
+    from callrouter.view import CallView
 
 
 @dataclass(frozen=True, slots=True)

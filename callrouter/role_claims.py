@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callrouter.handover import Role
+from infra.roles import Role
 
 
 def read_role_claims(text: str) -> dict[str, Role]:

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callrouter.errors import ConfigurationError
 from callrouter.role_claims import read_role_claims
-from infra.sql_address import read_address
+from infra.sql_address import check_address
 from infra.urls import is_safe
 
 PREFIX = "CALLROUTER_"
@@ -233,7 +233,7 @@ class Settings(BaseSettings):
             except ValueError as error:
                 wrong.append(f"REDIS_URL: {error}")
         try:
-            read_address(self.database)
+            check_address(self.database)
         except ValueError as error:
             wrong.append(f"DATABASE_URL: {error}")
         wrong += self._wrong_of_sign_in()

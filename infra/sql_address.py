@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+_FILE = re.compile(r"sqlite:///(?!:memory:)[^?]+")
+
+
+def check_address(url: str) -> None:
+    """Raises ValueError as :func:`read_address` does."""
+    if not _FILE.fullmatch(url):  # what reads every other address is a third of the start of a small command
+        read_address(url)
 
 
 def read_address(url: str) -> URL:
@@ -11,6 +22,9 @@ def read_address(url: str) -> URL:
 
     Raises ValueError for any other address, without repeating it: it may hold a password.
     """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):

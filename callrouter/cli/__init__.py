@@ -7,17 +7,20 @@ import sys
 
 import typer
 
-from callrouter.cli.commands import commands
+from callrouter.cli.commands import commands, reads_files_alone
 from callrouter.errors import ConfigurationError
-from callrouter.logs import set_up_logs
 
 
 def main() -> None:
     """Run the command line; a file or setting that cannot be used is said in words, without a traceback."""
-    set_up_logs(quiet=True)
     gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the start
+    words = sys.argv[1:]
+    if not reads_files_alone(words):
+        from callrouter.logs import set_up_logs
+
+        set_up_logs(quiet=True)
     try:
-        asked = commands(sys.argv[1:])
+        asked = commands(words)
         gc.enable()
         asked()
     except ConfigurationError as error:

@@ -10,7 +10,12 @@ Add = Callable[[typer.Typer, str], None]
 """Adds one part's commands to the application; told which command of a group is asked for, if one is."""
 
 OF_FLOW_FILES = frozenset({"check", "diff", "export", "play"})
-"""Commands on flow files alone: they need no database."""
+"""Commands on flow files alone: they need no database, and log nothing."""
+
+
+def reads_files_alone(words: Sequence[str]) -> bool:
+    """Whether the command of ``words`` is one of :data:`OF_FLOW_FILES`."""
+    return words[:1] == ["flow"] and not OF_FLOW_FILES.isdisjoint(words[1:2])
 
 
 def commands(words: Sequence[str] = ()) -> typer.Typer:
