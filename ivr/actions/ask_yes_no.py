@@ -43,7 +43,8 @@ class AskYesNo(Asking):
         made: list[Move] = []
         for key, answer in _KEYS.items():
             writes = {self.into: answer == "yes"} if self.into else {}
-            made.append(Move(f"key {key}", answer, Cause.KEY, self.prompts, self.timeout_s, writes=writes))
+            asked = Move(f"key {key}", answer, Cause.KEY, self.prompts, self.timeout_s, writes=writes, chooses=True)
+            made.append(asked)
             if answer in self.vocabulary():
                 said_s = self.timeout_s + LOOKUP_S
                 made.append(Move(f"words for {answer}", answer, Cause.WORDS, self.prompts, said_s, writes=writes))

@@ -55,7 +55,9 @@ class Menu(Asking):
 
     def moves(self) -> tuple[Move, ...]:
         asked, words = self.prompts, self.timeout_s + LOOKUP_S
-        made = [Move(f"key {key}", exit, Cause.KEY, asked, self.timeout_s) for key, exit in self.keys.items()]
+        made = [
+            Move(f"key {key}", exit, Cause.KEY, asked, self.timeout_s, chooses=True) for key, exit in self.keys.items()
+        ]
         made += [Move(f"words for {exit}", exit, Cause.WORDS, asked, words) for exit in self.words]
         return self.asked_moves(made, words=bool(self.words))
 

@@ -99,6 +99,8 @@ class Move:
     - ``seconds``: the longest time that the move takes beside the prompts: time-outs, budgets, ringing.
       ``queued``: the longest of a queue's own wait, which no bound counts.
     - ``given``: the caller had given something at this node before, so they are not one who does nothing.
+    - ``chooses``: by this key the caller chose between ways to go on. One that gives a date or a number, accepts it, or
+      answers a survey says nothing about how the call should end.
     - ``limit``: the move is counted over the whole call, never reset, and happens at most so often. A move that
       stays must have one.
     - ``when``: whether the move can happen with these facts (:data:`BAND` among them); None: always. Where that
@@ -115,6 +117,7 @@ class Move:
     seconds: float = 0.0
     queued: float = 0.0
     given: bool = False
+    chooses: bool = False
     limit: int | None = None
     ends: Ending | None = None
     when: Callable[[Mapping[str, FactValue]], bool] | None = None

@@ -64,11 +64,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One difference. ``case``: for each dimension the values that differ alike, all of them for ``any``."""
+    """One difference. ``case``: for each dimension the values that differ alike, all of them for ``any``.
+
+    ``told``: the same in words, the shortest way.
+    """
 
     case: Mapping[str, tuple[str, ...]]
     before: Outcome
     after: Outcome
+    told: Mapping[str, str]
 
 
 class _Unsaid(Exception):
@@ -99,7 +103,11 @@ def differences(before: Flow, after: Flow, lengths: Lengths, lengths_after: Leng
     for place in reversed(range(len(DIMENSIONS))):
         found = _together(found, place)
     return [
-        Row({name: _any(values, every[name]) for name, values in zip(DIMENSIONS, case, strict=True)}, *ends)
+        Row(
+            {name: _any(values, every[name]) for name, values in zip(DIMENSIONS, case, strict=True)},
+            *ends,
+            {name: _in_words(values, every[name]) for name, values in zip(DIMENSIONS, case, strict=True)},
+        )
         for case, ends in found.items()
     ]
 
@@ -123,6 +131,13 @@ def _together(found: Mapping[_Case, _Ends], place: int) -> dict[_Case, _Ends]:
 
 def _any(values: tuple[str, ...], every: tuple[str, ...]) -> tuple[str, ...]:
     return (ANY,) if len(values) == len(every) else values
+
+
+def _in_words(values: tuple[str, ...], every: tuple[str, ...]) -> str:
+    others = [each for each in every if each not in values]
+    if not others:
+        return ANY
+    return f"all but {'; '.join(others)}" if len(others) < len(values) - 1 else "; ".join(values)
 
 
 class _Call:
@@ -227,7 +242,7 @@ def as_table(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _line(row: Row) -> tuple[str, ...]:
-    return (*(" ".join(values) for values in row.case.values()), str(row.before), str(row.after))
+    return (*row.told.values(), str(row.before), str(row.after))
 
 
 def as_data(rows: Iterable[Row]) -> list[dict[str, object]]:

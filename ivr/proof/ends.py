@@ -41,16 +41,16 @@ def hangs_up_on_choice(model: Model) -> Iterator[Defect]:
 
 
 def _unearned(model: Model, state: int, entering: list[list[Edge]]) -> tuple[Edge, ...] | None:
-    """A way to the end whose last two moves are not both keys; None if there is none."""
+    """A way to the end whose last two moves are not both choices by key; None if there is none."""
     begins = model.graph.roots[0]
     if state == begins:
         return ()
     for last in (edge for edge in entering[state] if edge.source in model.found):
         before = [edge for edge in entering[last.source] if edge.source in model.found]
-        if last.move.cause is not Cause.KEY or last.source == begins:
+        if not last.move.chooses or last.source == begins:
             return (*model.way_to(last.source), last)
         for edge in before:
-            if edge.move.cause is not Cause.KEY:
+            if not edge.move.chooses:
                 return (*model.way_to(edge.source), edge, last)
     return None
 

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ivr import engine
+from ivr.actions.ask_yes_no import AskYesNo
 from ivr.actions.connect import Connect as ConnectNode
 from ivr.actions.lookup import LABELS, OUTCOMES, OUTPUTS, Lookup
+from ivr.actions.menu import Menu
 from ivr.actions.move import Label
 from ivr.actions.offer import Offer
 from ivr.flow import RED_FLAG_NODE, Flow
@@ -180,11 +182,15 @@ class Explorer:
         """The place that follows, with the caller's keys in a row and whether somebody just sent them back."""
         keys, left = place.keys, place.session.node != sprint.session.node
         if given and given.caller:
-            by_key = any(isinstance(each, Chose) and each.by == "key" for each in sprint.happenings)
+            by_key = any(isinstance(each, Chose) and self._is_choice(each) for each in sprint.happenings)
             keys = min(keys + 1, 2) if by_key else 0
         failed = given is not None and isinstance(place.session.wait, OfferWait | LegWait) and left
         sent_back = failed or place.sent_back or self._was_raised(sprint)
         return Place(replace(sprint.session, visits={}), keys, sent_back and not isinstance(sprint.wait, OfferWait))
+
+    def _is_choice(self, chose: Chose) -> bool:
+        """By key, between ways to go on: who accepts a date of birth has not said how the call should end."""
+        return chose.by == "key" and isinstance(self.flow.node(chose.node), AskYesNo | Menu)
 
     def _was_raised(self, sprint: Sprint) -> bool:
         passed = [each.node for each in sprint.happenings if isinstance(each, Entered)][:-1]

@@ -71,6 +71,17 @@ def test_team_of_a_pathway_that_changes_is_told_for_those_whom_it_takes_elsewher
     assert {(row.before.services, row.after.services) for row in rows} == {(("frailty",), ("clinician",))}
 
 
+def test_case_is_told_in_as_few_words_as_may_be() -> None:
+    (row,) = differences(LONDON, changed("multiple_sclerosis.choose", keys={"1": "nurse", "3": "stay"}), LENGTHS)[:1]
+
+    assert row.told["area"] == "any"
+    assert row.told["plan"] == "asserted; confirmed"
+    assert row.told["pathway"] == "multiple_sclerosis"
+    longer = differences(LONDON, changed("find_earlier_calls", exits={"next": "handler"}), LENGTHS)
+    assert {row.told["key"] for row in longer} >= {"2", "3", "4", "5"}
+    assert any(row.told["repeat"] == "all but RC; PRC" or row.told["repeat"] == "RC; PRC" for row in longer)
+
+
 def test_pathway_that_is_closed_is_told() -> None:
     by_pathway = LONDON.nodes["by_pathway"]
     rows = differences(
