@@ -47,6 +47,11 @@ _REPEAT_OF_PATIENT = {
 
 def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
     """The event as a sentence; None for what helps nobody. ``names`` maps provider ids to names."""
+    return _of_the_menu(event) or _of_look_ups(event) or _of_promises(event) or _of_the_line(event, names)
+
+
+def _of_the_menu(event: ev.Event) -> str | None:
+    """What the caller did and heard."""
     match event:
         case ev.Offered():
             return "Call arrived"
@@ -60,6 +65,19 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return f"Red flag ({category.replace('_', ' ')}): “{words}” — unverified, by speech" if words else None
         case ev.MessageHeard(marker=marker):
             return f"Heard the {marker} message to its end"
+        case ev.NeedStated(need="interpreter", language=language):
+            return f"Needs an interpreter ({language})"
+        case ev.NeedStated():
+            return "Calls by text relay"
+        case ev.SessionFailed(error_id=error_id):
+            return f"The menu failed ({error_id}); sent on to 111"
+        case _:
+            return None
+
+
+def _of_look_ups(event: ev.Event) -> str | None:
+    """What was found out about the caller."""
+    match event:
         case ev.LookedUp(what="plan", outcome=outcome, detail=detail):
             return _plan_in_words(outcome, int((detail or {}).get("people", 0)))
         case ev.LookedUp(what="repeat", outcome=outcome):
@@ -70,6 +88,13 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return f"Asked about earlier calls: {answer.replace('_', ' ')}"
         case ev.LookedUp(what="birth_date", outcome=outcome):
             return "Keyed a date of birth: it fits a plan" if outcome == "asserted" else "Keyed a date of birth"
+        case _:
+            return None
+
+
+def _of_promises(event: ev.Event) -> str | None:
+    """What is done besides the call: texts, notices to crews, call-backs."""
+    match event:
         case ev.TextRequested(text=text):
             return f"Asked for the text “{text.replace('_', ' ')}”"
         case ev.TextReported(text=text, outcome=outcome):
@@ -86,10 +111,13 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return f"Was called back: {_RUNG.get(outcome, outcome)}"
         case ev.CallBackEnded(outcome=outcome):
             return f"Call-back over: {_CALL_BACK.get(outcome, outcome)}"
-        case ev.NeedStated(need="interpreter", language=language):
-            return f"Needs an interpreter ({language})"
-        case ev.NeedStated():
-            return "Calls by text relay"
+        case _:
+            return None
+
+
+def _of_the_line(event: ev.Event, names: dict[str, str]) -> str | None:
+    """Who was rung, who answered, how it ended."""
+    match event:
         case ev.Queued(band=band):
             return f"Waiting for a person, {band} priority"
         case ev.LegStarted(provider=provider):
@@ -100,8 +128,6 @@ def in_words(event: ev.Event, names: dict[str, str]) -> str | None:
             return f"{names.get(provider, provider)} answered"
         case ev.TalkEnded(by=by):
             return f"Talk ended by {by}"
-        case ev.SessionFailed(error_id=error_id):
-            return f"The menu failed ({error_id}); sent on to 111"
         case ev.HandedBack():
             return "Given to the network's fall-back to 111"
         case ev.TakenOver():
