@@ -28,14 +28,16 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
-from adapters.asterisk.packed import FACTS, unpacked
+from adapters.asterisk.channel import Channel
+from adapters.asterisk.socket import Socket
 
 # One lease: an answer that is later than that is of no use to the call.
 REQUEST_SECONDS = 2.0
@@ -99,27 +101,6 @@ class AriEvent:
         return Channel.read(body) if isinstance(body, Mapping) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """What an event says about a channel. `told` is its `channelvars` as they came."""
-
-    id: str
-    name: str
-    state: str
-    told: Mapping[str, Any]
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """Those of `channelvars` in `ari.conf` that are set, and what the dialplan put into `FACTS`."""
-        kept = {name: str(value) for name, value in self.told.items() if value != ""}
-        return unpacked(kept.pop(FACTS, "")) | kept
-
-    @classmethod
-    def read(cls, body: Mapping[str, Any]) -> Channel:
-        """From Asterisk's JSON."""
-        return cls(str(body["id"]), str(body["name"]), str(body["state"]), dict(body.get("channelvars") or {}))
-
-
 class Ari:
     """One connection under one application name, held up until closed.
 
@@ -155,7 +136,7 @@ class Ari:
         self._events: asyncio.Queue[AriEvent] = asyncio.Queue(queued_events)
         self._waiting: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
         self._numbers = itertools.count(1)
-        self._socket: ClientConnection | None = None
+        self._socket: Socket | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -276,17 +257,18 @@ class Ari:
         if socket is None:
             raise AriLost("not connected")
         number = str(next(self._numbers))
-        answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Mapping[str, Any]] = loop.create_future()
         self._waiting[number] = answer
+        late = loop.call_later(self._request_seconds, _give_up, answer)
         try:
-            async with asyncio.timeout(self._request_seconds):
-                await socket.send(json.dumps(request_message(number, method, path, body, query)))
-                response = await answer
+            if not socket.say(json.dumps(request_message(number, method, path, body, query))):
+                raise AriLost(f"{method} {path}: the connection broke")
+            response = await answer
         except TimeoutError:
             raise AriTimeout(f"{method} {path}: no answer within {self._request_seconds:g} s") from None
-        except WebSocketException:
-            raise AriLost(f"{method} {path}: the connection broke") from None
         finally:
+            late.cancel()
             self._waiting.pop(number, None)
         return _result(method, path, response)
 
@@ -297,6 +279,7 @@ class Ari:
             try:
                 async with connect(
                     self._url,
+                    create_connection=cast(type[Socket], partial(Socket, self._heard)),
                     additional_headers={"Authorization": self._login},
                     open_timeout=5,
                     close_timeout=1,
@@ -307,33 +290,38 @@ class Ari:
                     max_size=None,
                 ) as socket:
                     tries = 0
-                    reason = await self._serve(socket)
+                    reason = await self._serve(cast(Socket, socket))
             except (OSError, TimeoutError, WebSocketException, InvalidHandshake, AriError) as error:
                 reason = f"{type(error).__name__}: {error}"
             self._forget(reason)
             await asyncio.sleep(self._retry_seconds[min(tries, len(self._retry_seconds) - 1)])
             tries += 1
 
-    async def _serve(self, socket: ClientConnection) -> str:
+    async def _serve(self, socket: Socket) -> str:
         self._socket = socket
         ready = asyncio.create_task(self._filter_events(socket))
         try:
-            async for text in socket:
-                message = _read(text)
-                if message.get("type") == "RESTResponse":
-                    self._settle(message)
-                else:
-                    self._events.put_nowait(AriEvent(str(message.get("type")), self._clock(), message))
-        except asyncio.QueueFull:
-            return f"the consumer is {self._events.qsize()} events behind"
+            await socket.wait_closed()
         finally:
             self._socket = None
             ready.cancel()
             with contextlib.suppress(asyncio.CancelledError, AriError):
                 await ready
+        if self._events.full():
+            return f"the consumer is {self._events.qsize()} events behind"
         return f"closed by Asterisk ({socket.close_code})"
 
-    async def _filter_events(self, socket: ClientConnection) -> None:
+    def _heard(self, socket: Socket, text: bytes) -> None:
+        message = _read(text)
+        if message.get("type") == "RESTResponse":
+            self._settle(message)
+            return
+        try:
+            self._events.put_nowait(AriEvent(str(message.get("type")), self._clock(), message))
+        except asyncio.QueueFull:
+            socket.drop()
+
+    async def _filter_events(self, socket: Socket) -> None:
         allowed = [{"type": each} for each in EVENTS]
         try:
             await self.request("PUT", f"/applications/{_part(self.app)}/eventFilter", body={"allowed": allowed})
@@ -377,7 +365,12 @@ def request_message(
     return message
 
 
-def _read(text: str | bytes) -> Mapping[str, Any]:
+def _give_up(answer: asyncio.Future[Mapping[str, Any]]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
+
+
+def _read(text: bytes) -> Mapping[str, Any]:
     """A message of Asterisk's; one that is no JSON object becomes an event without a type, which nobody acts on."""
     try:
         message = json.loads(text)
@@ -395,6 +388,7 @@ def _result(method: str, path: str, response: Mapping[str, Any]) -> Any:
     raise (AriGone if status in (404, 409) else AriRefused)(status, what)
 
 
+@lru_cache(maxsize=1000)  # a call's channel is named in each of its requests
 def _part(text: str) -> str:
     return quote(text, safe="")
 

@@ -14,7 +14,8 @@ from typing import Protocol
 
 import structlog
 
-from adapters.asterisk.ari import Ari, AriError, AriGone, Channel
+from adapters.asterisk.ari import Ari, AriError, AriGone
+from adapters.asterisk.channel import Channel
 from callrouter.model import Reply
 from ivr import model as ivr
 from ivr.model import InputKind

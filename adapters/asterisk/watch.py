@@ -17,7 +17,7 @@ import httpx
 import structlog
 
 from adapters.asterisk.ami import Ami, AmiError, EndedRow
-from adapters.asterisk.ari import Channel
+from adapters.asterisk.channel import Channel
 from adapters.asterisk.facts import NETWORK, arrival, first_line, named_first
 from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.model import WITHOUT_US, Arrival, Input, InputKind, lives

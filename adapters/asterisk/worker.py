@@ -18,7 +18,8 @@ from functools import partial
 
 import structlog
 
-from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone, Channel
+from adapters.asterisk.ari import Ari, AriError, AriEvent, AriGone
+from adapters.asterisk.channel import Channel
 from adapters.asterisk.channels import Channels
 from adapters.asterisk.facts import NETWORK
 from adapters.asterisk.leases import renew_all
@@ -225,7 +226,7 @@ class SipWorker:
     def _dialled(self, line: Line, channel: Channel, status: str) -> None:
         kinds = {"RINGING": InputKind.LEG_RINGING, "ANSWER": InputKind.LEG_ANSWERED}
         if (kind := kinds.get(status)) is not None:
-            dial = f"dial{channel.variables.get('DIALNO', '')}.{status.lower()}"
+            dial = f"dial{channel.told.get('DIALNO', '')}.{status.lower()}"
             self._after_first(line, partial(self._tell_of_leg, line, kind, dial))
 
     async def _tell_of_leg(self, line: Line, kind: InputKind, dial: str) -> None:

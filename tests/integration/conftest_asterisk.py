@@ -18,7 +18,8 @@ from typing import Self
 
 import pytest
 
-from adapters.asterisk.ari import Ari, AriEvent, AriGone, Channel
+from adapters.asterisk.ari import Ari, AriEvent, AriGone
+from adapters.asterisk.channel import Channel
 from infra.asterisk.instance import (
     Asterisk,
     AsteriskSettings,
