@@ -193,7 +193,7 @@ class Calls:
     async def note(self, call_ref: str, event: ev.Event) -> bool:
         """Record an event that moves nothing (the call's page was opened).
 
-        False, and it is not recorded, for a forgotten call and for a look beyond :data:`callrouter.model.MOST_LOOKS`.
+        False, and it is not recorded, for a forgotten call and for what :func:`callrouter.moves.record_noting` refuses.
         """
         for _ in range(MOST_COMMITS):
             record, key = await self._read(call_ref)

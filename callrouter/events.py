@@ -22,6 +22,7 @@ from callrouter.leg_events import LegAnswered as LegAnswered
 from callrouter.leg_events import LegFailed as LegFailed
 from callrouter.leg_events import LegRinging as LegRinging
 from callrouter.leg_events import LegStarted as LegStarted
+from callrouter.leg_events import RecordingReported as RecordingReported
 from callrouter.leg_events import TalkEnded as TalkEnded
 
 
@@ -321,7 +322,7 @@ Event: TypeAlias = (
     | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed | TextRequested
     | TextReported | AmbulanceRequested | CrewTold | CallBackPromised | CallBackOpened | CallBackTried
     | CallBackEnded | SurveyAnswered | PlanDisclosed | NeedStated | TalkEnded | AreaKnown | ContextOpened
-    | RepeatAnswered | RepeatChecked | TakenOver | SessionFailed | HandedBack | Ended
+    | RepeatAnswered | RepeatChecked | RecordingReported | TakenOver | SessionFailed | HandedBack | Ended
 )  # fmt: skip
 
 AGENT_ROLES = frozenset({"handler", "clinician"})

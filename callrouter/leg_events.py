@@ -43,6 +43,17 @@ class LegFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingReported:
+    """What became of a talk's recording: completed, absent or failed; it stays with ``kept_by``, under this id."""
+
+    kind: ClassVar[str] = "recording_reported"
+    kept_by: str
+    recording: str
+    outcome: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TalkEnded:
     """Caller and provider have stopped talking."""
 

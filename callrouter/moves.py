@@ -221,8 +221,14 @@ def heard_as(given: Input) -> ivr.Heard:
 
 
 def record_noting(record: CallRecord, event: ev.Event) -> CallRecord | None:
-    """The record with an event that moves nothing; None for a look beyond :data:`MOST_LOOKS`."""
+    """The record with an event that moves nothing; None for one that is not noted.
+
+    That is a look beyond :data:`MOST_LOOKS`, or a recording that was told of before: networks tell such things twice.
+    """
     after = replace(record, step=record.step + 1)
+    if isinstance(event, ev.RecordingReported):
+        key = f"recording.{event.recording}.{event.outcome}"
+        return None if key in record.replies else remembering(after, key, after.reply(()))
     if ev.is_agent_there(event) and record.answered_at is not None and record.ended is None:
         after = replace(after, answer_evidence="agent")
     if isinstance(event, ev.RepeatChecked):  # counted here: the journal may lag behind

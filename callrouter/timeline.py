@@ -128,6 +128,10 @@ def _of_the_line(event: ev.Event, names: dict[str, str]) -> str | None:
             return f"{names.get(provider, provider)} answered"
         case ev.TalkEnded(by=by):
             return f"Talk ended by {by}"
+        case ev.RecordingReported(outcome="completed", seconds=seconds):
+            return f"The talk was recorded ({seconds} s)"
+        case ev.RecordingReported():
+            return "There is no recording of the talk, though one was asked for"
         case ev.HandedBack():
             return "Given to the network's fall-back to 111"
         case ev.TakenOver():

@@ -61,8 +61,7 @@ def twilio_router(
         return await gate.notice(request, webhooks.status)
 
     async def recording(request: Request) -> Response:
-        """Acknowledged only: the journal has no event for it yet; the recording stays with Twilio."""
-        return await gate.notice(request, _nothing)
+        return await gate.notice(request, webhooks.recorded)
 
     # plain routes: nothing here is declared to FastAPI, and its look at every request costs a tenth of the answer
     router = APIRouter()
@@ -163,10 +162,6 @@ class _Gate:
         except Exception as error:  # noqa: BLE001
             # the store is probably what failed; the caller's document matters more than the note
             log.error("twilio_hand_back_not_noted", call_ref=call_ref, error=type(error).__name__)
-
-
-async def _nothing(_form: Form) -> None:
-    return
 
 
 def _token(request: Request) -> str:

@@ -13,6 +13,7 @@ from adapters.twilio.signature import Form
 from adapters.twilio.twiml import Sheet, hold_again, twiml
 from callrouter.calls import Calls
 from callrouter.dispatch.providers import Providers
+from callrouter.events import RecordingReported
 from callrouter.model import Input, InputKind, Reply
 from infra.clock import Clock
 from infra.crypto import KeyRing
@@ -20,6 +21,9 @@ from ivr.model import End, OfferWait, TalkWait
 
 REF_LENGTH = 32
 _TOKEN = re.compile(r"[\x21-\x7e]{1,128}")
+_RECORDING = re.compile(r"RE[0-9a-f]{32}")
+_RECORDED = frozenset({"completed", "absent", "failed"})
+"""What can become of a recording (Twilio, RecordingStatus); ``in-progress`` is none of it."""
 _SIP_CAUSES = {"486": "busy", "600": "busy", "403": "rejected", "603": "rejected", "607": "rejected"}
 _CAUSES = {"busy": "busy", "no-answer": "no_answer", "canceled": "no_answer", "completed": "no_answer"}
 
@@ -143,6 +147,19 @@ class Webhooks:
             await self._hung_up(call_ref, f"{by} {ended.reason}")
         else:
             await self._hung_up(call_ref)
+
+    async def recorded(self, form: Form) -> None:
+        """What became of a recording; the journal keeps it once, however often and late it is told.
+
+        Its address is not kept: it names the account, and opens for whoever knows it where the account allows that.
+        """
+        recording, outcome = form.get("RecordingSid", ""), form.get("RecordingStatus", "")
+        if not _RECORDING.fullmatch(recording) or outcome not in _RECORDED:
+            return
+        told = RecordingReported(
+            kept_by="twilio", recording=recording, outcome=outcome, seconds=seconds(form, "RecordingDuration")
+        )
+        await self._calls.note(await self.call_ref(form), told)
 
     # ------------------------------------------------------------------ inputs
 
