@@ -260,6 +260,17 @@ async def test_caller_who_is_answered_on_the_line_is_not_rung_as_well(house: Hou
     assert (await house.tells())[-1] == ev.CallBackEnded(outcome="withdrawn")
 
 
+@ONE_KIND
+async def test_answer_of_a_switch_alone_leaves_the_call_owed(house: House) -> None:
+    await house.begins("one")
+    await house.promising().promise(house.record("one"), "111")
+    switch = ev.LegAnswered(provider="north", evidence="answer_unknown")
+    await house.ends("one", PROMISED, switch, ended("answer_unknown"))
+
+    (listed,) = await house.list.listed(HANDLER)
+    assert (listed.is_open, listed.is_on_the_line(NOW)) == (True, False)
+
+
 async def test_caller_who_rings_again_is_put_first_and_closes_it_once_answered(house: House) -> None:
     call_back = await house.promised()
     again = await house.promising().possible(house.record("two"))

@@ -21,10 +21,12 @@ from adapters.twilio.settings import DEMO_FALLBACK
 from callrouter import events as ev
 from callrouter.app import app_of
 from callrouter.handover import Role, SignedIn
+from callrouter.keys import session_secret
 from callrouter.running import running
 from callrouter.settings import load_settings
 from callrouter.wiring import Service, build
 from console.call_backs import add_call_backs
+from console.session import Sessions
 from infra.migrate import upgrade_database
 from tests.console_browser import Console as Pages
 from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall
@@ -65,6 +67,7 @@ class House:
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     for name, value in {
         "DATA_DIR": str(tmp_path), "FLOW_FILE": str(FLOW), "PUBLIC_URL": PUBLIC_URL, "TWILIO_AUTH_TOKENS": TOKEN,
+        "LOOKUP_BUDGET_MS": "2000",  # no noisy machine is taken for a database that is away
     }.items():  # fmt: skip
         monkeypatch.setenv(f"CALLROUTER_{name}", value)
     service = build(load_settings())
@@ -135,6 +138,36 @@ async def test_promised_call_is_kept_from_the_page_and_told_in_the_journal(house
     assert kinds == [
         "call_back_promised", *["call_back_opened"] * 3, "call_back_tried", "call_back_ended",
     ]  # fmt: skip
+
+
+async def test_programs_take_keep_and_are_refused_as_people_are(house: House) -> None:
+    await promised(house)
+    kept, clock = house.service.after_calls.call_backs.all, house.service.clock
+
+    async def is_owed() -> bool:
+        return not (await kept.listed(HANNAH))[0].is_on_the_line(clock.now())
+
+    await house.soon(is_owed)
+    sessions = Sessions(session_secret(house.service.settings), clock=clock, development_sign_in=True)
+
+    async def send(who: SignedIn | None, method: str, path: str, **body: str) -> httpx.Response:
+        cookies = {sessions.cookie_name: sessions.sign(who)} if who else {}
+        session = sessions.read(cookies)
+        headers = {"X-Form-Token": sessions.form_token(session)} if session else {}
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        return await house.client.request(method, f"/api/call-backs{path}", headers=headers, json=body or None)
+
+    (listed,) = (await send(HANNAH, "GET", "")).json()
+    assert (listed["number"], listed["call"]) == (None, None)
+    its = f"/{listed['id']}"
+    assert (await send(None, "GET", "")).status_code == 401
+    commissioner = SignedIn("Con", Role.COMMISSIONER, "s-2")
+    assert [(await send(commissioner, "POST", f"{its}/take")).json()["error_id"]] == ["role_missing"]
+    assert (await send(HANNAH, "GET", its)).json()["error_id"] == "not_yours"
+    assert (await send(HANNAH, "POST", f"{its}/take")).json()["number"] == "+447700900123"
+    assert (await send(HANNAH, "POST", f"{its}/tried", outcome="sang")).json()["error_id"] == "call_back_not_now"
+    assert (await send(HANNAH, "POST", f"{its}/tried", outcome="busy")).json()["tries"] == 1
+    assert (await send(HANNAH, "POST", "/none/take")).status_code == 404
 
 
 @pytest.mark.slow
