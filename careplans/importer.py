@@ -25,6 +25,8 @@ LONGEST_LINE = 1024 * 1024
 """Octets of a line of CSV or NDJSON: far above any plan; a file without line ends is no such file."""
 
 _PIECE = 1024 * 1024
+# of the whole process: a field that is too long for a plan is a fault of its row, not of the whole file
+csv.field_size_limit(LONGEST_LINE)
 _OTHER_ENCODINGS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -174,6 +176,8 @@ def _csv_rows(file: TextIO, needed: Collection[str]) -> Iterator[Row]:
 
 def _header(cells: list[str], needed: Collection[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
+    if len(names) == 1 and any(each in names[0] for each in ";\t|"):
+        raise FormFault(1, "wrong header: its names are not separated by commas")
     for column, name in enumerate(names, start=1):
         # Not repeated: where a header is missing, what stands here is somebody's data.
         if name not in COLUMNS:

@@ -10,6 +10,7 @@ from typing import TextIO
 LARGEST_OBJECT = 512 * 1024
 """Characters of one object: ten times a plan with the longest detail."""
 
+_OR_TOO_LONG = f", or a plan longer than {LARGEST_OBJECT // 1024} KiB stands there"
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -57,7 +58,10 @@ def read_list(file: TextIO) -> Iterator[tuple[int, Pairs]]:
     more = window.here() != "]"
     while more:
         line = window.line
-        pairs, end = read_object(json_decoder, window.text, window.place, line)
+        try:
+            pairs, end = read_object(json_decoder, window.text, window.place, line)
+        except FormFault as fault:
+            raise (fault if window.is_last else FormFault(fault.line, f"{fault.cause}{_OR_TOO_LONG}")) from None
         window.move(end)
         yield line, pairs
         window.skip_space()
@@ -83,6 +87,11 @@ class _Window:
         self.place = 0
         self.line = 1
         self._fill()
+
+    @property
+    def is_last(self) -> bool:
+        """Whether all that is left is in ``text``."""
+        return self._ended
 
     def here(self) -> str:
         """The character at ``place``; nothing at the end."""

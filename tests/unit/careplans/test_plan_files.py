@@ -32,7 +32,8 @@ BROKEN = {
     "misspelt_header.csv": (HEADER.replace("phones", "phone").encode(), 1, "column 9 is not"),
     "column_twice.csv": (f"{HEADER},detail".encode(), 1, "detail stands there twice"),
     "column_missing.csv": (HEADER.replace("version,", "").encode(), 1, "version missing"),
-    "semicolons.csv": (HEADER.replace(",", ";").encode(), 1, "column 1 is not"),
+    "semicolons.csv": (HEADER.replace(",", ";").encode(), 1, "not separated by commas"),
+    "tabs.csv": (HEADER.replace(",", "\t").encode(), 1, "not separated by commas"),
     "json_inside.csv": (b'[{"plan_id": "P1"}]', 1, "wrong header"),
     "open_quote.csv": (f'{HEADER}\n"P1,Zzyzx\n'.encode(), 2, "not CSV"),
     "csv_inside.json": (f"\n{HEADER}\n".encode(), 2, "no list of plans"),
@@ -45,6 +46,7 @@ BROKEN = {
     "two_lists.json": (b"[]\n[]", 1, "something follows"),
     "deep.json": (b'[{"plan_id": ' + b"[" * 100_000, 1, "nested too deep"),
     "long_number.json": (b'[{"version": ' + b"9" * 5_000 + b"}]", 1, "number too long"),
+    "long_plan.json": (b'[{"detail": "' + b"x" * 2_000_000 + b'"}]', 1, "a plan longer than 512 KiB"),
     "plans.xlsx": (b"PK", 1, "neither in .csv nor in .json nor in .ndjson"),
 }
 
@@ -86,6 +88,15 @@ async def test_a_bad_row_is_reported_by_line_and_the_good_ones_are_kept(
     file.write_text(csv_text(good, row(plan_id="P2", kind="?"), row(plan_id="P3")) + "\nP4,short\n")
     report = await plans.load(check_plan_file(file).rows())
     assert (report.imported, [(f.line, f.field) for f in report.refused]) == (2, [(4, "kind"), (7, "row")])
+
+
+async def test_a_field_that_no_plan_can_have_is_a_fault_of_its_row_alone(
+    tmp_path: Path, plans: CarePlans, row: MakeRow
+) -> None:
+    file = tmp_path / "long.csv"
+    file.write_text(csv_text(row(plan_id="P1", detail="x" * 500_000), row(plan_id="P2")))
+    report = await plans.load(check_plan_file(file).rows())
+    assert (report.imported, [(f.line, f.field) for f in report.refused]) == (1, [(2, "detail")])
 
 
 def test_csv_and_json_of_the_same_plans_say_the_same(tmp_path: Path, row: MakeRow) -> None:
