@@ -1,0 +1,101 @@
+"""A FHIR server on loopback for the tests: pages, ETag, and the faults that it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from careplans.sources.fhir_http import FhirSource
+from careplans.sources.fhir_recheck import Recheck
+from tests.running import free_port
+
+
+@dataclass
+class FhirServer:
+    """Answers searches for CarePlan as a FHIR server does: pages, ETag, `_lastUpdated`, and the faults it is told."""
+
+    patient: dict[str, Any]
+    plans: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[Response] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    page: int = 2
+    next_host: str | None = None
+    missing_status: int = 410
+
+    def app(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.get("/fhir/CarePlan")
+        async def search(request: Request) -> Response:
+            self.asked.append(str(request.url.query))
+            if self.faults:
+                return self.faults.pop(0)
+            if request.headers.get("authorization") != "Bearer secret":
+                outcome = {"resourceType": "OperationOutcome", "issue": [{"code": "login", "diagnostics": "Zzname"}]}
+                return JSONResponse(outcome, status_code=401)
+            if ids := request.query_params.get("_id"):
+                entry = [{"resource": each} for each in self.plans if each["id"] in ids.split(",")][: self.page]
+                return JSONResponse({"resourceType": "Bundle", "type": "searchset", "entry": entry})
+            since = request.query_params.get("_lastUpdated", "ge").removeprefix("ge")
+            found = [each for each in self.plans if each["meta"]["lastUpdated"] >= since]
+            etag = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+            if request.headers.get("if-none-match") == etag:
+                return Response(status_code=304)
+            start = int(request.query_params.get("start", 0))
+            body: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "link": []}
+            body["entry"] = [
+                {"resource": each, "search": {"mode": "match"}} for each in found[start : start + self.page]
+            ]
+            body["entry"].append({"resource": self.patient, "search": {"mode": "include"}})
+            if start + self.page < len(found):
+                after = str(request.url.include_query_params(start=start + self.page))
+                url = after if self.next_host is None else after.replace(str(request.url.hostname), self.next_host)
+                body["link"].append({"relation": "next", "url": url})
+            return JSONResponse(body, headers={"ETag": etag})
+
+        @app.get("/fhir/CarePlan/{its_id}")
+        async def read(its_id: str) -> Response:
+            self.asked.append(its_id)
+            found = [each for each in self.plans if each["id"] == its_id]
+            return JSONResponse(found[0]) if found else Response(status_code=self.missing_status)
+
+        return app
+
+    def source(self, port: int, token: str = "secret", recheck: Recheck | None = None) -> FhirSource:
+        async def no_wait(wait_s: float) -> None:
+            self.asked.append(f"waited {wait_s:g}")
+
+        url = f"http://127.0.0.1:{port}/fhir"
+        return FhirSource(url, ["CarePlan"], "Demo Trust", lambda: token, recheck=recheck, sleep=no_wait)
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[int]:
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - it tells nobody when it has started
+        await asyncio.sleep(0.01)
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        await task
+
+
+def care_plan(number: int, day: int = 1, **changes: object) -> dict[str, Any]:
+    return {
+        "resourceType": "CarePlan", "id": f"c{number}", "status": "active", "title": "Zztitle",
+        "meta": {"lastUpdated": f"2026-06-{day:02}T12:00:00.{number:03}Z"},
+        "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "736253002"}]}],
+        "subject": {"reference": "Patient/p1"}, "period": {"start": "2026-05-04"}, **changes,
+    }  # fmt: skip

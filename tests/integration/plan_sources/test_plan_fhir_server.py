@@ -1,0 +1,129 @@
+"""Plans of a FHIR server that answers over HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from fastapi.responses import Response
+
+from careplans.sources.errors import SourceRefused, SourceUnreachable
+from careplans.sources.fhir_http import FhirSource
+from careplans.sources.fhir_recheck import Recheck
+from careplans.sources.model import Sender
+from careplans.sources.runs import PlanRuns
+from tests.fhir_server import FhirServer, care_plan, served
+from tests.plan_world import SYSTEM, HandClock
+
+TRUST = Sender("trust", SYSTEM)
+
+
+async def live(runs: PlanRuns) -> int:
+    return len(await runs.known(SYSTEM, "", 1000))
+
+
+class TestFhirServer:
+    """A FHIR R4 server, asked over HTTP."""
+
+    async def test_pages_are_followed_and_only_changes_are_asked_for(self, server: FhirServer, runs: PlanRuns) -> None:
+        server.plans = [care_plan(number) for number in range(5)]
+        async with served(server.app()) as port:
+            (first,) = await runs.run(TRUST, server.source(port))
+            assert (first.run.imported, first.run.records, len(server.asked)) == (5, 5, 3)
+            server.plans.append(care_plan(7, day=2))
+            server.plans[0] = care_plan(0, day=2, status="revoked")
+            (second,) = await runs.run(Sender("trust", SYSTEM, most_withdrawn=1.0), server.source(port))
+            assert (second.run.imported, second.run.withdrawn) == (1, 1)
+            assert "_lastUpdated=ge2026-06-01T12%3A00%3A00.004Z" in server.asked[3]
+
+    async def test_what_has_not_changed_is_not_sent_again(self, server: FhirServer, runs: PlanRuns) -> None:
+        server.plans = [care_plan(1)]
+        async with served(server.app()) as port:
+            await runs.run(TRUST, server.source(port))
+            (again,) = await runs.run(TRUST, server.source(port))
+            assert (again.run.unchanged, again.run.imported) == (1, 0)
+            assert await runs.run(TRUST, server.source(port)) == []  # 304
+
+    async def test_a_busy_server_is_asked_again_after_the_time_it_named(
+        self, server: FhirServer, runs: PlanRuns
+    ) -> None:
+        server.plans = [care_plan(1)]
+        dated = {"Date": "Mon, 15 Jun 2026 12:00:00 GMT", "Retry-After": "Mon, 15 Jun 2026 12:00:20 GMT"}
+        server.faults = [Response(status_code=429, headers={"Retry-After": "7"})]
+        server.faults.append(Response(status_code=503, headers=dated))
+        async with served(server.app()) as port:
+            (delivered,) = await runs.run(TRUST, server.source(port))
+        assert delivered.run.imported == 1
+        assert server.asked[1] == "waited 7"
+        assert server.asked[3].startswith("waited ")
+
+    async def test_a_server_that_stays_away_ends_the_run_and_the_next_goes_on_from_its_page(
+        self, server: FhirServer, runs: PlanRuns
+    ) -> None:
+        server.plans = [care_plan(number) for number in range(4)]
+        async with served(server.app()) as port:
+            source = server.source(port)
+
+            class Away(FhirSource):
+                async def read(self, cursor: str):  # type: ignore[no-untyped-def]
+                    async for batch in source.read(cursor):
+                        yield batch
+                        server.faults = [Response(status_code=503) for _ in range(4)]
+
+            with pytest.raises(SourceUnreachable):
+                await runs.run(TRUST, Away("http://x", [], "", lambda: None))
+            server.asked.clear()
+            (delivered,) = await runs.run(TRUST, source)
+        assert (delivered.run.imported, len(server.asked)) == (4, 1)
+
+    async def test_what_the_server_deleted_without_a_word_is_withdrawn_within_a_week(
+        self, server: FhirServer, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        sender, recheck = Sender("trust", SYSTEM, 0.5), Recheck(partial(runs.known, SYSTEM), clock, timedelta(days=7))
+        server.plans = [care_plan(number) for number in range(5)]
+        async with served(server.app()) as port:
+            await runs.run(sender, server.source(port, recheck=recheck))
+            del server.plans[1]
+            await runs.run(sender, server.source(port, recheck=recheck))
+            assert await live(runs) == 5, "it was asked a moment ago"
+            clock.move(days=7)
+            server.asked.clear()
+            *_, delivered = await runs.run(sender, server.source(port, recheck=recheck))
+            assert (delivered.run.withdrawn, await live(runs)) == (1, 4)
+            # the search gave two of the five: the others were asked for themselves, and two of them are there
+            assert sorted(each for each in server.asked if each.startswith("c")) == ["c1", "c3", "c4"]
+            del server.plans[:3]
+            clock.move(days=7)
+            *_, much = await runs.run(sender, server.source(port, recheck=recheck))
+            assert (much.run.state, much.run.would_withdraw, await live(runs)) == ("held", 3, 4)
+
+    async def test_a_server_that_refuses_or_falls_silent_withdraws_nothing_and_it_goes_on_where_it_was(
+        self, server: FhirServer, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        sender = Sender("trust", SYSTEM, 1.0)
+        server.plans, server.page = [care_plan(number) for number in range(150)], 200
+        recheck = Recheck(partial(runs.known, SYSTEM), clock, timedelta(days=7))
+        async with served(server.app()) as port:
+            await runs.run(sender, server.source(port, recheck=recheck))
+            server.plans, server.missing_status = server.plans[:140], 403
+            clock.move(days=7)
+            with pytest.raises(SourceRefused, match="403"):
+                await runs.run(sender, server.source(port, recheck=recheck))
+            assert await live(runs) == 150
+            server.missing_status = 404
+            await runs.run(sender, server.source(port, recheck=recheck))
+            assert await live(runs) == 140
+
+    async def test_a_refusal_is_told_by_its_code_and_names_nobody(self, server: FhirServer, runs: PlanRuns) -> None:
+        async with served(server.app()) as port:
+            with pytest.raises(SourceRefused) as raised:
+                await runs.run(TRUST, server.source(port, token="wrong"))
+        assert str(raised.value) == "the server refuses: 401 (login)"
+
+    async def test_the_token_goes_to_no_other_server(self, server: FhirServer, runs: PlanRuns) -> None:
+        server.plans = [care_plan(number) for number in range(4)]
+        server.next_host = "elsewhere.example"
+        async with served(server.app()) as port:
+            with pytest.raises(SourceRefused, match="another server"):
+                await runs.run(TRUST, server.source(port))
