@@ -6,15 +6,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
 
 from careplans.access.ports import MatchedCall
+from careplans.audit.tables import plan_audit
 from careplans.service import CarePlans
 from careplans.sources.runs import PlanRuns
 from careplans.sources.tables import metadata as sources
 from careplans.store import metadata
 from infra.crypto import KeyRing
 from infra.numbers import read_number
-from infra.sql import connect_database
+from infra.sql import Database, connect_database
 
 GOOD: dict[str, object] = {
     "plan_id": "P1",
@@ -94,3 +98,8 @@ def runs_on(
             await database.close()
 
     return open_runs
+
+
+async def views(database: Database) -> list[Any]:
+    query = select(plan_audit).order_by(plan_audit.c.seq)
+    return list(await database.read(lambda connection: connection.execute(query).all()))
