@@ -1,7 +1,7 @@
 """docs/safety/rules.md, 6 (who sees what), sentence by sentence: who gets in, who does not, and who hears of it.
 
-What holds during a call is in test_plan_opening*.py, both databases in tests/contract/test_emergency_access.py, pages in
-tests/unit/console/test_plan_pages.py.
+What holds during a call is in test_plan_opening*.py, both databases in tests/contract/test_emergency_access.py,
+pages in tests/unit/console/test_plan_pages.py.
 """
 
 from __future__ import annotations
