@@ -6,8 +6,10 @@ survive a round trip through JSON; nothing else of the engine is kept between tw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
@@ -358,15 +360,9 @@ class Sprint:
 
 
 _SESSION: TypeAdapter[Session] = TypeAdapter(Session)
-_to_json = _SESSION.serializer.to_json
-_from_json = SchemaValidator(_SESSION.core_schema, NAMELESS).validate_json
 
+written: Callable[[Session], bytes] = partial(_SESSION.serializer.to_json, exclude_defaults=True)
+"""The session as JSON, without what is as it is by default. :data:`read_session` gives the same one back."""
 
-def written(session: Session) -> bytes:
-    """The session as JSON, without what is as it is by default. :func:`read_session` gives the same one back."""
-    return _to_json(session, exclude_defaults=True)
-
-
-def read_session(octets: bytes) -> Session:
-    """A session from JSON, every type checked; raises :class:`pydantic.ValidationError` (a ``ValueError``)."""
-    return _from_json(octets)  # type: ignore[no-any-return]
+read_session: Callable[[bytes], Session] = SchemaValidator(_SESSION.core_schema, NAMELESS).validate_json
+"""A session from JSON, every type checked; raises :class:`pydantic.ValidationError` (a ``ValueError``)."""

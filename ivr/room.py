@@ -48,12 +48,9 @@ def fits(session: Session) -> bool:
 def at_most(session: Session) -> int:
     """A number of octets that its JSON does not exceed."""
     entries = len(session.facts) + len(session.counts) + len(session.visits)
-    octets = (entries + 2) * ENTRY + (len(session.present) + 1) * INSTRUCTION
-    for value in session.facts.values():
-        if isinstance(value, str):
-            octets += BETWEEN + len(value) * ESCAPED
+    texts = [value for value in session.facts.values() if isinstance(value, str)] if session.facts else []
     for each in (session.wait, *session.present):
         if texts_of := _TEXTS.get(type(each)):
-            texts = texts_of(each)
-            octets += len(texts) * BETWEEN + len("".join(texts)) * ESCAPED
-    return octets
+            texts += texts_of(each)
+    things = (entries + 2) * ENTRY + (len(session.present) + 1) * INSTRUCTION
+    return things + len(texts) * BETWEEN + len("".join(texts)) * ESCAPED

@@ -46,7 +46,7 @@ class Retry(BaseModel):
 
     def spoken(self, count: int) -> tuple[str, ...]:
         """What is said before the question is asked again for the ``count``-th time."""
-        return self.prompts[min(count, len(self.prompts)) - 1 :][:1]
+        return (self.prompts[min(count, len(self.prompts)) - 1],) if self.prompts else ()
 
 
 class Asking(Node):
