@@ -140,6 +140,7 @@ def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                     "SESSION_SECRET": SECRET,
                     "PROVIDERS_FILE": str(file),
                     "HOURS_FILE": str(ALWAYS_OPEN),
+                    "LOOKUP_BUDGET_MS": "1000",  # a busy machine must not answer for what is found
                     "PROMPTS_AUDIO_DIR": str(folder / "prompts"),
                     "ARI_URL": asterisk.ari_url,
                     "ARI_USER": settings.ari_user,
