@@ -36,9 +36,9 @@ from infra.numbers import read_number
 from infra.sql import connect_database
 from ivr.flow import Flow
 from tests.canonical import canonical
-from tests.integration.test_twilio_call import a_client, an_app
 from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall
 from tests.service import LONDON, CallService, a_provider, build_calls
+from tests.twilio_world import a_client, an_app
 
 TEAMS = ("frailty", "crisis", "ms_nurse", "palliative")
 LINES = {"one-eleven": ("111",), "dental-line": ("dental",), "mental-health-line": ("mental_health",),

@@ -18,9 +18,9 @@ from callrouter.alerting.probe import NOBODY, PROBE, with_probe
 from callrouter.doctor.auditor import check_auditor
 from callrouter.settings import load_settings
 from tests.audit_chain import NUMBER, SECRET, STEP_S, Chain, a_chain
-from tests.integration.test_twilio_call import FALLBACK, a_client, an_app
 from tests.integration.test_twilio_caller import TwilioCall
 from tests.service import PROVIDERS, build_calls
+from tests.twilio_world import FALLBACK, a_client, an_app
 
 WITHIN_S = 180.0
 """Issue 6: the switch fires within three minutes of the link's end."""

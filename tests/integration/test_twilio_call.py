@@ -3,75 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
-from fastapi import FastAPI
 
-from adapters.twilio.routes import twilio_router
-from adapters.twilio.settings import TwilioSettings
 from callrouter.ports import PlanFound
 from infra.crypto import KeyRing
 from infra.keys import new_pair
-from infra.numbers import Number, NumberClass
-from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall, check
-from tests.service import PROMPTS, PROVIDERS, CallService, FakePlans, build_calls
-
-KEYS = new_pair()
-FALLBACK = "+442079460199"
-HANDLERS = {"+442079460101", "+442079460102"}
-CLINICIANS, MENTAL_HEALTH = "+442079460110", "+442079460120"
-DENTAL, PHARMACY = "+442079460130", "+442079460140"
-
-
-@dataclass
-class World:
-    service: CallService
-    client: httpx.AsyncClient
-
-    def call(self, **about: str) -> TwilioCall:
-        return TwilioCall(self.client, **about)
-
-    def ref(self, call: TwilioCall) -> str:
-        return self.service.keys.index("twilio-call", call.sid)[:32]
-
-    async def kinds(self, call: TwilioCall) -> list[str]:
-        return [event.kind for event in await self.service.events(self.ref(call))]
-
-    async def only(self, call: TwilioCall, kind: str) -> object:
-        (event,) = await self.service.events(self.ref(call), kind)
-        return event
-
-
-def an_app(service: CallService, **settings: object) -> FastAPI:
-    app = FastAPI()
-    about = TwilioSettings(
-        public_url=PUBLIC_URL, auth_tokens=("an-old-token", TOKEN), fallback_number=FALLBACK, production=True,
-        **settings,  # type: ignore[arg-type]
-    )  # fmt: skip
-    parts = {"keys": service.keys, "providers": service.providers, "prompts": PROMPTS, "clock": service.clock}
-    app.include_router(twilio_router(service.calls, about, **parts))  # type: ignore[arg-type]
-    return app
-
-
-def a_client(app: FastAPI) -> httpx.AsyncClient:
-    """A client behind a proxy that has taken off TLS: another host, another scheme."""
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://10.0.0.5:8111")
+from infra.numbers import Number
+from tests.integration.test_twilio_caller import TwilioCall, check
+from tests.service import PROMPTS, PROVIDERS, FakePlans, build_calls
+from tests.twilio_world import (
+    CLINICIANS,
+    DENTAL,
+    HANDLERS,
+    KEYS,
+    MENTAL_HEALTH,
+    PHARMACY,
+    World,
+    a_client,
+    a_world,
+    an_app,
+)
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    service = await build_calls(tmp_path, keys=KeyRing.from_base64(KEYS))
-    async with a_client(an_app(service)) as client:
-        yield World(service, client)
-    await service.close()
-
-
-# -------------------------------------------------------------------- through the flow
+    async with a_world(tmp_path) as world:
+        yield world
 
 
 async def test_the_999_words_come_first_and_no_key_stops_them(world: World) -> None:
@@ -292,259 +253,6 @@ async def test_a_caller_who_leaves_while_it_rings_has_nobody_else_dialled(world:
     kinds = await world.kinds(call)
     assert kinds.count("leg_started") == 1
     assert (await world.only(call, "ended")).end_class == "abandoned"
-
-
-# -------------------------------------------------------------------- order, repeats, lateness
-
-
-@pytest.mark.parametrize("without_token", [False, True])
-async def test_a_retried_webhook_gets_the_stored_reply_and_no_second_event(world: World, without_token: bool) -> None:
-    call = world.call()
-    token = None if without_token else "new"
-    await call.start(token=token)
-    started = call.text
-    assert (await call.again(0)).body.decode() == started
-    assert call.step.tag == "Gather"
-    await call.ask(call.step.attrib["action"], token=token, Digits="3")
-    pressed, events = call.text, await world.kinds(call)
-    assert (await call.again(-1)).body.decode() == pressed
-    assert (await call.again(0)).body.decode() == started
-    assert await world.kinds(call) == events
-
-
-async def test_a_dial_that_was_answered_counts_without_the_leg_callback(world: World) -> None:
-    call = world.call()
-    await call.start()
-    await call.press("3")
-    await call.dial_ends("completed", 30)
-    assert call.step.tag == "Hangup"
-    kinds = await world.kinds(call)
-    assert kinds.index("leg_answered") < kinds.index("talk_ended")
-    assert (await world.only(call, "talk_ended")).talk_s == pytest.approx(30, abs=2)
-    await call.status()
-    assert (await world.only(call, "ended")).end_class == "answered"
-
-
-async def test_late_leg_callbacks_overwrite_nothing(world: World) -> None:
-    call = world.call()
-    await call.start()
-    await call.stay_silent()
-    ring_late = call.step[0].attrib["statusCallback"]
-    await call.dial_ends("busy")
-    second = call.dialled
-    assert (await call.post(ring_late, [("CallSid", "CA1"), ("CallStatus", "in-progress")])).status == 204
-    assert "leg_answered" not in await world.kinds(call)
-    await call.leg("in-progress")
-    await call.dial_ends("completed", 10)
-    assert (await world.only(call, "leg_answered")).provider == {
-        "+442079460101": "first-111",
-        "+442079460102": "second-111",
-    }[second]
-    await call.status()
-    await call.post(ring_late, [("CallSid", "CA1"), ("CallStatus", "ringing")])
-    ended = await world.service.events(world.ref(call), "ended")
-    assert [e.end_class for e in ended] == ["answered"]
-
-
-async def test_status_before_the_dial_action_still_counts_the_talk(world: World) -> None:
-    call = world.call()
-    await call.start()
-    await call.press("3")
-    await call.leg("in-progress")
-    action = call.step.attrib["action"]
-    await call.status()
-    await call.ask(action, CallStatus="completed", DialCallStatus="completed", DialCallDuration="9", DialBridged="true")
-    ended = await world.only(call, "ended")
-    assert (ended.end_class, ended.by) == ("answered", "caller")
-    assert (await world.only(call, "talk_ended")).by == "caller"
-
-
-async def test_a_key_for_a_menu_that_is_over_changes_nothing(world: World) -> None:
-    call = world.call()
-    await call.start()
-    old = call.step.attrib["action"]
-    await call.press("9")
-    await call.ask(old, Digits="2")
-    assert call.step.tag == "Gather"
-    assert "late_input" in await world.kinds(call)
-    await call.press("3")
-    assert call.dialled == DENTAL
-
-
-async def test_an_unknown_call_is_dialled_to_the_default_service(world: World) -> None:
-    call = world.call()
-    await call.ask(f"{PUBLIC_URL}/twilio/voice/{'0' * 32}/1.1/gather", Digits="3")
-    assert call.dialled == FALLBACK
-    assert call.step.get("action") is None
-    assert await call.status() == 204
-
-
-async def test_an_error_of_ours_is_a_dial_and_not_an_error_to_twilio(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    call = world.call()
-    await call.start()
-
-    async def broken(*_: object) -> None:
-        raise RuntimeError("boom +447700900123")
-
-    monkeypatch.setattr(world.service.calls, "handle", broken)
-    await call.press("3")
-    assert call.dialled == FALLBACK
-    assert "handed_back" in await world.kinds(call)
-
-
-# -------------------------------------------------------------------- who may tell us anything
-
-
-@pytest.mark.parametrize("sign_with", [None, "a-wrong-token"])
-async def test_unsigned_or_wrongly_signed_is_refused_and_nothing_is_written(
-    world: World, sign_with: str | None
-) -> None:
-    call = world.call()
-    fields = call.fields(CallStatus="ringing")
-    for path in ("voice", "status", "recording", f"voice/{'0' * 32}/1.1/gather", f"voice/{'0' * 32}/1.1/leg"):
-        answer = await call.post(f"{PUBLIC_URL}/twilio/{path}", fields, sign_with=sign_with)
-        assert (answer.status, answer.body) == (403, b"")
-    assert await world.service.everything() == []
-
-
-async def test_a_signature_is_for_one_url_and_one_form(world: World) -> None:
-    call = world.call()
-    await call.start()
-    action = call.step.attrib["action"]
-    await call.press("3")
-    url, fields, headers = call.sent[-1]
-    for other_url, other_fields in (
-        (url.replace("gather", "finished"), fields),
-        (url + "?round=2", fields),
-        (url, [*fields, ("Digits", "2")]),
-        (url, [(name, "2" if name == "Digits" else value) for name, value in fields]),
-    ):
-        call.sent.append((other_url, other_fields, headers))
-        assert (await call.again(-1)).status == 403
-    assert action.partition("#")[0] == url
-
-
-async def test_repeated_fields_and_other_alphabets_are_signed_as_twilio_does(world: World) -> None:
-    call = world.call()
-    more = [("CallerName", "Zoë Ωmega ☎"), ("SipHeader_X", "b"), ("SipHeader_X", "a"), ("Empty", "")]
-    answer = await call.post(f"{PUBLIC_URL}/twilio/voice", [*call.fields(CallStatus="ringing"), *more])
-    assert answer.status == 200
-
-
-RECORDING = "RE" + "0af1" * 8
-
-
-async def tell_of_recording(call: TwilioCall, **fields: str) -> int:
-    told = {"RecordingSid": RECORDING, "RecordingStatus": "completed", "RecordingDuration": "31",
-            "RecordingUrl": f"https://api.example/Recordings/{RECORDING}"} | fields  # fmt: skip
-    answer = await call.post(f"{PUBLIC_URL}/twilio/recording", [*call.fields(CallStatus="completed"), *told.items()])
-    return int(answer.status)
-
-
-async def test_a_recording_is_journalled_once_even_after_the_call_and_without_its_address(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    call = world.call()
-    await call.start()
-    await call.press("3")
-    await call.dial_ends("completed", 30)
-    await call.status()
-    assert [await tell_of_recording(call) for _ in range(3)] == [204] * 3
-    told = await world.only(call, "recording_reported")
-    assert (told.recording, told.seconds, told.kept_by, told.outcome) == (RECORDING, 31, "twilio", "completed")
-    assert RECORDING not in caplog.text
-    assert (await world.kinds(call))[-2:] == ["ended", "recording_reported"]
-
-
-@pytest.mark.parametrize(
-    "odd", [{"RecordingSid": "../x"}, {"RecordingStatus": "in-progress"}, {"CallSid": "CA" + "9" * 32}]
-)
-async def test_what_tells_nothing_of_a_recording_of_ours_is_acknowledged_and_not_kept(
-    world: World, odd: dict[str, str]
-) -> None:
-    call = world.call()
-    await call.start()
-    before = await world.service.everything()
-    assert await tell_of_recording(call, **odd) == 204
-    assert await world.service.everything() == before
-
-
-async def test_that_nothing_was_recorded_is_told_apart(world: World) -> None:
-    call = world.call()
-    await call.start()
-    assert await tell_of_recording(call, RecordingStatus="absent", RecordingDuration="0") == 204
-    assert (await world.only(call, "recording_reported")).outcome == "absent"
-
-
-async def test_a_token_that_is_being_replaced_still_counts(world: World) -> None:
-    call = world.call()
-    answer = await call.post(f"{PUBLIC_URL}/twilio/voice", call.fields(), sign_with="an-old-token")
-    assert answer.status == 200
-
-
-async def test_a_form_of_any_size_does_not_get_in(world: World) -> None:
-    call = world.call()
-    answer = await call.post(f"{PUBLIC_URL}/twilio/voice", [("Body", "x" * 70_000)])
-    assert answer.status == 413
-    assert await world.service.everything() == []
-
-
-# -------------------------------------------------------------------- hostile and withheld numbers
-
-
-@pytest.mark.parametrize(
-    "hostile",
-    [
-        "'; DROP TABLE calls; --",
-        "+447700900123' OR '1'='1",
-        "<Dial><Number>+449099999999</Number></Dial>",
-        '"/><Hangup/>',
-        "+447700900123\r\nX-Evil: 1",
-        "+4477\r\n00900123",
-        "☎️🦷",
-        "\x00\x01",
-        "+" + "9" * 5000,
-    ],
-)
-async def test_a_hostile_number_is_never_looked_up_and_the_call_goes_on(
-    world: World, hostile: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    call = world.call(from_=hostile, to=hostile)
-    await call.start()
-    await call.press("3")
-    assert call.dialled == DENTAL
-    assert call.step.get("callerId") is None
-    assert hostile not in call.text
-    assert world.service.plans.asked == []
-    offered = await world.only(call, "offered")
-    assert (offered.cli_class, offered.number, offered.dialled) == ("unreadable", None, "unknown")
-    assert hostile not in caplog.text
-
-
-@pytest.mark.parametrize("withheld", ["anonymous", "+266696687", "+7378742833", "Restricted", "", "+8656696"])
-async def test_a_withheld_number_is_withheld(world: World, withheld: str) -> None:
-    call = world.call(from_=withheld)
-    await call.start()
-    await call.press("3")
-    assert (await world.only(call, "offered")).cli_class == NumberClass.WITHHELD
-    assert world.service.plans.asked == []
-    assert call.step.get("callerId") == call.to
-
-
-async def test_no_number_or_call_id_of_twilio_is_in_a_url(world: World) -> None:
-    call = world.call()
-    await call.start()
-    await call.press("3")
-    for url, _, _ in call.sent:
-        assert call.sid not in url
-        assert "7700900123" not in url
-
-
-# -------------------------------------------------------------------- look-ups within their budget
 
 
 @dataclass

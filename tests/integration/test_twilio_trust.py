@@ -1,0 +1,121 @@
+"""Whom we believe over Twilio's webhooks: signatures, hostile numbers, withheld ones."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from infra.numbers import NumberClass
+from tests.integration.test_twilio_caller import PUBLIC_URL
+from tests.twilio_world import (
+    DENTAL,
+    World,
+    a_world,
+)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path) as world:
+        yield world
+
+
+@pytest.mark.parametrize("sign_with", [None, "a-wrong-token"])
+async def test_unsigned_or_wrongly_signed_is_refused_and_nothing_is_written(
+    world: World, sign_with: str | None
+) -> None:
+    call = world.call()
+    fields = call.fields(CallStatus="ringing")
+    for path in ("voice", "status", "recording", f"voice/{'0' * 32}/1.1/gather", f"voice/{'0' * 32}/1.1/leg"):
+        answer = await call.post(f"{PUBLIC_URL}/twilio/{path}", fields, sign_with=sign_with)
+        assert (answer.status, answer.body) == (403, b"")
+    assert await world.service.everything() == []
+
+
+async def test_a_signature_is_for_one_url_and_one_form(world: World) -> None:
+    call = world.call()
+    await call.start()
+    action = call.step.attrib["action"]
+    await call.press("3")
+    url, fields, headers = call.sent[-1]
+    for other_url, other_fields in (
+        (url.replace("gather", "finished"), fields),
+        (url + "?round=2", fields),
+        (url, [*fields, ("Digits", "2")]),
+        (url, [(name, "2" if name == "Digits" else value) for name, value in fields]),
+    ):
+        call.sent.append((other_url, other_fields, headers))
+        assert (await call.again(-1)).status == 403
+    assert action.partition("#")[0] == url
+
+
+async def test_repeated_fields_and_other_alphabets_are_signed_as_twilio_does(world: World) -> None:
+    call = world.call()
+    more = [("CallerName", "Zoë Ωmega ☎"), ("SipHeader_X", "b"), ("SipHeader_X", "a"), ("Empty", "")]
+    answer = await call.post(f"{PUBLIC_URL}/twilio/voice", [*call.fields(CallStatus="ringing"), *more])
+    assert answer.status == 200
+
+
+async def test_a_token_that_is_being_replaced_still_counts(world: World) -> None:
+    call = world.call()
+    answer = await call.post(f"{PUBLIC_URL}/twilio/voice", call.fields(), sign_with="an-old-token")
+    assert answer.status == 200
+
+
+async def test_a_form_of_any_size_does_not_get_in(world: World) -> None:
+    call = world.call()
+    answer = await call.post(f"{PUBLIC_URL}/twilio/voice", [("Body", "x" * 70_000)])
+    assert answer.status == 413
+    assert await world.service.everything() == []
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "'; DROP TABLE calls; --",
+        "+447700900123' OR '1'='1",
+        "<Dial><Number>+449099999999</Number></Dial>",
+        '"/><Hangup/>',
+        "+447700900123\r\nX-Evil: 1",
+        "+4477\r\n00900123",
+        "☎️🦷",
+        "\x00\x01",
+        "+" + "9" * 5000,
+    ],
+)
+async def test_a_hostile_number_is_never_looked_up_and_the_call_goes_on(
+    world: World, hostile: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    call = world.call(from_=hostile, to=hostile)
+    await call.start()
+    await call.press("3")
+    assert call.dialled == DENTAL
+    assert call.step.get("callerId") is None
+    assert hostile not in call.text
+    assert world.service.plans.asked == []
+    offered = await world.only(call, "offered")
+    assert (offered.cli_class, offered.number, offered.dialled) == ("unreadable", None, "unknown")
+    assert hostile not in caplog.text
+
+
+@pytest.mark.parametrize("withheld", ["anonymous", "+266696687", "+7378742833", "Restricted", "", "+8656696"])
+async def test_a_withheld_number_is_withheld(world: World, withheld: str) -> None:
+    call = world.call(from_=withheld)
+    await call.start()
+    await call.press("3")
+    assert (await world.only(call, "offered")).cli_class == NumberClass.WITHHELD
+    assert world.service.plans.asked == []
+    assert call.step.get("callerId") == call.to
+
+
+async def test_no_number_or_call_id_of_twilio_is_in_a_url(world: World) -> None:
+    call = world.call()
+    await call.start()
+    await call.press("3")
+    for url, _, _ in call.sent:
+        assert call.sid not in url
+        assert "7700900123" not in url
