@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
@@ -63,7 +64,6 @@ def add_call_backs(router: APIRouter, web: Web, call_backs: CallBackList, clock:
 
 def _due_in(each: CallBack, now: datetime) -> str:
     """When the caller is to be rung, as seen from now: in whole minutes, a minute that has begun counts."""
-    minutes = -(-int((each.owed_at - now).total_seconds()) // 60)
-    if each.is_late(now):
-        return f"{max(1, 1 - minutes)} min late"
-    return f"in {max(0, minutes)} min"
+    seconds = (each.owed_at - now).total_seconds()
+    minutes = math.ceil(abs(seconds) / 60)
+    return f"{max(1, minutes)} min late" if each.is_late(now) else f"in {minutes if seconds > 0 else 0} min"

@@ -140,6 +140,7 @@ async def test_promised_call_is_kept_from_the_page_and_told_in_the_journal(house
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_programs_take_keep_and_are_refused_as_people_are(house: House) -> None:
     await promised(house)
     kept, clock = house.service.after_calls.call_backs.all, house.service.clock
