@@ -44,8 +44,8 @@ class Line:
     """A caller's channel while this worker owns it.
 
     ``fence`` is the dialplan's count of owners, ``epoch`` the store's: the same, but for a call that came twice.
-    ``in_stasis``: we may command it, and its lease is ours to renew. ``lost``: we had it and dropped it after a
-    gap, so that nobody knows where the caller is. ``over``: its end was told.
+    ``in_stasis``: we may command it, and its lease is ours to renew. ``lost``: it is another worker's, or nobody knows
+    whose: we dropped it after a gap, or it went without an order of ours. ``over``: its end was told.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Line:
         self._pressed = asyncio.Event()
         self._music = False
         self._leaving = False
+        self._sent = False  # by our order to the dialplan, which dials or ends it for us
         self._performed: tuple[int, str] = (0, "")  # step and wait of the newest reply
 
     def perform(self, reply: Reply) -> None:
@@ -87,6 +88,10 @@ class Line:
         if self._doing is not None:
             self._doing.cancel()
         self._doing = asyncio.create_task(self._guarded(reply), name=f"line {self.call_ref}")
+
+    def gone_from_stasis(self) -> None:
+        """Asterisk says that the line has left: unless by our order, another worker has it by now."""
+        self.lost = self.lost or not self._sent
 
     async def release(self) -> None:
         """Stop doing anything: the call is another's, or over."""
@@ -249,6 +254,7 @@ class Line:
 
     async def _say(self, order: str) -> None:
         """What cannot be taken back is the dialplan's to do, after it has compared the epoch itself."""
+        self._sent = order != "claim"
         await self._ari.continue_in_dialplan(self.channel_id, "fenced", f"e{self.fence}-{order}")
 
     async def renew_lease(self, seconds: float) -> None:

@@ -139,6 +139,7 @@ class SipWorker:
     def _hear_of(self, line: Line, channel: Channel, event: AriEvent) -> None:
         match event.type:
             case "StasisEnd":
+                line.gone_from_stasis()
                 self._release(line)
             case "ChannelDtmfReceived":
                 key = f"{channel.id}.{event.body['digit']}.{event.body.get('timestamp', event.at)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from callrouter.model import NEXT_LIFE, InputKind
 from ivr.model import GatherWait, TalkWait
-from tests.faults.ari_server import Caller
+from tests.faults.ari_server import SOON_S, Caller
 from tests.faults.sip_house import sip_house
 
 REF, TWIN = "a" * 32, "b" * 32
@@ -67,6 +67,23 @@ async def test_an_offer_that_another_worker_commits_is_performed_where_the_line_
         await house.service.calls.nudged(REF)
         order = await house.asterisk.wait_asked("POST channels/1.1/continue")
         assert order.query["extension"].startswith("e1-to-")
+
+
+async def test_a_caller_whom_another_worker_took_is_not_ours_to_perform_for(tmp_path: Path) -> None:
+    """Else an offer that this worker commits for them would be kept here, and its line never rung."""
+    async with sip_house(tmp_path) as house:
+        await house.in_the_menu(a_caller())
+        assert house.worker.owns(REF)
+        await house.asterisk.leave_stasis(a_caller())  # claimed before we noticed that our lease had run out
+        async with asyncio.timeout(SOON_S):
+            while house.worker.owns(REF):  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+
+
+async def test_a_caller_whom_the_dialplan_has_by_our_order_is_still_ours(tmp_path: Path) -> None:
+    async with sip_house(tmp_path) as house:
+        await house.in_a_talk(a_caller())
+        assert house.worker.owns(REF)
 
 
 async def test_a_nudge_for_what_is_being_done_already_changes_nothing(tmp_path: Path) -> None:
