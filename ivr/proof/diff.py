@@ -145,6 +145,7 @@ class _Call:
 
     def __init__(self, flow: Flow, lengths: Lengths) -> None:
         self._flow, self._lengths = flow, lengths
+        self._read = frozenset(name for node in flow.nodes.values() for move in node.moves() for name in move.reads)
         self._case: Mapping[str, str] = {}
         self._keys: tuple[str, ...] = ("key", "then")
         self._seconds = 0.0
@@ -218,10 +219,15 @@ class _Call:
             case "repeat":
                 outcome = self._said("repeat")
                 return Answered(outcome, raises=outcome in ("RC", "PRC"))
-            case "area" | "hours":
+            case "area" | "hours" if self._is_read(session):
                 return Answered(self._said(wait.what))
             case what:
                 return Answered(OUTCOMES[what][0] if what in OUTCOMES else "none")
+
+    def _is_read(self, session: Session) -> bool:
+        """Whether anything in the flow depends on what is looked up here."""
+        node = self._flow.node(session.node)
+        return isinstance(node, Lookup) and bool(self._read & {node.into, *node.also.values()})
 
     def _plan(self, session: Session) -> Answered:
         level, node = self._said("plan"), self._flow.node(session.node)
