@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from careplans.tables import ended_plans, plan_held_versions, plan_holds, plans
+from infra.bulk import one_of
 
 _KEPT = ("source", "version", "author_org", "kind", "valid_from", "review_by", "restricted", "wrapped_key", "person",
          "content")  # fmt: skip
@@ -16,7 +17,9 @@ _KEPT = ("source", "version", "author_org", "kind", "valid_from", "review_by", "
 
 def keep_held(connection: Connection, ids: Sequence[str], now: datetime) -> None:
     """Keep what those of these plans say that are held; to be called before they are replaced, in one transaction."""
-    held = connection.execute(select(plan_holds.c.plan).where(plan_holds.c.plan.in_(ids))).scalars().all()
+    held = (
+        connection.execute(select(plan_holds.c.plan).where(one_of(connection, plan_holds.c.plan, ids))).scalars().all()
+    )
     for table in (plans, ended_plans) if held else ():
         columns = (table.c.id, *(table.c[name] for name in _KEPT))
         found = select(*columns).where(table.c.id.in_(held), table.c.content.is_not(None), table.c.content != b"")

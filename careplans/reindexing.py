@@ -89,7 +89,8 @@ def _rehashed(sealer: Sealer, table: Table, row: Row[Any]) -> tuple[dict[str, An
     except PlanUnreadable:
         _log.error("plan_not_reindexed", plan=row.id)
         return None
-    keys = asdict(sealer.row_keys(row.source, plan_id, person, content, row.review_by))
+    identity, *_ = sealer.identities(row.source, plan_id)
+    keys = asdict(sealer.row_keys(identity, person, content, row.review_by))
     values = {name: value for name, value in keys.items() if name in table.c}
     return values | {"row": row.id}, [sealer.number_hash(phone) for phone in person.phones]
 

@@ -100,15 +100,15 @@ class Sealer:
         numbers = self.nhs_hashes(number) if number else (None,) * len(names)
         return tuple(PersonKeys(nhs, name) for nhs, name in zip(numbers, names, strict=True))
 
-    def row_keys(self, source: str, plan_id: str, person: Person, content: Content, review_by: date | None) -> RowKeys:
-        """The hashes to write with a plan."""
+    def row_keys(self, identity: str, person: Person, content: Content, review_by: date | None) -> RowKeys:
+        """The hashes to write with a plan; ``identity`` is the first of its :meth:`identities`."""
         index = self._keyring.index
         number, born = _valid_number(person), person.birth_date
         surname = None if born is None else _surname(person.family_name, born)
         said = [content.handler_line, content.detail, review_by and review_by.isoformat()]
         return RowKeys(
             index_key=self.index_key,
-            identity=index("plan-identity", json.dumps([source, plan_id])),
+            identity=identity,
             nhs_key=index("plan-nhs-number", number) if number else None,
             name_key=index("plan-person", _names(person)),
             surname_key=index("plan-surname", surname) if surname else None,
@@ -208,6 +208,8 @@ def plain(name: str) -> str:
     """
     decomposed = unicodedata.normalize("NFKD", name.casefold())
     if decomposed.isascii():
+        if decomposed.isalnum():
+            return decomposed
         return "".join(filter(str.isalnum, decomposed))
     return "".join(filter(_is_written, decomposed)).translate(_LETTERS)
 

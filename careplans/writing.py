@@ -15,7 +15,7 @@ from careplans.model import Plan, same_person
 from careplans.reindexing import bring_together
 from careplans.sealing import Content, PersonKeys, Sealed, Sealer
 from careplans.tables import ended_plans, lock_for_writing, plan_numbers, plans
-from infra.bulk import insert_many
+from infra.bulk import insert_many, one_of
 
 T = TypeVar("T")
 
@@ -34,7 +34,10 @@ class Written:
 
 @dataclass(slots=True)
 class _Known:
-    """A plan that is stored, or about to be: ``plan`` is the version to write, ``keys`` whom it was about."""
+    """A plan that is stored, or about to be: ``plan`` is the version to write.
+
+    ``keys``: whom it was about; ``new_keys``: whom it is about, once it was written.
+    """
 
     identity: str
     id: str
@@ -43,6 +46,7 @@ class _Known:
     ended: bool = False
     keys: PersonKeys | None = None
     plan: Plan | None = None
+    new_keys: PersonKeys | None = None
 
 
 def write_plans(connection: Connection, sealer: Sealer, new: Sequence[Plan], now: datetime) -> Written:
@@ -133,7 +137,7 @@ def _known(connection: Connection, identities: Sequence[tuple[str, ...]]) -> dic
     found = {}
     for table in (ended_plans, plans):
         columns = (table.c.identity, table.c.id, table.c.version, table.c.nhs_key, table.c.name_key)
-        for row in connection.execute(select(*columns).where(table.c.identity.in_(newest))):
+        for row in connection.execute(select(*columns).where(one_of(connection, table.c.identity, newest))):
             identity = newest[row.identity]
             keys = PersonKeys(row.nhs_key, row.name_key) if row.name_key else None
             found[identity] = _Known(identity, row.id, row.version, True, table is ended_plans, keys)
@@ -155,12 +159,9 @@ def _take(known: dict[str, _Known], identity: str, plan: Plan, written: Written)
         written.unchanged += 1
 
 
-def _touched(sealer: Sealer, changed: _Known) -> Iterator[PersonKeys]:
+def _touched(changed: _Known) -> Iterator[PersonKeys]:
     """Whom a plan was about, and whom it is about now: a correction may move it from one to another."""
-    if changed.keys is not None:
-        yield changed.keys
-    if changed.plan is not None:
-        yield sealer.person_keys(changed.plan.person)[0]
+    yield from filter(None, (changed.keys, changed.new_keys))
 
 
 def _everybody(sealer: Sealer, changed: Sequence[_Known]) -> list[PersonKeys]:
@@ -206,7 +207,8 @@ def _columns(sealer: Sealer, row: _Known, plan: Plan, now: datetime) -> dict[str
         "stored_at": now,
     }
     content = Content(plan.handler_line, plan.detail)
-    keys = sealer.row_keys(plan.source, plan.plan_id, plan.person, content, plan.review_by)
+    keys = sealer.row_keys(row.identity, plan.person, content, plan.review_by)
+    row.new_keys = PersonKeys(keys.nhs_key, keys.name_key)
     sealed = sealer.seal(row.id, plan)
     # not asdict, which copies what it meets: a third of an import's time
     return (
@@ -222,7 +224,7 @@ def _index_numbers(connection: Connection, sealer: Sealer, changed: Sequence[_Kn
     One restricted plan takes all plans of its person out, whoever their source is (docs/safety/rules.md, 7).
     """
     written = {each.id: each.plan for each in changed if each.plan}
-    touched = [keys for each in changed for keys in _touched(sealer, each)]
+    touched = [keys for each in changed for keys in _touched(each)]
     rows = _about(connection, plans, touched, plans.c.id, plans.c.restricted)
     # what its source withdrew no longer says that somebody is restricted, nor that they no longer are
     ended = _about(connection, ended_plans, touched, ended_plans.c.restricted)
@@ -240,8 +242,8 @@ def _index_numbers(connection: Connection, sealer: Sealer, changed: Sequence[_Kn
 
 def _about(connection: Connection, table: Table, persons: Sequence[PersonKeys], *columns: Column[Any]) -> list[Any]:
     """These columns, and whom they are about, of the plans that share a number or a name with one of the persons."""
-    numbers = {keys.nhs_key for keys in persons if keys.nhs_key is not None}
-    either = or_(table.c.nhs_key.in_(numbers), table.c.name_key.in_({keys.name_key for keys in persons}))
+    numbers, names = {keys.nhs_key for keys in persons if keys.nhs_key is not None}, {keys.name_key for keys in persons}
+    either = or_(one_of(connection, table.c.nhs_key, numbers), one_of(connection, table.c.name_key, names))
     return list(connection.execute(select(table.c.nhs_key, table.c.name_key, *columns).where(either)))
 
 
