@@ -104,8 +104,11 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Four providers answer and one is busy; 111 has one line, whose person waits for the caller to hang up."""
+def house_with_everything(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Four providers answer and one is busy; 111 has one line, whose person waits for the caller to hang up.
+
+    A module that uses it may have ``SETTINGS`` of its own for the service.
+    """
     if shutil.which("sipp") is None:
         pytest.skip("SIPp is not installed: apt-get install sip-tester")
     folder = tmp_path_factory.mktemp("house")
@@ -145,6 +148,7 @@ def house_with_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                     "ARI_URL": asterisk.ari_url,
                     "ARI_USER": settings.ari_user,
                     "ARI_PASSWORD": settings.ari_password,
+                    **getattr(request.module, "SETTINGS", {}),
                 },
             )
         )
