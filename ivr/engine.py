@@ -43,6 +43,7 @@ from ivr.voices import in_voice
 MISSED_THAT = "sorry_missed_that"
 """Said before a menu is repeated by a worker that took the call over: a key may have been lost."""
 
+# looked up once: Python 3.11 takes 60 ns each time for a member of an enum
 _TAKEN_OVER, _TIMER = InputKind.TAKEN_OVER, InputKind.TIMER
 
 CUT_OFF = "sorry_cut_off"

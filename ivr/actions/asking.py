@@ -30,6 +30,7 @@ from ivr.run import SHORT_MENUS
 if TYPE_CHECKING:
     from ivr.run import Run
 
+# looked up once: see ivr/engine.py
 _DIGIT, _SPEECH_FINAL = InputKind.DIGIT, InputKind.SPEECH_FINAL
 _SILENCE, _TIMER = InputKind.SILENCE, InputKind.TIMER
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LONGEST_RING_S = 20.0  # docs/safety/rules.md, 2: unanswered in 20 s returns the caller to 111
 # beyond a round of hold (12 s) before the dialling; the network's own ring time-out comes first
 LEG_MARGIN_S = 30.0
+# looked up once: see ivr/engine.py
 _OFFERED, _TIMER, _TALK_ENDED = InputKind.OFFERED, InputKind.TIMER, InputKind.TALK_ENDED
 _LEG_ANSWERED, _LEG_FAILED, _LEG_ENDED = InputKind.LEG_ANSWERED, InputKind.LEG_FAILED, InputKind.LEG_ENDED
 
