@@ -13,6 +13,8 @@ _NO = CallBackFound("not_possible")
 _RAISED = CallBackFound("not_possible", raises=True)
 _KNOWN_PLANS = ("none", "candidates", "asserted", "confirmed")
 _KNOWN_REPEATS = ("NRC",)
+_ORDINARY = ("+441", "+442", "+443", "+447")
+_PERSONAL = "+4470"
 
 
 class Promising:
@@ -56,5 +58,8 @@ class Promising:
 
 
 def _can_be_rung(number: str | None) -> bool:
-    """A British number, which costs a provider what any call does; withheld and diverted ones are None."""
-    return number is not None and number.startswith("+44")
+    """A British line or mobile; withheld and diverted ones are None.
+
+    Nobody is to ring abroad, or a number that earns its owner money (09, 070): whoever calls can show any number.
+    """
+    return number is not None and number.startswith(_ORDINARY) and not number.startswith(_PERSONAL)

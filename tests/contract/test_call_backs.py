@@ -319,10 +319,21 @@ async def test_promise_asked_twice_is_one_and_a_resumed_call_has_the_same(house:
         ("08979 123456", PlanFound("none", ""), False),
         (CARE_HOME, PlanFound("none", ""), False),
         ("+33123456789", PlanFound("none", ""), False),
+        ("0909 8790123", PlanFound("none", ""), False),
+        ("070 7123 4567", PlanFound("none", ""), False),
         (NUMBER, PlanFound("unavailable", "failed"), False),
         (NUMBER, PlanFound("candidates", "by_number", raises=True), True),
     ],
-    ids=["withheld", "filler", "shared line", "abroad", "plans unknown", "crisis plan"],
+    ids=[
+        "withheld",
+        "filler",
+        "shared line",
+        "abroad",
+        "premium rate",
+        "personal number",
+        "plans unknown",
+        "crisis plan",
+    ],
 )
 async def test_who_is_never_asked(house: House, number: str, plan: PlanFound, raises: bool) -> None:
     house.plans.found = plan
