@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -16,7 +17,7 @@ Connect = Callable[[], Awaitable[Any]]
 FAILURES = (OSError, PostgresError, InterfaceError, InternalClientError)
 """What the driver raises; TimeoutError is an OSError. The last: it has read the server's good-bye, not yet its end."""
 CLOSE_S = 2.0
-"""For a connection to end in order, its statement cancelled; then it is cut off."""
+"""For a connection to end in order before it is cut off, its statement cancelled; for the last answers at the end, too."""
 
 
 class LookUps:
@@ -30,6 +31,7 @@ class LookUps:
         """``wait_s``: for a connection that is free."""
         self._connect = connect
         self._wait_s = wait_s
+        self._size = size
         self._places = asyncio.Semaphore(size)
         self._idle: list[Any] = []  # the one used last goes first: it is the likeliest to live
         self._ending: set[asyncio.Task[None]] = set()
@@ -65,11 +67,19 @@ class LookUps:
         return rows  # type: ignore[no-any-return]
 
     async def close(self) -> None:
-        """End all connections; nothing is asked any more."""
+        """End all connections, once what is being asked is answered; asked again, new ones are made."""
+        taken = 0
+        with contextlib.suppress(TimeoutError):  # who still waits for an answer gets it, and keeps a connection
+            async with asyncio.timeout(CLOSE_S):
+                while taken < self._size:
+                    await self._places.acquire()
+                    taken += 1
         while self._idle:
             self._end(self._idle.pop())
         if self._ending:
             await asyncio.wait(self._ending)
+        for _ in range(taken):
+            self._places.release()
 
     def _living(self) -> Any:
         while self._idle:

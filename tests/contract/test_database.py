@@ -95,6 +95,14 @@ async def test_look_ups_by_the_shortest_way_that_are_given_up_leave_it_open(data
     assert [list(map(tuple, rows)) for rows in found] == [[(1,)]] * MANY
 
 
+async def test_look_ups_that_are_going_on_are_answered_when_it_is_closed(database: Database) -> None:
+    await database.write(put(1))
+    asked = [asyncio.create_task(database.look_up(FROM, {"least": 1})) for _ in range(MANY)]
+    await asyncio.sleep(0)  # they have begun
+    await database.close()
+    assert [list(map(tuple, rows)) for rows in await asyncio.gather(*asked)] == [[(1,)]] * MANY
+
+
 async def test_a_look_up_whose_connections_the_server_has_closed_is_answered_all_the_same(database: Database) -> None:
     await database.write(put(1))
     await asyncio.gather(*(database.look_up(FROM, {"least": 1}) for _ in range(MANY)))
