@@ -158,7 +158,8 @@ def read_call(parts: Iterable[Sequence[Told]]) -> Call:
     A part that resumes an earlier one goes on with it: the earlier end counts no more.
     """
     ordered = [(min([each[1] for each in part]), sorted(part, key=_seq)) for part in parts if part]
-    ordered.sort(key=_began)
+    if len(ordered) > 1:
+        ordered.sort(key=_began)
     call = Call(first_at=ordered[0][0])
     for _, part in ordered:
         call.ended_at, call.ended_as, call.at_switch_of = None, None, None
@@ -203,8 +204,9 @@ def _queued(call: Call, at: datetime, facts: Facts) -> None:
 
 
 def _begin_wait(call: Call, at: datetime) -> None:
-    if not call.waiting and call.answered_at is None:
-        call.waits.append(Wait(at))
+    waits = call.waits
+    if call.answered_at is None and (not waits or waits[-1].until is not None):
+        waits.append(Wait(at))
 
 
 def _end_wait(call: Call, at: datetime) -> None:
@@ -213,7 +215,11 @@ def _end_wait(call: Call, at: datetime) -> None:
 
 
 def _leg_of(call: Call, facts: Facts) -> Leg:
-    return call.legs.setdefault(facts["provider"], Leg())
+    provider = facts["provider"]
+    leg = call.legs.get(provider)
+    if leg is None:
+        leg = call.legs[provider] = Leg()
+    return leg
 
 
 def _leg_started(call: Call, at: datetime, facts: Facts) -> None:

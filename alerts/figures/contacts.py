@@ -15,6 +15,7 @@ from infra.bus import Entry
 SETTLED_KEPT = timedelta(hours=48)
 """Which events of a forgotten call were counted is known until its day is no longer shown: repeats change nothing."""
 
+_ENTERED, _OFFERED = ev.NodeEntered.kind, ev.Offered.kind
 Shares: TypeAlias = tuple[Share, ...]
 
 
@@ -73,17 +74,18 @@ class Contacts:
                 return
             part = self._parts[entry.call_ref] = _Part(self._contact(entry.call_ref))
             part.contact.parts.append(part)
-        bit = 1 << entry.seq
+        seq, kind = entry.seq, entry.kind
+        bit = 1 << seq
         if part.seen & bit:
             return
         part.seen |= bit
-        if entry.kind == ev.NodeEntered.kind:
+        if kind == _ENTERED:
             if part.routed:
                 return
             part.routed = True
-        elif entry.kind == ev.Offered.kind and (first := entry.facts.get("resumes")):
+        elif kind == _OFFERED and (first := entry.facts.get("resumes")):
             self._join(part, first)
-        part.told.append((entry.seq, entry.at, entry.kind, entry.facts))
+        part.told.append((seq, entry.at, kind, entry.facts))
         self._news[part.contact.ref] = part.contact
 
     def _note_late(self, entry: Entry) -> None:
@@ -93,7 +95,10 @@ class Contacts:
             self._settled[entry.call_ref] = (seen | 1 << entry.seq, until)
 
     def _contact(self, ref: str) -> _Contact:
-        return self._contacts.setdefault(ref, _Contact(ref))
+        contact = self._contacts.get(ref)
+        if contact is None:
+            contact = self._contacts[ref] = _Contact(ref)
+        return contact
 
     def _join(self, part: _Part, first: str) -> None:
         """The part goes on with the call ``first``: it is a call of its own no more."""

@@ -25,11 +25,17 @@ class Ledger:
     def __init__(self) -> None:
         self._minutes: dict[datetime, dict[Scope, Tally]] = {}
         self._days: dict[date, dict[Scope, Tally]] = {}
+        self._at: datetime | None = None
+        self._there: list[dict[Scope, Tally]] = []
         self._since: datetime | None = None
         self._first_day: date | None = None
 
     def replace(self, before: tuple[Share, ...], after: tuple[Share, ...]) -> None:
         """A call adds other shares than it did."""
+        if not before:
+            for share in after:
+                self.add(share)
+            return
         if before == after:
             return
         for share in before:
@@ -41,12 +47,25 @@ class Ledger:
 
     def add(self, share: Share, calls: int = 1) -> None:
         """Add a share; take it out with ``calls`` -1."""
-        minute = share.at.replace(second=0, microsecond=0)
+        if share.at is not self._at:  # a call's shares mostly count at one time
+            self._at, self._there = share.at, self._tallies_at(share.at)
+        scope = share.scope
+        for tallies in self._there:
+            tally = tallies.get(scope)
+            if tally is None:
+                tally = tallies[scope] = Tally()
+            tally.add(share, calls)
+
+    def _tallies_at(self, at: datetime) -> list[dict[Scope, Tally]]:
+        """Those of the day and of the minute, as far as they are shown."""
+        minute = at.replace(second=0, microsecond=0)
         day = _day_of_hour(minute.replace(minute=0))
+        found = []
         if self._first_day is None or day >= self._first_day:
-            _tally(self._days.setdefault(day, {}), share.scope).add(share, calls)
+            found.append(self._days.setdefault(day, {}))
         if self._since is None or minute >= self._since:
-            _tally(self._minutes.setdefault(minute, {}), share.scope).add(share, calls)
+            found.append(self._minutes.setdefault(minute, {}))
+        return found
 
     def day(self, day: date) -> Mapping[Scope, Tally]:
         """The tallies of a day, by scope."""
@@ -68,7 +87,7 @@ class Ledger:
         since = (now - MINUTES_KEPT).replace(second=0, microsecond=0)
         if self._since is not None and since <= self._since:
             return
-        self._since = since
+        self._since, self._at = since, None
         self._first_day = now.astimezone(LONDON).date() - timedelta(days=1)
         for minute in [each for each in self._minutes if each < since]:
             del self._minutes[minute]

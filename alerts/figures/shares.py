@@ -40,9 +40,10 @@ def shares_of(call: Call) -> tuple[Share, ...]:
 def _shares(call: Call) -> Iterator[Share]:
     if call.offered_at is not None:
         whole = _whole(call, call.offered_at, TOTAL)
+        _, at, end, routed, took_us, since = whole
         yield whole
-        yield whole._replace(scope=_scope("service", call.service))
-        yield whole._replace(scope=_scope("area", call.area))
+        yield Share(_scope("service", call.service), at, end, routed, took_us, since)
+        yield Share(_scope("area", call.area), at, end, routed, took_us, since)
     for provider, leg in call.legs.items():
         if leg.started_at is not None:
             yield _offer(_scope("provider", provider), leg, leg.started_at, routed=call.routed)

@@ -43,11 +43,13 @@ class Tally:
 
     def add(self, share: Share, calls: int = 1) -> None:
         """Add the share; take it out with ``calls`` -1."""
-        self.ends[share.end] += calls
+        end = share.end
+        self.ends[end] += calls
         self.routed += calls * share.routed
-        group = share.end if share.end in ("answered", "abandoned") else OTHER
-        for clock, took_us in share.took_us:
-            self._time((clock, group), took_us, calls)
+        if share.took_us:
+            group = end if end in ("answered", "abandoned") else OTHER
+            for clock, took_us in share.took_us:
+                self._time((clock, group), took_us, calls)
 
     def add_waiting(self, share: Share, now: datetime) -> None:
         """Count somebody who waits at their time so far."""
@@ -58,7 +60,8 @@ class Tally:
         times = self.times.get(group)
         if times is None:
             times = self.times[group] = Counter()
-        times[-(-took_us // SECOND_US)] += calls
+        second = -(-took_us // SECOND_US)
+        times[second] = times.get(second, 0) + calls  # a Counter that lacks a key asks a function for its 0
         self.sums_us[group] += calls * took_us
 
     def merge(self, other: Tally) -> None:
