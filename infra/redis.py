@@ -16,7 +16,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -183,14 +183,16 @@ class RedisLink:
         return listening
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection. One that does not close in time is left: who stops must come to an end."""
         for client in {self._client, *self._listening}:
-            await client.aclose()
-            if isinstance(client, Redis):
-                await client.connection_pool.disconnect()
+            with suppress(RedisError, OSError):
+                await client.aclose()
+                if isinstance(client, Redis):
+                    await client.connection_pool.disconnect()
         if self._sentinel is not None:
             for each in self._sentinel.sentinels:
-                await each.aclose()
+                with suppress(RedisError, OSError):
+                    await each.aclose()
 
     @asynccontextmanager
     async def _budget(self, within_s: float | None) -> AsyncIterator[None]:
