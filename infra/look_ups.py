@@ -17,7 +17,7 @@ Connect = Callable[[], Awaitable[Any]]
 FAILURES = (OSError, PostgresError, InterfaceError, InternalClientError)
 """What the driver raises; TimeoutError is an OSError. The last: it has read the server's good-bye, not yet its end."""
 CLOSE_S = 2.0
-"""For a connection to end in order before it is cut off, its statement cancelled; for the last answers at the end, too."""
+"""For a connection to end in order before it is cut off, its statement cancelled; at the end, for the last answers."""
 
 
 class LookUps:
