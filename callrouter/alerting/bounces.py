@@ -37,7 +37,7 @@ class Bounces:
             log.warning("bounce_unreadable")
             return
         if await self._store.sent(notice, "email", address) is None:
-            log.warning("bounce_of_no_notice", notice=notice[:240])
+            log.warning("bounce_of_no_notice")  # what came as its id may be anything
             return
         await self._store.bounce(address, self._clock.now())
         log.error("notice_bounced", notice=notice)
