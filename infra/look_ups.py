@@ -8,14 +8,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from asyncpg import InterfaceError, InternalClientError, PostgresError  # type: ignore[import-untyped]
+from asyncpg import (  # type: ignore[import-untyped]
+    AdminShutdownError,
+    CrashShutdownError,
+    InterfaceError,
+    InternalClientError,
+    PostgresError,
+)
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 Connect = Callable[[], Awaitable[Any]]
 """Makes a connection of asyncpg."""
 FAILURES = (OSError, PostgresError, InterfaceError, InternalClientError)
-"""What the driver raises; TimeoutError is an OSError. The last: it has read the server's good-bye, not yet its end."""
+"""What the driver raises; TimeoutError is an OSError."""
+GOOD_BYE = (AdminShutdownError, CrashShutdownError, InternalClientError)
+"""The server has said that it ends the connection, whose end the driver has not read yet."""
 CLOSE_S = 2.0
 """For a connection to end in order before it is cut off, its statement cancelled; at the end, for the last answers."""
 
@@ -51,9 +59,10 @@ class LookUps:
             try:
                 rows = await connection.fetch(sql, *given)
             except FAILURES as error:
-                if not (connection.is_closed() or isinstance(error, InternalClientError)):
+                if not (connection.is_closed() or isinstance(error, GOOD_BYE)):
                     raise
                 self._end(connection)
+                connection = None
                 connection = await self._connect()
                 rows = await connection.fetch(sql, *given)
         except PostgresError as error:
