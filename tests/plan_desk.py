@@ -12,7 +12,9 @@ from alerts.figures.items import Kpis
 from alerts.model import Figures, MinutePoint
 from callrouter.errors import PlanClosed
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn
+from callrouter.journal import Journal
 from callrouter.plans.access import PlanAccess
+from callrouter.plans.matched_calls import JournalCalls
 from callrouter.plans.pages import shown, viewer_of
 from callrouter.view import CallView
 from careplans.access.on_call import PlansOnCall
@@ -50,7 +52,8 @@ class PlanDesk(House):
         on_call = PlansOnCall(database, KEYS, self.clock, self.trail, self)
         health = Health(self.clock)
         self.access = PlanAccess(
-            trail=self.trail, on_call=on_call, references=self.references, emergency=self.emergency,
+            trail=self.trail, calls=JournalCalls(Journal(database, KEYS), {}), on_call=on_call,
+            references=self.references, emergency=self.emergency,
             reviews=self.reviews, who_saw=self.who_saw, late=LateEntries(self.trail, self.told, self.clock, health),
             records=PlanRecords(database, KEYS, self.clock, self.trail),
             heads=HeadLoop(database, HeadSigner(b"s" * 32), [], self.clock, health),

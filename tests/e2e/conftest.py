@@ -66,7 +66,7 @@ def open_tab(chromium: Browser) -> Iterator[OpenTab]:
     def open_(url: str, *, offline_is_fine: bool = False, **options: Any) -> Page:
         context = chromium.new_context(**{"viewport": DESKTOP, **options})
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         context.on("request", lambda request: note_stranger(request.url, strangers))
         if not offline_is_fine:
             context.on("weberror", lambda error: complaints.append(str(error.error)))
