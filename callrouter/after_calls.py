@@ -14,6 +14,7 @@ from callrouter.calls import Calls
 from callrouter.dispatch.providers import Providers
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
+from callrouter.plans.pathways import FoundPlans
 from callrouter.repeat.contacts import RepeatCalls
 from callrouter.repeat.earlier_calls import EarlierCalls
 from callrouter.repeat.encounters import EncounterIndexer
@@ -21,6 +22,7 @@ from callrouter.settings import Settings
 from callrouter.welfare.notices import WelfareNotices
 from callrouter.welfare.service import Welfare
 from callrouter.welfare.unanswered import Unanswered
+from careplans.service import CarePlans
 from infra.bus import EventStream
 from infra.clock import Clock
 from infra.crypto import KeyRing
@@ -30,13 +32,17 @@ from infra.shared_lines import read_shared_lines
 from infra.sql import Database
 from infra.yamlfile import YamlFileError
 
+FORGET_EVERY_S = 600.0
+"""Encounters leave the index after 97 hours (docs/safety/rules.md, 4): at most so much later."""
+
 
 @dataclass(frozen=True, slots=True)
 class AfterCalls:
     """``repeats`` is asked by calls; the two readers follow the stream of events; ``welfare`` is for clinicians,
     ``call_backs`` for whoever takes calls.
 
-    ``shared``: numbers that many people call from; ``owners``: the ODS code of each provider, by its id.
+    ``plans``: care plans by number; ``shared``: numbers that many people call from; ``owners``: the ODS code of each
+    provider, by its id.
     """
 
     repeats: RepeatCalls
@@ -44,6 +50,7 @@ class AfterCalls:
     unanswered: Unanswered
     welfare: Welfare
     call_backs: KeptCallBacks
+    plans: FoundPlans
     shared: frozenset[str]
     owners: Mapping[str, str]
     journal: Journal
@@ -68,8 +75,15 @@ class AfterCalls:
                 lease=lease(name="unanswered"),
             ),
             repeat("welfare", self._look_after, full=1, lease=lease(name="welfare")),
+            repeat("old encounters", self._forget, full=1),
             *self.call_backs.loops(lease),
         ]
+
+    async def _forget(self, wait_s: float) -> int:
+        """What is too old for the index goes when its time has come, whether anybody rings or not."""
+        await self.repeats.forget(self.clock.now())
+        await asyncio.sleep(max(wait_s, FORGET_EVERY_S))
+        return 0
 
     async def _look_after(self, wait_s: float) -> int:
         await self.welfare.look_after()
@@ -87,19 +101,22 @@ def after_calls(
     *,
     providers: Providers,
     rules: Sequence[Rule],
+    plans: CarePlans,
 ) -> AfterCalls:
     """The parts, put together; raises :class:`ConfigurationError` for a file of shared lines that cannot be used."""
     shared = shared_lines(settings)
     repeats = RepeatCalls(database, keys, shared.__contains__)
     welfare = Welfare(database, keys, clock, WelfareNotices(AlertStore(database), rules))
     call_backs = open_call_backs(database, keys, clock, stream, journal, repeats=repeats, welfare=welfare)
+    found_plans = FoundPlans(plans, shared)
     owners = {each.id: each.ods or each.id for each in providers}
     return AfterCalls(
         repeats,
         EncounterIndexer(stream, journal, repeats, keys, clock, owners),
-        Unanswered(stream, journal, repeats, welfare, call_backs.all),
+        Unanswered(stream, journal, repeats, welfare, call_backs.all, found_plans),
         welfare,
         call_backs,
+        found_plans,
         shared,
         owners,
         journal,

@@ -25,7 +25,6 @@ from callrouter.journal import Journal, JournalWriter
 from callrouter.keys import key_ring
 from callrouter.messaging import Layered, Messaging, messaging
 from callrouter.plans.access import PlanAccess, plan_access
-from callrouter.plans.pathways import FoundPlans
 from callrouter.plans.sources import PlanSources, open_plan_sources
 from callrouter.ports import Dispatch
 from callrouter.publishing.opening import open_publishing
@@ -102,18 +101,17 @@ def build(settings: Settings) -> Service:
     )
     plans = CarePlans(database, keys, clock, access.trail)
     messages = messaging(settings, database, clock, rules=rules, services=providers.services, languages=flows.languages)
-    after = after_calls(settings, database, keys, clock, stream, journal, providers=providers, rules=rules)
+    after = after_calls(settings, database, keys, clock, stream, journal, providers=providers, rules=rules, plans=plans)
     reachable = with_probe(providers)
-    found_plans = FoundPlans(plans, after.shared)
     calls, dispatch = open_door(
         settings,
         stores,
         reachable,
         FlowsWithProbe(flows, flows.name, settings.auditor_number),
-        plans=found_plans,
+        plans=after.plans,
         repeats=after.repeats,
         messages=messages.live,
-        call_backs=Promising(after.call_backs.all, found_plans, after.repeats, after.shared, is_on=rings_back),
+        call_backs=Promising(after.call_backs.all, after.plans, after.repeats, after.shared, is_on=rings_back),
         keys=keys,
         clock=clock,
         health=health,

@@ -53,6 +53,9 @@ NOT_FOUND_OUT = {
 }
 """Why nobody knows whether there is a plan (the gaps of ``callrouter.events.LookedUp``, and a store's own words)."""
 
+NEVER_LOOKED_UP = frozenset({"withheld", "carrier_filler", "diverted_line", "unreadable_number"})
+"""Reasons for which nobody looked: the number says nothing of who rings (docs/domain.md)."""
+
 AUDITED = {
     "checked_right": "Opened by date of birth",
     "checked_wrong": "Gave a date of birth that did not fit",
@@ -85,6 +88,9 @@ def plan_notice(plan: PlanNotice) -> Notice:
         why = NOT_FOUND_OUT.get(plan.reason, "the look-up failed")
         text = f"Care plans could not be checked: {why}. There may be one: ask the caller. {WITHOUT_PLAN}"
         return Notice("Care plans could not be checked", text, checkable=False)
+    if plan.reason in NEVER_LOOKED_UP:
+        text = f"The number does not say who rings, so nobody looked. There may be one: ask the caller. {WITHOUT_PLAN}"
+        return Notice("No number to look up plans by", text, checkable=False)
     if plan.outcome == "none" or plan.count < 1:
         return Notice("No plan found for this line", WITHOUT_PLAN, checkable=False)
     one = plan.count == 1

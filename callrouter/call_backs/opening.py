@@ -81,4 +81,4 @@ def open_call_backs(
             left = whole.left_at or whole.promised_at
             await welfare.make(Left(call_ref, whole.context, "call_back", left, whole.number or None))
 
-    return KeptCallBacks(call_backs, StepTeller(database, stream, journal, follows), clock)
+    return KeptCallBacks(call_backs, StepTeller(database, stream, journal, follows, clock), clock)

@@ -108,7 +108,8 @@ class CallBackList:
             await self._database.write(lambda connection: connection.execute(gone))
             return
         keys = self._keys.index_all(DOMAIN, view.number) if view.number else ()
-        mine = or_(_AT.call_ref == contact, _AT.number_key.in_(keys))
+        before = _AT.promised_at <= view.offered_at  # a call that began before the promise does not keep it
+        mine = or_(_AT.call_ref == contact, and_(_AT.number_key.in_(keys), before))
 
         def write(connection: Connection) -> None:
             for row in connection.execute(

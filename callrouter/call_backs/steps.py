@@ -7,9 +7,10 @@ call, so that the journal takes it once however often it is told, and whatever t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row, insert, select, update
 
 from callrouter import events as ev
@@ -17,10 +18,17 @@ from callrouter.call_backs.tables import call_back_steps, call_backs
 from callrouter.events import Event, join, split
 from callrouter.journal import Journal
 from infra.bus import EventStream
+from infra.clock import Clock
+from infra.crypto import SealError
 from infra.sql import Database
 
 FIRST_SEQ = 50_000
 """Below it are the call's own events: none has so many (the figures refuse numbers from 100,000 on)."""
+
+NOT_IN_THE_JOURNAL = timedelta(hours=1)
+"""For so long a call may be on its way to the journal. One that never comes holds up nothing that follows."""
+
+log = structlog.get_logger()
 
 Follows = Callable[[str, str], Awaitable[None]]
 """What follows from the end of the call-back of a call, by its outcome; done again it changes nothing."""
@@ -41,7 +49,10 @@ class StepTeller:
 
     BATCH = 100
 
-    def __init__(self, database: Database, stream: EventStream, journal: Journal, follows: Follows) -> None:
+    def __init__(
+        self, database: Database, stream: EventStream, journal: Journal, follows: Follows, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._database = database
         self._stream = stream
         self._journal = journal
@@ -51,6 +62,7 @@ class StepTeller:
         """Tell what waits, at most one batch; returns how many steps were told.
 
         A call that is not in the journal yet is told of later. Told first and marked then: the journal knows it again.
+        A step that the journal cannot take, its call's key being gone, is logged, and what follows from it is done.
         """
         at = call_back_steps.c
         waiting = select(call_back_steps).where(at.is_told.is_(False)).order_by(at.id).limit(self.BATCH)
@@ -63,10 +75,16 @@ class StepTeller:
 
     async def _tell(self, row: Row[Any]) -> bool:
         event = join(row.kind, {**row.facts, **({"user": row.user} if row.user else {})})
-        entry = await self._journal.sealed(event, row.call_ref, FIRST_SEQ + row.number, row.at)
-        if entry is None:
-            return False
+        try:
+            entry = await self._journal.sealed(event, row.call_ref, FIRST_SEQ + row.number, row.at)
+            if entry is None and self._clock.now() - row.at < NOT_IN_THE_JOURNAL:
+                return False
+        except SealError:
+            entry = None
         if isinstance(event, ev.CallBackEnded):
             await self._follows(row.call_ref, event.outcome)
-        await self._stream.append([entry])
+        if entry is None:
+            log.error("call_back_step_not_journalled", call_ref=row.call_ref, kind=row.kind)
+        else:
+            await self._stream.append([entry])
         return True

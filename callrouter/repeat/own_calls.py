@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from callrouter import events as ev
 from callrouter.journal import Journal
+from infra.crypto import SealError
 
 CameTo = Callable[[str], Awaitable[frozenset[str] | None]]
 """The ODS codes of those whom the call of a context id came to; None where that cannot be told."""
@@ -24,7 +25,10 @@ def came_to(journal: Journal, ods: Mapping[str, str]) -> CameTo:
 
     async def ask(context: str) -> frozenset[str] | None:
         call_ref = await journal.call_of_context(context)
-        recorded = await journal.read(call_ref) if call_ref else []
+        try:
+            recorded = await journal.read(call_ref) if call_ref else []
+        except SealError:  # its key is destroyed or not here: nobody can tell, and the report counts all the same
+            return None
         codes = {ods.get(each.event.provider, "") for each in recorded if isinstance(each.event, ev.LegStarted)}
         return None if not codes or "" in codes else frozenset(codes)
 

@@ -7,11 +7,13 @@ import structlog
 
 from callrouter.call_backs.service import CallBackList
 from callrouter.journal import Journal
+from callrouter.ports import Plans
 from callrouter.repeat.contacts import RepeatCalls
 from callrouter.view import CallView, fold
 from callrouter.welfare.service import Left, Welfare
 from infra.bus import Entry, EventStream, take
 from infra.crypto import SealError
+from infra.numbers import read_number
 
 UNANSWERED = frozenset(
     {
@@ -45,12 +47,14 @@ class Unanswered:
         repeats: RepeatCalls,
         welfare: Welfare,
         call_backs: CallBackList,
+        plans: Plans,
     ) -> None:
         self._stream = stream
         self._journal = journal
         self._repeats = repeats
         self._welfare = welfare
         self._call_backs = call_backs
+        self._plans = plans
         self._is_owed: bool | None = None
 
     async def join(self) -> None:
@@ -92,11 +96,19 @@ class Unanswered:
         distress = False
         if view.number is not None and view.end_class in CALLER_LEFT and view.ended_by == "caller":
             distress = await self._repeats.keep_short(view.call_ref, view.number, view.ended_at)
-        if not (at_risk(view) or distress):
+        risk = at_risk(view) or await self._may_have_a_plan(view)
+        if not (risk or distress):
             return
         left = Left(view.resumes or view.call_ref, view.context, view.node, view.ended_at, view.number)
-        if await self._welfare.make(left, once_for_number=not at_risk(view)):
+        if await self._welfare.make(left, once_for_number=not risk):
             log.warning("welfare_task_made", call_ref=view.call_ref)
+
+    async def _may_have_a_plan(self, view: CallView) -> bool:
+        """Asked now for who went before the flow asked: in the first words, in the menu, by key 0."""
+        if view.number is None or view.finding("plan") is not None:
+            return False
+        found = await self._plans.find(read_number(view.number))
+        return found.raises or found.outcome == "unavailable"
 
 
 def at_risk(view: CallView) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from careplans.sources.fhir_values import listed, mapping, newer, text, version_
 _NOT_OF_SHARING = {"adr", "research", "treatment"}
 """Scopes (consentscope) of what may be done with the patient, not with the record: a refusal of resuscitation is a plan
 to be seen, not one to be hidden."""
+
+
+_OF_A_KIND = re.compile(r"[A-Z][A-Za-z]+/.")
 
 
 def with_refusals(
@@ -61,7 +65,11 @@ def _refuses(resource: Mapping[str, Any]) -> bool:
 
 
 def _named(consent: Mapping[str, Any], kinds: Collection[str]) -> list[str] | None:
-    """The plans to which the refusal is limited; None: it is of all, empty: it is of something else than plans."""
+    """The plans to which the refusal is limited; None: it is of all, empty: it is of something else than plans.
+
+    A reference of which nobody can say what it means (a ``urn:uuid:``, an identifier alone, the patient) is of all: to
+    hide a plan that may be shared is the lesser harm, and a person is told.
+    """
     references = [
         text(mapping(mapping(each).get("reference")).get("reference"))
         for each in listed(mapping(consent.get("provision")).get("data"))
@@ -69,6 +77,8 @@ def _named(consent: Mapping[str, Any], kinds: Collection[str]) -> list[str] | No
     if not references:
         return None
     ids = ["/".join(each.partition("/_history")[0].split("/")[-2:]) for each in references]
+    if any(not _OF_A_KIND.match(each) or each.startswith("Patient/") for each in ids):
+        return None
     return [each for each in ids if each.partition("/")[0] in kinds]
 
 

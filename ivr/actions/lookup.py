@@ -53,7 +53,8 @@ class Lookup(Node):
     of an output → a fact.
 
     An answer that raises (a crisis or end-of-life plan, a repeat caller) lifts the caller's band here, in the
-    engine, so that no author can forget it (docs/safety/rules.md, 2).
+    engine, so that no author can forget it (docs/safety/rules.md, 2). So does a look-up of plans without an answer:
+    who may have a crisis plan, for all that anybody knows, is sent to no self-care.
     """
 
     action: Literal["lookup"]
@@ -90,8 +91,12 @@ class Lookup(Node):
             Move(f"the {self.what} look-up says {said}{' and raises' if raises else ''}", "next", seconds=LOOKUP_S,
                  writes=writes, raises=raises, label=label)
             for said, writes in self._answers()
-            for raises in raising
+            for raises in ((Band.RAISED,) if self._is_unknown(said) else raising)
         )  # fmt: skip
+
+    def _is_unknown(self, outcome: str) -> bool:
+        """Whether the caller may have a plan that raises, and nobody can tell."""
+        return self.what == "plan" and outcome == "unavailable"
 
     def _answers(self) -> Iterator[tuple[str, dict[str, Written]]]:
         """Every answer in words, and the facts that it sets."""
@@ -121,6 +126,6 @@ class Lookup(Node):
             values = OUTPUTS[self.what][output]
             said = heard.facts.get(output)
             run.facts[name] = said if said in values else values[0]
-        if heard.raises:
+        if heard.raises or self._is_unknown(heard.outcome):
             run.raise_to(Band.RAISED)
         return "next"

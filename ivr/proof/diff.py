@@ -231,7 +231,9 @@ class _Call:
 
     def _plan(self, session: Session) -> Answered:
         level, node = self._said("plan"), self._flow.node(session.node)
-        raises = level not in ("none", "unavailable") and self._said("kind") == "raises"
+        raises = (
+            level not in ("none", "unavailable") and self._said("kind") == "raises"
+        )  # the engine raises the unknown
         facts: dict[str, FactValue] = {}
         if isinstance(node, Lookup) and node.also and level in ("asserted", "confirmed"):
             pathway = self._said("pathway")

@@ -80,7 +80,7 @@ class House:
         self.welfare = Welfare(self.database, self.keys, self.clock, WelfareNotices(AlertStore(self.database), rules))
         self.kept = self.process()
         self.list = self.kept.all
-        self.reader = Unanswered(self.stream, self.journal, self.repeats, self.welfare, self.list)
+        self.reader = Unanswered(self.stream, self.journal, self.repeats, self.welfare, self.list, self.plans)
 
     def process(self) -> KeptCallBacks:
         """As a process has it that has just been started."""
@@ -285,6 +285,32 @@ async def test_caller_who_rings_again_is_put_first_and_closes_it_once_answered(h
     assert (await house.tells())[-1] == ev.CallBackEnded(outcome="rang_again")
     with pytest.raises(NotNow, match="rang again"):
         await house.list.take(call_back, HANDLER)
+
+
+@ONE_KIND
+async def test_an_earlier_call_from_the_same_line_does_not_close_a_later_promise(house: House) -> None:
+    await house.begins("zero")
+    house.clock.move(60)
+    await house.promised()
+    await house.ends("zero", ANSWERED, ended("answered"))
+
+    assert [each.is_open for each in await house.list.listed(HANDLER)] == [True]
+
+
+@ONE_KIND
+async def test_a_call_that_never_comes_to_the_journal_holds_up_no_clinician(house: House) -> None:
+    await house.promising().promise(house.record("one"), "111")
+    house.clock.move(3600)
+    (listed,) = await house.list.listed(HANDLER)
+    for _ in range(3):
+        await house.in_vain(listed.id)
+        house.clock.move(10 * 60)
+    assert await house.welfare.tasks(NURSE) == []
+    house.clock.move(3600)
+    await house.kept.teller.step()
+
+    (task,) = await house.welfare.tasks(NURSE)
+    assert task.number == NUMBER
 
 
 async def test_promise_that_is_late_is_told_and_stops_further_promises(house: House) -> None:

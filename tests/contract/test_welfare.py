@@ -17,6 +17,7 @@ from callrouter.approvals import RoleMissing
 from callrouter.call_backs.service import CallBackList
 from callrouter.handover import Role, SignedIn
 from callrouter.journal import Journal, seal
+from callrouter.ports import PlanFound
 from callrouter.repeat.contacts import RepeatCalls
 from callrouter.welfare.notices import WelfareNotices
 from callrouter.welfare.service import NoSuchTask, Task, Welfare
@@ -26,6 +27,7 @@ from infra.crypto import KeyRing
 from infra.numbers import read_number
 from infra.sql import Database
 from tests.hand_clock import HandClock
+from tests.service import FakePlans
 
 NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
 NUMBER = "+447700900123"
@@ -56,6 +58,7 @@ class House:
     keys: KeyRing = field(default_factory=lambda: KeyRing(os.urandom(32), os.urandom(32)))
     clock: HandClock = field(default_factory=lambda: HandClock(NOW))
     stream: MemoryStream = field(default_factory=MemoryStream)
+    plans: FakePlans = field(default_factory=FakePlans)
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.database, self.keys)
@@ -69,7 +72,7 @@ class House:
 
     def reader(self) -> Unanswered:
         call_backs = CallBackList(self.database, self.keys, self.clock)
-        return Unanswered(self.stream, self.journal, self.repeats, self.welfare(), call_backs)
+        return Unanswered(self.stream, self.journal, self.repeats, self.welfare(), call_backs, self.plans)
 
     async def call(
         self, call_ref: str, *events: ev.Event, number: str | None = NUMBER, resumes: str | None = None
@@ -126,6 +129,25 @@ async def test_who_leaves_at_risk_before_a_person_answered_makes_one_task(
     house: House, events: list[ev.Event], expected: int
 ) -> None:
     await house.call("one", *events)
+
+    assert len(await house.tasks()) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(PlanFound("candidates", "by_number", raises=True), 1, id="crisis plan"),
+        pytest.param(PlanFound("unavailable", "failed"), 1, id="nobody can tell"),
+        pytest.param(PlanFound("candidates", "by_number"), 0, id="another plan"),
+        pytest.param(PlanFound("none", "by_number"), 0, id="no plan"),
+    ],
+)
+async def test_who_goes_before_the_flow_asked_for_plans_is_looked_up_then(
+    house: House, found: PlanFound, expected: int
+) -> None:
+    house.plans.found = found
+    await house.call("one", MENU, ended("left_in_message"))
+    await house.call("withheld", MENU, ended("left_in_message"), number=None)
 
     assert len(await house.tasks()) == expected
 

@@ -77,8 +77,9 @@ CALLS = (
     Call("may be a repeat caller, has toothache: no diversion", "3", "clinician", Band.RAISED, HANDLER, PERHAPS_REPEAT),
     Call("may be a repeat caller, has flu: no message", "4", "clinician", Band.RAISED, HANDLER, PERHAPS_REPEAT),
     Call("may be a repeat caller, presses 0", "0", "111", Band.NORMAL, HANDLER, PERHAPS_REPEAT),
-    Call("stores are down, presses 1", "1", "111", Band.NORMAL, HANDLER, STORES_DOWN),
-    Call("stores are down, presses 3", "3", "dental", Band.NORMAL, HELLO, STORES_DOWN),
+    Call("stores are down, presses 1", "1", "111", Band.RAISED, HANDLER, STORES_DOWN),
+    Call("stores are down, presses 3: no diversion", "3", "111", Band.RAISED, HANDLER, STORES_DOWN),
+    Call("stores are down, presses 4: no message", "4", "111", Band.RAISED, HANDLER, STORES_DOWN),
     Call("stores are down, presses 2", "2", "mental_health", Band.URGENT, HELLO, STORES_DOWN),
 )  # fmt: skip
 

@@ -71,9 +71,10 @@ ENDS = {
 
 
 def end_of(pathway: str, level: str) -> End:
-    """Confirmed is as asserted; without a plan that is known, everybody comes to 111."""
+    """Confirmed is as asserted; without a plan that is known everybody comes to 111, raised if nobody can tell."""
     level = {"confirmed": "asserted"}.get(level, level)
-    return ENDS.get((pathway, level), End("111", Band.NORMAL, ("hold_111",)))
+    band = Band.RAISED if level == "unavailable" else Band.NORMAL
+    return ENDS.get((pathway, level), End("111", band, ("hold_111",)))
 
 
 def came_out_at(player: Player) -> str:

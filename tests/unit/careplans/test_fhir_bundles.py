@@ -166,6 +166,21 @@ def test_a_refusal_that_names_a_plan_is_of_that_one_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    "reference",
+    [
+        {"reference": "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"},
+        {"identifier": {"value": "x"}},
+        {"reference": "Patient/p1"},
+    ],
+    ids=["urn", "identifier alone", "the patient"],
+)
+def test_a_refusal_of_what_nobody_can_name_is_of_all(reference: dict[str, Any]) -> None:
+    data = [{"meaning": "instance", "reference": reference}]
+    found = screened(PATIENT, CARE_PLAN, {**CONSENT, "provision": {"type": "deny", "data": data}})
+    assert (found.plans, [each.plan_id for each in found.gone]) == ((), ["CarePlan/c1"])
+
+
+@pytest.mark.parametrize(
     "consent",
     [
         {**CONSENT, "provision": {"type": "permit"}},

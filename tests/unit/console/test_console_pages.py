@@ -318,6 +318,7 @@ async def test_hostile_values_stay_text() -> None:
         (PlanNotice("asserted", "", 1), "1 possible plan", True),
         (PlanNotice("candidates", "shared_line", 3), "3 possible people on this line", True),
         (PlanNotice("none", "", 0), "No plan found for this line", False),
+        (PlanNotice("none", "withheld", 0), "nobody looked. There may be one: ask the caller", False),
         (
             PlanNotice("unavailable", "timed_out", 0),
             "checked: the store did not answer in time. There",
