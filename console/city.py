@@ -47,11 +47,16 @@ async def read_board(readings: Readings, window: Stretch) -> Board:
 
 
 def city_fragments(readings: Readings, asked: Asked) -> Fragments:
-    """What the page holds beside the board."""
+    """What the page holds beside the board.
+
+    The table of areas is for who sees every count: map and table hold back different ones of the same calls, and who
+    reads both could tell a small one.
+    """
+    areas = Fragment("_areas.html", partial(_scopes, readings, asked, "area"), every_s=5)
     return {
         "firing": Fragment("_firing.html", partial(read_firing, readings), every_s=5),
         "services": Fragment("_services.html", partial(_scopes, readings, asked, "service"), every_s=5),
-        "areas": Fragment("_areas.html", partial(_scopes, readings, asked, "area"), every_s=5),
+        **({"areas": areas} if asked.every_count else {}),
         "items": Fragment("_city_items.html", partial(_items, readings, asked.window), every_s=5),
         "trends": Fragment("_trends.html", partial(read_trends, readings), every_s=10),
         "map": Fragment("_map.html", partial(_map, readings, asked), every_s=10),

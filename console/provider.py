@@ -18,7 +18,7 @@ from console.fragments import Fragment, Fragments, parts_of, values_of
 from console.item_table import item_rows
 from console.ports import ScopeFigures
 from console.readings import Readings
-from console.wallboard import asks, streaming, typed_in
+from console.wallboard import asks, names_days, streaming, typed_in
 from console.web import Web
 from console.windows import Stretch, Window
 from console.words import clock_time
@@ -29,13 +29,13 @@ def add_providers(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
 
     @router.get("/providers/{provider}")
     async def page(provider: str, request: Request) -> Response:
-        asked, typed = asks(web, readings, request, is_open=is_open), typed_in(readings, request)
+        asked, typed = asks(web, readings, request, is_open=is_open), typed_in(web, readings, request)
         name = _name(readings, provider)
         fragments = provider_fragments(readings, provider, asked)
         return web.page(
             request,
             "provider.html",
-            422 if typed.problems else 200,
+            422 if typed and typed.problems else 200,
             provider=provider,
             name=name,
             asked=asked,
@@ -46,7 +46,7 @@ def add_providers(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
 
     @router.get("/providers/{provider}/events")
     async def events(provider: str, request: Request) -> Response:
-        asked = asks(web, readings, request, is_open=is_open)
+        asked = asks(web, readings, request, is_open=is_open and not names_days(request))
         _name(readings, provider)
         fragments = provider_fragments(readings, provider, asked)
         return streaming(feeds.of(("provider", provider, asked), lambda: parts_of(web, fragments)))

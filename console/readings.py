@@ -18,7 +18,7 @@ from infra.clock import Clock
 
 ALERTS_KEPT_S = 5.0
 TODAY_KEPT_S = 60.0
-PAST_KEPT_S = 6 * 3600.0  # past days change only when events come days late
+PAST_KEPT_S = 6 * 3600.0  # days before yesterday change only when events come days late
 
 LAST = timedelta(hours=24)
 """Of whom a page tells who rang again."""
@@ -65,7 +65,9 @@ class Readings:
         if window.minutes is not None:
             return self.live.window(window.minutes, kind, clock) if self.is_known() else None
         days = window.days(self.today())
-        kept = self._past_sums if days.last < self.today() else self._sums
+        # Right after midnight yesterday's last callers still wait, and its last hour is not in the history yet.
+        is_settled = days.last < self.today() - DAY
+        kept = self._past_sums if is_settled else self._sums
         return await kept.of((days, kind, clock))
 
     async def counted_of(self, window: Stretch, scope: Scope, clock: ItemClock = "offered") -> Kpis | None:

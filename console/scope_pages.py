@@ -28,12 +28,12 @@ def _add(router: APIRouter, web: Web, readings: Readings, feeds: Feeds, kind: Sc
     @router.get(f"/{kind}s/{{name}}")
     async def page(name: str, request: Request) -> Response:
         web.require(request, *CLINICAL)
-        asked, typed = asks(web, readings, request, is_open=False), typed_in(readings, request)
+        asked, typed = asks(web, readings, request, is_open=False), typed_in(web, readings, request)
         title = await _title(readings, Scope(kind, name), asked)
         return web.page(
             request,
             "scope.html",
-            422 if typed.problems else 200,
+            422 if typed and typed.problems else 200,
             path=f"/{kind}s/{name}",
             title=title,
             at=_at(readings),

@@ -30,7 +30,7 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
 
     @router.get("/", name="wallboard")
     async def wallboard(request: Request) -> Response:
-        asked, typed = asks(web, readings, request, is_open=is_open), typed_in(readings, request)
+        asked, typed = asks(web, readings, request, is_open=is_open), typed_in(web, readings, request)
         session = web.session(request)
         fragments = city_fragments(readings, asked)
         big = request.query_params.get("screen") == "big"
@@ -39,7 +39,7 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
         return web.page(
             request,
             "wallboard_big.html" if big else "wallboard.html",
-            422 if typed.problems else 200,
+            422 if typed and typed.problems else 200,
             board=await read_board(readings, asked.window),
             asked=asked,
             windows=tuple(Window),
@@ -52,7 +52,7 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
 
     @router.get("/wallboard/events")
     async def events(request: Request) -> Response:
-        asked = asks(web, readings, request, is_open=is_open)
+        asked = asks(web, readings, request, is_open=is_open and not names_days(request))
 
         async def figures() -> dict[str, object]:
             return (await read_board(readings, asked.window)).event()
@@ -63,17 +63,23 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
         return streaming(feeds.of(("city", asked), parts))
 
 
-def typed_in(readings: Readings, request: Request) -> Typed:
-    """What stands in the form of days."""
-    return read_typed(request.query_params, readings.today())
+def typed_in(web: Web, readings: Readings, request: Request) -> Typed | None:
+    """What stands in the form of days; None for who is not signed in: days are work for the database."""
+    return read_typed(request.query_params, readings.today()) if web.session(request) else None
+
+
+def names_days(request: Request) -> bool:
+    """Whether typed days are asked for: who is signed out meanwhile must not get today's figures in their place."""
+    return "from" in request.query_params or "to" in request.query_params
 
 
 def asks(web: Web, readings: Readings, request: Request, *, is_open: bool) -> Asked:
     """What the address asks for, of whom. Raises SignInNeeded unless the pages of figures are open."""
     session = web.session(request) if is_open else web.require(request)
+    typed = typed_in(web, readings, request)
     measures = [each for each in MEASURES if each == request.query_params.get("heat")]
     return Asked(
-        window=typed_in(readings, request).days or read_window(request.query_params.get("window")),
+        window=(typed.days if typed else None) or read_window(request.query_params.get("window")),
         heat=measures[0] if measures else "offered",
         every_count=session is not None and session.who.role in CLINICAL,
     )

@@ -170,12 +170,15 @@ class AlertStore:
     async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
         """A notice that its channel has taken, until a receipt has told what became of it.
 
-        One that is being tried, too: a carrier may be quicker than we write down that it took the notice.
+        One that is being tried, too: a carrier may be quicker than we write down that it took the notice. Gateways
+        tell addresses of mail in letters of their own: these are compared without case.
         """
+        written = alert_notices.c.address
+        same = sa.func.lower(written) == address.lower() if channel == "email" else written == address
         found = sa.select(alert_notices).where(
             alert_notices.c.notice_id == notice_id,
             alert_notices.c.channel == channel,
-            alert_notices.c.address == address,
+            same,
             alert_notices.c.tries > 0,
             alert_notices.c.delivered_at.is_(None),
             alert_notices.c.failed_at.is_(None),

@@ -61,7 +61,7 @@ class CallBack:
     """One promise. ``number`` and ``context``, which opens the call, are told to who has taken it on, else empty.
 
     ``owed_at``: by when the caller is to be rung next. ``left_at``: when they hung up; None while they may be on the
-    line. ``outcome``: how it ended, empty while it is open.
+    line. ``taken_user`` has it, by name ``taken_by``; empty: nobody. ``outcome``: how it ended, empty while it is open.
     """
 
     id: str
@@ -74,6 +74,7 @@ class CallBack:
     left_at: datetime | None = None
     taken_at: datetime | None = None
     taken_by: str = ""
+    taken_user: str = ""
     tries: int = 0
     tried_at: datetime | None = None
     ended_at: datetime | None = None

@@ -258,7 +258,7 @@ def _sealed_as(call_back_id: str) -> bytes:
 def _told(row: Row[Any], context: str = "", number: str = "") -> CallBack:
     return CallBack(
         row.id, row.call_ref, context, row.service, row.arrived_at, row.promised_at, row.owed_at, row.left_at,
-        row.taken_at, row.taken_by, row.tries, row.tried_at, row.ended_at, row.outcome, number,
+        row.taken_at, row.taken_by, row.taken_user, row.tries, row.tried_at, row.ended_at, row.outcome, number,
     )  # fmt: skip
 
 
@@ -291,6 +291,6 @@ async def _asked(asked: Awaitable[T]) -> T:
 
 
 async def taken_back_by(database: Database, call_ref: str) -> str:
-    """Who has taken on the call that this contact is owed, as people read it; empty: nobody. Raises SQLAlchemyError."""
-    query = select(_AT.taken_by).where(_AT.call_ref == call_ref)
+    """The user who has taken on the call that this contact is owed; empty: nobody. Raises SQLAlchemyError."""
+    query = select(_AT.taken_user).where(_AT.call_ref == call_ref)
     return await database.read(lambda connection: connection.execute(query).scalar()) or ""

@@ -14,7 +14,8 @@ class MatchedCall:
     """A call, the ids of the plans that its number matched, and when it ended (None: the caller is there).
 
     ``organisations``: those that it was put through to; None where that is not known, or they are not named.
-    ``taken_on_by``: who has taken on its welfare task, or the call that the caller is owed, as people read them.
+    ``taken_on_by``: who has taken on its welfare task, as people read them. ``taken_back_by``: the users who have taken
+    on the call that the caller is owed.
     """
 
     call_ref: str
@@ -22,12 +23,13 @@ class MatchedCall:
     ended_at: datetime | None
     organisations: frozenset[str] | None = None
     taken_on_by: frozenset[str] = frozenset()
+    taken_back_by: frozenset[str] = frozenset()
 
     def is_of(self, viewer: Viewer) -> bool:
         """Whether it came to this person: to their organisation, or as a caller to look after."""
         if self.organisations is None or viewer.organisation in self.organisations:
             return True
-        return bool(viewer.name) and viewer.name in self.taken_on_by
+        return viewer.user in self.taken_back_by or (bool(viewer.name) and viewer.name in self.taken_on_by)
 
 
 class MatchedCalls(Protocol):

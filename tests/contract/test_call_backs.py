@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,11 +26,13 @@ from callrouter.repeat.contacts import RepeatCalls
 from callrouter.welfare.notices import WelfareNotices
 from callrouter.welfare.service import Welfare
 from callrouter.welfare.unanswered import Unanswered
+from console.call_backs import add_call_backs
 from infra.bus import MemoryStream
 from infra.crypto import DataKey, KeyRing
 from infra.numbers import Number, read_number
 from infra.sql import Database
 from ivr.model import GoneWait, Session
+from tests.console_browser import Console
 from tests.hand_clock import HandClock
 
 NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
@@ -397,6 +399,18 @@ async def test_only_who_takes_calls_sees_and_keeps_them(house: House) -> None:
         await house.list.open(call_back, HANDLER)  # before it was taken on
     with pytest.raises(NotNow):
         await house.list.tried(call_back, "spoke", HANDLER)
+
+
+@ONE_KIND
+async def test_who_has_taken_it_on_may_open_it_under_another_name(house: House) -> None:
+    call_back = await house.promised()
+    await house.list.take(call_back, HANDLER)
+    console = Console(house.clock, lambda router, web: add_call_backs(router, web, house.list, house.clock))
+    other = SignedIn("u-9", Role.HANDLER, name="Hana")
+    for who, has_it in ((replace(HANDLER, name="Hana Example"), True), (other, False)):
+        async with console.browser(who) as browser:
+            listed = (await browser.client.get("/call-backs")).text
+        assert (f'href="/call-backs/{call_back}"' in listed) is has_it
 
 
 @ONE_KIND

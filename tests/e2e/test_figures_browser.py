@@ -90,6 +90,7 @@ def test_pieces_of_a_page_are_renewed_without_losing_what_was_open(serve: Serve,
         expect(page.locator("#trends-table")).to_have_attribute("open", "")
         expect(page.locator("#trends-table summary")).to_be_focused()
         assert page.evaluate("window.sameDocument") is True
+        sign_in(world, page, url)  # other days are for who is
         page.get_by_role("link", name="60 minutes").press("Enter")
         expect(page.locator("#waits-title")).to_contain_text("in the last 60 minutes")
         page.get_by_label("From").fill("2026-01-05")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from console_world import NOON, Firing, SetPast, World
@@ -15,12 +15,14 @@ from alerts.figures.items import Clock, Kpis, ScopeKind, Seconds
 from alerts.figures.targets import targets
 from callrouter.handover import Role
 from console.board import board
-from console.city import read_firing
+from console.city import Asked, city_fragments, read_firing
+from console.city_map import squares
 from console.distribution import bands
+from console.fragments import Fragments
 from console.item_table import item_rows
 from console.kept import RETRY_S
 from console.measures import judged
-from console.readings import ALERTS_KEPT_S, Readings
+from console.readings import ALERTS_KEPT_S, TODAY_KEPT_S, Readings
 from console.windows import Days, Window, read_typed
 
 SMALL = ">&lt;5</text>"
@@ -88,6 +90,21 @@ async def test_a_range_that_many_ask_for_is_added_up_once() -> None:
     assert (readings.past.asked, len(found)) == (1, 20)
 
 
+async def test_yesterday_is_not_kept_as_it_was_right_after_midnight() -> None:
+    world = World()
+    world.clock.at = datetime(2026, 2, 4, 0, 5, tzinfo=UTC)
+    past = Counted()
+    readings = Readings(world.board, past, world.alerts, world.clock)
+    asked = {}
+    for last in (date(2026, 2, 2), date(2026, 2, 3)):
+        past.asked = 0
+        for _ in range(2):
+            await readings.counted(Days(date(2026, 2, 1), last), "provider")
+            world.clock.at += timedelta(seconds=TODAY_KEPT_S)
+        asked[last.day] = past.asked
+    assert asked == {2: 1, 3: 2}
+
+
 class Counted(SetPast):
     """A past that counts how often its windows are asked for."""
 
@@ -144,6 +161,40 @@ async def test_small_counts_of_boroughs_are_for_clinical_roles(role: Role) -> No
     assert (SMALL in text) is not clinical
     assert ("/areas/camden" in text) is clinical
     assert "Calls of which no borough is known" in text
+
+
+def stream_of(world: World, *, every_count: bool) -> Fragments:
+    readings = Readings(world.board, world.past, world.alerts, world.clock)
+    return city_fragments(readings, Asked(every_count=every_count))
+
+
+async def test_the_table_of_areas_is_for_clinical_roles() -> None:
+    """Beside the map, which holds back another count of the same calls, it would give small ones away."""
+    world = World(open_wallboard=True)
+    for role in (None, Role.COMMISSIONER, Role.CLINICIAN):
+        text = (await get(world, "/", role)).text
+        clinical = role is Role.CLINICIAN
+        assert ('id="areas-title"' in text) is clinical
+        assert ("The table of areas is for clinical roles" in text) is not clinical
+        assert 'id="map-title"' in text
+    assert "areas" in stream_of(world, every_count=True)
+    assert "areas" not in stream_of(world, every_count=False)
+    report = (await get(world, "/reports/daily/2026-02-02", Role.COMMISSIONER)).text
+    assert "By service" in report
+    assert not [square.name for square in squares() if square.name in report], "the report tells no place"
+
+
+@pytest.mark.parametrize("path", ["/", "/providers/south_east"])
+async def test_where_figures_are_open_other_days_are_for_who_signs_in(path: str) -> None:
+    world = World(open_wallboard=True)
+    typed = f"{path}?from=2026-01-01&to=2026-01-03"
+    text = (await get(world, typed)).text
+    assert "Sign in to see other days" in text
+    assert "since midnight" in text
+    assert "1 January" not in text
+    events = "/wallboard/events" if path == "/" else f"{path}/events"
+    assert (await get(world, f"{events}?from=2026-01-01&to=2026-01-03")).status_code in (303, 401)
+    assert "from 1 January 2026 to 3 January 2026" in (await get(world, typed, Role.COMMISSIONER)).text
 
 
 async def test_targets_say_whether_they_are_met_and_who_verified_them() -> None:
