@@ -31,6 +31,8 @@ from ivr.voices import in_voice
 
 RESERVED_CHOICES = Menu.SUPPLIED | {PERSON, "red_flag"}
 RESERVED_FACTS = frozenset({"red_flag"})
+FIRST_WORDS_S = 15.0
+"""From the answer to the end of the 999 words (proposed; docs/safety/rules.md, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +86,18 @@ def _size(flow: Flow, _world: World) -> Iterator[Defect]:
         yield Defect(("nodes",), "size", f"{len(flow.nodes)} nodes; a flow has at most {MAX_NODES}")
 
 
-def _first_words(flow: Flow, _world: World) -> Iterator[Defect]:
+def _first_words(flow: Flow, world: World) -> Iterator[Defect]:
     first = flow.nodes.get(flow.start)
     if not (isinstance(first, Say) and first.prompts[:1] == (FIRST_WORDS,) and not first.barge_in):
         text = f"must be a say of {FIRST_WORDS} with barge_in: false"
         yield Defect(("nodes", flow.start), "first_words", text)
     elif NOTICE not in _said_first(flow):
         text = f"{NOTICE} must be said, with barge_in: false, before anything is asked or looked up"
+        yield Defect(("nodes", flow.start), "first_words", text)
+    # they begin at once; a text that is not known is refused as missing
+    ends_s = world.lengths.seconds.get(FIRST_WORDS, 0.0) if world.lengths else 0.0
+    if ends_s > FIRST_WORDS_S:
+        text = f"{FIRST_WORDS} ends {ends_s:.1f} s after the answer; at most {FIRST_WORDS_S:g} s"
         yield Defect(("nodes", flow.start), "first_words", text)
 
 

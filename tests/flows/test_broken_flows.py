@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -22,6 +23,8 @@ WORLD = World(
     services=EVERYBODY,
 )
 REFUSED = "# refused:\n"
+OWN_WORDS = "# words: "
+"""What stands before the words of a fixture's own prompts, in place of those that ship."""
 
 
 def expected(path: Path) -> list[str]:
@@ -33,10 +36,17 @@ def expected(path: Path) -> list[str]:
     return [line.removeprefix("# ") for line in lines.splitlines()] if marked else [f"nothing is marked {REFUSED}"]
 
 
+def world_of(path: Path) -> World:
+    """The world of a fixture: its lines ``# words: KEY: TEXT`` replace what ships."""
+    own = (line.removeprefix(OWN_WORDS) for line in path.read_text().splitlines() if line.startswith(OWN_WORDS))
+    texts = dict(line.split(": ", 1) for line in own)
+    return replace(WORLD, lengths=estimate_lengths([TEXTS | texts])) if texts else WORLD
+
+
 def said(path: Path) -> list[str]:
     """What it says, without the name of the file."""
     with pytest.raises(FlowFileError) as refused:
-        load_flow(path, WORLD)
+        load_flow(path, world_of(path))
     return [problem.removeprefix(f"{path}:") for problem in refused.value.problems]
 
 
