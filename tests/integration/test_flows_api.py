@@ -143,6 +143,12 @@ async def test_the_wrong_person_is_refused_by_http_with_a_clear_id(people: Peopl
     assert await people.refused(DUTY, f"{one}/publish") == (403, "role_missing")
     assert await people.refused(HANDLER, "/roll-back") == (403, "role_missing")
     assert await people.refused(HANDLER, f"/{content().version}/recall") == (403, "role_missing")
+    files = {"files": {"front.yaml": CALMER}, "start": "front.yaml", "texts": TEXTS}
+    steps = {"/drafts": files, f"{one}/check": {}, f"{one}/stage": {"share": 0.1},
+             f"{one}/schedule": {"at": "2030-01-01T08:00:00Z"}, f"{one}/stop": {}}  # fmt: skip
+    for path, sent in steps.items():  # who may read may no more do these than who may not
+        for who in (HANDLER, READER):
+            assert await people.refused(who, path, sent) == (403, "role_missing"), (path, who.role)
     people.clock.move(15 * 86_400)
     assert await people.refused(ANN, f"{one}/publish") == (409, "approval_expired")
     assert people.flows.for_dialled("111", "call").version == content().version

@@ -46,6 +46,34 @@ def test_who_does_not_come_past_a_look_up_loses_priority(change: Callable[[Nodes
     assert "priority" in touches(change)
 
 
+# a change of one step of the London front, and who guards it: exactly that
+GUARDED: dict[str, Callable[[Nodes], None]] = {
+    "announce": lambda nodes: nodes["messages"].update(safety_net="pharmacy_safety_net"),
+    "offer": lambda nodes: nodes["pharmacy_advice"].update(ask=["pharmacy_advice"]),
+    "offer, self_care": lambda nodes: nodes["pharmacy_advice"].update(kind="self_care"),
+    "red_flag": lambda nodes: nodes["ask_birth_date"].update(speech=True),
+    "priority": lambda nodes: nodes["clinician_or_111"].update(band="urgent"),
+    "disclose": lambda nodes: nodes["frailty.disclose"].update(level="confirmed"),
+    "first_words": lambda nodes: nodes["emergency_words"].update(prompts=["recording_notice", "emergency_999"]),
+}
+
+
+@pytest.mark.parametrize("kinds", GUARDED)
+def test_each_step_that_clinical_safety_guards_is_touched_by_its_change(kinds: str) -> None:
+    assert ", ".join(touches(GUARDED[kinds])) == kinds
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind"),
+    [("red_flag_connecting", "red_flag"), ("message_safety_net", "announce"), ("pharmacy_advice", "offer"),
+     ("team_ready", "disclose"), ("emergency_999", "first_words")],
+)  # fmt: skip
+def test_other_words_in_a_guarded_step_touch_it(prompt: str, kind: str) -> None:
+    old, new = (seal(read_flow(DATA), {"en": texts}, {}) for texts in (PROMPTS, {**PROMPTS, prompt: "Other words."}))
+
+    assert kind in touched(old, new)
+
+
 def test_a_change_of_what_everybody_hears_alike_touches_nothing() -> None:
     def aside(nodes: Nodes) -> None:
         nodes["aside"] = {"action": "say", "prompts": ["hold_111"], "exits": {"next": "find_plan"}}
