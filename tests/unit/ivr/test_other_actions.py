@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from flows.player import Player, World, inline
 
+from ivr.actions.lookup import OUTCOMES
 from ivr.errors import FlowDefect
+from ivr.flow import Flow
 from ivr.model import (
     Answered,
     Band,
@@ -15,7 +18,9 @@ from ivr.model import (
     Connect,
     Disclosed,
     End,
+    GoneWait,
     LookupWait,
+    Message,
     Needs,
     OfferWait,
     Play,
@@ -32,9 +37,23 @@ FACTS: dict[str, Any] = {
     "born": {"type": "date"},
     "hours": {"values": ["open", "closed", "unknown"]},
     "language": {"values": ["en", "pl"]},
+    "where": {"type": "text"},
+    "area": {"values": list(OUTCOMES["area"])},
+    "state": {"values": list(OUTCOMES["service_state"])},
 }
 PERSON = {"action": "queue", "services": ["clinician"], "hold_s": 60}
 TEAM = {"action": "connect", "services": ["dental"]}
+
+
+@dataclass(frozen=True)
+class Watched(World):
+    """A world that keeps what it was asked."""
+
+    asked: list[LookupWait] = field(default_factory=list)
+
+    def look_up(self, flow: Flow, wait: LookupWait) -> Answered:
+        self.asked.append(wait)
+        return super().look_up(flow, wait)
 
 
 def call(world: World | None = None, **nodes: dict[str, Any]) -> Player:
@@ -154,21 +173,84 @@ def test_what_the_answer_does_not_say_is_the_least(said: dict[str, Any]) -> None
 
 def test_third_birth_date_of_a_call_is_not_looked_up() -> None:
     three = {name: {**BIRTH_DATE, "exits": {"next": then}} for name, then in (("a", "b"), ("b", "c"), ("c", "person"))}
-    asked: list[str] = []
+    world = Watched()
 
-    class Watching(World):
-        def look_up(self, flow: Any, wait: LookupWait) -> Answered:
-            asked.append(wait.node)
-            return super().look_up(flow, wait)
-
-    assert call(Watching(), **three).dialled == ("clinician",)
-    assert asked == ["a", "b"]
+    assert call(world, **three).dialled == ("clinician",)
+    assert [each.node for each in world.asked] == ["a", "b"]
 
 
 def test_hours_are_asked_of_a_service() -> None:
     hours = {"action": "lookup", "what": "hours", "service": "dental", "into": "hours", "exits": {"next": "person"}}
 
     assert call(World(others={"hours": Answered("closed")}), it=hours).session.facts["hours"] == "closed"
+
+
+@pytest.mark.parametrize("state", OUTCOMES["service_state"])
+def test_state_is_asked_of_a_service(state: str) -> None:
+    look = {"action": "lookup", "what": "service_state", "service": "dental", "into": "state", "exits": {"next": "by"}}
+    fork = {"action": "branch", "fact": "state", "exits": {"free": "team", "else": "person"}}
+    world = Watched(others={"service_state": Answered(state)})
+    player = call(world, it=look, by=fork)
+
+    assert [(each.what, each.about) for each in world.asked] == [("service_state", "dental")]
+    assert player.session.facts["state"] == state
+    assert player.dialled == (("dental",) if state == "free" else ("clinician",))
+
+
+AREA: dict[str, Any] = {"action": "lookup", "what": "area", "into": "area", "exits": {"next": "person"}}
+KEYED = {"action": "gather", "prompts": ["where"], "digits": 3, "into": "where", "exits": {"next": "it"}}
+
+
+def test_area_is_asked_by_what_the_caller_gave_or_else_by_the_numbers() -> None:
+    found = {"area": Answered("north_central")}
+    given, not_given = Watched(others=found), Watched(others=found)
+    player = call(given, ask=KEYED, it={**AREA, "given": "where"}).play("123")
+
+    assert player.session.facts["area"] == "north_central"
+    assert call(not_given, it=AREA).session.facts["area"] == "north_central"
+    assert [(each.what, each.about) for each in (*given.asked, *not_given.asked)] == [("area", "123"), ("area", "")]
+
+
+def test_messages_are_asked_for_the_area_that_a_fact_names() -> None:
+    announce = {
+        "action": "announce", "service": "pharmacy", "area": "area", "who_should_stay": "stay", "safety_net": "net",
+        "clinical_owner": "Lead", "exits": {"next": "person"},
+    }  # fmt: skip
+    heat = Answered("1", messages=(Message("heat", ("m-heat",)),))
+    world = Watched(others={"area": Answered("south_east"), "messages": heat})
+    player = call(world, look={**AREA, "exits": {"next": "it"}}, it=announce)
+
+    asked = world.asked[-1]
+    assert (asked.what, asked.about, asked.area) == ("messages", "pharmacy", "south_east")
+    assert player.heard == ("stay", "m-heat", "net")
+    assert player.play("heard").dialled == ("clinician",)
+
+
+def _finish(then: str) -> dict[str, Any]:
+    return {
+        "action": "menu", "prompts": [f"to_{then}"], "keys": {"1": "finish"}, "no_input": {"limit": 0},
+        "exits": {"finish": then, "no_input": "person"},
+    }  # fmt: skip
+
+
+FINISH = {"it": _finish("really"), "really": _finish("bye"), "bye": {"action": "hang_up", "prompts": ["net"]}}
+
+
+def test_caller_who_chose_twice_by_key_is_hung_up_on_and_hears_what_to_do_if_it_gets_worse() -> None:
+    player = call(**FINISH).play("1", "1")
+
+    assert player.heard == ("to_really", "to_bye", "net")
+    assert player.instructions[-2:] == [Play(("net",), barge_in=False), End("caller_chose")]
+    assert player.session.wait == GoneWait("bye")
+    assert player.dialled == ()
+
+
+@pytest.mark.parametrize("steps", [["silence"], ["0"], ["1", "silence"], ["1", "0"]])
+def test_caller_who_did_not_choose_it_twice_comes_to_a_person(steps: list[str]) -> None:
+    player = call(**FINISH).play(*steps)
+
+    assert not player.ended_by_us
+    assert player.dialled == (("111",) if steps[-1] == "0" else ("clinician",))
 
 
 @pytest.mark.parametrize(
