@@ -1,12 +1,10 @@
-"""Small flows of every action that the language has: at most seven nodes, drawn by Hypothesis or by a seed."""
+"""Small flows of every action that the language has: at most seven nodes, each drawn by its seed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Protocol, TypeVar
-
-from hypothesis import strategies as st
 
 from ivr.actions.lookup import OUTCOMES, PATHWAYS
 from ivr.flow import Flow, read_flow
@@ -44,12 +42,6 @@ class Pick(Protocol):
 
 Exit = Callable[[], str]
 Make = Callable[[Pick, Exit], dict[str, Any]]
-
-
-@st.composite
-def flows(draw: st.DrawFn) -> Flow:
-    """For laws whose counter-examples shall be small."""
-    return make_flow(lambda among: draw(st.sampled_from(among)))
 
 
 def flow_of_seed(seed: int) -> Flow:

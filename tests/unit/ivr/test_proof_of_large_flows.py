@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import process_time
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -11,11 +12,15 @@ from ivr.check import World, check
 from ivr.flow import Flow, read_flow
 from ivr.model import MAX_NODES
 from ivr.proof.lengths import Lengths, estimate_lengths
-from ivr.proof.prove import prove
+from ivr.proof.prove import Proof, prove
 from ivr.proof.report import report
 
-ENOUGH_S = 10.0
+T = TypeVar("T")
+
+ENOUGH_S = 2.0
 """Of one core, for a thousand nodes; it takes some tenths of a second where nobody else uses the machine."""
+ROUNDS = 3
+"""The quickest counts: what others do on the machine slows a core down, too."""
 
 TEXTS = {
     "emergency_999": "Dial 999.",
@@ -75,27 +80,37 @@ def lengths() -> Lengths:
     return estimate_lengths([TEXTS | dict.fromkeys(NEEDED, "Please wait.")])
 
 
+def in_time(work: Callable[[], T]) -> T:
+    """What ``work`` gives; fails if no round is done in time."""
+    took: list[float] = []
+    while len(took) < ROUNDS:
+        began = process_time()
+        done = work()
+        took.append(process_time() - began)
+        if took[-1] < ENOUGH_S:
+            return done
+    pytest.fail(f"never under {ENOUGH_S:g} s of CPU: {took}")
+
+
 def test_a_thousand_nodes_are_proved_and_reported_while_the_author_waits() -> None:
     flow = pathways(115)
-    began = process_time()
-    found = prove(flow, lengths())
-    verdict = report(found).verdict()
-    took = process_time() - began
+
+    def proved() -> tuple[Proof, str]:
+        found = prove(flow, lengths())
+        return found, report(found).verdict()
+
+    found, verdict = in_time(proved)
 
     assert len(flow.nodes) > 1000
     assert found.defects == ()
     assert "every path ends with a person" in verdict
-    assert took < ENOUGH_S, f"{took:.1f} s"
 
 
 def test_a_way_round_among_a_thousand_nodes_is_found_while_the_author_waits() -> None:
     flow = pathways(115, broken=True)
-    began = process_time()
-    found = prove(flow, lengths())
-    took = process_time() - began
+    found = in_time(lambda: prove(flow, lengths()))
 
     assert [defect.rule for defect in found.defects if defect.rule == "loop"] == ["loop"]
-    assert took < ENOUGH_S, f"{took:.1f} s"
 
 
 def test_flow_that_fails_and_has_more_states_than_the_cap_is_refused_by_name() -> None:
