@@ -11,6 +11,7 @@ import pytest
 
 from callrouter.flows import load_prompts
 from infra.yamlfile import read_yaml
+from ivr.actions.lookup import OUTCOMES
 from ivr.flow import AnyNode, Flow, read_flow
 
 ROOT = Path(__file__).parents[3]
@@ -33,6 +34,7 @@ FACTS: dict[str, Any] = {
     "where": {"type": "text"}, "words": {"type": "text"},
     "pathway": {"values": ["none", "frailty", "mental_health", "multiple_sclerosis", "end_of_life", "other"]},
     "stale": {"type": "bool"},
+    "area": {"values": [*OUTCOMES["area"]]},
 }  # fmt: skip
 
 
