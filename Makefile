@@ -52,6 +52,7 @@ test-all: setup-dev test-tools test ## those too that take long and show what a 
 	@$(BIN)/python -m pytest -q -m "slow and not alone and not faults and not soak"
 	@CALLROUTER_EXAMPLES=all $(BIN)/python -m pytest -q -m "hypothesis and not slow"
 	@$(BIN)/python -m pytest -q -n2 -m "slow and alone and not faults and not soak"
+	@$(MAKE) --no-print-directory plan-memory MB=30
 
 faults: setup-dev test-tools ## break every part under real calls: the long form, 1,000 calls (writes bench/faults.json)
 	@$(BIN)/python -m pytest -n0 -m faults -rP --timeout 3600 tests/protocol tests/faults tests/e2e/test_three_ways.py
@@ -86,7 +87,7 @@ fuzz-plans: setup-dev ## random bytes against every reader of plans, guided by c
 	@found=$$(mktemp -d); trap 'rm -rf "$$found"' EXIT; \
 	  $(BIN)/python -m tests.fuzz.plans -max_total_time=$(or $(FOR),60) -rss_limit_mb=1024 "$$found" tests/fuzz/seeds
 
-plan-memory: setup-dev ## import plan files of 300 MB, CSV and JSON, in the memory of short ones (some minutes)
+plan-memory: setup-dev ## import plan files of 300 MB, in every form, in the memory of short ones (some minutes)
 	@PLAN_FILE_MB=$(or $(MB),300) $(BIN)/python -m pytest -n0 -q -s tests/integration/test_plan_memory.py
 
 fuzz-flows: setup-dev ## ten thousand generated flows, checked and played with all inputs (half an hour); FIRST_FLOW=1

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, null, or_, select
 
 import careplans.access.tables
 import careplans.audit.tables  # noqa: F401 - their tables belong to the metadata
@@ -25,6 +25,7 @@ __all__ = [
     "FoundPlan",
     "SealedPlan",
     "ended_plans",
+    "ended_plans_of",
     "metadata",
     "plan_numbers",
     "plans",
@@ -113,6 +114,16 @@ def plans_by_surname(connection: Connection, hashes: Sequence[str]) -> list[Foun
 def plans_by_id(connection: Connection, ids: Sequence[str]) -> list[SealedPlan]:
     """The stored plans of these ids, newest first; ids that are not stored are left out."""
     return _sealed(connection, plans.c.id.in_(set(ids)))
+
+
+def ended_plans_of(connection: Connection, nhs_keys: Collection[str], name_keys: Collection[str]) -> list[SealedPlan]:
+    """Plans of these people that their source took back; of an erased one nothing says any more whose it was."""
+    either = or_(ended_plans.c.nhs_key.in_(nhs_keys), ended_plans.c.name_key.in_(name_keys))
+    clear = [ended_plans.c[each.name] for each in _CLEAR if each is not plans.c.content_key]
+    secret = (ended_plans.c.wrapped_key, ended_plans.c.person, ended_plans.c.content)
+    query = select(*clear, null().label("content_key"), *secret).where(either, ended_plans.c.content.is_not(None))
+    rows = connection.execute(query.order_by(ended_plans.c.valid_from.desc(), ended_plans.c.id))
+    return [SealedPlan(_found(row), Sealed(row.wrapped_key, row.person, row.content)) for row in rows]
 
 
 def with_twins(connection: Connection, found: Sequence[SealedPlan]) -> list[SealedPlan]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +18,16 @@ from careplans.sources.fhir_http import FhirSource
 from careplans.sources.fhir_recheck import Recheck
 from tests.running import free_port
 
+_OF_ANYBODY = frozenset({"patient", "subject"})
+INCLUDES = {
+    "CarePlan": _OF_ANYBODY, "Flag": _OF_ANYBODY, "DocumentReference": _OF_ANYBODY, "Consent": frozenset({"patient"}),
+}  # fmt: skip
+"""By resource, the search parameters of FHIR R4 that lead to the patient; a server refuses any other."""
+
 
 @dataclass
 class FhirServer:
-    """Answers searches for CarePlan as a FHIR server does: pages, ETag, `_lastUpdated`, and the faults it is told."""
+    """Answers searches as a FHIR server does: pages, ETag, `_lastUpdated`, `_include`, and the faults it is told."""
 
     patient: dict[str, Any]
     plans: list[dict[str, Any]] = field(default_factory=list)
@@ -34,19 +40,22 @@ class FhirServer:
     def app(self) -> FastAPI:
         app = FastAPI()
 
-        @app.get("/fhir/CarePlan")
-        async def search(request: Request) -> Response:
+        @app.get("/fhir/{resource}")
+        async def search(resource: str, request: Request) -> Response:
             self.asked.append(str(request.url.query))
             if self.faults:
                 return self.faults.pop(0)
             if request.headers.get("authorization") != "Bearer secret":
                 outcome = {"resourceType": "OperationOutcome", "issue": [{"code": "login", "diagnostics": "Zzname"}]}
                 return JSONResponse(outcome, status_code=401)
+            kept = [each for each in self.plans if each["resourceType"] == resource]
             if ids := request.query_params.get("_id"):
-                entry = [{"resource": each} for each in self.plans if each["id"] in ids.split(",")][: self.page]
+                entry = [{"resource": each} for each in kept if each["id"] in ids.split(",")][: self.page]
                 return JSONResponse({"resourceType": "Bundle", "type": "searchset", "entry": entry})
+            if request.query_params["_include"] not in {f"{resource}:{each}" for each in INCLUDES[resource]}:
+                return JSONResponse({"resourceType": "OperationOutcome"}, status_code=400)
             since = request.query_params.get("_lastUpdated", "ge").removeprefix("ge")
-            found = [each for each in self.plans if each["meta"]["lastUpdated"] >= since]
+            found = [each for each in kept if each["meta"]["lastUpdated"] >= since]
             etag = hashlib.sha256(json.dumps(found).encode()).hexdigest()
             if request.headers.get("if-none-match") == etag:
                 return Response(status_code=304)
@@ -62,26 +71,32 @@ class FhirServer:
                 body["link"].append({"relation": "next", "url": url})
             return JSONResponse(body, headers={"ETag": etag})
 
-        @app.get("/fhir/CarePlan/{its_id}")
-        async def read(its_id: str) -> Response:
+        @app.get("/fhir/{resource}/{its_id}")
+        async def read(resource: str, its_id: str) -> Response:
             self.asked.append(its_id)
-            found = [each for each in self.plans if each["id"] == its_id]
+            found = [each for each in self.plans if (each["resourceType"], each["id"]) == (resource, its_id)]
             return JSONResponse(found[0]) if found else Response(status_code=self.missing_status)
 
         return app
 
-    def source(self, port: int, token: str = "secret", recheck: Recheck | None = None) -> FhirSource:
+    def source(
+        self,
+        port: int,
+        token: str = "secret",
+        recheck: Recheck | None = None,
+        resources: Sequence[str] = ("CarePlan",),
+    ) -> FhirSource:
         async def no_wait(wait_s: float) -> None:
             self.asked.append(f"waited {wait_s:g}")
 
         url = f"http://127.0.0.1:{port}/fhir"
-        return FhirSource(url, ["CarePlan"], "Demo Trust", lambda: token, recheck=recheck, sleep=no_wait)
+        return FhirSource(url, resources, "Demo Trust", lambda: token, recheck=recheck, sleep=no_wait)
 
 
 @asynccontextmanager
 async def served(app: FastAPI) -> AsyncIterator[int]:
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off", date_header=False))
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - it tells nobody when it has started
         await asyncio.sleep(0.01)

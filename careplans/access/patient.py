@@ -8,9 +8,9 @@ from datetime import date
 from sqlalchemy import Connection
 
 from careplans.errors import NotOnePatient
-from careplans.model import group_by_person, is_nhs_number
+from careplans.model import group_by_person, is_nhs_number, same_person
 from careplans.sealing import Sealer
-from careplans.store import SealedPlan, plans_by_id, plans_by_nhs_number, plans_by_surname
+from careplans.store import SealedPlan, ended_plans_of, plans_by_id, plans_by_nhs_number, plans_by_surname
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -22,25 +22,32 @@ class PatientAsked:
     family_name: str = ""
 
 
-def find_patient(connection: Connection, sealer: Sealer, asked: PatientAsked) -> list[SealedPlan]:
-    """All plans of the one patient who is exactly this, restricted ones too; newest first.
+def find_patient(
+    connection: Connection, sealer: Sealer, asked: PatientAsked, *, withdrawn: bool = False
+) -> list[SealedPlan]:
+    """All plans of the one patient who is exactly this, restricted ones too; newest first, withdrawn ones last.
+
+    ``withdrawn``: those too that their source took back. A patient of whom no plan is left is found by NHS number only:
+    withdrawn plans are not indexed by family name.
 
     Pointers are found by the NHS number alone, as they have no date of birth, unless another plan of that number has
     a different one from what was asked.
     Raises :class:`NotOnePatient` where it is none or several: nothing tells which of the two it is.
     """
     number = "".join(asked.nhs_number.split()).replace("-", "")
+    hashes = sealer.nhs_hashes(number) if is_nhs_number(number) else ()
     if number:
-        fitting = plans_by_nhs_number(connection, sealer.nhs_hashes(number)) if is_nhs_number(number) else []
+        fitting = plans_by_nhs_number(connection, hashes)
     else:
         fitting = plans_by_surname(connection, sealer.surname_hashes(asked.family_name, asked.birth_date))
-    born = {
-        plan: sealer.open_person(plan.found.id, plan.sealed).birth_date
-        for plan in plans_by_id(connection, [each.id for each in fitting])
-    }
+    stored = plans_by_id(connection, [each.id for each in fitting])
+    numbers = {*hashes, *(each.nhs_key for each in stored if each.nhs_key)}
+    ended = ended_plans_of(connection, numbers, {each.name_key for each in stored}) if withdrawn else []
+    born = {plan: sealer.open_person(plan.found.id, plan.sealed).birth_date for plan in (*stored, *ended)}
     found = [plan for plan in born if born[plan] == asked.birth_date]
     if found or not any(born.values()):
         found = [plan for plan in born if born[plan] in (None, asked.birth_date)]
-    if len(group_by_person(found)) != 1:
+    live = [plan for plan in found if plan not in ended]
+    if len(group_by_person(live or found)) != 1:
         raise NotOnePatient("this is not exactly one patient with a plan")
-    return found
+    return [*live, *(plan for plan in found if plan in ended and all(same_person(plan, each) for each in live))]

@@ -16,7 +16,6 @@ from careplans.audit.trail import AuditTrail
 from careplans.errors import NotAllowed
 from careplans.model import Viewer
 from careplans.sealing import Sealer
-from careplans.tables import plans
 from infra.crypto import KeyRing
 
 MOST_LISTED = 500
@@ -43,7 +42,7 @@ class WhoSaw:
         self._audit = audit
 
     async def of(self, asked: PatientAsked, viewer: Viewer) -> list[Seen]:
-        """Every act on the plans of one exact patient, newest first, this search among them.
+        """Every act on the plans of one exact patient, withdrawn ones too, newest first, this search among them.
 
         Raises :class:`NotAllowed`, :class:`NotOnePatient`, :class:`PlanStoreFailed`: what cannot be recorded is not
         shown.
@@ -55,10 +54,10 @@ class WhoSaw:
         return await self._audit.within(lambda connection: self._seen(connection, asked, viewer))
 
     def _seen(self, connection: Connection, asked: PatientAsked, viewer: Viewer) -> list[Seen]:
-        ids = [plan.found.id for plan in find_patient(connection, self._sealer, asked)]
+        found = [plan.found for plan in find_patient(connection, self._sealer, asked, withdrawn=True)]
+        ids = [plan.id for plan in found]
         self._audit.enter(connection, viewer, self._audit.entries(viewer, What.VIEWS_READ, ids))
-        about = select(plans.c.id, plans.c.kind, plans.c.source).where(plans.c.id.in_(ids))
-        named = {row.id: f"{row.kind}, {row.source}" for row in connection.execute(about)}
+        named = {plan.id: f"{plan.kind}, {plan.source}" for plan in found}
         query = select(plan_audit).where(plan_audit.c.plan.in_(ids)).order_by(plan_audit.c.seq.desc())
         rows = connection.execute(query.limit(MOST_LISTED)).all()
         names = self._people.names(connection, (row.actor for row in rows))

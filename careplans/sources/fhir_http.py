@@ -99,7 +99,7 @@ class FhirSource:
         """Those of these ids that a search finds."""
         query = {"_id": ",".join(ids), "_elements": "id", "_count": str(len(ids))}
         response = await self._page(client, str(httpx.URL(f"{self._url}/{resource}", params=query)), None)
-        return await asyncio.to_thread(_ids, response.text, resource)
+        return await asyncio.to_thread(_ids, _body(response), resource)
 
     async def is_gone(self, client: httpx.AsyncClient, resource: str, its_id: str) -> bool:
         """Whether the server says of this very resource that it is not there, or not any more."""
@@ -124,8 +124,8 @@ class FhirSource:
                 return
             if not going_on:
                 at.etag = response.headers.get("etag", "")
-            page = await asyncio.to_thread(read_bundle, response.text, self._organisation, at.line)
-            at.newest = _later(at.newest, await asyncio.to_thread(_newest, response.text, resource))
+            page = await asyncio.to_thread(read_bundle, _body(response), self._organisation, at.line)
+            at.newest = _later(at.newest, await asyncio.to_thread(_newest, _body(response), resource))
             at.line += page.entries
             last = page.next_url is None
             if last:
@@ -220,6 +220,11 @@ class _Asked:
 
     async def is_gone(self, resource: str, its_id: str) -> bool:
         return await self._source.is_gone(self._client, resource, its_id)
+
+
+def _body(response: httpx.Response) -> str:
+    """Its text. Some servers put a byte order mark before it, which may be passed over (RFC 8259, 8.1)."""
+    return response.text.removeprefix("\ufeff")
 
 
 def _ids(body: str, resource: str) -> frozenset[str]:

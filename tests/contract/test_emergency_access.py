@@ -113,6 +113,24 @@ async def test_who_saw_tells_of_every_view_and_of_itself(house: House) -> None:
         await house.who_saw.of(PatientAsked(BORN, nhs_number="9990000026"), INES)
 
 
+@pytest.mark.parametrize(
+    "asked", [EDITH, PatientAsked(BORN, family_name="O’Example-Jones")], ids=["by number", "by name, beside another"]
+)
+async def test_who_saw_tells_of_a_plan_that_was_withdrawn_since(house: House, asked: PatientAsked) -> None:
+    emergency = await house.emergency.ask(EDITH, REASON, CLIVE)
+    await house.emergency.open(emergency.id, CLIVE)
+    if asked is not EDITH:
+        await house.load({"plan_id": "P9", "nhs_number": ""})
+    await house.load({"withdrawn": "yes"})
+    seen = [(each.who, each.what) for each in await house.who_saw.of(asked, INES)]
+    assert seen[1:] == [("clive", "opened_emergency"), ("clive", "broke_glass")]
+    with pytest.raises(NotOnePatient):
+        await house.who_saw.of(PatientAsked(BORN.replace(day=13), nhs_number="9990000018"), INES)
+    if asked is EDITH:
+        with pytest.raises(NotOnePatient):  # a withdrawn plan opens for nobody
+            await house.emergency.ask(EDITH, REASON, CLIVE)
+
+
 async def test_a_reference_opens_for_its_organisation_for_twelve_hours(house: House) -> None:
     ref = await house.refer()
     (opened,) = await house.references.open(f"{ref[:5]} {ref[5:].lower()}", CREW)

@@ -8,7 +8,7 @@ from callrouter.flows import load_prompts
 from callrouter.settings import Settings
 from flows.player import Player, World, london
 from ivr.actions.lookup import MOST_BIRTH_DATES
-from ivr.model import Answered, Disclosed, Gather, LookupWait
+from ivr.model import Answered, Band, Disclosed, Gather, LookupWait
 
 FLOW = london()
 PROMPTS = load_prompts(Settings().prompts_file)
@@ -53,10 +53,16 @@ def test_right_wrong_and_unknown_get_the_same_next_words_and_the_same_steps_unti
     assert steps["wrong"][: len(common)] == common
 
 
-def test_before_assertion_what_the_caller_hears_is_what_they_would_hear_without() -> None:
-    with_plan = Player(FLOW, caller("candidates", raises=False)).play(*GIVEN)
-    without = Player(FLOW, caller("none", "none")).play(*GIVEN)
+@pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("keys", [("1",), GIVEN], ids=["symptoms", "a date of birth"])
+def test_before_assertion_what_the_caller_hears_is_what_they_would_hear_without(
+    keys: tuple[str, ...], raises: bool
+) -> None:
+    """Keys 3 and 4 differ for who is raised: they hear nothing that diverts (docs/safety/rules.md, 2; hazard H14)."""
+    with_plan = Player(FLOW, caller("candidates", raises=raises)).play(*keys)
+    without = Player(FLOW, caller("none", "none")).play(*keys)
     assert with_plan.heard == without.heard
+    assert (with_plan.session.band is Band.RAISED) is raises
 
 
 def test_a_birth_date_is_looked_up_only_when_it_was_accepted_by_key() -> None:

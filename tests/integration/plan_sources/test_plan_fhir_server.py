@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from functools import partial
+from urllib.parse import parse_qs
 
 import pytest
 from fastapi.responses import Response
@@ -37,6 +39,32 @@ class TestFhirServer:
             assert (second.run.imported, second.run.withdrawn) == (1, 1)
             assert "_lastUpdated=ge2026-06-01T12%3A00%3A00.004Z" in server.asked[3]
 
+    async def test_all_four_resources_are_fetched_and_a_refusal_last(self, server: FhirServer, runs: PlanRuns) -> None:
+        consent = {
+            "resourceType": "Consent", "id": "k1", "status": "active", "meta": {"lastUpdated": "2026-06-02T12:00:00Z"},
+            "patient": {"reference": "Patient/p1"},
+            "provision": {"type": "deny", "data": [{"reference": {"reference": "CarePlan/c1"}}]},
+        }  # fmt: skip
+        flag = care_plan(2, resourceType="Flag", code={"text": "Speak slowly."}, category=[])
+        document = care_plan(3, resourceType="DocumentReference", status="current", custodian={"display": "A Trust"})
+        server.plans = [consent, care_plan(1), flag, document]
+        every = ("Consent", "CarePlan", "Flag", "DocumentReference")
+        async with served(server.app()) as port:
+            done = await runs.run(Sender("trust", SYSTEM, 1.0), server.source(port, resources=every))
+        assert [(each.run.imported, each.run.withdrawn, each.refused) for each in done] == [
+            (1, 0, ()), (1, 0, ()), (1, 0, ()), (0, 1, ()),
+        ]  # fmt: skip
+        asked = [parse_qs(each)["_include"] for each in server.asked]
+        assert asked == [["CarePlan:subject"], ["Flag:subject"], ["DocumentReference:subject"], ["Consent:patient"]]
+
+    async def test_a_byte_order_mark_is_no_part_of_an_answer(self, server: FhirServer, runs: PlanRuns) -> None:
+        bundle = {"resourceType": "Bundle", "entry": [{"resource": each} for each in (server.patient, care_plan(1))]}
+        body = f"\ufeff{json.dumps(bundle)}".encode()
+        server.faults = [Response(body, media_type="application/fhir+json")]
+        async with served(server.app()) as port:
+            (delivered,) = await runs.run(TRUST, server.source(port))
+        assert (delivered.run.imported, delivered.refused) == (1, ())
+
     async def test_what_has_not_changed_is_not_sent_again(self, server: FhirServer, runs: PlanRuns) -> None:
         server.plans = [care_plan(1)]
         async with served(server.app()) as port:
@@ -55,8 +83,7 @@ class TestFhirServer:
         async with served(server.app()) as port:
             (delivered,) = await runs.run(TRUST, server.source(port))
         assert delivered.run.imported == 1
-        assert server.asked[1] == "waited 7"
-        assert server.asked[3].startswith("waited ")
+        assert [server.asked[1], server.asked[3]] == ["waited 7", "waited 20"]
 
     async def test_a_server_that_stays_away_ends_the_run_and_the_next_goes_on_from_its_page(
         self, server: FhirServer, runs: PlanRuns

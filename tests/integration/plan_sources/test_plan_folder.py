@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Sequence
@@ -9,15 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from careplans.reading import read_plans
+from careplans.rows import COLUMNS
+from careplans.sealing import Sealer
 from careplans.sources.errors import SourceRefused, SourceUnreachable
 from careplans.sources.files import FolderSource
 from careplans.sources.model import Sender
 from careplans.sources.runs import PlanRuns
+from careplans.tables import plans
+from infra.crypto import KeyRing
 from infra.sql import Database
 from tests.plan_world import SYSTEM, HandClock, plan
 
 TRUST = Sender("trust", SYSTEM)
+KEYS = KeyRing(b"m" * 32, b"i" * 32)
 
 
 class TestFolder:
@@ -34,7 +42,13 @@ class TestFolder:
 
     def put(self, folder: Path, name: str, rows: Sequence[Any], clock: HandClock, age_s: float = 61) -> Path:
         path = folder / name
-        path.write_text("\n".join(json.dumps(dict(row.values)) for row in rows) + "\n")
+        with path.open("w", newline="") as file:
+            if path.suffix == ".csv":
+                writer = csv.DictWriter(file, COLUMNS)
+                writer.writeheader()
+                writer.writerows(row.values for row in rows)
+            else:
+                file.writelines(json.dumps(dict(row.values)) + "\n" for row in rows)
         then = clock.now().timestamp() - age_s
         os.utime(path, (then, then))
         return path
@@ -116,10 +130,15 @@ class TestFolder:
         with pytest.raises(SourceRefused, match="cannot be read"):
             await runs.run(TRUST, FolderSource(tmp_path / "none", clock, system=SYSTEM, whole=False))
 
+    @pytest.mark.parametrize("name", ["a.csv", "a.ndjson"])
     async def test_a_formula_is_text_and_stays_as_it_was(
-        self, folder: Path, source: FolderSource, runs: PlanRuns, clock: HandClock, database: Database
+        self, folder: Path, source: FolderSource, runs: PlanRuns, clock: HandClock, database: Database, name: str
     ) -> None:
         formula = "=cmd|' /C calc'!A0"
-        self.put(folder, "a.ndjson", [plan(101, handler_line=formula)], clock)
+        self.put(folder, name, [plan(101, handler_line=formula, detail=formula)], clock)
         (delivered,) = await runs.run(TRUST, source)
         assert delivered.run.imported == 1
+        ids = await database.read(lambda connection: connection.execute(select(plans.c.id)).scalars().all())
+        (stored,) = await read_plans(database, ids)
+        content = Sealer(KEYS).open_content(stored.found.id, stored.sealed)
+        assert (content.handler_line, content.detail) == (formula, formula)

@@ -76,6 +76,16 @@ class TestPush:
         refused = await door.post("/api/plans/hospice", content="[]", headers=headers)
         assert (refused.status_code, refused.json()["error"]) == (400, "plan_source_unreadable")
 
+    @pytest.mark.parametrize("form", ["application/x-ndjson", "application/fhir+json"])
+    async def test_a_byte_order_mark_is_no_part_of_what_is_posted(
+        self, door: httpx.AsyncClient, server: FhirServer, form: str
+    ) -> None:
+        bundle = {"resourceType": "Bundle", "entry": [{"resource": each} for each in (server.patient, care_plan(1))]}
+        body = json.dumps(dict(plan(101).values) if form.endswith("ndjson") else bundle)
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": form}
+        told = await door.post("/api/plans/hospice", content=f"\ufeff{body}".encode(), headers=headers)
+        assert (told.json()["imported"], told.json()["refused"]) == (1, [])
+
     async def test_the_notes_in_itk_reports_may_be_posted(self, door: httpx.AsyncClient, runs: PlanRuns) -> None:
         """Three reports of one person out of order: one plan, as of the newest."""
         headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/xml"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -58,16 +59,27 @@ def test_a_line_that_is_no_json_loses_no_other(broken: str) -> None:
     assert numbers(found) == {"before", "after"}
 
 
-@given(bad=st.dictionaries(st.sampled_from(COLUMNS), CELL))
-def test_csv_loses_no_good_row_beside_a_bad_one(bad: dict[str, str]) -> None:
+def csv_of(*rows: Mapping[str, object]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    writer.writerows([{**GOOD, "plan_id": "before"}, bad, {**GOOD, "plan_id": "after"}])
-    assert {"before", "after"} <= numbers(read("plans.csv", text.getvalue().encode()))
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
-@given(version=st.integers(0, 10**15 - 1), formula=st.sampled_from(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"]))
-def test_a_formula_is_kept_as_text(version: int, formula: str) -> None:
-    (plan,) = read("plans.ndjson", json.dumps({**GOOD, "version": version, "handler_line": formula}).encode()).plans
-    assert (plan.version, plan.handler_line) == (version, formula.strip())
+@given(bad=st.dictionaries(st.sampled_from(COLUMNS), CELL))
+def test_csv_loses_no_good_row_beside_a_bad_one(bad: dict[str, str]) -> None:
+    whole = csv_of({**GOOD, "plan_id": "before"}, bad, {**GOOD, "plan_id": "after"})
+    assert {"before", "after"} <= numbers(read("plans.csv", whole))
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x.example","a, b")']
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
+@given(version=st.integers(0, 10**15 - 1), formula=st.sampled_from(FORMULAS))
+def test_a_formula_is_kept_as_text(form: str, version: int, formula: str) -> None:
+    row = {**GOOD, "version": version, "handler_line": formula, "detail": f"First\n{formula}"}
+    forms = {"csv": csv_of(row), "json": json.dumps([row]).encode(), "ndjson": json.dumps(row).encode()}
+    (plan,) = read(f"plans.{form}", forms[form]).plans
+    assert (plan.version, plan.handler_line, plan.detail) == (version, formula.strip(), f"First\n{formula}")

@@ -109,6 +109,18 @@ def test_csv_and_json_of_the_same_plans_say_the_same(tmp_path: Path, row: MakeRo
     assert [row.line for row in from_json] == [2, 20]
 
 
+@pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
+def test_a_byte_order_mark_is_no_part_of_what_a_file_says(tmp_path: Path, row: MakeRow, form: str) -> None:
+    good = dict(row().values)
+    texts = {"csv": csv_text(row()), "json": json.dumps([good]), "ndjson": json.dumps(good)}
+    found = []
+    for mark in ("", "\ufeff"):
+        (tmp_path / f"plans.{form}").write_text(mark + texts[form], encoding="utf-8", newline="")
+        found.append([each.values for each in check_plan_file(tmp_path / f"plans.{form}").rows()])
+    assert found[0] == found[1]
+    assert [each["plan_id"] for each in found[1]] == [good["plan_id"]]
+
+
 async def test_a_name_twice_in_an_object_refuses_that_row(tmp_path: Path, plans: CarePlans) -> None:
     file = tmp_path / "twice.json"
     file.write_text('[{"plan_id": "P1", "plan_id": "P2"}]')

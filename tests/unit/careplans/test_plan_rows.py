@@ -30,6 +30,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "thirtieth_of_february": ({"valid_from": "2026-02-30"}, "valid_from", "day of the calendar"),
     "unborn": ({"date_of_birth": "2026-06-16"}, "date_of_birth", "future"),
     "placeholder_birth": ({"date_of_birth": "1753-01-01"}, "date_of_birth", "1880"),
+    "year_1066": ({"valid_from": "1066-10-14"}, "valid_from", "before the NHS began"),
     "review_before_start": ({"review_by": "2026-05-03"}, "review_by", "before valid_from"),
     "sql_in_number": ({"phones": "07700900101'; DROP TABLE plans;--"}, "phones", "number 1 is not"),
     "xml_in_number": ({"phones": "07700900101;<uri>sip:x</uri>"}, "phones", "number 2 is not"),
@@ -114,6 +115,13 @@ def test_a_bad_check_digit_warns_and_keeps(row: MakeRow, number: str) -> None:
     checked = check_row(row(5, nhs_number=number), TODAY)
     assert isinstance(checked, CheckedRow)
     assert [(fault.line, fault.field) for fault in checked.warnings] == [(5, "nhs_number")]
+
+
+@pytest.mark.parametrize(("day", "warned"), [("2026-06-15", []), ("2026-06-16", [(5, "valid_from")])])
+def test_a_plan_of_the_future_warns_and_is_found_from_now_on(row: MakeRow, day: str, warned: list[object]) -> None:
+    checked = check_row(row(5, valid_from=day), TODAY)
+    assert isinstance(checked, CheckedRow)
+    assert [(fault.line, fault.field) for fault in checked.warnings] == warned
 
 
 @pytest.mark.parametrize(
