@@ -131,6 +131,14 @@ async def test_who_saw_tells_of_a_plan_that_was_withdrawn_since(house: House, as
             await house.emergency.ask(EDITH, REASON, CLIVE)
 
 
+async def test_a_withdrawn_plan_that_may_be_of_another_hides_nobody_who_looked(house: House) -> None:
+    """Without an NHS number, and named as one of the patient's plans only: it makes no second patient of them."""
+    await house.load({"plan_id": "P8", "given_name": "Edie"}, {"plan_id": "P9", "nhs_number": ""})
+    await house.load({"plan_id": "P9", "withdrawn": "yes"})
+    await house.emergency.ask(EDITH, REASON, CLIVE)
+    assert [each.what for each in await house.who_saw.of(EDITH, INES)] == ["views_read", "broke_glass"]
+
+
 async def test_a_reference_opens_for_its_organisation_for_twelve_hours(house: House) -> None:
     ref = await house.refer()
     (opened,) = await house.references.open(f"{ref[:5]} {ref[5:].lower()}", CREW)
