@@ -22,7 +22,9 @@ class Range(BaseModel):
     freq: Positive = 52
     alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
     method: str | None = None
+    fitFun: str | None = None  # noqa: N815 - the name that R gives it
     warnings: bool | None = None
+    glmWarnings: bool | None = None  # noqa: N815
     verbose: bool | None = None
 
     @model_validator(mode="after")
@@ -38,7 +40,7 @@ class FarringtonControl(Range):
     b: Positive = 5
     w: Count = 3
     reweight: bool = True
-    weightsThreshold: Annotated[float, Field(gt=0)] = 2.58  # noqa: N815 - the name that R gives it
+    weightsThreshold: Annotated[float, Field(gt=0)] = 2.58  # noqa: N815
     trend: bool = True
     pThresholdTrend: Annotated[float, Field(ge=0, le=1)] = 0.05  # noqa: N815
     limit54: tuple[Annotated[float, Field(ge=0)], Positive] = (5, 4)
@@ -47,8 +49,6 @@ class FarringtonControl(Range):
     noPeriods: Positive = 1  # noqa: N815
     pastWeeksNotIncluded: Count | None = None  # noqa: N815
     thresholdMethod: Literal["delta", "nbPlugin", "muan"] = "delta"  # noqa: N815
-    fitFun: str | None = None  # noqa: N815
-    glmWarnings: bool | None = None  # noqa: N815
 
     @property
     def level(self) -> float:

@@ -157,12 +157,16 @@ def test_settings_that_cannot_be_used_are_refused_in_words(
     assert cause in " ".join(said.split())
 
 
-def test_keys_that_change_no_number_are_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["farrington-flexible", "ears-c1", "ears-c2", "ears-c3"])
+def test_keys_that_change_no_number_are_taken(method: str, tmp_path: Path) -> None:
     series = written_series(tmp_path, YEARS)
-    plain = detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[275, 280])
+    control: dict[str, object] = FARRINGTON if method == "farrington-flexible" else {"baseline": 7, "minSigma": 0}
+    control = control | {"alpha": 0.001, "range": [275, 280], "freq": 52}
+    plain = detect(tmp_path, method, series, **control)
     wordy = {"fitFun": "algo.farrington.fitGLM.flexible", "warnings": False, "glmWarnings": True, "method": "any"}
 
-    assert detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[275, 280], **wordy) == plain
+    assert plain[0] == 0
+    assert detect(tmp_path, method, series, **control, **wordy, verbose=True) == plain
 
 
 def test_settings_are_one_json_object(tmp_path: Path) -> None:
