@@ -81,6 +81,10 @@ class Found:
     rank: int
 
 
+NOT_COUNTED = "nothing was counted lately"
+"""Why a series could not be judged, where there was no call of any kind for hours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Screened:
     """What one look gave. ``quiet``: series that have been below the bound for 48 hours, deflected callers added back.

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, desc, select
 from alerts.surges.archive import archive, day_of
 from alerts.surges.daily import days_of, has_faded, judge_yesterday
 from alerts.surges.history import A_DAY, History, read_history
-from alerts.surges.model import Found, Screened, Series, quarter_of, start_of
+from alerts.surges.model import NOT_COUNTED, Found, Screened, Series, quarter_of, start_of
 from alerts.surges.store import KEPT
 from alerts.surges.tables import surge_proposals, surge_screenings
 from alerts.surges.usual import Usual, read_usual, write_usual
@@ -45,7 +45,6 @@ LEAST_BOUND = 3.0
 
 TOO_LITTLE = f"less than {LEAST_WEEKS} weeks were counted"
 CHANGED = "the menu or the words were changed since"
-NOT_COUNTED = "nothing was counted lately"
 
 
 async def screen(database: Database, areas: Areas, at: datetime, *, null_cells: int = NULL_CELLS) -> Screened:

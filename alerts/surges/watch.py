@@ -10,8 +10,8 @@ from typing import Protocol
 import structlog
 
 from alerts.surges.errors import ScreeningFailed
-from alerts.surges.model import EVERYWHERE, Proposal, Screened, Step, quarter_of, start_of
-from alerts.surges.store import APART, FADED_TOLD, KEPT, THE_SERVICE, TOLD, TOLD_SURGE, ProposalStore
+from alerts.surges.model import EVERYWHERE, NOT_COUNTED, Proposal, Screened, Step, quarter_of, start_of
+from alerts.surges.store import APART, FADED_TOLD, KEPT, THE_SERVICE, TOLD, TOLD_SURGE, Look, ProposalStore
 from infra.areas import Areas
 from infra.clock import Clock
 from infra.health import Health
@@ -103,7 +103,7 @@ class SurgeWatch:
     async def heal(self) -> bool:
         """Whether another process has looked since this one failed: then the part works again, also as seen here."""
         last = await self._store.last_look() if self._failed is not None else None
-        if last is None or self._failed is None or last.at < self._failed:
+        if last is None or self._failed is None or last.at < self._failed or _counts_stopped(last):
             return False
         self._failed = None
         self._health.ok(PART)
@@ -112,7 +112,11 @@ class SurgeWatch:
     async def _keep(self, screened: Screened) -> None:
         await self._store.record(screened)
         self._done, self._failed = screened.at, None
-        self._health.ok(PART)
+        if _counts_stopped(screened):
+            self._failed = screened.at
+            self._health.failed(PART, "not_counted")
+        else:
+            self._health.ok(PART)
         log.info("surges_screened", series=screened.series, judged=screened.judged, found=len(screened.found))
         await self.tell(screened.at)
 
@@ -150,6 +154,11 @@ class SurgeWatch:
 
     def _depth(self, area: str) -> int:
         return len(self._areas.around(area))
+
+
+def _counts_stopped(look: Screened | Look) -> bool:
+    """Whether no series at all was counted lately: then no surge would be seen, and no quiet is to be believed."""
+    return 0 < look.series == look.why_not.get(NOT_COUNTED)
 
 
 def _goes_on(told: Proposal, new: Proposal) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from alerts.surges.errors import ScreeningFailed
-from alerts.surges.model import EVERYWHERE, Found, Kind, Proposal, Screened, Series, Step
+from alerts.surges.model import EVERYWHERE, NOT_COUNTED, Found, Kind, Proposal, Screened, Series, Step
 from alerts.surges.store import ProposalStore
 from alerts.surges.watch import AGAIN_S, PART, SETTLED, SurgeWatch
 from infra.areas import london
@@ -53,13 +53,14 @@ class Watching:
         self.told = Told()
         self.next: tuple[Found, ...] | Exception = ()
         self.quiet: frozenset[Series] = frozenset()
+        self.why_not: dict[str, int] = {}
         self.looks: list[datetime] = []
 
     async def _look(self, at: datetime) -> Screened:
         self.looks.append(at)
         if isinstance(self.next, Exception):
             raise self.next
-        return look(at, *self.next, quiet=self.quiet)
+        return replace(look(at, *self.next, quiet=self.quiet), why_not=self.why_not)
 
     def watch(self) -> SurgeWatch:
         return SurgeWatch(self.store, self._look, self.told, london(), self.clock, self.health)
@@ -208,3 +209,25 @@ async def test_a_service_that_was_away_looks_at_what_is_now(database: Database) 
     await world.look_on(watch, after=timedelta(hours=5))
     await world.look_on(watch)
     assert world.looks == [NOON, NOON + timedelta(hours=5)]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_where_nothing_is_counted_any_more_the_part_has_failed_until_a_look_hears_callers_again(
+    database: Database,
+) -> None:
+    world = Watching(database)
+    watch = world.watch()
+    world.why_not = {NOT_COUNTED: 1, "another reason": 2}
+    await world.look_on(watch)
+    assert world.health.works(PART)
+    world.why_not = {NOT_COUNTED: 3}
+    await world.look_on(watch)
+    await world.look_on(world.watch())  # another process counts no more
+    assert not await watch.heal()
+    (part,) = world.health.parts()
+    assert (part.name, part.state, part.why) == (PART, "failed", "not_counted")
+    world.why_not = {}
+    await world.look_on(world.watch())
+    world.health.failed(PART, "not_counted")  # each process has a register of its own
+    assert await watch.heal()
+    assert world.health.works(PART)

@@ -19,9 +19,9 @@ from alerts.surges.counting import put_counts
 from alerts.surges.errors import ScreeningFailed
 from alerts.surges.history import read_history
 from alerts.surges.menus import note_asked
-from alerts.surges.model import ALL, EVERYWHERE, Cell, Found, Screened, Series, Step, quarter_of
+from alerts.surges.model import ALL, EVERYWHERE, NOT_COUNTED, Cell, Found, Screened, Series, Step, quarter_of
 from alerts.surges.process import TOO_YOUNG, Looks, plain, read_screened, screen_apart
-from alerts.surges.screening import CHANGED, NOT_COUNTED, TOO_LITTLE, screen
+from alerts.surges.screening import CHANGED, TOO_LITTLE, screen
 from alerts.surges.store import ProposalStore
 from alerts.surges.tables import metadata, surge_counts, surge_usual
 from infra.areas import london
@@ -199,6 +199,25 @@ async def test_a_new_menu_that_asks_the_same_goes_on_with_the_series(usual: Data
     await usual.write(lambda connection: _more(connection, week, week + timedelta(days=3), "f3/2026.1"))
     await note_asked(usual, "f3", {"cold_or_flu": "another-question"})
     assert (await looked(usual, week + timedelta(days=3))).why_not == {CHANGED: 6}
+
+
+async def test_a_new_lexicon_breaks_what_is_counted_from_words_and_nothing_else(database: Database) -> None:
+    def write(connection: Connection, begin: int, end: int, lexicon: str) -> None:
+        asked = {ALL: "", "cold_or_flu": "f1/2026.1", "difficulty_breathing": f"{lexicon}/2026.1"}
+        rows = [
+            (Cell(quarter, signal, "bromley", version), 20 if signal == ALL else 3, 0)
+            for quarter in range(begin, end)
+            for signal, version in asked.items()
+        ]
+        put_counts(connection, rows)
+
+    now = quarter_of(FRIDAY)
+    await database.write(partial(write, begin=now - 36 * 96, end=now, lexicon="words-1"))
+    before = await looked(database)
+    assert (before.judged, before.why_not) == (8, {})
+    await database.write(partial(write, begin=now, end=now + 96, lexicon="words-2"))
+    after = await looked(database, FRIDAY + timedelta(days=1))
+    assert (after.judged, after.why_not) == (4, {CHANGED: 4})
 
 
 def _more(connection: Connection, since: datetime, until: datetime, menu: str) -> None:
