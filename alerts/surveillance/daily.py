@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -23,22 +22,6 @@ LEAST_DAYS_OF_A_KIND = 4
 IMPROVED = FarringtonControl(
     b=LEAST_YEARS, noPeriods=10, pastWeeksNotIncluded=26, pThresholdTrend=1, thresholdMethod="nbPlugin", alpha=0.01
 )
-
-
-def added_back(answered: Array, deflected: Array, self_served: Array) -> Array:
-    """The demand: callers whom a message kept from the queue rang for the same reason. NaN stays NaN."""
-    return answered + deflected + self_served
-
-
-def since_break(counts: Array, versions: Sequence[str]) -> Array:
-    """``counts`` (S, T) with NaN before the last change of ``versions`` (T: that of menu and lexicon in force).
-
-    What a new menu counts is another series: nothing before it is a baseline.
-    """
-    changed = [place for place in range(1, len(versions)) if versions[place] != versions[place - 1]]
-    kept = np.array(counts, dtype=float)
-    kept[:, : changed[-1] if changed else 0] = np.nan
-    return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Live counts every 15 minutes: what is unusual now, what kind of unusual, and what to look at first.
 
 :func:`learn` once a week, from weeks without a surge in them; :func:`screen` every quarter of an hour. Both get
-*demand*: callers deflected or self-served are added back (:func:`alerts.surveillance.daily.added_back`), and counts of
-before a new menu or lexicon are NaN (:func:`alerts.surveillance.daily.since_break`). An exceedance is a proposal.
+*demand*, callers deflected or self-served among them; to learn from, counts of before a new menu or lexicon are NaN
+(``alerts/surges/calls.py``, ``history.py``). An exceedance is a proposal.
 """
 
 from __future__ import annotations

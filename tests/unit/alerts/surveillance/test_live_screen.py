@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from alerts.surveillance.calendar import hours_of_week
-from alerts.surveillance.daily import since_break
 from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.kinds import Kind
 from alerts.surveillance.live import Counts, Learnt, learn, look, screen
@@ -84,7 +83,7 @@ def test_a_feed_that_stopped_counting_raises_nothing(learnt: Learnt) -> None:
 
 def test_a_signal_whose_menu_changed_last_week_is_left_out_and_the_others_are_not() -> None:
     past = counts(START, 6 * WEEK, seed=1)
-    past.demand[0] = since_break(past.demand[:1], ["1"] * 5 * WEEK + ["2"] * WEEK)
+    past.demand[0, : 5 * WEEK] = np.nan
     now = recent()
     now.demand[[0, 3], -12:] *= 4
 

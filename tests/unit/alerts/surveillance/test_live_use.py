@@ -1,4 +1,4 @@
-"""What is made of live counts before and after the detectors: days, weeks, breaks, episodes, kinds, small numbers."""
+"""What is made of live counts before and after the detectors: days, weeks, breaks, episodes, kinds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from alerts.surveillance.calendar import kind_of_day
-from alerts.surveillance.daily import added_back, day_factors, judge_days, judge_week, since_break, weekly_sums
-from alerts.surveillance.disclosure import withheld
+from alerts.surveillance.daily import day_factors, judge_days, judge_week, weekly_sums
 from alerts.surveillance.episodes import Episode, count_episodes, episodes, fading
 from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.kinds import Kind, adjust, kind_of, ranks
@@ -51,18 +50,11 @@ def test_two_years_are_too_few_for_farrington() -> None:
 def test_a_series_that_broke_with_a_new_menu_is_undecided_until_it_has_three_years() -> None:
     counts = np.vstack([days_of(4), days_of(4)])
     counts[:, -7:] *= 3
-    versions = ["menu 1"] * (counts.shape[1] - 400) + ["menu 2"] * 400
-    counts[1:] = since_break(counts[1:], versions)
+    counts[1, :-400] = np.nan
 
     found = judge_week(counts, YESTERDAY)
 
     assert (found.alarm[:, 0].tolist(), found.undecided[:, 0].tolist()) == ([True, False], [False, True])
-
-
-def test_without_a_break_a_series_is_left_as_it_is() -> None:
-    counts = days_of(1)
-
-    assert since_break(counts, ["menu 1"] * counts.shape[1]).tolist() == counts.tolist()
 
 
 def test_a_bank_holiday_is_no_alarm_where_all_calls_are_as_many_again() -> None:
@@ -90,15 +82,6 @@ def test_a_kind_of_day_seldom_seen_brings_what_a_sunday_brings() -> None:
 def test_without_any_count_of_all_calls_days_cannot_be_told_apart() -> None:
     with pytest.raises(HistoryError):
         day_factors(np.full(20, np.nan), date(2026, 1, 5))
-
-
-def test_callers_kept_from_the_queue_by_a_message_are_added_back() -> None:
-    answered, deflected, self_served = np.array([[3.0, np.nan]]), np.array([[5.0, 1]]), np.array([[2.0, 1]])
-
-    demand = added_back(answered, deflected, self_served)
-
-    assert demand[0, 0] == 10
-    assert np.isnan(demand[0, 1])
 
 
 def test_alarms_that_follow_one_another_are_one_episode() -> None:
@@ -138,18 +121,3 @@ def test_ranks_go_by_the_false_discovery_rate() -> None:
 
     assert int((adjust(p) <= 0.05).sum()) == 4
     assert ranks(p[::-1])[-1] == 1
-
-
-def test_a_small_number_takes_a_second_cell_with_it_in_its_row_and_column() -> None:
-    table = np.array([[3, 40, 50], [60, 20, 70], [80, 90, 30]])
-
-    hidden = withheld(table)
-
-    assert hidden[0, 0]
-    lines = [*hidden, *hidden.T]
-    assert all(line.sum() != 1 for line in lines)
-    assert hidden.sum() == 4
-
-
-def test_nothing_is_withheld_where_all_cells_are_five_or_more() -> None:
-    assert not withheld(np.array([[5, 6], [7, 8]])).any()
