@@ -47,6 +47,7 @@ def test_every_page_of_figures_is_accessible_and_fits(
             drawn = page.get_by_role("img", name=re.compile("The same numbers are in the table below"))
             assert drawn.count() == charts, path
         assert _moving(page) == []
+        _prints_figures_alone(page)
         page.context.close()
 
 
@@ -98,6 +99,18 @@ def test_pieces_of_a_page_are_renewed_without_losing_what_was_open(serve: Serve,
         page.get_by_role("button", name="Show these days").press("Enter")
         expect(page.locator("#waits-title")).to_contain_text("from 5 January 2026 to 31 January 2026")
         page.context.close()
+
+
+def _prints_figures_alone(page: Page) -> None:
+    """The daily report on paper: its tables, and nothing that is there to be pressed."""
+    assert page.get_by_role("navigation").count() > 0
+    tables = page.locator("table")
+    seen = tables.count()
+    page.emulate_media(media="print")
+    for to_press in ("navigation", "button", "banner", "contentinfo"):
+        assert page.get_by_role(to_press).count() == 0, to_press
+    assert seen > 3
+    assert [each.is_visible() for each in tables.all()] == [True] * seen
 
 
 def _moving(page: Page) -> list[str]:

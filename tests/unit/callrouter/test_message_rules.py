@@ -12,7 +12,7 @@ import pytest
 from callrouter.approvals import Refused
 from callrouter.handover import Role, SignedIn
 from callrouter.messages.errors import ContentRefused
-from callrouter.messages.model import Message, Places, Wording
+from callrouter.messages.model import Message, Offer, OfferKind, Places, Wording
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
 from tests.message_world import (
@@ -28,6 +28,7 @@ from tests.message_world import (
     TUESDAY,
     World,
     content,
+    offer,
     template,
     world_on,
 )
@@ -67,7 +68,9 @@ async def test_the_wrong_person_approves_nothing(world: World, who: SignedIn, er
 @pytest.mark.parametrize(
     "change",
     [
-        {"wordings": {"en": Wording("Other words.")}},
+        {"wordings": {"en": replace(offer().wordings["en"], text="Other words.")}},
+        {"title": "Another name"},
+        {"offer": Offer(OfferKind.PHARMACY, "Dr Other")},
         {"places": Places(everywhere=True)},
         {"services": ("dental",)},
         {"starts_at": TUESDAY + timedelta(minutes=1)},
@@ -78,8 +81,17 @@ async def test_the_wrong_person_approves_nothing(world: World, who: SignedIn, er
     ids=lambda change: next(iter(change)),
 )
 async def test_any_change_voids_an_approval(world: World, change: dict[str, object]) -> None:
-    approved = await world.approved()
+    approved = await world.approved(offer())
     await world.service.edit(approved.id, replace(approved.content, **change), DEV)
+    assert await refused(world.service.release(approved.id, ANN)) == "content_changed"
+    assert await refused(world.service.approve(approved.id, approved.digest, CAZ)) == "content_changed"
+
+
+async def test_sound_that_nobody_heard_before_voids_an_approval(world: World) -> None:
+    polish = {"en": Wording("English."), "pl": Wording("Po polsku.")}
+    approved = await world.approved(content(wordings=polish))
+    world.voice.languages.add("pl")
+    await world.service.edit(approved.id, approved.content, DEV)  # the words are the same; now they are spoken, too
     assert await refused(world.service.release(approved.id, ANN)) == "content_changed"
     assert await refused(world.service.approve(approved.id, approved.digest, CAZ)) == "content_changed"
 
