@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 
 from alerts.surveillance.evaluate import Row
-from alerts.surveillance.scoring import Estimate
+from alerts.surveillance.scoring import Estimate, mean_of
 
 _ESTIMATES = ("false_a_year", "probability", "delay")
 _COLUMNS = (
@@ -32,14 +32,18 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def as_table(rows: Sequence[Row]) -> str:
-    """Means over the scenarios of a design, a line for each detector and size, in Markdown."""
+    """Means over the scenarios of a design, with intervals of 95 %: a line for each detector and size, in Markdown."""
     lines = ["| design | detector | size | false episodes a series and year | found | mean delay |",
              "|---|---|---|---|---|---|"]  # fmt: skip
     for group in _groups(rows):
         first = group[0]
-        delay = _mean([row.delay.value for row in group])
-        lines.append(f"| {first.design} | {first.detector} | {first.size} | {_mean(_false(group)):.2f} | "
-                     f"{_mean(_found(group)):.0%} | {delay:.1f} {first.unit} |")  # fmt: skip
+        false = mean_of([row.false_a_year for row in group])
+        found = mean_of([row.probability for row in group])
+        delay = mean_of([row.delay for row in group])
+        lines.append(f"| {first.design} | {first.detector} | {first.size} | "
+                     f"{false.value:.2f} ({false.low:.2f} to {false.high:.2f}) | "
+                     f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%}) | "
+                     f"{delay.value:.1f} ({delay.low:.1f} to {delay.high:.1f}) {first.unit} |")  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
@@ -55,19 +59,6 @@ def _parts(estimate: Estimate) -> tuple[float, float, float]:
     return estimate.value, estimate.low, estimate.high
 
 
-def _false(group: Sequence[Row]) -> list[float]:
-    return [row.false_a_year.value for row in group]
-
-
-def _found(group: Sequence[Row]) -> list[float]:
-    return [row.probability.value for row in group]
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = [each for each in values if not math.isnan(each)]
-    return sum(known) / len(known) if known else math.nan
-
-
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT = 420, 300, 60, 40, 20
 _STYLES = (("#005eb8", ""), ("#d5281b", "6 3"), ("#006747", "2 3"), ("#7c2855", "8 3 2 3"))  # never colour alone
 
@@ -77,7 +68,9 @@ def as_svg(rows: Sequence[Row]) -> str:
     their intervals."""
     weekly: dict[str, list[_Point]] = {}
     for group in _groups([row for row in rows if row.design == "weekly"]):
-        weekly.setdefault(group[0].detector, []).append((group[0].size, _mean(_found(group)), math.nan, math.nan))
+        weekly.setdefault(group[0].detector, []).append(
+            (group[0].size, mean_of([row.probability for row in group]).value, math.nan, math.nan)
+        )
     hourly: dict[str, list[_Point]] = {}
     for row in rows:
         if row.design == "hourly":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,19 @@ class Estimate:
     value: float
     low: float
     high: float
+
+
+def mean_of(estimates: Sequence[Estimate]) -> Estimate:
+    """The mean of independent estimates, with the interval that theirs give it (Zou and Donner 2008, MOVER).
+
+    Those without a value are left out; NaN where there is none.
+    """
+    known = np.array([(each.value, each.low, each.high) for each in estimates if not np.isnan(each.value)])
+    if not len(known):
+        return Estimate(np.nan, np.nan, np.nan)
+    value, low, high = known.T
+    below, above = (float(np.sqrt(((value - bound) ** 2).sum())) / len(known) for bound in (low, high))
+    return Estimate(float(value.mean()), float(value.mean()) - below, float(value.mean()) + above)
 
 
 @dataclass(frozen=True, slots=True)

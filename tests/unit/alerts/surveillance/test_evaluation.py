@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from alerts.surveillance import report, simulate
 from alerts.surveillance.cli import app
 from alerts.surveillance.evaluate import FALSE_A_YEAR, Row, by_hour, weekly
-from alerts.surveillance.scoring import detections, false_episodes
+from alerts.surveillance.scoring import Estimate, detections, false_episodes
 
 SOME = simulate.WEEKLY[4]
 
@@ -97,6 +97,18 @@ def test_the_table_and_the_plot_show_every_detector(rows: list[Row]) -> None:
     names = {"farrington-flexible", "ears-c1", "ears-c2", "ears-c3"}
     assert names <= {text.text for text in plot.iter("{http://www.w3.org/2000/svg}text")}
     assert all(name in report.as_table(rows) for name in names)
+
+
+def test_the_printed_table_has_the_interval_of_each_mean() -> None:
+    wide, narrow, none = Estimate(0.5, 0.2, 0.7), Estimate(0.7, 0.66, 0.84), Estimate(math.nan, math.nan, math.nan)
+    rows = [
+        Row("weekly", scenario, "ears-c2", "5", 100, 1.0, false, narrow, delay, "weeks")
+        for scenario, false, delay in (("a", wide, Estimate(1.5, 1.2, 2.0)), ("b", narrow, none))
+    ]
+
+    # false episodes: 0.6, less the root of 0.3² + 0.04² over two, more that of 0.2² + 0.14² over two
+    line = "| weekly | ears-c2 | 5 | 0.60 (0.45 to 0.72) | 70% (67% to 80%) | 1.5 (1.2 to 2.0) weeks |"
+    assert line in report.as_table(rows).splitlines()
 
 
 def test_fewer_than_a_hundred_series_are_refused() -> None:
