@@ -91,7 +91,12 @@ async def _map(readings: Readings, asked: Asked) -> Mapping[str, Any]:
 async def _scopes(readings: Readings, asked: Asked, kind: ScopeKind) -> Mapping[str, Any]:
     found = await readings.counted(asked.window, kind)
     table = None if found is None else scope_table(found, every_count=asked.every_count)
-    return {"table": table, "during": asked.window.during, "leads_on": asked.every_count}
+    return {
+        "table": table,
+        "during": asked.window.during,
+        "leads_on": asked.every_count,
+        "times_who_waits": asked.window.minutes is not None,
+    }
 
 
 async def _items(readings: Readings, window: Stretch) -> Mapping[str, Any]:
@@ -102,7 +107,7 @@ async def _items(readings: Readings, window: Stretch) -> Mapping[str, Any]:
     values = (offered.values if offered else None) if of_days else await readings.recontact()
     again = [(item.title, code) for code, item in ITEMS.items() if code.startswith(RECONTACT)]
     return {
-        "rows": item_rows(offered, later),
+        "rows": item_rows(offered, later, live=not of_days),
         "during": window.during,
         "again": [(title, amount((values or {}).get(code), "calls")) for title, code in again],
         "again_during": window.during if of_days else "of the last 24 hours, so far",

@@ -31,12 +31,15 @@ class ItemRow:
     message_end: str
 
 
-def item_rows(offered: Kpis | None, message_end: Kpis | None) -> tuple[ItemRow, ...]:
-    """Every item that is collected, under both clocks; what is not known is not 0."""
+def item_rows(offered: Kpis | None, message_end: Kpis | None, *, live: bool = False) -> tuple[ItemRow, ...]:
+    """Every item that is collected, under both clocks; what is not known is not 0.
+
+    ``live``: the figures are from memory, which times those who still wait; the history does not, and its rows say so.
+    """
     return tuple(
         ItemRow(
             code="–" if not item.mark else code,
-            title=item.title,
+            title=item.title if live else item.of_the_past or item.title,
             mark=MARKS[item.mark],
             offered=_text(offered, code),
             message_end=_text(message_end, code),

@@ -91,4 +91,10 @@ async def read_items(readings: Readings, scope: Scope, window: Stretch) -> Mappi
     """Every item under both clocks, and how long callers waited."""
     offered = await readings.counted_of(window, scope)
     later = await readings.counted_of(window, scope, "message_end")
-    return {"rows": item_rows(offered, later), "bands": bands(offered), "during": window.during}
+    times_who_waits = window.minutes is not None
+    return {
+        "rows": item_rows(offered, later, live=times_who_waits),
+        "bands": bands(offered),
+        "during": window.during,
+        "times_who_waits": times_who_waits,
+    }

@@ -83,6 +83,10 @@ class LiveCallBacks:
             del self._known[ref]
         return call_back_values(self._known.values(), start, now + timedelta(seconds=1))
 
+    def over(self, start: datetime, end: datetime, cut: datetime) -> dict[str, float | None]:
+        """The items of the promises from ``start`` until before ``end`` that were over before ``cut``."""
+        return call_back_values(over_before(self._known.values(), cut), start, end)
+
 
 async def keep_call_backs(database: Database, entries: Sequence[Entry]) -> None:
     """Write down what these events say of call-backs, in any order and however often; others are left out."""

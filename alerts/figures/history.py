@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Connection, Row, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -193,6 +193,16 @@ class KpiHistory:
         """What is counted of a London day by its calls' rows, every scope; with ``over_by`` of calls over before it."""
         start, end = midnight(day), midnight(day + DAY)
         return await self._database.study(lambda connection: _calls_between(connection, start, end, over_by))
+
+    async def of_hours(self, day: date) -> Tallies:
+        """What its hours, as they were added up, come to of a London day, every scope."""
+        start, end = midnight(day), midnight(day + DAY)
+
+        def read(connection: Connection) -> Tallies:
+            kinds: tuple[ScopeKind, ...] = get_args(ScopeKind)
+            return {k: v for kind in kinds for k, v in _hours_between(connection, start, end, kind).items()}
+
+        return await self._database.study(read)
 
     async def rolled(self, day: date) -> Tallies:
         """What was added up of a London day, every scope."""

@@ -65,12 +65,16 @@ PROBES = Scope("provider", PROBE_PROVIDER)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One figure. ``mark``: V read in a primary source, S in a secondary one, U unverified, empty for our own."""
+    """One figure. ``mark``: V read in a primary source, S in a secondary one, U unverified, empty for our own.
+
+    ``of_the_past``: its title where it is read from the history, if that counts otherwise.
+    """
 
     code: str
     title: str
     unit: Literal["calls", "seconds"]
     mark: Literal["V", "S", "U", ""]
+    of_the_past: str = ""
 
 
 ITEMS: Mapping[str, Item] = {
@@ -87,7 +91,7 @@ ITEMS: Mapping[str, Item] = {
         Item("B06", "Total time to answer", "seconds", "S"),
         Item("B07", "95th centile of time to answer", "seconds", "S"),
         Item("B07_ALL", "95th centile of time to answer or give up, those who wait counted at their time so far",
-             "seconds", ""),
+             "seconds", "", "95th centile of time to answer or give up, without those who still wait"),
         Item("B09", "Total time of abandoned calls", "seconds", "S"),
         Item("D13", "Call-backs by a clinician promised", "calls", "S"),
         Item("D14", "Call-backs made within 20 minutes", "calls", "S"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import get_args
 
 import structlog
@@ -18,7 +18,8 @@ from alerts.figures.call_backs import KINDS as CALL_BACKS
 from alerts.figures.call_backs import LiveCallBacks
 from alerts.figures.calls import NEEDS, Call, is_readable
 from alerts.figures.contacts import Contacts
-from alerts.figures.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind
+from alerts.figures.history_rows import midnight
+from alerts.figures.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind, Values
 from alerts.figures.items import TOTAL as WHOLE
 from alerts.figures.ledger import Ledger, day_of
 from alerts.figures.shares import Share, shares_of
@@ -159,10 +160,9 @@ class LiveFigures:
     def today(self, now: datetime, kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
         """The figures of the calls offered since midnight in London, by scope."""
         self._settle(now)
-        midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         day = day_of(now)
         going_on = [each for each in self._going_on(kind) if day_of(each.at) == day]
-        return self._kpis(self._ledger.day(day), going_on, midnight, now, kind, clock)
+        return self._kpis(self._ledger.day(day), going_on, midnight(day), now, kind, clock)
 
     def tallies(self, now: datetime, day: date, over_by: datetime | None = None) -> Mapping[Scope, Tally]:
         """What is counted of today, or yesterday, in London, by scope; with ``over_by`` of calls over before it.
@@ -179,6 +179,10 @@ class LiveFigures:
                     if day_of(share.at) == day:
                         found[share.scope].add(share, -1)
         return found
+
+    def call_backs(self, day: date, over_by: datetime) -> Values:
+        """Items of the call-backs promised today, or yesterday, in London, that were over before ``over_by``."""
+        return self._call_backs.over(midnight(day), midnight(day + timedelta(days=1)), over_by)
 
     # ------------------------------------------------------------------ reading again what has news
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Protocol, cast
@@ -44,11 +44,18 @@ class Usual:
 
     def __init__(self) -> None:
         self._values: dict[tuple[Metric, Scope, int], list[float]] = {}
+        self._names: dict[Scope, str] = {}
 
     def of(self, metric: Metric, scope: Scope, at: datetime) -> float | None:
         """What is usual of the metric at this hour of the week, per hour for counts; None if that is not known."""
         values = self._values.get((metric, scope, _hour_of_week(at)), [])
         return median(values) if len(values) >= HOURS_AT_LEAST else None
+
+    def scopes(self, kind: ScopeKind, at: datetime) -> Mapping[Scope, str]:
+        """The scopes of that kind, with their names for people, which have calls at this hour of the week usually."""
+        return {
+            scope: name for scope, name in self._names.items() if scope.kind == kind and self.of("offered", scope, at)
+        }
 
     def worse_by(self, metric: Metric, scope: Scope, at: datetime, value: float, *, worse: Worse) -> float | None:
         """By how many per cent of what is usual ``value`` is worse (negative: better); None if that is not known."""
@@ -67,12 +74,14 @@ class Usual:
         today = at.astimezone(LONDON).date()
         days = [today + timedelta(days=ahead - 7 * (week + 1)) for ahead in (0, 1) for week in range(WEEKS)]
         found: dict[tuple[Metric, Scope, int], list[float]] = {}
+        names: dict[Scope, str] = {}
         for kind, day in itertools.product(kinds, days):
             for kpis in await hours.hours(day, day, kind):
+                names[kpis.scope] = kpis.name
                 for metric in WINDOW_METRICS:
                     if (value := value_of(metric, kpis)) is not None:
                         found.setdefault((metric, kpis.scope, _hour_of_week(kpis.start)), []).append(value)
-        self._values = found
+        self._values, self._names = found, names
 
 
 def _hour_of_week(at: datetime) -> int:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from alerts.figures.items import Kpis, Scope, ScopeKind
+from alerts.figures.tally import Tally
 from alerts.figures.usual import Usual
 from alerts.model import TOTAL, AlertState, Figures, Parts, Rule, ScopeFigures, Window, rule_of
 from alerts.rules.measures import COUNTS, value_of
@@ -160,11 +161,27 @@ class Seen:
     def _kpis(self, rule: Rule) -> Iterator[Kpis]:
         kind = cast(ScopeKind, rule.scope.removeprefix("each ").partition(":")[0])
         found = self.windows(rule.window, kind)
-        if not found:
+        missing = self._without_calls(rule, kind, found)
+        if not found and not missing:
             self.unjudged[rule.name] = "the figures are not known yet"
-        for kpis in found:
+        for kpis in (*found, *missing):
             if rule.scope.startswith("each ") or kpis.scope == Scope.read(rule.scope):
                 yield kpis
+
+    def _without_calls(self, rule: Rule, kind: ScopeKind, found: Sequence[Kpis]) -> list[Kpis]:
+        """Noughts for the services and areas that have calls at this hour usually, and none in the window.
+
+        Figures have a row of such a scope only once it has a call, and what went silent is what a rule must see.
+        """
+        if kind not in ("service", "area"):
+            return []
+        there = {each.scope for each in found}
+        return [
+            Tally().kpis(scope, name, whole.start, whole.end, whole.clock)
+            for whole in self.windows(rule.window, "total")  # none while the figures are not known
+            for scope, name in self.usual.scopes(kind, self.at).items()
+            if scope not in there
+        ]
 
     def _failed(self, rule: Rule) -> Iterator[Reading]:
         if self.figures is not None:

@@ -25,7 +25,7 @@ from alerts.model import LONDON
 from callrouter.cli.common import open_database
 from callrouter.dispatch.providers import Providers, read_providers
 from callrouter.errors import ConfigurationError
-from callrouter.figures.check import DAYS, ROWS, Compared, compare
+from callrouter.figures.check import ROWS, SETTLED, Compared, added_up, call_backs, compare, with_call_backs
 from callrouter.figures.folding import KpiFolder
 from callrouter.figures.kpis import contracts_of, history_of
 from callrouter.journal import Journal
@@ -82,7 +82,8 @@ def show(
         typer.echo(f"{kpis.name} ({kpis.scope})")
         for code, item in ITEMS.items():
             value = kpis.of(code)
-            typer.echo(f"  {code:<15}{'not known' if value is None else f'{value:g}':>12}  {item.title}")
+            title = item.of_the_past or item.title
+            typer.echo(f"  {code:<15}{'not known' if value is None else f'{value:g}':>12}  {title}")
 
 
 @app.command()
@@ -175,8 +176,10 @@ async def _check(day: date) -> Compared:
         while await counted.history.roll():
             pass
         again = await counted.database.study(partial(recount, start=midnight(day), end=midnight(day + DAY)))
-        sources = {ROWS: await counted.history.tallies(day), DAYS: await counted.history.rolled(day)}
-        return compare(day, sources, again)
+        sources = {ROWS: await counted.history.tallies(day), **await added_up(counted.history, day)}
+        over_by = SystemClock().now() - SETTLED
+        values, anew = await call_backs(counted.database, counted.history, day, over_by)
+        return with_call_backs(compare(day, sources, again), ROWS, values, anew)
 
 
 async def _fold(day: date) -> int:

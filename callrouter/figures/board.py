@@ -8,7 +8,7 @@ from typing import Literal
 
 from alerts.auditor import Probes
 from alerts.figures.items import Clock as Since
-from alerts.figures.items import Kpis, Scope, ScopeKind
+from alerts.figures.items import Kpis, Scope, ScopeKind, Values
 from alerts.figures.kpi import LiveFigures
 from alerts.figures.tally import Tally
 from alerts.model import LONDON, Figures, MinutePoint
@@ -104,6 +104,10 @@ class Board:
     def tallies(self, day: date, over_by: datetime) -> Mapping[Scope, Tally] | None:
         """What is counted of today in London of calls over before ``over_by``, to be compared; None while unknown."""
         return self._live.tallies(self._clock.now(), day, over_by) if self._known() else None
+
+    def call_backs(self, day: date, over_by: datetime) -> Values | None:
+        """Items of today's call-backs that were over before ``over_by``, to be compared; None while unknown."""
+        return self._live.call_backs(day, over_by) if self._known() else None
 
     def _apply(self, entry: Entry, live: LiveFigures) -> None:
         live.apply(entry)

@@ -15,11 +15,11 @@ from functools import partial
 import structlog
 
 from alerts.figures.call_backs import call_back_values, over_before
-from alerts.figures.call_backs import differences as call_backs_differ
+from alerts.figures.call_backs import differences as items_differ
 from alerts.figures.check import differences
 from alerts.figures.history import KpiHistory
 from alerts.figures.history_rows import DAY, midnight
-from alerts.figures.items import Scope
+from alerts.figures.items import Scope, Values
 from alerts.figures.recount import Counts, recount
 from alerts.figures.recount_call_backs import recount_call_backs
 from alerts.figures.tally import Tally
@@ -32,9 +32,10 @@ from infra.sql import Database
 log = structlog.get_logger()
 
 PART = "figures"
-ROWS, DAYS, LIVE = "calls", "days", "live"
+ROWS, HOURS, DAYS, LIVE = "calls", "hours", "days", "live"
 CALL_BACKS = "call-backs"
-"""What is compared: the history's rows of calls, what was added up of them, and the live figures."""
+"""What is compared: the history's rows of calls, what was added up of them, and the live figures; call-backs, told as a
+scope of their own, of the rows and of the live figures."""
 
 EVERY_S = 15 * 60.0
 AGAIN_S = 60.0
@@ -57,6 +58,8 @@ AT_NIGHT = 3
 """From this hour of London's clock on, yesterday is whole: who then still talks began before it."""
 
 Live = Callable[[date, datetime], Mapping[Scope, Tally] | None]
+LiveCallBacks = Callable[[date, datetime], Values | None]
+"""Items D13 to D16 of the day's promises that were over by then; None while unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,27 @@ def compare(day: date, counted: Mapping[str, Mapping[Scope, Tally]], again: Coun
     return Compared(day, calls, differ)
 
 
-def with_call_backs(compared: Compared, places: int) -> Compared:
-    """The same with so many items of call-backs that differ; they are told beside those of the whole service."""
-    rows = {**compared.differ.get(ROWS, {}), CALL_BACKS: places}
-    return replace(compared, differ={**compared.differ, ROWS: rows})
+def with_call_backs(compared: Compared, source: str, counted: Values, again: Mapping[str, int]) -> Compared:
+    """The same, with the items of call-backs in which that source differs, if any."""
+    places = items_differ(counted, again)
+    if not places:
+        return compared
+    found = {**compared.differ.get(source, {}), CALL_BACKS: places}
+    return replace(compared, differ={**compared.differ, source: found})
+
+
+async def added_up(history: KpiHistory, day: date) -> dict[str, Mapping[Scope, Tally]]:
+    """What the history added up of a day: all of its hours together, and the day itself."""
+    return {HOURS: await history.of_hours(day), DAYS: await history.rolled(day)}
+
+
+async def call_backs(
+    database: Database, history: KpiHistory, day: date, over_by: datetime
+) -> tuple[Values, Mapping[str, int]]:
+    """Items of the day's call-backs that were over by then: what the history counts, and the recount."""
+    start, end = midnight(day), midnight(day + DAY)
+    again = await database.study(partial(recount_call_backs, start=start, end=end, over_by=over_by))
+    return call_back_values(over_before(await history.promises(start, end), over_by), start, end), again
 
 
 class FigureCheck:
@@ -101,6 +121,7 @@ class FigureCheck:
         clock: Clock,
         health: Health,
         oddities: Callable[[], Mapping[str, int]] = dict,
+        live_call_backs: LiveCallBacks = lambda _day, _over_by: None,
     ) -> None:
         self._database = database
         self._folder = folder
@@ -109,6 +130,7 @@ class FigureCheck:
         self._clock = clock
         self._health = health
         self._oddities = oddities
+        self._live_call_backs = live_call_backs
         self._found: dict[str, Compared] = {}
         self._next = 0.0
         self._failures = 0
@@ -129,10 +151,11 @@ class FigureCheck:
     async def day(self, day: date, over_by: datetime | None = None) -> Compared:
         """Compare a day, and mend the history once if it is that which differs.
 
-        Compared are its calls' rows, what was added up of it and, with ``over_by``, the live figures of today.
+        Compared are its calls' rows and call-backs; of a whole day also what was added up of it, by hour and in all;
+        with ``over_by`` the live figures of today.
         """
         compared = await self._compare(day, over_by)
-        if compared.differ.keys() & {ROWS, DAYS}:
+        if compared.differ.keys() & {ROWS, HOURS, DAYS}:
             folded = await self._folder.fold_between(midnight(day), midnight(day + DAY))
             while await self._history.roll():
                 pass
@@ -143,21 +166,17 @@ class FigureCheck:
     async def _compare(self, day: date, over_by: datetime | None) -> Compared:
         count = partial(recount, start=midnight(day), end=midnight(day + DAY), over_by=over_by)
         again = await self._database.study(count)
-        counted = {ROWS: await self._history.tallies(day, over_by)}
+        counted: dict[str, Mapping[Scope, Tally]] = {ROWS: await self._history.tallies(day, over_by)}
         if over_by is None:
-            counted[DAYS] = await self._history.rolled(day)
+            counted |= await added_up(self._history, day)
         elif (live := self._live(day, over_by)) is not None:
-            counted[LIVE] = dict(live)
+            counted[LIVE] = live
         compared = await asyncio.to_thread(compare, day, counted, again)
-        places = await self._call_backs_differ(day, over_by or self._clock.now() - SETTLED)
-        return compared if not places else with_call_backs(compared, places)
-
-    async def _call_backs_differ(self, day: date, over_by: datetime) -> int:
-        """In how many items of call-backs that were over by then history and recount differ."""
-        start, end = midnight(day), midnight(day + DAY)
-        again = await self._database.study(partial(recount_call_backs, start=start, end=end, over_by=over_by))
-        promises = over_before(await self._history.promises(start, end), over_by)
-        return call_backs_differ(call_back_values(promises, start, end), again)
+        cut = over_by or self._clock.now() - SETTLED
+        values, anew = await call_backs(self._database, self._history, day, cut)
+        compared = with_call_backs(compared, ROWS, values, anew)
+        told = self._live_call_backs(day, cut) if over_by else None
+        return compared if told is None else with_call_backs(compared, LIVE, told, anew)
 
     async def step(self, wait_s: float) -> int:
         """Begin the comparison that is due, or wait for the one that goes on; returns 0. Cancelled, it ends.

@@ -103,7 +103,7 @@ def open_counting(
     """The parts, put together; ``shared`` are numbers that many people call from."""
     history, recontacts = history_of(database, providers), Recontacts(database)
     folder = KpiFolder(stream, journal, history, Callers(recontacts, keys, shared))
-    check = FigureCheck(database, folder, history, board.tallies, clock, health, board.oddities)
+    check = FigureCheck(database, folder, history, board.tallies, clock, health, board.oddities, board.call_backs)
     return Counting(history, folder, check, recontacts, clock)
 
 

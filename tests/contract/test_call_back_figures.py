@@ -130,3 +130,16 @@ async def test_what_the_history_lacks_is_mended_by_the_check(house: House) -> No
     assert await house.history.promises(START, END) == []
     assert (await check.day(DAY, NOW)).differ == {}
     assert len(await house.history.promises(START, END)) == len(COURSES)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_live_figures_that_lack_a_call_back_are_found(house: House) -> None:
+    entries = [entry for each in COURSES for entry in each]
+    await house.bring(entries)
+    clock, lacking = HandClock(NOW), LiveFigures({})
+    for live, found in ((house.live, {}), (lacking, {"live": {"call-backs": 4}})):
+        check = FigureCheck(
+            house.database, house.folder, house.history, lambda _day, _cut: None, clock, Health(clock),
+            live_call_backs=live.call_backs,
+        )  # fmt: skip
+        assert (await check.day(DAY, NOW)).differ == found

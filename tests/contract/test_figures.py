@@ -43,6 +43,7 @@ KEYS = KeyRing(b"m" * 32, b"i" * 32)
 SOON_S = 60.0
 NAMES = {TOTAL: "Whole service", Scope("provider", "kings"): "King's 111"}
 RULES = Path("alerts/rules/rules.yaml")
+ANSWERS = ("offered", "answered")
 KINDS: tuple[ScopeKind, ...] = ("total", "provider", "service", "area")
 
 
@@ -105,6 +106,33 @@ async def test_live_history_and_recount_are_equal(house: House, seed: int) -> No
         assert sum(k.of("A01") or 0 for k in hours) == sum(k.of("A01") or 0 for k in days.values())
 
 
+async def test_live_windows_of_minutes_are_those_of_the_recount(house: House) -> None:
+    """Who answered, how soon and to the microsecond; those who still wait are timed by the live figures alone."""
+    live = LiveFigures({})
+    entries = made_up_day(18, 100, NOW - timedelta(minutes=70), 1.25)
+    await house.journal.write(entries)
+    for entry in as_they_come(18, entries):
+        live.apply(entry)
+    for minutes in (5, 15, 60):
+        start = NOW - timedelta(minutes=minutes - 1)  # the minute in progress, which begins now, is the last
+        again = await house.database.study(partial(recount, start=start, end=NOW))
+        shown = [each for kind in KINDS for each in live.window(NOW, minutes, kind)]
+        assert {str(each.scope) for each in shown if each.of("A01")} == {*again}
+        assert "total" in again
+        for kpis in shown:
+            counts = again.get(str(kpis.scope), {})
+            answers = {second: told for (what, how, second), told in counts.items() if (what, how) == ANSWERS}
+            assert {how: n for how, n in kpis.ends.items() if n} == _ends(counts)
+            assert kpis.of("A02") == counts.get(("routed", "", 0), (0, 0))[0]
+            assert kpis.seconds.counts == {second: calls for second, (calls, _) in answers.items()}
+            assert kpis.of("B06") == sum(us for _, us in answers.values()) / 1_000_000
+    assert set(again) >= {"provider:kings", "service:111", "area:unknown"}, "of the hour"
+
+
+def _ends(counts: Mapping[tuple[str, str, int], tuple[int, int]]) -> dict[str, int]:
+    return {how: calls for (what, how, _), (calls, _) in counts.items() if what == "end"}
+
+
 async def test_a_second_reader_and_all_entries_once_more_change_nothing(house: House) -> None:
     entries = made_up_day(3, 40, START, 20)
     await house.bring(entries)
@@ -133,6 +161,10 @@ async def rolled(house: House) -> dict[Scope, dict[str, object]]:
     while await house.history.roll():
         pass
     return {scope: tally.as_data() for scope, tally in (await house.history.rolled(DAY)).items()}
+
+
+async def of_hours(house: House) -> dict[Scope, dict[str, object]]:
+    return {scope: tally.as_data() for scope, tally in (await house.history.of_hours(DAY)).items()}
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -255,6 +287,18 @@ async def test_the_nightly_check_mends_a_history_that_lacks_calls_and_finds_all_
     await check.step(SOON_S)
     assert (check.differ, health.works("figures")) == (0, True)
     assert await house.again() == {}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_the_nightly_check_finds_and_mends_hours_that_were_spoilt(house: House) -> None:
+    await house.bring(made_up_day(19, 20, START, 20))
+    before = await rolled(house)
+    spoil = delete(kpi_hours).where(kpi_hours.c.hour < START + timedelta(hours=12))
+    await house.database.write(lambda connection: connection.execute(spoil))
+    assert (await of_hours(house)) != before == await rolled(house), "the day was added up before"
+    check, _ = checking(house, LiveFigures({}), HandClock(NOW + timedelta(hours=4)))
+    assert (await check.day(DAY)).differ == {}
+    assert await of_hours(house) == before
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])

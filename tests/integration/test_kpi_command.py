@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,16 @@ from typer.testing import CliRunner
 from alerts.figures.adc import COLUMNS
 from alerts.figures.history_rows import midnight
 from alerts.figures.items import PUBLISHED
+from callrouter import events as ev
 from callrouter.cli.commands import commands
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
 from callrouter.keys import key_ring
 from callrouter.settings import load_settings
+from infra.bus import Entry
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
+from tests.hand_clock import HandClock
 from tests.made_up_calls import made_up_day
 
 DAY = date(2025, 10, 6)
@@ -32,6 +35,15 @@ def type_(*words: str) -> tuple[int, str]:
     if isinstance(result.exception, ConfigurationError):
         raise result.exception
     return result.exit_code, result.output
+
+
+async def write(entries: list[Entry]) -> None:
+    """Into the journal, and nowhere else."""
+    settings = load_settings()
+    database = connect_database(settings.database)
+    await upgrade_database(database)
+    await Journal(database, key_ring(settings)).write(entries)
+    await database.close()
 
 
 @pytest.fixture
@@ -50,17 +62,9 @@ def a_day_of_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setenv("CALLROUTER_PROVIDERS_FILE", str(providers))
     monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
     entries = made_up_day(21, 40, midnight(DAY), 22)
-
-    async def write() -> None:
-        settings = load_settings()
-        database = connect_database(settings.database)
-        await upgrade_database(database)
-        await Journal(database, key_ring(settings)).write(entries)
-        await database.close()
-
-    asyncio.run(write())
-    offered = [each.facts for each in entries if each.kind == "offered"]
-    return sum(facts["flow"] != "probe" and facts["resumes"] is None for facts in offered)
+    asyncio.run(write(entries))
+    offers = [each.facts for each in entries if each.kind == "offered"]
+    return sum(facts["flow"] != "probe" and facts["resumes"] is None for facts in offers)
 
 
 def test_figures_are_counted_from_the_journal_compared_shown_and_exported(a_day_of_calls: int, tmp_path: Path) -> None:
@@ -95,7 +99,42 @@ def test_a_window_that_is_none_is_refused_in_words(window: str, tmp_path: Path) 
         type_("show", "--window", window)
 
 
+def told(ref: str, seq: int, at: datetime, event: ev.Event) -> Entry:
+    return Entry(ref, seq, at, event.kind, ev.split(event)[0], None, b"key" if seq == 1 else None)
+
+
+def offered(at: datetime) -> Entry:
+    ref = f"at {at:%a %H:%M:%S}"
+    call = ev.Offered(network="sip", dialled="111", cli_class="present", flow="f", flow_version="1", context=ref)
+    return told(ref, 1, at, call)
+
+
 def test_windows_of_minutes_today_and_this_week_end_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Tuesday after the clocks went back: one call on each side of where each window begins."""
     monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
-    for window in ("15m", "today", "week"):
-        assert type_("show", "--window", window, "--json") == (0, "[]\n"), window
+    monday, tuesday, second = midnight(date(2025, 10, 27)), midnight(date(2025, 10, 28)), timedelta(seconds=1)
+    now = tuesday + timedelta(hours=14, minutes=7)
+    quarter = now - timedelta(minutes=15)
+    begins = (monday, tuesday, quarter)
+    asyncio.run(write([offered(each) for begin in begins for each in (begin - second, begin)]))
+    monkeypatch.setattr("callrouter.cli.kpi.SystemClock", lambda: HandClock(now))
+    assert type_("show", "--window", "week", "--json") == (0, "[]\n"), "nothing is counted yet"
+    for day, calls in (("2025-10-26", 1), ("2025-10-27", 2), ("2025-10-28", 3)):
+        assert type_("fold", day) == (0, f"{calls} calls counted\n")
+    for window, calls in (("week", 5), ("today", 3), ("15m", 1), ("2025-10-26..2025-10-26", 1)):
+        (total,) = json.loads(type_("show", "--window", window, "--json")[1])
+        assert total["values"]["A01"] == calls, window
+    assert "without those who still wait" in type_("show", "--window", "today")[1]
+
+
+def test_a_call_back_that_the_history_lacks_is_a_difference(a_day_of_calls: int) -> None:
+    eight = midnight(DAY) + timedelta(hours=8)
+    promise = told("21-0", 900, eight, ev.CallBackPromised(node="ring", service="111"))
+    over = told("21-0", 901, eight + timedelta(minutes=30), ev.CallBackEnded(outcome="gave_up"))
+    assert type_("fold", str(DAY))[0] == 0
+    assert type_("check", str(DAY))[0] == 0
+    asyncio.run(write([promise, over]))
+    code, said = type_("check", str(DAY))
+    assert (code, "calls: call-backs in 1 places" in said) == (1, True)
+    assert type_("fold", str(DAY))[0] == 0
+    assert type_("check", str(DAY))[0] == 0

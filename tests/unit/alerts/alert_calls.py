@@ -37,8 +37,8 @@ class Told:
     def queued(self, seconds: float) -> Told:
         return self.at(seconds, ev.Queued(services=("handlers",), band="routine"))
 
-    def leg(self, seconds: float, provider: str) -> Told:
-        return self.at(seconds, ev.LegStarted(provider=provider, service="handlers", band="routine"))
+    def leg(self, seconds: float, provider: str, service: str = "handlers") -> Told:
+        return self.at(seconds, ev.LegStarted(provider=provider, service=service, band="routine"))
 
     def failed(self, seconds: float, provider: str, cause: str = "no_answer") -> Told:
         return self.at(seconds, ev.LegFailed(provider=provider, cause=cause))

@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from alert_calls import Told
 from alert_rule import RULE
 
 from alerts.figures.items import CLASSES, ITEMS, Clock, Kpis, Scope, ScopeKind, Seconds
+from alerts.figures.kpi import LiveFigures
 from alerts.figures.usual import Usual
 from alerts.life.service import AlertService
 from alerts.life.store import AlertStore, metadata
@@ -60,6 +62,7 @@ class World:
         self.clock = HandClock()
         self.usual = Usual()
         self.now: dict[Scope, Kpis] = {}
+        self.live: LiveFigures | None = None
         self.counted = timedelta(minutes=15)
         self.wait_s = 0.0
         self.seen_at = self.clock.now()
@@ -69,6 +72,8 @@ class World:
         self.taken.append(notice)
 
     def windows(self, window: Window, kind: ScopeKind) -> Sequence[Kpis]:
+        if self.live is not None and window != "today":
+            return self.live.window(self.clock.now(), window, kind)
         return [each for scope, each in self.now.items() if scope.kind == kind]
 
     def figures(self) -> Figures:
@@ -174,10 +179,22 @@ async def test_a_minute_that_has_only_begun_is_not_counted_as_a_whole_one(world:
 async def test_no_calls_are_an_alert_where_there_are_some_usually(world: World) -> None:
     silent = replace(RULE, metric="offered", scope="each service", threshold=0, clear=0, worse="below", for_s=0,
                      usual_at_least=4)  # fmt: skip
-    world.be("service:gp", offered=0)
-    assert await world.fires(silent) == []
-    await world.usual.learn(Past(8), ["service"], world.clock.now())
+    world.live, now = LiveFigures({}), world.clock.now()
+    for service, minutes in (("gp", 16), ("dental", 5)):
+        for entry in Told(service, now - timedelta(minutes=minutes)).offered().leg(1, "kings", service).entries:
+            world.live.apply(entry)
+    assert await world.fires(silent) == [], "nobody knows yet what is usual"
+    await world.usual.learn(Past(8), ["service"], now)
+    assert await world.fires(silent) == ["longest-wait:service:gp", "longest-wait:service:pharmacy"]
+    assert (world.taken[0].where, len(world.taken[0].also)) == ("service:gp", 1), "told together"
+    world.clock.move(COUNTED_FOR_S)
+    for entry in Told("again", world.clock.now()).offered().leg(0, "kings", "pharmacy").entries:
+        world.live.apply(entry)
     assert await world.fires(silent) == ["longest-wait:service:gp"]
+    world.live = None
+    service = world.service(silent)
+    await service.tick()
+    assert service.unjudged["longest-wait"] == "the figures are not known yet"
 
 
 @pytest.mark.parametrize(

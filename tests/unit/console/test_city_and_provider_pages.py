@@ -49,6 +49,14 @@ async def test_a_window_is_a_link_and_its_counts_are_of_it(query: str, during: s
 
 
 @pytest.mark.parametrize("path", ["/", "/providers/south_east"])
+async def test_where_who_still_waits_has_no_time_the_page_says_so_beside_the_figure(path: str) -> None:
+    counted, left_out = "those who wait counted at their time so far", "without those who still wait"
+    for query, there, not_there in (("?window=60", counted, left_out), ("?window=week", left_out, counted)):
+        text = await page(World(), f"{path}{query}")
+        assert (text.count(there), text.count(not_there)) == (1, 0)
+
+
+@pytest.mark.parametrize("path", ["/", "/providers/south_east"])
 async def test_days_are_typed_into_a_form_and_what_is_wrong_with_them_is_said(path: str) -> None:
     world = World()
     found = await get(world, f"{path}?from=2026-01-01&to=2026-01-31&heat=wait", Role.COMMISSIONER)
