@@ -258,6 +258,9 @@ class Door(Protocol):
     async def give_up(self, call_ref: str, reason: str) -> bool:
         """Tell that the adapter itself has given the call to the network's fall-back."""
 
+    async def record(self, call_ref: str) -> CallRecord | None:
+        """What is kept of the call now. Unlike :meth:`present` it takes the caller's place or line from nobody."""
+
     async def knows(self, call_ref: str) -> bool:
         """Whether the call has begun under this name."""
 

@@ -21,8 +21,11 @@ def arrival(facts: Mapping[str, str], edge: str) -> Arrival:
 
 
 def started_key(facts: Mapping[str, str]) -> str:
-    """The same for an INVITE that the carrier sends again, whichever Asterisk it comes to."""
-    return f"{facts.get('SIP_CALL_ID', '')}.{facts.get('FROM_TAG', '')}"
+    """The same for an INVITE that the carrier sends again, whichever Asterisk it comes to.
+
+    Of a line whose Call-ID did not reach us, its own: two callers must never be one, whom the second would cut off.
+    """
+    return f"{facts.get('SIP_CALL_ID') or facts['CALL_REF']}.{facts.get('FROM_TAG', '')}"
 
 
 def named_first(facts: Mapping[str, str], call_ref: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ import structlog
 from adapters.asterisk.ami import Ami, AmiError, EndedRow
 from adapters.asterisk.channel import Channel
 from adapters.asterisk.facts import NETWORK, arrival, first_line, named_first
-from callrouter.errors import StaleEpoch, UnknownCall
+from callrouter.errors import StaleEpoch
 from callrouter.model import WITHOUT_US, Arrival, Input, InputKind, lives
 from callrouter.ports import Dispatch, Door
 from infra.clock import Clock
@@ -179,10 +179,8 @@ class AsteriskWatch:
 
     async def _knows_of_talk(self, call_ref: str) -> bool:
         """Whether a worker has told the door of it, as most do: then Asterisk need not be asked for more."""
-        try:
-            return isinstance((await self._door.present(call_ref)).wait, TalkWait)
-        except UnknownCall:
-            return False
+        record = await self._door.record(call_ref)  # its worker goes on keeping the provider's line for it
+        return record is not None and isinstance(record.session.wait, TalkWait)
 
     async def _variable(self, channel: Channel, name: str) -> str:
         try:

@@ -129,8 +129,11 @@ class SipWorker:
             self._playback_finished(event)
         elif (channel := event.channel) is None:
             pass
-        elif event.type == "CallBroadcast" and self._claiming:
-            self._spawn(self._claim(channel))
+        elif event.type == "CallBroadcast":
+            if (dropped := self._lines.get(channel.id)) is not None:
+                dropped.lost = True  # we dialled for them, in vain: nobody's until one has claimed, maybe another
+            if self._claiming:
+                self._spawn(self._claim(channel))
         elif event.type == "StasisStart":
             self._own(channel, int(event.body["args"][1]))
         elif (line := self._lines.get(channel.id)) is not None:

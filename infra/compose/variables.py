@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from infra.asterisk.instance import AsteriskSettings, Ports, Provider
@@ -39,12 +40,18 @@ def asterisk_settings(variables: Mapping[str, str]) -> AsteriskSettings:
 
 
 def kamailio_settings(variables: Mapping[str, str]) -> KamailioSettings:
-    """A Kamailio from ``ASTERISKS`` (host:port, …), ``CARRIERS``, ``SIP_ADDRESS``, ``SIP_PORT`` and ``CAPACITY``."""
+    """A Kamailio from ``ASTERISKS`` (IPv4 and port), ``CARRIERS``, ``SIP_ADDRESS``, ``SIP_PORT`` and ``CAPACITY``."""
     asterisks = []
     for each in _text(variables, "ASTERISKS").split(","):
         host, _, port = each.strip().rpartition(":")
         if not host or not port.isdecimal():
-            raise VariableWrong("ASTERISKS: must be host:port, several comma separated")
+            raise VariableWrong("ASTERISKS: must be address:port, several comma separated")
+        try:
+            IPv4Address(host)
+        except ValueError:
+            raise VariableWrong(
+                f"ASTERISKS: {host} is no IPv4 address; the calls of a dead Asterisk are found by its address"
+            ) from None
         asterisks.append((host, int(port)))
     return KamailioSettings(
         asterisks,

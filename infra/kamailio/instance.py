@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from types import TracebackType
 
@@ -42,7 +42,7 @@ class KamailioNotStarted(KamailioError):
 
 @dataclass(frozen=True)
 class KamailioSettings:
-    """`asterisks` are (host, SIP port), spread over alike; `carriers` addresses or networks that may ring us.
+    """`asterisks` are (IPv4 address, SIP port), spread over alike; `carriers` addresses or networks that may ring us.
 
     `capacity`: calls in progress, 999 and 112 apart, over which new ones get 503 with `retry_after` seconds.
     `first_word_ms`: so long an Asterisk may say nothing before the next one gets the call.
@@ -180,7 +180,9 @@ def render(folder: Path, settings: KamailioSettings, port: int) -> None:
     networks = (ip_network(each) for each in settings.carriers)
     (folder / "carriers").write_text("".join(f"1 {each.network_address} {each.prefixlen}\n" for each in networks))
     # Set 1 gets the calls; set 2 is the same by TCP, whose connections tell of a death.
-    lines = (f"1 sip:{host}:{sip}\n2 sip:{host}:{sip};transport=tcp\n" for host, sip in settings.asterisks)
+    # Found by the address that it came from: never a name (IPv4Address raises ValueError).
+    at = ((IPv4Address(host), sip) for host, sip in settings.asterisks)
+    lines = (f"1 sip:{host}:{sip}\n2 sip:{host}:{sip};transport=tcp\n" for host, sip in at)
     (folder / "asterisks").write_text("".join(lines))
     text = (HERE / "kamailio.cfg").read_text()
     (folder / "kamailio.cfg").write_text(_Template(text).substitute(values))

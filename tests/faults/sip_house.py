@@ -15,7 +15,7 @@ from callrouter import events as ev
 from callrouter.calls import Calls
 from callrouter.dispatch.providers import Providers
 from callrouter.errors import UnknownCall
-from callrouter.model import Input, InputKind, Reply
+from callrouter.model import CallRecord, Input, InputKind, Reply
 from callrouter.ports import Performer
 from infra.clock import SystemClock
 from ivr.model import Wait
@@ -54,6 +54,10 @@ class FailingDoor:
         known = await self._calls.give_up(call_ref, reason)
         self.given_up.put_nowait((call_ref, reason))
         return known
+
+    async def record(self, call_ref: str) -> CallRecord | None:
+        """As the door."""
+        return await self._calls.record(call_ref)
 
     async def knows(self, call_ref: str) -> bool:
         """As the door."""

@@ -80,6 +80,35 @@ async def test_a_caller_whom_another_worker_took_is_not_ours_to_perform_for(tmp_
                 await asyncio.sleep(0.01)
 
 
+async def test_a_caller_for_whom_we_dialled_in_vain_is_theirs_who_claimed_next(tmp_path: Path) -> None:
+    """Else an offer that this worker commits for them would be kept here, and nobody dials."""
+    caller = a_caller()
+    async with sip_house(tmp_path) as house:
+        await house.in_the_menu(caller)
+        await house.asterisk.press(caller, "1")
+        await house.asterisk.wait_asked("-to-")
+        await house.asterisk.leave_stasis(caller)
+        house.asterisk.refused.add("POST events/claim")  # another worker is quicker
+        caller.facts["STAGE"] = "returned"
+        await house.asterisk.send("CallBroadcast", channel=caller.body())
+        await house.asterisk.wait_asked("POST events/claim")
+        assert not house.worker.owns(REF)
+
+
+async def test_a_caller_for_whom_we_dialled_in_vain_and_whom_we_claim_again_is_ours(tmp_path: Path) -> None:
+    caller = a_caller()
+    async with sip_house(tmp_path) as house:
+        await house.in_the_menu(caller)
+        await house.asterisk.press(caller, "1")
+        await house.asterisk.wait_asked("-to-")
+        await house.asterisk.leave_stasis(caller)
+        await house.asterisk.send("CallBroadcast", channel=caller.body())
+        await house.asterisk.wait_asked("POST events/claim")
+        await house.asterisk.enter_stasis(caller, epoch=2)
+        await house.asterisk.wait_asked("-to-", 2)
+        assert house.worker.owns(REF)
+
+
 async def test_a_caller_whom_the_dialplan_has_by_our_order_is_still_ours(tmp_path: Path) -> None:
     async with sip_house(tmp_path) as house:
         await house.in_a_talk(a_caller())
@@ -110,6 +139,14 @@ async def test_an_invite_that_comes_again_goes_on_with_the_same_call(tmp_path: P
         order = await house.asterisk.wait_asked("POST channels/2.1/continue")
         assert order.query["extension"].startswith("e1-to-"), "the dialplan of the second line counts its own owners"
         assert (await house.kinds(REF)).count("offered") == 1
+
+
+async def test_two_callers_whose_call_ids_did_not_reach_us_are_two_calls(tmp_path: Path) -> None:
+    async with sip_house(tmp_path) as house:
+        await house.in_the_menu(a_caller(SIP_CALL_ID="", FROM_TAG=""))
+        await house.in_the_menu(Caller("2.1", TWIN, facts={"SIP_CALL_ID": "", "FROM_TAG": ""}))
+        assert await house.knows(TWIN)
+        assert (await house.service.calls.present(REF)).epoch == 1, "nobody took the first caller's session over"
 
 
 async def test_the_line_that_the_caller_has_left_is_ended_and_dials_nobody(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.asterisk.ari import AriEvent
+from adapters.asterisk.facts import caller_number, started_key
 from infra.asterisk.instance import Asterisk, AsteriskSettings, Provider
 from tests.integration.conftest_asterisk import (  # noqa: F401  the last two are fixtures
     LEASE,
@@ -66,6 +67,28 @@ async def test_what_a_worker_learns_from_the_invite(line: Line) -> None:
     assert facts["SIP_CALL_ID"] == invite.header("Call-ID")
     assert f"tag={facts['FROM_TAG']}" in (invite.header("From") or "")
     assert (facts["DIALLED"], facts["STAGE"], facts["DIALNO"]) == ("111", "new", "0")
+
+
+async def test_a_closing_parenthesis_in_a_header_makes_no_two_callers_one(line: Line) -> None:
+    asserted = '"A) b:" <sip:+442079460000@carrier.example>'
+    headers = {"P-Asserted-Identity": asserted, "Diversion": '"C) d" <sip:+442079460123@gp.example>'}
+    keys, numbers = set(), set()
+    context = fresh_context()
+    for _ in range(2):
+        async with line.worker() as worker:
+            caller, _ = line.call(headers=headers, call_id="%p)a:1(b):2@carrier.example")
+            channel = await worker.own()
+            facts = channel.variables
+            assert facts["SIP_CALL_ID"] == (caller.messages[0].header("Call-ID") or "").replace(")", "_")
+            assert (facts["PAI"], facts["DIVERTER"]) == (asserted.replace(")", "_"), "+442079460123")
+            keys.add(started_key(facts))
+            numbers.add(caller_number(facts))
+            if len(keys) == 2:
+                await worker.say(channel, f"e1-to-{context}-north")
+                invite = await asyncio.to_thread(line.invite, "north", context)
+                assert invite.header("P-Asserted-Identity") == asserted, "the provider gets it as it came"
+    assert len(keys) == 2, "two callers, two calls"
+    assert [each.e164 for each in numbers] == ["+442079460000"]
 
 
 @pytest.mark.parametrize("failure", ["hung", "killed"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -149,13 +150,17 @@ async def test_a_call_that_began_and_ended_unseen_is_counted_without_its_number(
         assert [each.kind for each in events] == ["offered", "handed_back", "leg_answered", "talk_ended", "ended"]
 
 
-async def test_the_end_of_a_talk_whose_worker_died_is_journalled_once(line: Line, tmp_path: Path) -> None:
+async def test_the_end_of_a_talk_whose_worker_died_is_journalled_once(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with watched(tmp_path, line) as house:
         async with worker(house):
-            caller, _ = line.call()
-            caller.wait_answered()
+            caller, _ = line.call(keys_by_info=[(1.0, "1")])
+            await asyncio.to_thread(caller.wait_answered)  # a worker that is held up here would claim nobody
             call_ref = house.only_call()
             await until_talking(house, call_ref)
+            assert "handed_back" not in await house.events(call_ref)
+        assert await kept_by_another_watch(house, call_ref, monkeypatch) == [], "who only looks keeps no line"
         caller.hang_up()
         events = await house.closed(call_ref)
         kinds = [each.kind for each in events]
@@ -163,8 +168,25 @@ async def test_the_end_of_a_talk_whose_worker_died_is_journalled_once(line: Line
         assert kinds[-2:] == ["talk_ended", "ended"]
 
 
+async def kept_by_another_watch(house: Watched, call_ref: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whose lines a process takes over by looking for the first time, as after its start."""
+    kept: list[str] = []
+
+    async def keep(whose: str) -> None:
+        kept.append(whose)
+
+    monkeypatch.setattr(house.service.dispatch, "keep", keep)
+    asterisk = house.line.asterisk
+    async with rest_client(asterisk.ari_url, asterisk.settings.ari_user, asterisk.settings.ari_password) as rest:
+        other = AsteriskWatch("east", rest, None, house.service.calls, house.service.dispatch, SystemClock())
+        await other.look()
+        assert other.place(call_ref) == "dialplan"
+    monkeypatch.undo()
+    return kept
+
+
 async def until_talking(house: Watched, call_ref: str) -> None:
-    """Silence in the menu brings every caller to 111, who answers."""
+    """Look until 111 has answered."""
     for _ in range(400):
         await house.watch.look()
         if house.watch.place(call_ref) == "dialplan" and "leg_answered" in await house.events(call_ref):
@@ -175,8 +197,8 @@ async def until_talking(house: Watched, call_ref: str) -> None:
 @pytest.mark.slow
 async def test_what_a_worker_told_is_not_told_again(line: Line, tmp_path: Path) -> None:
     async with watched(tmp_path, line) as house, worker(house):
-        caller, _ = line.call()
-        caller.wait_answered()
+        caller, _ = line.call(keys_by_info=[(1.0, "1")])
+        await asyncio.to_thread(caller.wait_answered)
         call_ref = house.only_call()
         await until_talking(house, call_ref)
         caller.hang_up()

@@ -91,9 +91,10 @@ class RtpEnd:
     def close(self) -> None:
         """Free the port."""
         self._closed.set()
+        listening, speaking = self._threads
+        speaking.join(1)  # it may be about to send
         self._socket.close()
-        for thread in self._threads:
-            thread.join(1)
+        listening.join(1)
 
     def __enter__(self) -> RtpEnd:
         return self

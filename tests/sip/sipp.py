@@ -175,7 +175,7 @@ class SippCaller(Sipp):
     `headers` are added to the INVITE; `keys_by_info` are (seconds after the one before, key); `rfc4733=False`
     leaves telephone-event out of the offer; `refused_with` expects that status instead of an answer; `address` is the
     loopback address that the caller's side has; `formats` are the payload types of the offer; `refer_to` asks for a
-    transfer to that address soon after the answer, and expects 603.
+    transfer to that address soon after the answer, and expects 603; `call_id` in SIPp's own marks (%p is its process).
     """
 
     def __init__(
@@ -196,6 +196,7 @@ class SippCaller(Sipp):
         address: str = LOOPBACK,
         formats: str = "8 101",
         refer_to: str | None = None,
+        call_id: str = "%u-%p@%s",
     ) -> None:
         self._rtp = rtp
         caller = from_header or f"<sip:{number}@carrier.example>"
@@ -220,7 +221,7 @@ class SippCaller(Sipp):
             fragments.append(("caller_cancel", common))
         super().__init__(folder, "caller", fragments, free_udp_port(), address)
         carrier = "t1" if transport == "tcp" else "u1"
-        self.run("-m", "1", "-l", "1", "-s", dial, "-t", carrier, f"{LOOPBACK}:{to_port}")
+        self.run("-m", "1", "-l", "1", "-cid_str", call_id, "-s", dial, "-t", carrier, f"{LOOPBACK}:{to_port}")
 
     def wait_answered(self, within: float = 20.0) -> SipMessage:
         """The 200; from now on the caller talks. Raises SippFailed."""

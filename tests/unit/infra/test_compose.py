@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from callrouter.settings import FILE_KEY, PREFIX, Settings
 from infra.compose.variables import VariableWrong, asterisk_settings, kamailio_settings
+from infra.kamailio.instance import KamailioSettings, render
 
 FOLDER = Path(__file__).parents[3] / "infra/compose"
 TEXT = (FOLDER / "compose.yaml").read_text()
@@ -188,5 +189,15 @@ def test_a_slip_of_the_pen_starts_no_exchange(tmp_path: Path, name: str, value: 
 
 
 def test_an_edge_without_asterisks_is_refused() -> None:
-    with pytest.raises(VariableWrong, match="ASTERISKS: must be host:port"):
+    with pytest.raises(VariableWrong, match="ASTERISKS: must be address:port"):
         kamailio_settings(filled("kamailio") | {"ASTERISKS": "asterisk-1"})
+
+
+@pytest.mark.parametrize("host", ["asterisk-1", "localhost", "[2001:db8::1]", "192.0.2"])
+def test_an_asterisk_that_is_named_and_not_addressed_is_refused_since_its_death_would_go_unnoticed(
+    tmp_path: Path, host: str
+) -> None:
+    with pytest.raises(VariableWrong, match=f"ASTERISKS: {re.escape(host)} is no IPv4 address"):
+        kamailio_settings(filled("kamailio") | {"ASTERISKS": f"192.0.2.10:5062,{host}:5064"})
+    with pytest.raises(ValueError, match=re.escape(host)):
+        render(tmp_path, KamailioSettings([(host, 5064)]), 5060)
