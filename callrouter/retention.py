@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.figures.history_tables import kpi_calls
+from alerts.figures.history_tables import kpi_call_backs, kpi_calls, kpi_recontacts
 from alerts.life.tables import alert_notices, alert_silences, alert_states, alert_taken_on
 from callrouter.call_backs.tables import call_back_steps, call_backs
 from callrouter.errors import ConfigurationError
@@ -35,6 +35,8 @@ OTHERS = {
     Record.KPI_CALL: Rows(
         kpi_calls, kpi_calls.c.contact, kpi_calls.c.last_hour, done=kpi_calls.c.ended_at.is_not(None)
     ),
+    Record.KPI_CALL_BACK: Rows(kpi_call_backs, kpi_call_backs.c.call_ref, kpi_call_backs.c.ended_at),
+    Record.KPI_RECONTACT: Rows(kpi_recontacts, kpi_recontacts.c.call_ref, kpi_recontacts.c.offered_at),
 }
 """Where the kinds stand that are not of plans."""
 

@@ -47,6 +47,8 @@ class Record(StrEnum):
     ALERT_SILENCE = "alert_silence"
     ALERT_TAKEN_ON = "alert_taken_on"
     KPI_CALL = "kpi_call"
+    KPI_CALL_BACK = "kpi_call_back"
+    KPI_RECONTACT = "kpi_recontact"
 
 
 _FROM = {
@@ -65,6 +67,8 @@ _FROM = {
     Record.ALERT_SILENCE: "until",
     Record.ALERT_TAKEN_ON: "at",
     Record.KPI_CALL: "last_hour",
+    Record.KPI_CALL_BACK: "ended_at",
+    Record.KPI_RECONTACT: "offered_at",
 }
 """What a time is counted from. Where it is empty the record is not done with, and stays: an emergency access that
 nobody has reviewed, a welfare task that nobody took on."""

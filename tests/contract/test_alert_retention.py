@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
+from alerts.figures.history_tables import kpi_call_backs, kpi_recontacts
 from alerts.life.store import AlertStore, Change
 from alerts.life.tables import alert_notices, alert_silences, alert_states, alert_taken_on
 from alerts.model import AlertState, Silence, StepTaken
@@ -42,3 +43,17 @@ async def test_what_is_done_with_goes_and_what_goes_on_stays(database: Database)
     assert list(await store.states()) == ["longest-wait"]
     assert [each.notice.id for each in await store.open_deliveries("text")] == ["waits"]
     assert len(await store.steps("longest-wait")) >= 1  # the record has no time, as the audit has none
+
+
+async def test_what_figures_know_of_single_calls_goes_once_its_call_back_is_over(database: Database) -> None:
+    times = {"over": NOON, "owed": None}
+    backs = [{"call_ref": ref, "promised_at": NOON, "ended_at": at} for ref, at in times.items()]
+    await database.write(lambda connection: connection.execute(insert(kpi_call_backs), backs))
+    again = {"call_ref": "one", "offered_at": NOON}
+    await database.write(lambda connection: connection.execute(insert(kpi_recontacts), again))
+
+    late = NOON + KEPT + timedelta(seconds=1)
+    await database.write(lambda connection: RETENTION.end(connection, "a test", late))
+    left = [select(each.c.call_ref) for each in (kpi_call_backs, kpi_recontacts)]
+    found = await database.read(lambda connection: [connection.execute(each).scalars().all() for each in left])
+    assert found == [["owed"], []]

@@ -28,6 +28,8 @@ GOOD = """\
 - {class: alert_silence, keep_for: 1 year, from: until, source: a proposal, verified: "IG, 2026-06-01"}
 - {class: alert_taken_on, keep_for: 1 year, from: at, source: a proposal, verified: "IG, 2026-06-01"}
 - {class: kpi_call, keep_for: 1 year, from: last_hour, source: a proposal, verified: "IG, 2026-06-01"}
+- {class: kpi_call_back, keep_for: 1 year, from: ended_at, source: a proposal, verified: "IG, 2026-06-01"}
+- {class: kpi_recontact, keep_for: 1 year, from: offered_at, source: a proposal, verified: "IG, 2026-06-01"}
 """
 
 
