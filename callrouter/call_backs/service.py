@@ -96,6 +96,11 @@ class CallBackList:
         query = select(_AT.call_ref).where(_AT.ended_at.is_(None)).limit(1)
         return await self._database.read(lambda connection: connection.execute(query).first()) is not None
 
+    async def back_on_the_line(self, contact: str) -> None:
+        """A caller whom we cut off has rung back and waits again: nobody is to ring them. Raises SQLAlchemyError."""
+        back = update(call_backs).where(_AT.call_ref == contact, _AT.ended_at.is_(None)).values(left_at=None)
+        await self._database.write(lambda connection: connection.execute(back))
+
     async def call_ended(self, view: CallView) -> None:
         """A call is over: the caller has hung up and is owed one, or a person answered. Again changes nothing.
 
@@ -108,7 +113,8 @@ class CallBackList:
             await self._database.write(lambda connection: connection.execute(gone))
             return
         keys = self._keys.index_all(DOMAIN, view.number) if view.number else ()
-        before = _AT.promised_at <= view.offered_at  # a call that began before the promise does not keep it
+        # a call that began before the promise does not keep it; one whose beginning is lost names no number either
+        before = _AT.promised_at <= (view.offered_at or now)
         mine = or_(_AT.call_ref == contact, and_(_AT.number_key.in_(keys), before))
 
         def write(connection: Connection) -> None:

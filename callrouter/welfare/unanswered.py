@@ -71,6 +71,8 @@ class Unanswered:
         return await take(self._stream, self.GROUP, self._look_at, limit=self.BATCH, wait_s=wait_s)
 
     async def _look_at(self, entry: Entry) -> bool:
+        if entry.kind == "offered" and (contact := entry.facts.get("resumes")):
+            await self._call_backs.back_on_the_line(str(contact))
         if entry.kind != "ended":
             return True
         if self._is_owed is None:

@@ -290,6 +290,27 @@ async def test_caller_who_rings_again_is_put_first_and_closes_it_once_answered(h
 
 
 @ONE_KIND
+async def test_a_caller_whom_we_cut_off_and_who_waits_again_is_not_rung(house: House) -> None:
+    call_back = await house.promised()
+    await house.begins("again", resumes="one")
+    await house.ends("again")
+    with pytest.raises(NotNow, match="still on the line"):
+        await house.list.take(call_back, HANDLER)
+
+    await house.ends("again", ended("abandoned"))
+    assert (await house.list.take(call_back, HANDLER)).number == NUMBER
+
+
+@ONE_KIND
+async def test_the_end_of_a_call_whose_beginning_is_lost_holds_up_nobody(house: House) -> None:
+    await house.promised()
+    house.call_keys["lost"] = house.keys.new_data_key()
+    await house.ends("lost", ANSWERED, ended("answered"))
+
+    assert [each.is_open for each in await house.list.listed(HANDLER)] == [True]
+
+
+@ONE_KIND
 async def test_an_earlier_call_from_the_same_line_does_not_close_a_later_promise(house: House) -> None:
     await house.begins("zero")
     house.clock.move(60)
