@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from callrouter import events as ev
 from callrouter.beginning import first_sprint
+from callrouter.catching_up import before_waiting
 from callrouter.deadlines import Deadlines, watched_s, with_due_time
 from callrouter.dispatch.finding import Finding
 from callrouter.elsewhere import go_on_elsewhere
 from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.journal import seal
+from callrouter.lanes import Lane, Moved
 from callrouter.lookups import Lookups
 from callrouter.model import CallRecord, Input, InputKind, Reply
 from callrouter.moves import (
@@ -67,26 +69,6 @@ MOST_COMMITS = 10  # lost commits in a row before we give up and the network's f
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class _Lane:
-    """One call's way through the door: one input at a time; a hang-up overtakes a look-up."""
-
-    lock: asyncio.Lock
-    hung_up: asyncio.Event
-    users: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    """A move that is worked out and not yet committed."""
-
-    record: CallRecord
-    events: tuple[ev.Event, ...]
-    reply: Reply
-    leaves: bool = False
-    """Whether the caller needs nobody any more. Dispatch is told after the commit: a stale owner's never lands."""
-
-
 class Calls:
     """The door. Everything that it needs of the world is passed in."""
 
@@ -113,7 +95,7 @@ class Calls:
         self._clock = clock
         self._new_id = new_id
         self._answers = dict(answers or {})  # provider id → what a picked-up call means there
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._pushing = Pushing(self.present, self.give_up, nudge)
         self._deadlines = Deadlines(clock, self.deliver)
         self._resuming = Resuming(states, keys, self.record)
@@ -132,7 +114,7 @@ class Calls:
         The same key again gives the same reply. Raises :class:`UnknownCall` for a call that never started
         here, :class:`StaleEpoch` when a newer owner has it.
         """
-        lane = self._lanes.setdefault(call_ref, _Lane(asyncio.Lock(), asyncio.Event()))
+        lane = self._lanes.setdefault(call_ref, Lane(asyncio.Lock(), asyncio.Event()))
         lane.users += 1
         if given.kind is InputKind.HUNG_UP:
             lane.hung_up.set()
@@ -199,7 +181,8 @@ class Calls:
             record, key = await self._read(call_ref)
             if record is None or key is None:
                 return False
-            if (after := record_noting(record, event)) is None:
+            flow = self._flows.version(record.session.flow, record.session.version)
+            if (after := record_noting(record, event, flow)) is None:
                 return False
             if await self._write(record, after, (event,), key, self._clock.now()):
                 return True
@@ -241,7 +224,7 @@ class Calls:
 
     # ------------------------------------------------------------------ load, work out, commit
 
-    async def _commit(self, call_ref: str, given: Input, lane: _Lane) -> Reply:
+    async def _commit(self, call_ref: str, given: Input, lane: Lane) -> Reply:
         # a call that starts is hardly ever known: that it is, its commit finds out, and nobody need ask before
         is_new = given.kind is InputKind.STARTED and given.arrival is not None
         for _ in range(MOST_COMMITS):
@@ -294,7 +277,7 @@ class Calls:
         due_s = watched_s(after, self._clock.now())
         return await self._states.commit(after.call_ref, expected, stored, entries, keep_s=keep_s, due_s=due_s)
 
-    async def _begin(self, call_ref: str, given: Input, lane: _Lane) -> _Moved:
+    async def _begin(self, call_ref: str, given: Input, lane: Lane) -> Moved:
         arrival = given.arrival
         if arrival is None:
             raise ValueError("a started input needs its arrival")
@@ -317,7 +300,7 @@ class Calls:
         events = [offered, *self._lookups.area_known(record)]
         return await self._play_out(record, flow, sprint, lane, events, wait_id, given.at)
 
-    async def _move(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
+    async def _move(self, record: CallRecord, given: Input, lane: Lane) -> Moved:
         if given.kind is InputKind.HUNG_UP:
             return self._end(record, given)
         if not is_for_this_wait(record, given):
@@ -325,10 +308,10 @@ class Calls:
             after = replace(record, step=record.step + 1)
             # an offer may have crossed with the caller's leaving
             leaves = not isinstance(record.session.wait, OfferWait | LegWait | TalkWait)
-            return _Moved(after, (late,), after.reply(()), leaves)
+            return Moved(after, (late,), after.reply(()), leaves)
         return await self._run(record, given, lane)
 
-    async def _run(self, record: CallRecord, given: Input, lane: _Lane) -> _Moved:
+    async def _run(self, record: CallRecord, given: Input, lane: Lane) -> Moved:
         await self._finding.tell(record, given)
         flow, heard = self._flows.version(record.session.flow, record.session.version), heard_as(given)
         found: list[ev.Event] = []
@@ -349,15 +332,19 @@ class Calls:
         record: CallRecord,
         flow: Flow,
         sprint: Sprint,
-        lane: _Lane,
+        lane: Lane,
         events: list[ev.Event],
         wait_id: str,
         at: datetime,
-    ) -> _Moved:
+    ) -> Moved:
         """Answer the look-ups and the search for a line that the sprint ends in, until the call must wait."""
         events += happened(sprint)
         instructions = list(sprint.instructions)
         while isinstance(sprint.wait, LookupWait | OfferWait):
+            known = await before_waiting(self._lookups, record, flow, sprint, lane.hung_up, events)
+            if known is not sprint:
+                sprint, instructions = known, [*instructions, *known.instructions]
+                continue
             found = await self._answer(record, sprint.session, flow, lane, events)
             if found is None:
                 break
@@ -369,10 +356,10 @@ class Calls:
             instructions += sprint.instructions
         events += performed(instructions, wait_id)
         after = replace(record_after(record, at, events), session=sprint.session, wait_id=wait_id)
-        return _Moved(after, tuple(events), after.reply(tuple(instructions)), isinstance(sprint.wait, GoneWait))
+        return Moved(after, tuple(events), after.reply(tuple(instructions)), isinstance(sprint.wait, GoneWait))
 
     async def _answer(
-        self, record: CallRecord, session: Session, flow: Flow, lane: _Lane, events: list[ev.Event]
+        self, record: CallRecord, session: Session, flow: Flow, lane: Lane, events: list[ev.Event]
     ) -> Heard | Answered | None:
         wait = session.wait
         if isinstance(wait, LookupWait):
@@ -384,10 +371,10 @@ class Calls:
         assert isinstance(wait, OfferWait)
         return await self._finding.seek(record, wait, session.band, events)
 
-    def _end(self, record: CallRecord, given: Input) -> _Moved:
+    def _end(self, record: CallRecord, given: Input) -> Moved:
         after = replace(record, step=record.step + 1)
         if record.ended is not None:
-            return _Moved(after, (), after.reply(()), leaves=True)
+            return Moved(after, (), after.reply(()), leaves=True)
         events: list[ev.Event] = []
         if record.answered_at is not None and not record.talk_over:
             events += leg_events(record, replace(given, kind=InputKind.TALK_ENDED), {})
@@ -397,4 +384,4 @@ class Calls:
         gone = replace(record.session, wait=GoneWait(record.session.node), present=())
         after = replace(after, ended=ended, dropped=was_dropped(record, by), talk_over=True, session=gone,
                         wait_id=f"{after.epoch}.{after.step}")  # fmt: skip
-        return _Moved(after, tuple(events), after.reply(()), leaves=True)
+        return Moved(after, tuple(events), after.reply(()), leaves=True)

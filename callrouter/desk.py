@@ -19,6 +19,7 @@ from careplans.access.on_call import PlansOnCall
 from careplans.errors import NoRelationship, NotAllowed, PlanStoreFailed, PlanUnreadable, SeveralPeople
 from careplans.errors import TooManyTries as TriesUsedUp
 from careplans.model import OpenedPlan as Opened
+from careplans.showing import checked
 
 
 class NotYourCall(Refused):
@@ -63,16 +64,29 @@ class Desk:
 
     async def check_birth_date(self, context: str, born: date, who: SignedIn) -> tuple[OpenedPlan, ...]:
         """See :meth:`callrouter.handover.CallPages.check_birth_date`."""
-        return await _opened(self._plans.open_by_birth_date(context, born, viewer_of(who)))
+        plans = await _opened(self._plans.open_by_birth_date(context, born, viewer_of(who)))
+        return await self._checked(context, plans, "birth_date", who)
 
     async def open_checked(self, context: str, who: SignedIn) -> tuple[OpenedPlan, ...]:
         """See :meth:`callrouter.handover.CallPages.open_checked`."""
-        return await _opened(self._plans.open_checked(context, viewer_of(who)))
+        plans = await _opened(self._plans.open_checked(context, viewer_of(who)))
+        return await self._checked(context, plans, "said", who)
+
+    async def _checked(self, context: str, plans: tuple[Opened, ...], by: str, who: SignedIn) -> tuple[OpenedPlan, ...]:
+        """The call itself learns that somebody checked, right or wrong: from now on it is at that match level."""
+        match = checked(plans, by)
+        event = ev.PlanChecked(
+            role=who.role, by=by, outcome=match.outcome.value, user=who.user,
+            raises=any(each.raises for each in match.candidates), plans=[each.plan_id for each in match.candidates],
+        )  # fmt: skip
+        if (call_ref := await self._journal.call_of_context(context)) is not None:
+            await self._calls.note(call_ref, event)
+        return tuple(shown(plan) for plan in plans)
 
 
-async def _opened(opening: Awaitable[tuple[Opened, ...]]) -> tuple[OpenedPlan, ...]:
+async def _opened(opening: Awaitable[tuple[Opened, ...]]) -> tuple[Opened, ...]:
     try:
-        return tuple(shown(plan) for plan in await opening)
+        return await opening
     except TriesUsedUp as error:
         raise TooManyTries from error
     except (NoRelationship, NotAllowed, SeveralPeople) as error:
@@ -85,7 +99,9 @@ def _notice(view: CallView) -> PlanNotice:
     found = view.finding("plan")
     if found is None:
         return PlanNotice("unavailable", "not_looked_up", 0)
-    return PlanNotice(found.outcome, found.reason, found.people)
+    if view.confirmed_by:
+        return PlanNotice(view.plan_level, view.confirmed_by, found.people)
+    return PlanNotice(view.plan_level, found.reason, found.people)
 
 
 def _repeat(view: CallView) -> str:

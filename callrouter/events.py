@@ -220,6 +220,22 @@ class PlanDisclosed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChecked:
+    """A signed-in person checked with the caller whose plan it is, by ``birth_date`` or as somebody who ``said`` so.
+
+    ``outcome``: ``confirmed``, or ``candidates`` where it fitted nobody; ``plans``: opaque ids of those that opened.
+    """
+
+    kind: ClassVar[str] = "plan_checked"
+    role: str
+    by: str
+    outcome: str = personal("")
+    raises: bool | None = personal()
+    plans: list[str] | None = personal()
+    user: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NeedStated:
     """The caller needs an ``interpreter`` (of ``language``), or came by ``text_relay``."""
 
@@ -321,8 +337,9 @@ Event: TypeAlias = (
     Offered | NodeEntered | PromptsPlayed | InputTaken | LateInput | ChoiceMade | NoInput | NoMatch | RedFlagHeard
     | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed | TextRequested
     | TextReported | AmbulanceRequested | CrewTold | CallBackPromised | CallBackOpened | CallBackTried
-    | CallBackEnded | SurveyAnswered | PlanDisclosed | NeedStated | TalkEnded | AreaKnown | ContextOpened
-    | RepeatAnswered | RepeatChecked | RecordingReported | TakenOver | SessionFailed | HandedBack | Ended
+    | CallBackEnded | SurveyAnswered | PlanDisclosed | PlanChecked | NeedStated | TalkEnded | AreaKnown
+    | ContextOpened | RepeatAnswered | RepeatChecked | RecordingReported | TakenOver | SessionFailed | HandedBack
+    | Ended
 )  # fmt: skip
 
 AGENT_ROLES = frozenset({"handler", "clinician"})

@@ -48,7 +48,10 @@ class TimelineRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanNotice:
-    """What may be said of plans before the check: of how many people (``count``), never whose or what."""
+    """What may be said of plans before the check: of how many people (``count``), never whose or what.
+
+    ``outcome`` is the match level; once somebody has checked it is ``confirmed``, and ``reason`` says how.
+    """
 
     outcome: str
     reason: str

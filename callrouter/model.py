@@ -84,7 +84,8 @@ class CallRecord:
     ``arrived_at``: since when the caller has waited; before ``offered_at`` for one whom we cut off and who came back.
     ``call_back``: they were promised one.
     ``due_at``: when the present wait is over, whoever owns the call then. ``looks``: how many of :data:`MOST_LOOKS`
-    were made. ``resumes``: the first call of this contact, if this one is not.
+    were made. ``looked_up``: which of plan and repeat were asked in this call.
+    ``resumes``: the first call of this contact, if this one is not.
 
     The flags below the session only ever go from unset to set, so that the life of a call moves forward.
     """
@@ -115,6 +116,7 @@ class CallRecord:
     ended: str | None = None
     dropped: bool = False
     looks: int = 0
+    looked_up: tuple[str, ...] = ()
     resumes: str | None = None
 
     @property

@@ -9,7 +9,9 @@ from typing import Any
 
 from callrouter import events as ev
 from callrouter.model import MOST_LOOKS, MOST_REPLIES, NEXT_LIFE, CallRecord, Input, InputKind, Reply
+from ivr import engine
 from ivr import model as ivr
+from ivr.flow import Flow
 
 _WAITS: dict[InputKind, tuple[type[Any], ...]] = {
     InputKind.DIGIT: (ivr.GatherWait, ivr.PlaybackWait),
@@ -34,6 +36,9 @@ _NAMED = {
 }
 """Inputs that answer a prompt or a deadline: they must name their wait."""
 
+
+OF_THE_CALLER = ("plan", "repeat")
+"""Look-ups of who rings, by number alone."""
 
 READ_BACK = "(read back)"
 """In the journal, for prompts that say what the caller gave."""
@@ -140,6 +145,8 @@ def record_after(record: CallRecord, at: datetime, events: Sequence[ev.Event]) -
                 record = replace(record, call_back=True)
             case ev.HandedBack():
                 record = replace(record, handed_back=True)
+            case ev.LookedUp(what=what) if what in OF_THE_CALLER and what not in record.looked_up:
+                record = replace(record, looked_up=(*record.looked_up, what))
             case _:
                 pass
     return record
@@ -220,10 +227,11 @@ def heard_as(given: Input) -> ivr.Heard:
     return ivr.Heard(given.kind, value)
 
 
-def record_noting(record: CallRecord, event: ev.Event) -> CallRecord | None:
+def record_noting(record: CallRecord, event: ev.Event, flow: Flow | None = None) -> CallRecord | None:
     """The record with an event that moves nothing; None for one that is not noted.
 
     That is a look beyond :data:`MOST_LOOKS`, or a recording that was told of before: networks tell such things twice.
+    ``flow``: the one that the call is in, where it is known: its facts learn that a plan was confirmed.
     """
     after = replace(record, step=record.step + 1)
     if isinstance(event, ev.RecordingReported):
@@ -231,6 +239,8 @@ def record_noting(record: CallRecord, event: ev.Event) -> CallRecord | None:
         return None if key in record.replies else remembering(after, key, after.reply(()))
     if ev.is_agent_there(event) and record.answered_at is not None and record.ended is None:
         after = replace(after, answer_evidence="agent")
+    if isinstance(event, ev.PlanChecked) and event.outcome == "confirmed" and flow is not None:
+        after = replace(after, session=engine.confirmed(flow, after.session, raises=bool(event.raises)))
     if isinstance(event, ev.RepeatChecked):  # counted here: the journal may lag behind
         if record.looks >= MOST_LOOKS:
             return None

@@ -15,6 +15,10 @@ _REPEAT = {
     "ER": "Earlier calls could not be looked up in time: ask the caller",
 }
 
+_CHECKED = {
+    "birth_date": "checked the date of birth that the caller gave",
+    "said": "said that they have checked whom they speak with",
+}
 _TEXTED = {
     "sent": "was sent",
     "delivered": "reached the caller's telephone",
@@ -88,6 +92,8 @@ def _of_look_ups(event: ev.Event) -> str | None:
             return f"Asked about earlier calls: {answer.replace('_', ' ')}"
         case ev.LookedUp(what="birth_date", outcome=outcome):
             return "Keyed a date of birth: it fits a plan" if outcome == "asserted" else "Keyed a date of birth"
+        case ev.PlanChecked() as e:
+            return f"A {e.role} {_CHECKED[e.by]}: {'confirmed' if e.outcome == 'confirmed' else 'it fits no plan here'}"
         case _:
             return None
 

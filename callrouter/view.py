@@ -89,6 +89,18 @@ class CallView:
     handed_back: str | None = None
     epochs: int = 1
     repeat_answer: str = ""
+    confirmed_by: str = ""
+    """How a signed-in person confirmed whose plan it is: ``birth_date`` or ``said``; empty if nobody did."""
+
+    @property
+    def plan_level(self) -> str:
+        """How sure we are by now whose plan it is (docs/safety/rules.md, 3); empty where nobody has looked."""
+        plan, keyed = self.finding("plan"), self.finding("birth_date")
+        if self.confirmed_by:
+            return "confirmed"
+        if keyed is not None and keyed.outcome == "asserted":
+            return keyed.outcome
+        return plan.outcome if plan else ""
 
     @property
     def in_distress(self) -> bool:
@@ -134,6 +146,8 @@ def advance(view: CallView, recorded: ev.Recorded) -> CallView:
         case ev.RepeatChecked() as e:
             checked = Finding(at, e.outcome, e.reason, 0.0, {"earlier": e.earlier} if e.earlier else None)
             return replace(view, findings=(*view.findings, ("repeat", checked)))
+        case ev.PlanChecked(outcome="confirmed", by=by):
+            return replace(view, confirmed_by=by)
         case ev.RepeatAnswered(answer=answer):
             return replace(view, repeat_answer=answer)
         case ev.Queued() as e:

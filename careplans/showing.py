@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from careplans.folding import fold
-from careplans.model import OpenedPlan, group_by_person, is_stale
+from careplans.model import Candidate, Match, MatchLevel, OpenedPlan, group_by_person, is_stale
 from careplans.sealing import Sealer
 from careplans.store import SealedPlan
 
@@ -53,3 +53,20 @@ def _opened(
         detail=content.detail if with_detail else None,
         also_in=also_in,
     )
+
+
+def checked(plans: Sequence[OpenedPlan], by: str) -> Match:
+    """What it means for a call that a signed-in person checked ``by`` birth_date or ``said``, and these opened.
+
+    ``confirmed``, of one person; with nothing opened the call is as it was: ``candidates``.
+    """
+    if not plans:
+        return Match(MatchLevel.CANDIDATES, by)
+    return Match(MatchLevel.CONFIRMED, by, tuple(_candidate(each) for each in plans), people=1)
+
+
+def _candidate(plan: OpenedPlan) -> Candidate:
+    return Candidate(
+        plan.plan_id, plan.kind, plan.source, plan.author_org, plan.valid_from, plan.review_by, plan.stale, plan.raises,
+        plan.also_in, plan.restricted,
+    )  # fmt: skip

@@ -70,6 +70,12 @@ AUDITED = {
 }
 """What the audit of plans says of one of them."""
 
+CONFIRMED = {
+    "birth_date": "The date of birth that the caller gave fits a plan on this line.",
+    "said": "A clinician has checked whose plan it is.",
+}
+"""How a signed-in person confirmed whose plan it is (docs/safety/rules.md, 3)."""
+
 WITHOUT_PLAN = "Go on as you would without a plan."
 
 
@@ -93,6 +99,9 @@ def plan_notice(plan: PlanNotice) -> Notice:
         return Notice("No number to look up plans by", text, checkable=False)
     if plan.outcome == "none" or plan.count < 1:
         return Notice("No plan found for this line", WITHOUT_PLAN, checkable=False)
+    if plan.outcome == "confirmed":
+        text = f"{CONFIRMED[plan.reason]} It is closed again until the date of birth is checked."
+        return Notice("Plan confirmed in this call", text, checkable=True)
     one = plan.count == 1
     title = "1 possible plan" if one else f"{plan.count} possible people on this line"
     closed = "It is closed" if one else "Their plans are closed"

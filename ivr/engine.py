@@ -6,9 +6,12 @@ of the default 111 service. The same arguments always give the same sprint.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from ivr.actions.lookup import Lookup
+from ivr.actions.connect import Connect
+from ivr.actions.lookup import Lookup, weigh
+from ivr.actions.seek import Seek
 from ivr.errors import SessionError
 from ivr.flow import ENGINE_NODES, FALL_BACK_NODE, Flow
 from ivr.model import (
@@ -46,6 +49,8 @@ MISSED_THAT = "sorry_missed_that"
 # looked up once: Python 3.11 takes 60 ns each time for a member of an enum
 _TAKEN_OVER, _TIMER = InputKind.TAKEN_OVER, InputKind.TIMER
 
+CONFIRMED, PLAN_LOOKS = "confirmed", ("plan", "birth_date")
+
 CUT_OFF = "sorry_cut_off"
 """Said to a caller whom we cut off and who rang back. It names no reason for the call: the line may be shared."""
 
@@ -78,8 +83,10 @@ def come_back(flow: Flow, session: Session) -> Sprint:
     """The first sprint of a caller whom we cut off at ``session``: on at that place, ahead of others, not asked again.
 
     In another version of the flow that place may be gone: then to the default 111 service. Who rings back may be
-    somebody else of the household: a plan that was asserted is not, any more, and its callers go there, too.
+    somebody else of the household: a plan that was asserted is not, any more, and its callers go there, too; nor is one
+    that a person confirmed in that call.
     """
+    session = _unconfirmed(flow, session)
     asserted = _asserted(flow, session)
     run = Run(flow, replace(session, facts={**session.facts, **dict.fromkeys(asserted)}))
     run.visits.clear()
@@ -94,6 +101,41 @@ def _asserted(flow: Flow, session: Session) -> tuple[str, ...]:
     looks = [each for each in flow.nodes.values() if isinstance(each, Lookup) and each.what == "birth_date"]
     opened = any(session.facts.get(each.into) in ("asserted", "confirmed") for each in looks)
     return tuple(name for each in looks for name in (each.into, *each.also.values())) if opened else ()
+
+
+def confirmed(flow: Flow, session: Session, *, raises: bool) -> Session:
+    """A signed-in person has checked with the caller whose plan it is. Nothing moves: the facts say so from here on."""
+    facts = {**session.facts, **dict.fromkeys(_levels(flow), CONFIRMED)}
+    band = Band.RAISED if raises and Band.RAISED.rank < session.band.rank else session.band
+    return replace(session, facts=facts, band=band)
+
+
+def learned(flow: Flow, session: Session, found: Mapping[str, Answered]) -> Sprint:
+    """Look-ups (plan, repeat) that the caller went past, by key 0 or in need, now that somebody is sought for them.
+
+    They only raise: the band, a clinician beside 111 at the engine's own node, and away from a service that diverts.
+    """
+    run = Run(flow, session)
+    for what, answer in found.items():
+        weigh(run, what, answer)
+    node, wait = flow.node(session.node), session.wait
+    if isinstance(node, Connect) and node.diverts and run.band is not Band.NORMAL:
+        return _guarded(run, node.target("raised"))
+    if isinstance(node, Seek) and isinstance(wait, OfferWait):
+        wait = replace(wait, services=node.sought(run), band=run.band)
+    return Sprint(replace(session, counts=run.counts, band=run.band, wait=wait), (), ())
+
+
+def _unconfirmed(flow: Flow, session: Session) -> Session:
+    """As it was before anybody confirmed it: by what the caller keyed, if they were asked, else by number."""
+    before = "asserted" if session.counts.get("birth_dates") else "candidates"
+    facts = {name: before for name in _levels(flow) if session.facts.get(name) == CONFIRMED}
+    return replace(session, facts={**session.facts, **facts}) if facts else session
+
+
+def _levels(flow: Flow) -> tuple[str, ...]:
+    """The facts that say how sure it is whose plan the caller's is."""
+    return tuple(each.into for each in flow.nodes.values() if isinstance(each, Lookup) and each.what in PLAN_LOOKS)
 
 
 def resume(flow: Flow, session: Session, heard: Heard | Answered) -> Sprint:

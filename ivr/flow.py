@@ -16,6 +16,7 @@ from ivr.actions.ask_yes_no import AskYesNo
 from ivr.actions.branch import Branch
 from ivr.actions.call_back import CallBack
 from ivr.actions.connect import Connect
+from ivr.actions.default_111 import Default111
 from ivr.actions.disclose import Disclose
 from ivr.actions.fall_back import FallBack
 from ivr.actions.gather import Gather
@@ -44,7 +45,7 @@ AnyNode = Annotated[
 ]  # fmt: skip
 
 ENGINE_NODES: dict[str, Node] = {
-    DEFAULT_NODE: Queue(
+    DEFAULT_NODE: Default111(
         action="queue",
         services=(DEFAULT_SERVICE,),
         hold_s=900,

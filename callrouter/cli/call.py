@@ -38,7 +38,7 @@ def show(
         typer.echo(json.dumps(_as_json(each, personal)) if as_json else _in_words(each, personal))
     view = fold(recorded)
     if view is not None and not as_json:
-        typer.echo(_summary(view))
+        typer.echo(summary(view, personal))
 
 
 @app.command("list")
@@ -97,6 +97,8 @@ def _short(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
-def _summary(view: CallView) -> str:
+def summary(view: CallView, personal: bool) -> str:
+    """How the call went, in a line; what is secret of it only if ``personal``."""
     where = f", answered by {view.provider}" if view.answered_at else ""
-    return f"\n{view.call_ref}: {view.end_class.replace('_', ' ')}{where}"
+    plan = f", plan {view.plan_level}" if personal and view.plan_level else ""
+    return f"\n{view.call_ref}: {view.end_class.replace('_', ' ')}{where}{plan}"

@@ -42,6 +42,9 @@ LABELS: dict[str, Label] = {"plan": Label.PLAN, "repeat": Label.PLAN, "birth_dat
 MOST_BIRTH_DATES = 2
 """Tries of a date of birth in one call (docs/safety/rules.md, 3). A third is not looked up, and changes nothing."""
 
+REPEAT_CALLER = "repeat_caller"
+"""Counted in a session for who is one, or may be: what an author's facts are called, the engine does not know."""
+
 _OF_SERVICE, _GIVEN = frozenset({"hours", "service_state"}), frozenset({"birth_date", "area"})
 
 
@@ -91,12 +94,8 @@ class Lookup(Node):
             Move(f"the {self.what} look-up says {said}{' and raises' if raises else ''}", "next", seconds=LOOKUP_S,
                  writes=writes, raises=raises, label=label)
             for said, writes in self._answers()
-            for raises in ((Band.RAISED,) if self._is_unknown(said) else raising)
+            for raises in ((Band.RAISED,) if _is_unknown(self.what, said) else raising)
         )  # fmt: skip
-
-    def _is_unknown(self, outcome: str) -> bool:
-        """Whether the caller may have a plan that raises, and nobody can tell."""
-        return self.what == "plan" and outcome == "unavailable"
 
     def _answers(self) -> Iterator[tuple[str, dict[str, Written]]]:
         """Every answer in words, and the facts that it sets."""
@@ -126,6 +125,18 @@ class Lookup(Node):
             values = OUTPUTS[self.what][output]
             said = heard.facts.get(output)
             run.facts[name] = said if said in values else values[0]
-        if heard.raises or self._is_unknown(heard.outcome):
-            run.raise_to(Band.RAISED)
+        weigh(run, self.what, heard)
         return "next"
+
+
+def weigh(run: Run, what: str, heard: Answered) -> None:
+    """What an answer does to the caller's place, whether the flow asked or the door did."""
+    if heard.raises or _is_unknown(what, heard.outcome):
+        run.raise_to(Band.RAISED)
+    if what == "repeat" and heard.outcome in ("RC", "PRC"):
+        run.counts[REPEAT_CALLER] = 1
+
+
+def _is_unknown(what: str, outcome: str) -> bool:
+    """Whether the caller may have a plan that raises, and nobody can tell."""
+    return what == "plan" and outcome == "unavailable"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ivr.actions.move import Ending, Move
 from ivr.actions.node import Step
 from ivr.actions.seek import Seek
-from ivr.model import DEFAULT_SERVICE, Band, OfferWait, Play
+from ivr.model import DEFAULT_SERVICE, Band, Play
 
 if TYPE_CHECKING:
     from ivr.run import Run
@@ -34,6 +34,6 @@ class RedFlag(Seek):
         run.do(Play(self.prompt_keys(), barge_in=False))
         return self._ask_dispatch(run)
 
-    def _ask_dispatch(self, run: Run) -> Step:
+    def sought(self, run: Run) -> tuple[str, ...]:
         first = "mental_health" if run.facts.get("red_flag") == SUICIDAL else "clinician"
-        return OfferWait(run.node, (first, DEFAULT_SERVICE), run.band, self.hold_s, self.hold_s)
+        return (first, DEFAULT_SERVICE)

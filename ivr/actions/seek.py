@@ -110,4 +110,8 @@ class Seek(Node):
     def _ask_dispatch(self, run: Run) -> Step:
         if self.hold_s:
             run.do(Hold(self.hold_prompts))
-        return OfferWait(run.node, self.services, run.band, self.hold_s, self.hold_s)
+        return OfferWait(run.node, self.sought(run), run.band, self.hold_s, self.hold_s)
+
+    def sought(self, run: Run) -> tuple[str, ...]:  # noqa: ARG002 - the engine's own nodes look at it
+        """Of which services somebody is sought for this caller."""
+        return self.services

@@ -133,7 +133,7 @@ class House:
         self.journal = Journal(self.database, self.keys)
         self.writer = JournalWriter(self.stream, self.journal)
         self.performed: asyncio.Queue[Reply] = asyncio.Queue()
-        self._ids = (f"id{n}" for n in itertools.count())
+        self._ids = (f"{n:032x}" for n in itertools.count())
         self._keys = (f"key{n}" for n in itertools.count())
         self._doors: list[Calls] = []
         self.door = self.new_door()

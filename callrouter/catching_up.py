@@ -1,0 +1,46 @@
+"""Who goes past the look-ups of the flow, by key 0, a red flag or a need, is looked up before somebody is sought.
+
+What is found raises and stands on the page; the caller hears nothing of it and is asked nothing. Both look-ups are made
+at once, within the budget of one; without an answer the caller goes on as after any other look-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from callrouter import events as ev
+from callrouter.lookups import Lookups
+from callrouter.model import CallRecord
+from callrouter.moves import OF_THE_CALLER, happened
+from ivr import engine
+from ivr.actions.lookup import Lookup
+from ivr.flow import Flow
+from ivr.model import LookupWait, OfferWait, Sprint
+
+
+async def before_waiting(
+    lookups: Lookups, record: CallRecord, flow: Flow, sprint: Sprint, hung_up: asyncio.Event, events: list[ev.Event]
+) -> Sprint:
+    """The sprint with what the skipped look-ups say, if it ends in a search for somebody; else as it is.
+
+    Skipped is what the flow asks of callers and nobody has asked in this call. Adds to ``events``.
+    """
+    if not isinstance(sprint.wait, OfferWait) or not (skipped := _skipped(record, flow, events)):
+        return sprint
+    waits = [LookupWait(sprint.session.node, what) for what in skipped]
+    answers = await asyncio.gather(*(lookups.answer(record, wait, flow, hung_up) for wait in waits))
+    found = {what: answer for what, (answer, _) in zip(skipped, answers, strict=True) if answer is not None}
+    if not found:  # the caller hung up while we looked
+        return sprint
+    events += [event for _, event in answers if event is not None]
+    after = engine.learned(flow, sprint.session, found)
+    events += happened(after)
+    return after
+
+
+def _skipped(record: CallRecord, flow: Flow, events: list[ev.Event]) -> list[str]:
+    if len(record.looked_up) == len(OF_THE_CALLER):
+        return []
+    asked = {*record.looked_up, *(each.what for each in events if isinstance(each, ev.LookedUp))}
+    wanted = {each.what for each in flow.nodes.values() if isinstance(each, Lookup)}
+    return [what for what in OF_THE_CALLER if what in wanted and what not in asked]
