@@ -20,15 +20,17 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    func,
     select,
     tuple_,
 )
 
-from callrouter.events import Event, Recorded, join, split
+from callrouter.events import Ended, Event, LateInput, Recorded, join, split
 from infra.bus import Entry, EventStream
 from infra.crypto import DataKey, KeyRing, SealError
 from infra.partitions import MONTHS_AHEAD, make_months, months_from
 from infra.sql import Database, UtcDateTime, insert_once
+from ivr.model import InputKind
 
 metadata = MetaData()
 # on PostgreSQL partitioned by month, with ``at`` in the key, too: migration 0002 says why that is the same
@@ -75,6 +77,8 @@ def _context(call_ref: str, seq: int) -> bytes:
 
 log = structlog.get_logger()
 
+_LOCK = 0x43A13  # any number that no other advisory lock of this database has
+
 LONGEST_APART = timedelta(days=1)
 """Between two tellings of one event: no call lasts longer. It keeps the look to one or two months' partitions."""
 
@@ -94,22 +98,12 @@ class Journal:
         """Append entries in one transaction. An entry that is already there is left as it is.
 
         It is there if its call and number are: two processes that moved one call while the state store was away may
-        tell of the same step at two times. There is one writer at a time; it looks before it writes.
+        tell of the same step at two times. Each may tell an end, too, under numbers of their own: the first that is
+        written is the call's, a later one stands as the late input that it is, so that no number is missing.
         """
         if not entries:
             return
         entries = list({(e.call_ref, e.seq): e for e in reversed(entries)}.values())[::-1]  # of two, the first
-        rows = [
-            {
-                "call_ref": e.call_ref,
-                "seq": e.seq,
-                "at": e.at,
-                "kind": e.kind,
-                "facts": e.facts,
-                "sealed": e.sealed,
-            }
-            for e in entries
-        ]
         first = [
             {
                 "call_ref": e.call_ref,
@@ -122,8 +116,10 @@ class Journal:
         ]
 
         def append(connection: Connection) -> None:
-            known = self._known(connection, entries)
-            new = [row for row in rows if (row["call_ref"], row["seq"]) not in known]
+            if self._database.dialect == "postgresql":  # a lease is no lock: a writer that hung may be at work, too
+                connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            known, ends = self._known(connection, entries), self._ends(connection, entries)
+            new = [_row(each, ends) for each in entries if (each.call_ref, each.seq) not in known]
             if new:
                 connection.execute(self._insert_entries, new)
             if first:
@@ -141,6 +137,19 @@ class Journal:
             journal.c.at.between(min(times) - LONGEST_APART, max(times) + LONGEST_APART),
         )
         return {(row.call_ref, row.seq) for row in connection.execute(there)}
+
+    def _ends(self, connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
+        """The number of each call's end that is in the journal, of the calls that end in these entries."""
+        told = [entry for entry in entries if entry.kind == Ended.kind]
+        if not told:
+            return {}
+        times = [entry.at for entry in told]
+        there = select(journal.c.call_ref, func.min(journal.c.seq).label("seq")).where(
+            journal.c.call_ref.in_({entry.call_ref for entry in told}),
+            journal.c.kind == Ended.kind,
+            journal.c.at.between(min(times) - LONGEST_APART, max(times) + LONGEST_APART),
+        )
+        return {row.call_ref: row.seq for row in connection.execute(there.group_by(journal.c.call_ref))}
 
     async def read(self, call_ref: str) -> list[Recorded]:
         """All events of a call in order, personal fields opened if the call's key still exists."""
@@ -224,6 +233,18 @@ class Journal:
 
     async def _all(self, query: Executable) -> Sequence[Row[Any]]:
         return await self._database.read(lambda connection: connection.execute(query).all())
+
+
+def _row(entry: Entry, ends: dict[str, int]) -> dict[str, Any]:
+    """The entry as it is written. ``ends``: the number of each call's end; that of one without any is added."""
+    kind, facts, sealed = entry.kind, entry.facts, entry.sealed
+    if kind == Ended.kind and ends.setdefault(entry.call_ref, entry.seq) != entry.seq:
+        log.warning("end_told_twice", call_ref=entry.call_ref, seq=entry.seq, end_class=facts.get("end_class"))
+        late = LateInput(wait_id="", input=InputKind.HUNG_UP)
+        kind, facts, sealed = late.kind, split(late)[0], None
+    return {
+        "call_ref": entry.call_ref, "seq": entry.seq, "at": entry.at, "kind": kind, "facts": facts, "sealed": sealed,
+    }  # fmt: skip
 
 
 def _open(row: Row[Any], key: DataKey | None) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -83,6 +84,40 @@ async def test_of_one_event_told_twice_in_one_batch_the_first_stands(journal: Jo
     end = ended("one", key)
     await journal.write([offered("one", key), end, replace(end, at=end.at + timedelta(seconds=3))])
     assert [(each.seq, each.at) for each in await journal.read("one")] == [(1, NOON), (2, NOON)]
+
+
+async def kinds(journal: Journal, call_ref: str) -> list[tuple[int, str]]:
+    return [(each.seq, each.event.kind) for each in await journal.read(call_ref)]
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+@pytest.mark.parametrize("order", [(2, 4), (4, 2)])
+async def test_of_two_ends_of_one_call_the_first_that_is_told_stands(
+    journal: Journal, keys: KeyRing, batches: int, order: tuple[int, int]
+) -> None:
+    """Two processes moved one call apart, each to its end: the later end is a late input, and no number is missing."""
+    key = keys.new_data_key()
+    first, second = (replace(ended("one", key), seq=seq, at=NOON + timedelta(hours=seq - 3)) for seq in order)
+    node = seal(ev.NodeEntered(node="menu"), "one", 3, NOON, key)
+    await journal.write([offered("one", key), first, *([node, second] if batches == 1 else [])])
+    if batches == 2:
+        await journal.write([node, second])
+    await journal.write([second, first])  # both again, as readers may
+    assert await kinds(journal, "one") == sorted(
+        [(1, "offered"), (3, "node_entered"), (order[0], "ended"), (order[1], "late_input")]
+    )
+    assert (await journal.read("one"))[order[1] - 1].event == ev.LateInput(wait_id="", input="hung_up")
+
+
+async def test_two_writers_at_once_write_one_call_once(journal: Journal, keys: KeyRing) -> None:
+    """A writer that hung wakes while another is at work, and each has another telling of the same steps."""
+    key = keys.new_data_key()
+    tellings = [
+        [replace(each, at=each.at + timedelta(hours=hours)) for each in (offered("one", key), ended("one", key))]
+        for hours in range(4)
+    ]
+    await asyncio.gather(*(journal.write(each) for each in tellings))
+    assert await kinds(journal, "one") == [(1, "offered"), (2, "ended")]
 
 
 async def test_an_entry_sealed_with_a_key_that_is_not_kept_is_read_without_its_personal_part(

@@ -71,7 +71,9 @@ async def test_nobody_is_lost(tmp_path: Path, break_it: Callable[[House], Fault]
     async with house(tmp_path, workers=2) as it:
         numbers = iter(chance.sample(NUMBERS, sum(SHARE.values())))
         fates = await play_round(it, numbers, break_it(it), SHARE, chance)
+        written = await journalled(it.database, len(fates))
     check(fates)
+    assert written.whole, written
 
 
 @pytest.mark.parametrize("off", [timedelta(hours=1), timedelta(hours=-2)], ids=["forward", "back"])
