@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from alerts.figures.items import ITEMS, TOTAL, Scope, ScopeKind
+from alerts.figures.items import TOTAL, Scope, ScopeKind
 from alerts.figures.targets import targets
+from console.again import read_again
 from console.board import MINUTES, Board, board
 from console.city_map import city_map
 from console.firing import firing_lines
 from console.fragments import Fragment, Fragments
 from console.heat import MEASURES, Measure
-from console.item_table import RECONTACT, item_rows
-from console.measures import amount
+from console.item_table import item_rows
 from console.readings import Readings
 from console.scopes import scope_table
 from console.trends import trends
@@ -90,11 +90,13 @@ async def _map(readings: Readings, asked: Asked) -> Mapping[str, Any]:
 
 async def _scopes(readings: Readings, asked: Asked, kind: ScopeKind) -> Mapping[str, Any]:
     found = await readings.counted(asked.window, kind)
-    table = None if found is None else scope_table(found, every_count=asked.every_count)
+    every_count = asked.every_count
+    waiting = readings.live.waiting(kind) if every_count else None
     return {
-        "table": table,
+        "table": None if found is None else scope_table(found, every_count=every_count, waiting=waiting),
+        "tells_who_waits": waiting is not None,
         "during": asked.window.during,
-        "leads_on": asked.every_count,
+        "leads_on": every_count,
         "times_who_waits": asked.window.minutes is not None,
     }
 
@@ -103,12 +105,8 @@ async def _items(readings: Readings, window: Stretch) -> Mapping[str, Any]:
     """The whole service by item, and who rang again: of the days that were asked for, else of the last 24 hours."""
     offered = await readings.counted_of(window, TOTAL)
     later = await readings.counted_of(window, TOTAL, "message_end")
-    of_days = window.minutes is None
-    values = (offered.values if offered else None) if of_days else await readings.recontact()
-    again = [(item.title, code) for code, item in ITEMS.items() if code.startswith(RECONTACT)]
     return {
-        "rows": item_rows(offered, later, live=not of_days),
+        "rows": item_rows(offered, later, live=window.minutes is not None),
         "during": window.during,
-        "again": [(title, amount((values or {}).get(code), "calls")) for title, code in again],
-        "again_during": window.during if of_days else "of the last 24 hours, so far",
+        "again": await read_again(readings, TOTAL, window),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.figures.items import ITEMS, NOT_COLLECTED, OF_CALL_BACKS, Kpis
+from alerts.figures.items import ITEMS, OF_CALL_BACKS, Kpis
 from console.measures import amount
 from console.words import UNKNOWN
 
@@ -32,7 +32,7 @@ class ItemRow:
 
 
 def item_rows(offered: Kpis | None, message_end: Kpis | None, *, live: bool = False) -> tuple[ItemRow, ...]:
-    """Every item that is collected, under both clocks; what is not known is not 0.
+    """Every item, under both clocks; what is not known is not 0.
 
     ``live``: the figures are from memory, which times those who still wait; the history does not, and its rows say so.
     """
@@ -45,7 +45,7 @@ def item_rows(offered: Kpis | None, message_end: Kpis | None, *, live: bool = Fa
             message_end=_text(message_end, code),
         )
         for code, item in ITEMS.items()
-        if code not in NOT_COLLECTED and not code.startswith(RECONTACT) and _is_told(offered, code)
+        if not code.startswith(RECONTACT) and _is_told(offered, code)
     )
 
 

@@ -5,11 +5,12 @@ Every count may be ``None``: a figure that nobody can vouch for is unknown, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal, Protocol
 
-from alerts.figures.items import Clock, Kpis, ScopeKind, Values
+from alerts.figures.items import Clock, Kpis, Scope, ScopeKind, Values
+from alerts.model import WaitingNow
 
 
 class ScopeFigures(Protocol):
@@ -88,6 +89,9 @@ class LiveBoard(Protocol):
     def figures(self) -> Figures | None:
         """The figures now; None while they are not known (the day's journal is still being read)."""
 
+    def waiting(self, kind: ScopeKind) -> Mapping[Scope, WaitingNow] | None:
+        """Who waits now, by scope, for each that has a call in progress; None while unknown."""
+
     def minutes(self, count: int) -> Sequence[MinutePoint]:
         """The newest ``count`` minutes, oldest first; fewer where the service has not run that long."""
 
@@ -106,8 +110,8 @@ class Past(Protocol):
     async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: Clock = "offered") -> Sequence[Kpis]:
         """Of the calls from ``start`` until before ``end`` together, and each scope of that kind that had any."""
 
-    async def recontact(self, start: datetime, end: datetime) -> Values:
-        """Of callers offered in that time who were sent away: the items of re-contact, as far as it is known by now."""
+    async def recontact(self, start: datetime, end: datetime, kind: ScopeKind = "total") -> Mapping[Scope, Values]:
+        """Of callers offered in that time who were sent away: items of re-contact by scope, as far as known by now."""
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> Sequence[Kpis]:
         """Of each of these days and each scope of that kind."""

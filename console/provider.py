@@ -9,6 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from alerts.figures.items import Scope
+from alerts.model import NOBODY, ScopeFigures
+from console.again import read_again
 from console.board import Counts, counts_of, row
 from console.city import Asked, read_firing, read_heat, read_trends
 from console.distribution import bands
@@ -16,7 +18,7 @@ from console.errors import NoSuchPage
 from console.feed import Feeds
 from console.fragments import Fragment, Fragments, parts_of, values_of
 from console.item_table import item_rows
-from console.ports import ScopeFigures
+from console.ports import ScopeFigures as Shown
 from console.readings import Readings
 from console.wallboard import asks, names_days, streaming, typed_in
 from console.web import Web
@@ -56,7 +58,7 @@ def provider_fragments(readings: Readings, provider: str, asked: Asked) -> Fragm
     """What the page holds."""
     scope = Scope("provider", provider)
     return {
-        "now": Fragment("_provider_now.html", partial(_now, readings, provider, asked.window)),
+        "now": Fragment("_scope_now.html", partial(read_now, readings, scope, asked.window)),
         "firing": Fragment("_firing.html", partial(read_firing, readings, str(scope)), every_s=5),
         "items": Fragment("_items.html", partial(read_items, readings, scope, asked.window), every_s=5),
         "trends": Fragment("_trends.html", partial(read_trends, readings, scope), every_s=10),
@@ -74,21 +76,25 @@ def _name(readings: Readings, provider: str) -> str:
     return figures.name
 
 
-def _figures(readings: Readings, provider: str) -> ScopeFigures | None:
+def _figures(readings: Readings, provider: str) -> Shown | None:
     figures = readings.live.figures()
     return next((each for each in figures.providers if each.scope == provider), None) if figures else None
 
 
-async def _now(readings: Readings, provider: str, window: Stretch) -> Mapping[str, Any]:
-    live, figures = readings.live.figures(), _figures(readings, provider)
-    counted = await readings.counted_of(window, Scope("provider", provider))
-    counts = counts_of(counted) if counted else Counts()
-    found = row(figures, counts) if figures else None
+async def read_now(readings: Readings, scope: Scope, window: Stretch) -> Mapping[str, Any]:
+    """The tiles of one scope: who waits now, and the counts of the window; ``row`` is None while nothing is known."""
+    live, waiting = readings.live.figures(), readings.live.waiting(scope.kind)
+    counted = await readings.counted_of(window, scope)
+    found = None
+    if waiting is not None:
+        now = waiting.get(scope, NOBODY)
+        figures = ScopeFigures(scope=scope.id, name="", waiting=now.waiting, longest_wait_s=now.longest_wait_s)
+        found = row(figures, counts_of(counted) if counted else Counts())
     return {"at": clock_time(live.at if live else None), "row": found, "window": window}
 
 
 async def read_items(readings: Readings, scope: Scope, window: Stretch) -> Mapping[str, Any]:
-    """Every item under both clocks, and how long callers waited."""
+    """Every item under both clocks, how long callers waited, and who rang again."""
     offered = await readings.counted_of(window, scope)
     later = await readings.counted_of(window, scope, "message_end")
     times_who_waits = window.minutes is not None
@@ -97,4 +103,5 @@ async def read_items(readings: Readings, scope: Scope, window: Stretch) -> Mappi
         "bands": bands(offered),
         "during": window.during,
         "times_who_waits": times_who_waits,
+        "again": await read_again(readings, scope, window),
     }

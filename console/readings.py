@@ -40,7 +40,7 @@ class Readings:
         self._sums: Kept[_Sum, Sequence[Kpis]] = Kept(self._sum, clock, TODAY_KEPT_S)
         self._past_sums: Kept[_Sum, Sequence[Kpis]] = Kept(self._sum, clock, PAST_KEPT_S)
         self._one_sum = asyncio.Lock()
-        self._recontact: Kept[str, Values] = Kept(self._of_last_day, clock, TODAY_KEPT_S)
+        self._recontact: Kept[ScopeKind, Mapping[Scope, Values]] = Kept(self._of_last_day, clock, TODAY_KEPT_S)
         self._heats: Kept[_Days, Mapping[Measure, Heat]] = Kept(self._heat, clock, PAST_KEPT_S)
 
     def today(self) -> date:
@@ -74,10 +74,13 @@ class Readings:
         """The figures of one scope."""
         return _of(scope, await self.counted(window, scope.kind, clock) or ())
 
-    async def recontact(self) -> Values | None:
-        """Of callers of the last 24 hours who were sent away, how many have rung again so far: items of re-contact."""
-        found = await self._recontact.of("last day")
-        return None if self._recontact.is_old("last day") else found
+    async def recontact(self, scope: Scope) -> Values | None:
+        """Of callers of the last 24 hours who were sent away, how many have rung again so far: items of re-contact.
+
+        Empty where none was; None if that is not known.
+        """
+        found = await self._recontact.of(scope.kind)
+        return None if found is None or self._recontact.is_old(scope.kind) else found.get(scope, {})
 
     def is_today_old(self, scope: Scope) -> bool:
         """Whether :meth:`hours_today` may lack the last hours, since the database did not answer."""
@@ -109,9 +112,9 @@ class Readings:
         async with self._one_sum:  # a year of every area is a second of work: one at a time, whoever asks
             return await self.past.window(midnight(days.first), midnight(days.last + DAY), kind, clock)
 
-    async def _of_last_day(self, _key: str) -> Values:
+    async def _of_last_day(self, kind: ScopeKind) -> Mapping[Scope, Values]:
         now = self.clock.now()
-        return await self.past.recontact(now - LAST, now)
+        return await self.past.recontact(now - LAST, now, kind)
 
     async def _heat(self, days: _Days) -> Mapping[Measure, Heat]:
         scope, first, last = days

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 
 from alerts.figures.items import Scope, ScopeKind
@@ -9,13 +11,12 @@ from console.city import Asked, read_heat, read_trends
 from console.errors import NoSuchPage
 from console.feed import Feeds
 from console.fragments import Fragment, Fragments, parts_of, values_of
-from console.provider import read_items
+from console.provider import read_items, read_now
 from console.readings import Readings
 from console.small_numbers import CLINICAL
 from console.wallboard import asks, streaming, typed_in
 from console.web import Web
 from console.windows import Window
-from console.words import clock_time
 
 
 def add_scope_pages(router: APIRouter, web: Web, readings: Readings, feeds: Feeds) -> None:
@@ -36,7 +37,6 @@ def _add(router: APIRouter, web: Web, readings: Readings, feeds: Feeds, kind: Sc
             422 if typed and typed.problems else 200,
             path=f"/{kind}s/{name}",
             title=title,
-            at=_at(readings),
             asked=asked,
             windows=tuple(Window),
             typed=typed,
@@ -53,11 +53,9 @@ def _add(router: APIRouter, web: Web, readings: Readings, feeds: Feeds, kind: Sc
 
 
 def _fragments(readings: Readings, scope: Scope, asked: Asked) -> Fragments:
-    async def items() -> dict[str, object]:
-        return {"at": _at(readings), **await read_items(readings, scope, asked.window)}
-
     return {
-        "items": Fragment("_items.html", items),
+        "now": Fragment("_scope_now.html", partial(read_now, readings, scope, asked.window)),
+        "items": Fragment("_items.html", partial(read_items, readings, scope, asked.window), every_s=5),
         "trends": Fragment("_trends.html", lambda: read_trends(readings, scope), every_s=10),
         "heat": Fragment("_heat.html", lambda: read_heat(readings, asked, scope), every_s=30),
     }
@@ -70,8 +68,3 @@ async def _title(readings: Readings, scope: Scope, asked: Asked) -> str:
     if found is None and any(kpis is not None for kpis in looked):
         raise NoSuchPage
     return found.name if found else scope.id
-
-
-def _at(readings: Readings) -> str:
-    live = readings.live.figures()
-    return clock_time(live.at if live else None)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alerts.figures.items import Kpis
+from alerts.figures.items import Kpis, Scope
+from alerts.model import NOBODY, WaitingNow
 from console.board import counts_of
 from console.measures import amount
 from console.small_numbers import HELD_BACK, SMALL, SMALLEST, shown
-from console.words import share
+from console.words import duration, share
 
 NOTHING = "–"
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeRow:
-    """One line: offered, answered, in 60 s, abandoned, 95th centile of all. ``id``: the scope's."""
+    """One line: offered, answered, in 60 s, abandoned, 95th centile of all. ``id``: the scope's.
+
+    Where every count is shown, who waits now and the longest wait stand before them.
+    """
 
     id: str
     name: str
@@ -31,14 +35,18 @@ class ScopeTable:
     holds_back: bool
 
 
-def scope_table(found: Sequence[Kpis], *, every_count: bool) -> ScopeTable:
+def scope_table(
+    found: Sequence[Kpis], *, every_count: bool, waiting: Mapping[Scope, WaitingNow] | None = None
+) -> ScopeTable:
     """Of scopes whose calls add up to the whole service's; ``every_count`` shows those under 5 as well.
+
+    ``waiting``: who waits now, told only where every count is.
 
     What is held back in one column must not follow from another: of few calls nothing else is told, and no share whose
     parts are few.
     """
     if every_count:
-        rows = [ScopeRow(each.scope.id, each.name, _full(each)) for each in found]
+        rows = [ScopeRow(each.scope.id, each.name, _full(each, waiting)) for each in found]
         return ScopeTable(tuple(rows), holds_back=False)
     columns = _columns(found)
     rows = [ScopeRow(each.scope.id, each.name, _partly(each, columns)) for each in found]
@@ -46,15 +54,20 @@ def scope_table(found: Sequence[Kpis], *, every_count: bool) -> ScopeTable:
     return ScopeTable(tuple(rows), any(text in held for column in columns.values() for text in column.values()))
 
 
-def _full(kpis: Kpis) -> tuple[str, ...]:
+def _full(kpis: Kpis, waiting: Mapping[Scope, WaitingNow] | None) -> tuple[str, ...]:
     counts = counts_of(kpis)
     return (
+        *(() if waiting is None else _now(waiting.get(kpis.scope, NOBODY))),
         amount(counts.offered, "calls"),
         amount(counts.answered, "calls"),
         share(counts.answered_within_60, counts.answered) or NOTHING,
         share(counts.abandoned, counts.offered) or NOTHING,
         _longest(kpis),
     )
+
+
+def _now(now: WaitingNow) -> tuple[str, str]:
+    return amount(now.waiting, "calls"), duration(now.longest_wait_s) if now.waiting else NOTHING
 
 
 def _columns(found: Sequence[Kpis]) -> Mapping[str, Mapping[str, str]]:

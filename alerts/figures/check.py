@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from alerts.figures.items import Scope
+from alerts.figures.items import Scope, Values
 from alerts.figures.recount import Counts
 from alerts.figures.tally import Tally
 
@@ -14,6 +14,16 @@ def differences(counted: Mapping[Scope, Tally], again: Counts) -> dict[str, int]
     ours = {str(scope): _counts(tally) for scope, tally in counted.items() if not tally.is_empty}
     found = {scope: _different(ours.get(scope, {}), again.get(scope, {})) for scope in {*ours, *again}}
     return {scope: places for scope, places in sorted(found.items()) if places}
+
+
+def items_differ(counted: Mapping[Scope, Values], again: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """By scope, in how many items two counts differ, where they do; nothing is nought."""
+    ours = {str(scope): values for scope, values in counted.items()}
+    found = {}
+    for scope in sorted({*ours, *again}):
+        one, other = ours.get(scope, {}), again.get(scope, {})
+        found[scope] = sum((one.get(code) or 0) != other.get(code, 0) for code in {*one, *other})
+    return {scope: places for scope, places in found.items() if places}
 
 
 _Told = Mapping[tuple[str, str, int], int]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from alerts.figures.calls import Call, Told, read_call
+from alerts.figures.items import Scope
 from alerts.figures.shares import Share, shares_of
 from callrouter import events as ev
 from infra.bus import Entry
@@ -129,6 +130,11 @@ class Contacts:
     def shares(self, refs: Iterable[str]) -> Iterator[Share]:
         """The shares of these calls."""
         return (share for ref in refs for share in self._contacts[ref].shares)
+
+    def scopes(self, ref: str) -> Iterator[Scope]:
+        """The scopes for which this call counts; none of one that is not known."""
+        contact = self._contacts.get(ref)
+        return (share.scope for share in (contact.shares if contact else ()))
 
     def forget(self, is_past: Callable[[Call], bool], now: datetime) -> list[Share]:
         """Let go of calls that are past; of their events only which were counted is remembered, for a while.

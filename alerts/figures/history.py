@@ -15,7 +15,7 @@ from typing import Any, get_args
 from sqlalchemy import Connection, Row, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alerts.figures.call_backs import Promise, call_back_values, keep_call_backs, promises_between
+from alerts.figures.call_backs import PromisesOf, call_back_values, keep_call_backs, promises_between, values_by_scope
 from alerts.figures.history_rows import (
     DAY,
     Contact,
@@ -28,7 +28,7 @@ from alerts.figures.history_rows import (
     shares_in,
 )
 from alerts.figures.history_tables import kpi_calls, kpi_days, kpi_dirty, kpi_hours
-from alerts.figures.items import CLOCKS, ITEMS, Clock, Kpis, Scope, ScopeKind, Values
+from alerts.figures.items import CLOCKS, ITEMS, TOTAL, Clock, Kpis, Scope, ScopeKind, Values, with_values
 from alerts.figures.recontact import recontact_between, recontact_values, sent_away_between
 from alerts.figures.tally import Tally
 from alerts.model import LONDON
@@ -93,12 +93,12 @@ class KpiHistory:
         if hours:
             self._mark(connection, hours)
 
-    async def keep_call_backs(self, entries: Sequence[Entry]) -> None:
-        """Keep what these events say of call-backs; again changes nothing."""
-        await keep_call_backs(self._database, entries)
+    async def keep_call_backs(self, entries: Sequence[Entry], first: Mapping[str, str]) -> None:
+        """Keep what these events say of call-backs; again changes nothing. ``first``: with which each call goes on."""
+        await keep_call_backs(self._database, entries, first)
 
-    async def promises(self, start: datetime, end: datetime) -> list[Promise]:
-        """The call-backs that were promised from ``start`` until before ``end``."""
+    async def promises(self, start: datetime, end: datetime) -> PromisesOf:
+        """The call-backs that were promised from ``start`` until before ``end``, by scope."""
         return await self._database.read(lambda connection: promises_between(connection, start, end))
 
     def _insert(self, table: Table) -> Any:
@@ -143,17 +143,14 @@ class KpiHistory:
                 for scope, tally in sorted(found.items())
                 if not tally.is_empty
             ]
-            if kind != "total":
-                return told
-            again = recontact_between(connection, start, end)
-            again |= call_back_values(promises_between(connection, start, end), start, end)
-            return [replace(each, values={**each.values, **again}) for each in told]
+            call_backs = values_by_scope(promises_between(connection, start, end), start, end)
+            return [*with_values(with_values(told, recontact_between(connection, start, end, kind)), call_backs)]
 
         return await self._database.study(read)
 
-    async def recontact(self, start: datetime, end: datetime) -> Values:
-        """Of callers offered in that time who were sent away, how many have rung again; nothing where there is none."""
-        return await self._database.read(lambda connection: recontact_between(connection, start, end))
+    async def recontact(self, start: datetime, end: datetime, kind: ScopeKind = "total") -> Mapping[Scope, Values]:
+        """Of callers offered in that time who were sent away, how many have rung again; no scope that had none."""
+        return await self._database.study(lambda connection: recontact_between(connection, start, end, kind))
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
         """The figures of each London day from ``first`` to ``last``, both included, and each scope, in this order."""
@@ -217,7 +214,7 @@ class KpiHistory:
     async def _of_the_whole(self, told: list[Kpis], start: datetime, end: datetime) -> list[Kpis]:
         """The same with who rang again and who was promised a call back, of each stretch that they are of."""
 
-        def read(connection: Connection) -> tuple[list[tuple[datetime, int | None]], list[Promise]]:
+        def read(connection: Connection) -> tuple[list[tuple[datetime, int | None]], PromisesOf]:
             return sent_away_between(connection, start, end), promises_between(connection, start, end)
 
         sent_away, promises = await self._database.read(read)
@@ -227,7 +224,7 @@ class KpiHistory:
                 values={
                     **each.values,
                     **recontact_values(sent_away, each.start, each.end),
-                    **call_back_values(promises, each.start, each.end),
+                    **call_back_values(promises.get(TOTAL, ()), each.start, each.end),
                 },
             )
             for each in told

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
@@ -93,27 +93,24 @@ ITEMS: Mapping[str, Item] = {
         Item("B07_ALL", "95th centile of time to answer or give up, those who wait counted at their time so far",
              "seconds", "", "95th centile of time to answer or give up, without those who still wait"),
         Item("B09", "Total time of abandoned calls", "seconds", "S"),
-        Item("D13", "Call-backs by a clinician promised", "calls", "S"),
-        Item("D14", "Call-backs made within 20 minutes", "calls", "S"),
-        Item("D15", "Call-backs made after 20 minutes, within 60", "calls", "S"),
-        Item("D16", "Call-backs made after 60 minutes", "calls", "S"),
-        Item("D17", "Call-backs by a clinician: definition not read yet", "calls", "U"),
-        Item("D18", "Call-backs by a clinician: definition not read yet", "calls", "U"),
+        Item("D13", "Offered a call-back by a clinician within 20 minutes", "calls", "S"),
+        Item("D14", "Of D13, called back within 20 minutes", "calls", "S"),
+        Item("D14_60M", "Of D13, called back late: after 20 minutes, within 60", "calls", ""),
+        Item("D14_LATER", "Of D13, called back late: after 60 minutes", "calls", ""),
+        Item("D15", "Offered a call-back by a clinician after 20 minutes, within 1 hour", "calls", "S"),
+        Item("D16", "Of D15, called back within 1 hour", "calls", "S"),
+        Item("D17", "Offered a call-back by a clinician after 1 hour", "calls", "S"),
+        Item("D18", "Of D17, called back in the time that was offered", "calls", "S"),
         Item("RECONTACT_BASE", "Sent elsewhere or left with a message, by a known number", "calls", ""),
         Item("RECONTACT_1H", "Of these, who rang again within 1 hour", "calls", ""),
         Item("RECONTACT_24H", "Of these, who rang again within 24 hours", "calls", ""),
         Item("RECONTACT_72H", "Of these, who rang again within 72 hours", "calls", ""),
     )
 }  # fmt: skip
-"""Items of re-contact are of the whole service and of the past only; by message and version
-:mod:`alerts.figures.recontact` tells them."""
+"""Items of re-contact are of the past only; by message and version :mod:`alerts.figures.recontact` tells them."""
 
-NOT_COLLECTED = frozenset({"D17", "D18"})
-"""Nobody has read yet what they are, so they are None and never an invented 0."""
-
-OF_CALL_BACKS = frozenset({"D13", "D14", "D15", "D16"})
-"""Only of call-backs that were promised through us (:mod:`alerts.figures.call_backs`): of the whole service, and only
-where any was."""
+OF_CALL_BACKS = frozenset({"D13", "D14", "D14_60M", "D14_LATER", "D15", "D16", "D17", "D18"})
+"""Only of call-backs that were promised through us (:mod:`alerts.figures.call_backs`), and only where any was."""
 
 PUBLISHED = tuple(code for code, item in ITEMS.items() if item.mark)
 """Items of the national collection; the others are our own and leave the house in no contract report."""
@@ -194,3 +191,10 @@ class Kpis:
     def of(self, code: str) -> float | None:
         """One value; raises KeyError for a code that is no item."""
         return self.values[code]
+
+
+def with_values(told: Iterable[Kpis], more: Mapping[Scope, Values]) -> tuple[Kpis, ...]:
+    """The same figures, those of each scope with ``more`` values of it."""
+    return tuple(
+        replace(each, values={**each.values, **more[each.scope]}) if each.scope in more else each for each in told
+    )

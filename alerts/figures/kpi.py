@@ -8,27 +8,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import get_args
 
 import structlog
 
 from alerts.figures.call_backs import KINDS as CALL_BACKS
-from alerts.figures.call_backs import LiveCallBacks
 from alerts.figures.calls import NEEDS, Call, is_readable
 from alerts.figures.contacts import Contacts
 from alerts.figures.history_rows import midnight
-from alerts.figures.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind, Values
+from alerts.figures.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind, Values, with_values
 from alerts.figures.items import TOTAL as WHOLE
 from alerts.figures.ledger import Ledger, day_of
+from alerts.figures.live_call_backs import LiveCallBacks
 from alerts.figures.shares import Share, shares_of
 from alerts.figures.tally import Tally, merged
-from alerts.model import LONDON, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures
+from alerts.model import LONDON, NOBODY, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures, WaitingNow
+from callrouter.events import Offered
 from infra.bus import Entry
 
 log = structlog.get_logger(__name__)
 
+OFFERED = Offered.kind
 MINUTE = timedelta(minutes=1)
 
 MINUTES_AT_MOST = 60
@@ -100,6 +102,8 @@ class LiveFigures:
             self._unreadable += 1
             log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=entry.kind)
             return
+        if entry.kind == OFFERED and entry.facts.get("resumes"):
+            self._call_backs.note(entry)
         self._contacts.note(entry)
 
     @property
@@ -120,16 +124,22 @@ class LiveFigures:
         """The figures at ``now`` (UTC): counters of its Europe/London day, and everyone who waits."""
         self._settle(now)
         day = self._of_day(now.astimezone(LONDON).date(), "total", "provider")
-        waits = {scope: _Waits() for scope in (TOTAL, *self._providers)}
-        for call in self._open.values():
-            if not _is_past(call, now, ENDED_KEPT):
-                _note_waits(waits, call, now)
+        waits = self._waiting(now, "total", "provider")
         total, *providers = (
-            self._scope(scope, day.get(WHOLE if scope == TOTAL else Scope("provider", scope)), waits[scope])
-            for scope in (TOTAL, *self._providers)
+            self._scope(scope.id or TOTAL, day.get(scope), waits.get(scope, NOBODY))
+            for scope in (WHOLE, *(Scope("provider", each) for each in self._providers))
         )
         failed = sum(_failed_recently(call, now) for call in self._failed.values())
         return Figures(now, replace(total, failed_recently=failed), tuple(providers), self._of_probes(now))
+
+    def waiting(self, now: datetime, kind: ScopeKind) -> Mapping[Scope, WaitingNow]:
+        """Who waits at ``now``, by scope, for each that has a call in progress.
+
+        A caller waits for the service that they were last put through to, or first queued for, and in the newest area
+        that is known; at every provider that has still to answer them.
+        """
+        self._settle(now)
+        return self._waiting(now, kind)
 
     def minutes(self, now: datetime, count: int) -> tuple[MinutePoint, ...]:
         """The last ``count`` minutes of the whole service, oldest first; the last is the one in progress.
@@ -180,17 +190,21 @@ class LiveFigures:
                         found[share.scope].add(share, -1)
         return found
 
-    def call_backs(self, day: date, over_by: datetime) -> Values:
+    def call_backs(self, now: datetime, day: date, over_by: datetime) -> Mapping[Scope, Values]:
         """Items of the call-backs promised today, or yesterday, in London, that were over before ``over_by``."""
+        self._settle(now)
         return self._call_backs.over(midnight(day), midnight(day + timedelta(days=1)), over_by)
 
     # ------------------------------------------------------------------ reading again what has news
 
     def _settle(self, now: datetime) -> None:
         self._ledger.forget(now)
+        changed = []
         for news in self._contacts.read_again():
             self._ledger.replace(news.before, news.after)
             self._place(news.ref, news.call)
+            changed.append(news.ref)
+        self._call_backs.place(changed, self._contacts.scopes)
         self._forget(now)
 
     def _place(self, ref: str, call: Call | None) -> None:
@@ -218,6 +232,7 @@ class LiveFigures:
         for ref in [ref for ref, call in self._recent.items() if _is_past(call, now, CHART_KEPT)]:
             for calls in (self._open, self._recent, self._failed):
                 calls.pop(ref, None)
+        self._call_backs.forget(now)
         for share in self._contacts.forget(lambda call: _is_past(call, now, ENDED_KEPT), now):
             self._ledger.add(share)
 
@@ -242,10 +257,16 @@ class LiveFigures:
         told = (
             tally.kpis(scope, self._name(scope), start, now, clock) for scope, tally in sorted(shown.items(), key=_id)
         )
-        if kind != "total":
-            return tuple(told)
-        call_backs = self._call_backs.values(start, now)
-        return tuple(replace(each, values={**each.values, **call_backs}) for each in told)
+        return with_values(told, self._call_backs.values(start, now))
+
+    def _waiting(self, now: datetime, *kinds: ScopeKind) -> dict[Scope, WaitingNow]:
+        found: dict[Scope, WaitingNow] = {}
+        for call in self._open.values():
+            if not _is_past(call, now, ENDED_KEPT):
+                for scope, since, talks in _waits_of(call):
+                    if scope.kind in kinds:
+                        found[scope] = found.get(scope, NOBODY).and_one(since, now, talks=talks)
+        return found
 
     def _going_on(self, *kinds: str) -> Iterator[Share]:
         """The shares of calls in progress."""
@@ -271,40 +292,28 @@ class LiveFigures:
 
     def _of_probes(self, now: datetime) -> ScopeFigures:
         self._probes = {ref: call for ref, call in self._probes.items() if now - call.arrived_at <= PROBE_LASTS}
-        waits = _Waits()
+        waits = NOBODY
         for call in self._probes.values():
-            waits.add(call.arrived_at if call.waiting else None, now)
+            waits = waits.and_one(call.arrived_at if call.waiting else None, now)
         return ScopeFigures(
-            scope=PROBE_PROVIDER, name="Alert auditor", waiting=waits.count, longest_wait_s=waits.longest_s
+            scope=PROBE_PROVIDER, name="Alert auditor", waiting=waits.waiting, longest_wait_s=waits.longest_wait_s
         )
 
     def _name(self, scope: Scope) -> str:
         return self._providers.get(scope.id) or self._names.get(scope) or scope.id
 
-    def _scope(self, scope: str, tally: Tally | None, waits: _Waits) -> ScopeFigures:
+    def _scope(self, scope: str, tally: Tally | None, waits: WaitingNow) -> ScopeFigures:
         counted = tally or Tally()
         return ScopeFigures(
             scope=scope,
             name=self._providers.get(scope, "Whole service"),
-            waiting=waits.count,
-            longest_wait_s=waits.longest_s,
+            waiting=waits.waiting,
+            longest_wait_s=waits.longest_wait_s,
             on_line=waits.on_line,
             offered=sum(counted.ends.values()),
             answered_within_60=counted.seconds("offered", "answered").within(60),
             **{end: counted.ends[end] for end in CLASSES},
         )
-
-
-@dataclass(slots=True)
-class _Waits:
-    count: int = 0
-    longest_s: float = 0.0
-    on_line: int = 0
-
-    def add(self, since: datetime | None, now: datetime) -> None:
-        if since is not None:
-            self.count += 1
-            self.longest_s = max(self.longest_s, (now - since).total_seconds())
 
 
 def _id(item: tuple[Scope, Tally]) -> str:
@@ -325,12 +334,13 @@ def _failed_recently(call: Call, now: datetime) -> bool:
     return call.failed_at is not None and now - call.failed_at < RECENT
 
 
-def _note_waits(waits: Mapping[str, _Waits], call: Call, now: datetime) -> None:
-    waits[TOTAL].add(call.arrived_at if call.waiting else None, now)
-    waits[TOTAL].on_line += call.talking
+def _waits_of(call: Call) -> Iterator[tuple[Scope, datetime | None, bool]]:
+    """Each scope of a call in progress, since when its caller waits there, and whether they talk."""
+    since = call.arrived_at if call.waiting else None
+    for scope in (WHOLE, Scope("service", call.service), Scope("area", call.area)):
+        yield scope, since, call.talking
     for provider in call.providers:
-        waits[provider].add(call.waits_at(provider), now)
-        waits[provider].on_line += call.legs[provider].talking
+        yield Scope("provider", provider), call.waits_at(provider), call.legs[provider].talking
 
 
 def _longest_waits(calls: Iterable[Call], start: datetime, now: datetime) -> dict[int, float]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.history_tables import kpi_calls, kpi_recontacts
-from infra.sql import Database, insert_once
+from alerts.figures.items import Scope, ScopeKind
+from infra.sql import Database, UtcDateTime, insert_once
 
 SENT_AWAY = ("deflected", "left_in_message", "self_served", "served_elsewhere")
 """End classes of callers who reached no person, by what we played or offered to them."""
@@ -105,12 +106,6 @@ class Recontacts:
         ]
 
 
-def _sent_away(start: datetime, end: datetime) -> ColumnElement[bool]:
-    """The offer's time stands in both tables; this one has an index of it."""
-    at = kpi_recontacts.c.offered_at
-    return kpi_calls.c.end_class.in_(SENT_AWAY) & (at >= start) & (at < end)
-
-
 def sent_away_between(connection: Connection, start: datetime, end: datetime) -> list[tuple[datetime, int | None]]:
     """Of callers by a known number who were sent away: when they rang, and after how many seconds they came back."""
     query = (
@@ -125,21 +120,40 @@ def sent_away_between(connection: Connection, start: datetime, end: datetime) ->
     return [(row.offered_at, row.again_s) for row in connection.execute(query)]
 
 
-def recontact_between(connection: Connection, start: datetime, end: datetime) -> dict[str, float | None]:
-    """The items of re-contact of the callers who rang in that time; none where no such caller is known."""
-    again_s = kpi_recontacts.c.again_s
-    counts = [func.count(case((again_s <= hours * 3600, 1))) for hours in WITHIN_H]
-    query = (
-        select(func.count(), *counts)
-        .join_from(kpi_calls, kpi_recontacts, kpi_recontacts.c.call_ref == kpi_calls.c.contact)
-        .where(
-            kpi_calls.c.end_class.in_(SENT_AWAY),
-            kpi_recontacts.c.offered_at >= start,
-            kpi_recontacts.c.offered_at < end,
-        )
-    )
-    callers, *again = connection.execute(query).one()
-    return _items(callers, dict(zip(WITHIN_H, again, strict=True))) if callers else {}
+_BY_SCOPE = {
+    "sqlite": """SELECT share.value->>1 AS scope, {counts} FROM kpi_recontacts AS r
+        JOIN kpi_calls AS c ON c.contact = r.call_ref, json_each(c.shares) AS share
+        WHERE share.value->>0 = :kind AND {sent_away} GROUP BY 1""",
+    "postgresql": """SELECT share->>1 AS scope, {counts} FROM kpi_recontacts AS r
+        JOIN kpi_calls AS c ON c.contact = r.call_ref CROSS JOIN LATERAL json_array_elements(c.shares) AS share
+        WHERE share->>0 = :kind AND {sent_away} GROUP BY 1""",
+}
+"""Counted by the database: a year's callers are too many to be brought here."""
+
+_OF_THE_WHOLE = """SELECT '' AS scope, {counts} FROM kpi_recontacts AS r
+    JOIN kpi_calls AS c ON c.contact = r.call_ref WHERE :kind = 'total' AND {sent_away}"""
+_COUNTS = ", ".join(["COUNT(*)", *(f"COUNT(CASE WHEN r.again_s <= {hours * 3600} THEN 1 END)" for hours in WITHIN_H)])
+_SENT_AWAY = "c.end_class IN :ends AND r.offered_at >= :start AND r.offered_at < :end"
+
+
+def recontact_between(
+    connection: Connection, start: datetime, end: datetime, kind: ScopeKind
+) -> dict[Scope, dict[str, float | None]]:
+    """The items of re-contact of the callers who rang in that time, by scope; none where no such caller is known.
+
+    A call counts for the scopes for which it counts otherwise: the one service, the one area, each provider that it
+    was offered to.
+    """
+    asked = _OF_THE_WHOLE if kind == "total" else _BY_SCOPE[connection.dialect.name]
+    query = text(asked.format(counts=_COUNTS, sent_away=_SENT_AWAY)).bindparams(
+        bindparam("ends", SENT_AWAY, expanding=True), bindparam("kind", kind),
+        bindparam("start", start, UtcDateTime), bindparam("end", end, UtcDateTime),
+    )  # fmt: skip
+    return {
+        Scope(kind, scope): _items(callers, dict(zip(WITHIN_H, again, strict=True)))
+        for scope, callers, *again in connection.execute(query)
+        if callers
+    }
 
 
 def recontact_values(

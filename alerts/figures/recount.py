@@ -7,7 +7,8 @@ it to some seconds for a city's day.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -84,7 +85,7 @@ WHERE s.evidence <> 'agent' AND NOT EXISTS (
                        AND x.kind IN ('leg_failed', 'talk_ended'))
 """
 
-_QUERY = """
+CALLS = """
 WITH mark AS (
   SELECT contact,
          MIN(CASE WHEN kind = 'offered' THEN n END) AS offered_n,
@@ -159,8 +160,12 @@ leg_state AS (
          (SELECT MAX(x.n) FROM ev x WHERE x.contact = leg.contact AND x.kind IN ('handed_back', 'ended')
                                       AND (class.ended_n IS NULL OR x.n < class.ended_n)) AS closed_n, started_n
   FROM leg JOIN class ON class.contact = leg.contact WHERE first_n IS NOT NULL
-),
-offer AS (
+)
+"""
+"""Each call (``class``) and each provider's part in it (``leg_state``), from what :func:`prepared` has made ready."""
+
+_QUERY = """
+, offer AS (
   SELECT s.provider, s.routed, first.us AS at_us, CASE
            WHEN answer_n IS NOT NULL THEN 'answered'
            WHEN not_left = 1 AND (closed_n IS NULL OR closed_n < started_n) AND told = 'abandoned' THEN 'abandoned'
@@ -210,12 +215,23 @@ def recount(connection: Connection, start: datetime, end: datetime, over_by: dat
     With ``over_by``, only calls that were over before it: those in progress move between two looks. Makes temporary
     tables: for :meth:`infra.sql.Database.study`.
     """
+    within = {
+        "start_us": us_of(start), "end_us": us_of(end), "all_calls": int(over_by is None),
+        "cut_us": us_of(over_by or end),
+    }  # fmt: skip
+    counts: dict[str, dict[tuple[str, str, int], tuple[int, int]]] = {}
+    with prepared(connection, start, end):
+        for scope, what, whose, second, calls, us in connection.execute(text(CALLS + _QUERY), within):
+            counts.setdefault(scope, {})[what, whose, int(second)] = (int(calls), int(us))
+    return counts
+
+
+@contextmanager
+def prepared(connection: Connection, start: datetime, end: datetime) -> Iterator[None]:
+    """The journal around this time in temporary tables, which go again."""
     journal = text(_RAW.format(microseconds=_MICROSECONDS[connection.dialect.name])).bindparams(
         bindparam("first", start - AROUND, UtcDateTime), bindparam("last", end + AROUND, UtcDateTime)
     )
-    within = {
-        "start_us": _us(start), "end_us": _us(end), "all_calls": int(over_by is None), "cut_us": _us(over_by or end),
-    }  # fmt: skip
     for each in (
         *_TABLES,
         journal,
@@ -226,17 +242,15 @@ def recount(connection: Connection, start: datetime, end: datetime, over_by: dat
         *_ready("answer", "contact, n"),
     ):
         connection.execute(text(each) if isinstance(each, str) else each)
-    counts: dict[str, dict[tuple[str, str, int], tuple[int, int]]] = {}
-    for scope, what, whose, second, calls, us in connection.execute(text(_QUERY), within):
-        counts.setdefault(scope, {})[what, whose, int(second)] = (int(calls), int(us))
+    yield
     for table in ("raw", "ev", "answer"):
         connection.execute(text(f"DROP TABLE {table}"))
-    return counts
 
 
 def _ready(table: str, key: str) -> tuple[str, str]:
     return f"CREATE INDEX {table}_key ON {table} ({key})", f"ANALYZE {table}"
 
 
-def _us(at: datetime) -> int:
+def us_of(at: datetime) -> int:
+    """An instant as microseconds, as the tables hold it."""
     return int(at.timestamp()) * 1_000_000 + at.microsecond

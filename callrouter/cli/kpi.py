@@ -21,6 +21,7 @@ from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.items import ITEMS, Kpis
 from alerts.figures.recontact import WITHIN_H, Recontact, Recontacts
 from alerts.figures.recount import recount
+from alerts.figures.recount_waiting import recount_waiting
 from alerts.model import LONDON
 from callrouter.cli.common import open_database
 from callrouter.dispatch.providers import Providers, read_providers
@@ -84,6 +85,33 @@ def show(
             value = kpis.of(code)
             title = item.of_the_past or item.title
             typer.echo(f"  {code:<15}{'not known' if value is None else f'{value:g}':>12}  {title}")
+
+
+@app.command()
+def waiting(
+    by: Annotated[By, typer.Option(help="A line for each at which somebody waits.")] = By.TOTAL,
+    as_json: AsJson = False,
+) -> None:
+    """Print who waits now and how long the longest has, as the journal tells it: a second or two behind the pages."""
+    now = SystemClock().now()
+
+    async def ask() -> dict[str, tuple[int, float]]:
+        async with _opened() as counted:
+            return dict(await counted.database.study(partial(recount_waiting, now=now)))
+
+    found = {scope: counts for scope, counts in asyncio.run(ask()).items() if scope.partition(":")[0] == by.value} or (
+        {"total": (0, 0.0)} if by is By.TOTAL else {}
+    )
+    if as_json:
+        told = [{"scope": scope, "waiting": calls, "longest_wait_s": round(wait_s, 3)}
+                for scope, (calls, wait_s) in found.items()]  # fmt: skip
+        typer.echo(json.dumps({"at": now.isoformat(), "waiting": told}))
+        return
+    typer.echo(f"{now.astimezone(LONDON):%Y-%m-%d %H:%M:%S}")
+    for scope, (calls, wait_s) in found.items():
+        typer.echo(f"  {scope}: {calls} waiting" + (f", the longest for {wait_s:.0f} s" if calls else ""))
+    if not found:
+        typer.echo("  nobody waits")
 
 
 @app.command()

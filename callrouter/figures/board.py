@@ -11,7 +11,7 @@ from alerts.figures.items import Clock as Since
 from alerts.figures.items import Kpis, Scope, ScopeKind, Values
 from alerts.figures.kpi import LiveFigures
 from alerts.figures.tally import Tally
-from alerts.model import LONDON, Figures, MinutePoint
+from alerts.model import LONDON, Figures, MinutePoint, WaitingNow
 from callrouter.journal import Journal
 from infra.bus import Entry, EventStream
 from infra.clock import Clock
@@ -80,6 +80,10 @@ class Board:
         """The figures now; None while the day is still being read, or when nothing was told for :data:`STALE_S`."""
         return self._live.figures(self._clock.now()) if self._known() else None
 
+    def waiting(self, kind: ScopeKind) -> Mapping[Scope, WaitingNow] | None:
+        """Who waits now, by scope, for each that has a call in progress; None while unknown."""
+        return self._live.waiting(self._clock.now(), kind) if self._known() else None
+
     def minutes(self, count: int) -> tuple[MinutePoint, ...]:
         """The newest ``count`` minutes, oldest first."""
         return self._live.minutes(self._clock.now(), count) if self._known() else ()
@@ -105,9 +109,9 @@ class Board:
         """What is counted of today in London of calls over before ``over_by``, to be compared; None while unknown."""
         return self._live.tallies(self._clock.now(), day, over_by) if self._known() else None
 
-    def call_backs(self, day: date, over_by: datetime) -> Values | None:
-        """Items of today's call-backs that were over before ``over_by``, to be compared; None while unknown."""
-        return self._live.call_backs(day, over_by) if self._known() else None
+    def call_backs(self, day: date, over_by: datetime) -> Mapping[Scope, Values] | None:
+        """Items of today's call-backs over before ``over_by``, by scope, to be compared; None while unknown."""
+        return self._live.call_backs(self._clock.now(), day, over_by) if self._known() else None
 
     def _apply(self, entry: Entry, live: LiveFigures) -> None:
         live.apply(entry)

@@ -14,9 +14,8 @@ from functools import partial
 
 import structlog
 
-from alerts.figures.call_backs import call_back_values, over_before
-from alerts.figures.call_backs import differences as items_differ
-from alerts.figures.check import differences
+from alerts.figures.call_backs import over_before, values_by_scope
+from alerts.figures.check import differences, items_differ
 from alerts.figures.history import KpiHistory
 from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.items import Scope, Values
@@ -34,8 +33,8 @@ log = structlog.get_logger()
 PART = "figures"
 ROWS, HOURS, DAYS, LIVE = "calls", "hours", "days", "live"
 CALL_BACKS = "call-backs"
-"""What is compared: the history's rows of calls, what was added up of them, and the live figures; call-backs, told as a
-scope of their own, of the rows and of the live figures."""
+"""What is compared: the history's rows of calls, what was added up of them, and the live figures; call-backs, of the
+rows and of the live figures, told as scopes of their own (``call-backs provider:kings``)."""
 
 EVERY_S = 15 * 60.0
 AGAIN_S = 60.0
@@ -58,8 +57,8 @@ AT_NIGHT = 3
 """From this hour of London's clock on, yesterday is whole: who then still talks began before it."""
 
 Live = Callable[[date, datetime], Mapping[Scope, Tally] | None]
-LiveCallBacks = Callable[[date, datetime], Values | None]
-"""Items D13 to D16 of the day's promises that were over by then; None while unknown."""
+LiveCallBacks = Callable[[date, datetime], Mapping[Scope, Values] | None]
+"""Items D13 to D18 of the day's promises that were over by then, by scope; None while unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +85,15 @@ def compare(day: date, counted: Mapping[str, Mapping[Scope, Tally]], again: Coun
     return Compared(day, calls, differ)
 
 
-def with_call_backs(compared: Compared, source: str, counted: Values, again: Mapping[str, int]) -> Compared:
+def with_call_backs(
+    compared: Compared, source: str, counted: Mapping[Scope, Values], again: Mapping[str, Mapping[str, int]]
+) -> Compared:
     """The same, with the items of call-backs in which that source differs, if any."""
     places = items_differ(counted, again)
     if not places:
         return compared
-    found = {**compared.differ.get(source, {}), CALL_BACKS: places}
+    told = {f"{CALL_BACKS} {scope}": count for scope, count in places.items()}
+    found = {**compared.differ.get(source, {}), **told}
     return replace(compared, differ={**compared.differ, source: found})
 
 
@@ -102,11 +104,11 @@ async def added_up(history: KpiHistory, day: date) -> dict[str, Mapping[Scope, T
 
 async def call_backs(
     database: Database, history: KpiHistory, day: date, over_by: datetime
-) -> tuple[Values, Mapping[str, int]]:
+) -> tuple[Mapping[Scope, Values], Mapping[str, Mapping[str, int]]]:
     """Items of the day's call-backs that were over by then: what the history counts, and the recount."""
     start, end = midnight(day), midnight(day + DAY)
     again = await database.study(partial(recount_call_backs, start=start, end=end, over_by=over_by))
-    return call_back_values(over_before(await history.promises(start, end), over_by), start, end), again
+    return values_by_scope(over_before(await history.promises(start, end), over_by), start, end), again
 
 
 class FigureCheck:

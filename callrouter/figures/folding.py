@@ -13,6 +13,8 @@ from callrouter.figures.callers import Callers
 from callrouter.journal import Journal
 from infra.bus import Entry, EventStream
 
+COUNTED = frozenset(NEEDS) | CALL_BACKS
+
 BEFORE = timedelta(days=2)
 """How long before its newest event a call may have begun; it keeps the look to one or two months of the journal."""
 
@@ -42,15 +44,14 @@ class KpiFolder:
     async def step(self, wait_s: float) -> int:
         """Count the calls of one batch again; returns how many entries are done. The others wait for the journal."""
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
-        news = [entry for _, entry in batch if entry.kind in NEEDS]
+        news = [entry for _, entry in batch if entry.kind in COUNTED]
         known: set[tuple[str, int]] = set()
-        await self._history.keep_call_backs([entry for _, entry in batch if entry.kind in CALL_BACKS])
         if news:
             since = min(entry.at for entry in news) - BEFORE
             known = await self.fold({entry.call_ref for entry in news}, since)
             if self._callers is not None:
                 await self._callers.note(news)
-        done = [position for position, each in batch if each.kind not in NEEDS or (each.call_ref, each.seq) in known]
+        done = [position for position, each in batch if each.kind not in COUNTED or (each.call_ref, each.seq) in known]
         if done:
             await self._stream.acknowledge(self.GROUP, done)
         return len(done)
@@ -60,19 +61,25 @@ class KpiFolder:
 
         ``anew``: also those of which nothing new is known.
         """
-        told = _by_call(await self._journal.told(refs, NEEDS, since))
+        told = _by_call(await self._journal.told(refs, COUNTED, since))
         contact_of = {ref: _contact(ref, entries) for ref, entries in told.items()}
         parts = await self._history.parts(sorted(set(contact_of.values())))
         more = {ref for contact in set(contact_of.values()) for ref in (contact, *parts.get(contact, ()))} - told.keys()
         if more:
-            told |= _by_call(await self._journal.told(more, NEEDS, since))
+            told |= _by_call(await self._journal.told(more, COUNTED, since))
         contacts: dict[str, dict[str, list[Told]]] = {}
         for ref, entries in told.items():
-            read = [(e.seq, e.at, e.kind, e.facts) for e in entries if is_readable(e.seq, e.kind, e.facts)]
+            read = [
+                (e.seq, e.at, e.kind, e.facts)
+                for e in entries
+                if e.kind in NEEDS and is_readable(e.seq, e.kind, e.facts)
+            ]
             if read:
                 contacts.setdefault(_contact(ref, entries), {})[ref] = read
         absorbed = [ref for ref, contact in contact_of.items() if contact != ref and ref not in contacts]
         await self._history.keep([Contact(ref, held) for ref, held in contacts.items()], absorbed, anew=anew)
+        call_backs = [entry for entries in told.values() for entry in entries if entry.kind in CALL_BACKS]
+        await self._history.keep_call_backs(call_backs, {ref: _contact(ref, entries) for ref, entries in told.items()})
         return {(entry.call_ref, entry.seq) for ref in refs for entry in told.get(ref, ())}
 
     async def fold_between(self, start: datetime, end: datetime) -> int:
@@ -87,7 +94,6 @@ class KpiFolder:
             some = refs[first : first + self.BATCH]
             since = start.astimezone(UTC) - BEFORE
             found |= {ref for ref, _ in await self.fold(some, since, anew=True)}
-            await self._history.keep_call_backs(await self._journal.told(some, CALL_BACKS, since))
         if found:
             await self._history.mark(start, end)
         return len(found)

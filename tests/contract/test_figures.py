@@ -20,6 +20,7 @@ from alerts.figures.history_tables import kpi_calls, kpi_days, kpi_hours
 from alerts.figures.items import TOTAL, Scope, ScopeKind
 from alerts.figures.kpi import LiveFigures
 from alerts.figures.recount import recount
+from alerts.figures.recount_waiting import recount_waiting
 from alerts.figures.tally import Tally
 from alerts.figures.usual import Usual
 from alerts.model import Parts
@@ -127,6 +128,23 @@ async def test_live_windows_of_minutes_are_those_of_the_recount(house: House) ->
             assert kpis.seconds.counts == {second: calls for second, (calls, _) in answers.items()}
             assert kpis.of("B06") == sum(us for _, us in answers.values()) / 1_000_000
     assert set(again) >= {"provider:kings", "service:111", "area:unknown"}, "of the hour"
+
+
+@pytest.mark.parametrize("seed", [21, 22])
+async def test_who_waits_now_is_that_of_a_recount_in_every_scope(house: House, seed: int) -> None:
+    """Queued, put through, passed on after an answer, cut off and back again; some have lost their beginning."""
+    live = LiveFigures({})
+    entries = made_up_day(seed, 300, NOW - timedelta(minutes=50), 0.8)
+    entries = [entry for entry in entries if entry.at <= NOW]
+    await house.journal.write(entries)
+    for entry in as_they_come(seed, entries):
+        live.apply(entry)
+    again = await house.database.study(partial(recount_waiting, now=NOW))
+    shown = {str(scope): w for kind in KINDS for scope, w in live.waiting(NOW, kind).items() if w.waiting}
+    assert {scope: (w.waiting, w.longest_wait_s) for scope, w in shown.items()} == again
+    assert {scope.partition(":")[0] for scope in again} == {*KINDS}
+    total = live.figures(NOW).total
+    assert (total.waiting, total.longest_wait_s) == again["total"]
 
 
 def _ends(counts: Mapping[tuple[str, str, int], tuple[int, int]]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.figures.history import KpiHistory
 from alerts.figures.history_tables import kpi_recontacts
+from alerts.figures.items import TOTAL, ScopeKind
 from alerts.figures.recontact import KEPT, Recontact, Recontacts
 from callrouter import events as ev
 from callrouter.figures.callers import Callers
@@ -35,14 +37,16 @@ class House:
         self.folder = KpiFolder(self.stream, self.journal, self.history, callers)
 
     async def call(self, ref: str, hours: float, number: str | None, end_class: str = "answered", *, heard: str = "",
-                   version: str = "1") -> None:  # fmt: skip
+                   version: str = "1", area: str = "", offered_to: Sequence[str] = ()) -> None:  # fmt: skip
         """A call of two minutes that begins so many hours after noon."""
         at, key = NOON + timedelta(hours=hours), KEYS.new_data_key()
         told: list[ev.Event] = [
             ev.Offered(network="sip", dialled="111", cli_class="present", flow="london", flow_version=version,
                        context=ref, number=number),
         ]  # fmt: skip
+        told += [ev.AreaKnown(area=area, by="number")] if area else []
         told += [ev.MessageHeard(node="flu", marker=heard)] if heard else []
+        told += [ev.LegStarted(provider=each, service="dental", band="routine") for each in offered_to]
         told.append(ev.Ended(end_class=end_class, reason="hung_up", by="caller"))
         entries = [
             seal(event, ref, seq, at + timedelta(minutes=2 * (seq > 1)), key) for seq, event in enumerate(told, 1)
@@ -81,10 +85,77 @@ async def test_callers_who_ring_again_are_told_by_message_and_version(house: Hou
     (whole,) = await house.history.window(NOON, NOON + timedelta(hours=20), "total")
     codes = ("RECONTACT_BASE", "RECONTACT_1H", "RECONTACT_24H", "RECONTACT_72H")
     assert [whole.of(code) for code in codes] == [3, 1, 2, 2]
-    assert await house.history.recontact(NOON, NOON + timedelta(hours=1)) == dict(zip(codes, [2, 1, 2, 2], strict=True))
+    first_hour = {TOTAL: dict(zip(codes, [2, 1, 2, 2], strict=True))}
+    assert await house.history.recontact(NOON, NOON + timedelta(hours=1)) == first_hour
     assert await house.history.recontact(NOON + timedelta(hours=5), NOON + timedelta(hours=6)) == {}
     (area,) = await house.history.window(NOON, NOON + timedelta(hours=20), "area")
-    assert area.of("RECONTACT_BASE") is None
+    assert [area.of(code) for code in codes] == [3, 1, 2, 2]
+
+
+AGAIN = """
+WITH gone AS (
+  SELECT o.call_ref, e.at AS ended_at, n.number_key FROM journal o
+  JOIN journal e ON e.call_ref = o.call_ref AND e.kind = 'ended'
+  JOIN kpi_recontacts n ON n.call_ref = o.call_ref
+  WHERE o.kind = 'offered'
+    AND e.facts->>'end_class' IN ('deflected', 'left_in_message', 'self_served', 'served_elsewhere')
+),
+back AS (
+  SELECT gone.call_ref, {seconds} AS s FROM gone
+  LEFT JOIN kpi_recontacts later ON later.number_key = gone.number_key AND later.offered_at > ended_at
+  GROUP BY gone.call_ref, ended_at
+),
+scope AS (
+  SELECT call_ref, 'total' AS scope FROM gone
+  UNION SELECT call_ref, 'area:' || COALESCE((SELECT facts->>'area' FROM journal j WHERE j.call_ref = gone.call_ref
+                                              AND kind = 'area_known'), 'unknown') FROM gone
+  UNION SELECT call_ref, 'service:' || COALESCE((SELECT MAX(facts->>'service') FROM journal j
+                                                 WHERE j.call_ref = gone.call_ref AND kind = 'leg_started'), 'unknown')
+  FROM gone
+  UNION SELECT j.call_ref, 'provider:' || (facts->>'provider') FROM journal j JOIN gone ON gone.call_ref = j.call_ref
+  WHERE kind = 'leg_started'
+)
+SELECT scope, COUNT(*), COUNT(CASE WHEN s <= 3600 THEN 1 END), COUNT(CASE WHEN s <= 86400 THEN 1 END),
+       COUNT(CASE WHEN s <= 259200 THEN 1 END)
+FROM scope JOIN back ON back.call_ref = scope.call_ref GROUP BY scope
+"""
+"""A second count, of the raw journal and the hashes of numbers, which stand nowhere else: it shares no code."""
+SECONDS = {
+    "sqlite": "ROUND((julianday(MIN(later.offered_at)) - julianday(ended_at)) * 86400)",
+    "postgresql": "EXTRACT(EPOCH FROM MIN(later.offered_at) - ended_at)",
+}
+KINDS: tuple[ScopeKind, ...] = ("total", "provider", "service", "area")
+CODES = ("RECONTACT_BASE", "RECONTACT_1H", "RECONTACT_24H", "RECONTACT_72H")
+
+
+async def test_who_rings_again_counts_for_the_service_the_area_and_each_provider_of_the_call(house: House) -> None:
+    await house.call("sent-away", 0, ADA, "deflected", area="bexley")
+    await house.call("elsewhere", 0.2, BOB, "served_elsewhere", area="bexley", offered_to=("kings", "thames"))
+    await house.call("again", 0.5, BOB, offered_to=("kings",))
+    await house.call("much later", 30, ADA, "self_served")
+    await house.told()
+    while await house.history.roll():
+        pass
+    start, end = NOON, NOON + timedelta(hours=40)
+    asked = text(AGAIN.format(seconds=SECONDS[house.database.dialect]))
+    counted = await house.database.read(lambda connection: connection.execute(asked).all())
+    expected = {
+        "total": (3, 1, 1, 2),
+        "area:bexley": (2, 1, 1, 2),
+        "area:unknown": (1, 0, 0, 0),
+        "service:unknown": (2, 0, 0, 1),
+        "service:dental": (1, 1, 1, 1),
+        "provider:kings": (1, 1, 1, 1),
+        "provider:thames": (1, 1, 1, 1),
+    }
+    assert {scope: tuple(counts) for scope, *counts in counted} == expected
+    windows = [each for kind in KINDS for each in await house.history.window(start, end, kind)]
+    told = {str(each.scope): tuple(each.of(code) for code in CODES) for each in windows}
+    assert {scope: counts for scope, counts in told.items() if counts[0] is not None} == expected
+    days = {
+        scope: values for kind in KINDS for scope, values in (await house.history.recontact(start, end, kind)).items()
+    }
+    assert {str(scope): tuple(values.values()) for scope, values in days.items()} == expected
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])

@@ -77,7 +77,7 @@ def test_figures_are_counted_from_the_journal_compared_shown_and_exported(a_day_
     assert total["values"]["A01"] == a_day_of_calls == sum(total["ends"].values())
     code, said = type_("show", "--window", RANGE, "--by", "provider")
     assert "Kings (provider:kings)" in said
-    assert "not known  Call-backs by a clinician promised" in said
+    assert "not known  Offered a call-back by a clinician within 20 minutes" in said
 
     file = tmp_path / "adc.csv"
     code, said = type_("export", "--month", "2025-10", "--out", str(file))
@@ -127,6 +127,18 @@ def test_windows_of_minutes_today_and_this_week_end_now(tmp_path: Path, monkeypa
     assert "without those who still wait" in type_("show", "--window", "today")[1]
 
 
+def test_who_waits_now_is_told_by_service_from_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    now = midnight(DAY) + timedelta(hours=9)
+    begun = offered(now - timedelta(seconds=75))
+    asyncio.run(write([begun, told(begun.call_ref, 2, now, ev.Queued(services=("dental",), band="routine"))]))
+    monkeypatch.setattr("callrouter.cli.kpi.SystemClock", lambda: HandClock(now + timedelta(seconds=5)))
+    assert "service:dental: 1 waiting, the longest for 80 s" in type_("waiting", "--by", "service")[1]
+    waiting = [{"scope": "total", "waiting": 1, "longest_wait_s": 80.0}]
+    assert json.loads(type_("waiting", "--json")[1])["waiting"] == waiting
+    assert "nobody waits" in type_("waiting", "--by", "provider")[1]
+
+
 def test_a_call_back_that_the_history_lacks_is_a_difference(a_day_of_calls: int) -> None:
     eight = midnight(DAY) + timedelta(hours=8)
     promise = told("21-0", 900, eight, ev.CallBackPromised(node="ring", service="111"))
@@ -135,6 +147,6 @@ def test_a_call_back_that_the_history_lacks_is_a_difference(a_day_of_calls: int)
     assert type_("check", str(DAY))[0] == 0
     asyncio.run(write([promise, over]))
     code, said = type_("check", str(DAY))
-    assert (code, "calls: call-backs in 1 places" in said) == (1, True)
+    assert (code, "calls: call-backs total in 1 places" in said) == (1, True)
     assert type_("fold", str(DAY))[0] == 0
     assert type_("check", str(DAY))[0] == 0

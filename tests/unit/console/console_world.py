@@ -10,9 +10,9 @@ from typing import Any, Literal
 from fastapi import FastAPI
 from kpi_world import kpis
 
+from alerts.figures.items import TOTAL, Kpis, Scope, ScopeKind, Seconds, Values
 from alerts.figures.items import Clock as ItemClock
-from alerts.figures.items import Kpis, Scope, ScopeKind, Seconds, Values
-from alerts.model import Figures, MinutePoint, ScopeFigures
+from alerts.model import Figures, MinutePoint, ScopeFigures, WaitingNow
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, TimelineRow
 from callrouter.view import CallView, Choice, RedFlag
@@ -93,6 +93,15 @@ class SetBoard:
 
     def figures(self) -> Figures | None:
         return self.now
+
+    def waiting(self, kind: ScopeKind) -> dict[Scope, WaitingNow] | None:
+        if self.now is None:
+            return None
+        if kind == "provider":
+            return {
+                Scope(kind, each.scope): WaitingNow(each.waiting, each.longest_wait_s) for each in self.now.providers
+            }
+        return {Scope("service", "dental"): WaitingNow(3, 61.0), Scope("area", "camden"): WaitingNow(2, 75.4)}
 
     def minutes(self, count: int) -> tuple[MinutePoint, ...]:
         return self.points[-count:]
@@ -178,9 +187,11 @@ class SetPast:
         days = (end - start).days
         return [replace(each, start=start, end=end, values=_times(days, each.values)) for each in found]
 
-    async def recontact(self, start: datetime, end: datetime) -> Values:
+    async def recontact(self, start: datetime, end: datetime, kind: ScopeKind = "total") -> dict[Scope, Values]:
         self._answer()
-        return {"RECONTACT_BASE": 118.0, "RECONTACT_1H": 4.0, "RECONTACT_24H": 9.0, "RECONTACT_72H": 9.0}
+        again = {"RECONTACT_BASE": 118.0, "RECONTACT_1H": 4.0, "RECONTACT_24H": 9.0, "RECONTACT_72H": 9.0}
+        of = {"total": TOTAL, "provider": Scope("provider", "south_east"), "area": Scope("area", "camden")}
+        return {of[kind]: again} if kind in of else {}
 
     async def days(self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered") -> list[Kpis]:
         self._answer()

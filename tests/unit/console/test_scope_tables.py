@@ -58,6 +58,12 @@ def test_who_may_see_every_count_sees_every_count() -> None:
     assert scope_table(found, every_count=True).rows[0].cells[:2] == ("3", "3")
 
 
+@pytest.mark.parametrize(("role", "is_told"), [(Role.CLINICIAN, True), (Role.COMMISSIONER, False)])
+async def test_who_waits_for_a_service_is_told_to_clinical_roles_alone(role: Role, is_told: bool) -> None:
+    page = await get(World(), "/", role)
+    assert (">1:01</td>" in page.text, "Waiting now</th>" in page.text) == (is_told, is_told)
+
+
 @pytest.mark.parametrize("every_count", [True, False])
 def test_the_daily_report_holds_them_back_too(every_count: bool) -> None:
     found = [replace(area("dental", 3), name="dental"), area("clinician", 60), area("111", 90)]
@@ -77,4 +83,8 @@ async def test_an_area_has_its_items_its_day_and_its_hours() -> None:
     assert page.status_code == 200
     for words in ('<h1 class="nhsuk-heading-l">Camden</h1>', "By item", "Hours of the week", "since Monday"):
         assert words in page.text
+    assert 'data-cell="waiting">2<' in page.text
+    assert 'data-cell="longest">1:15<' in page.text
+    today = await get(World(), "/areas/camden", Role.PUBLIC_HEALTH)
+    assert ("Who rang again" in today.text, ">118</td>" in today.text) == (True, True)
     assert (await get(World(), "/areas/atlantis", Role.PUBLIC_HEALTH)).status_code == 404
