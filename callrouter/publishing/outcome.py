@@ -1,7 +1,9 @@
 """One yes or no for each call of a staged release, and what stops the release at once.
 
 Yes: the caller reached a person or a service, without error, within 120 s of their earliest choice. Silence is a
-choice, too: who chooses nothing is counted from the moment at which the flow went on without them.
+choice, too: who chooses nothing is counted from the moment at which the flow went on without them. A person or a
+service is who answers on the line that the caller was put through to; self-care, a text, a message or a promised
+call-back is neither (docs/safety/rules.md, 2: they are not ends), however the call is classed when it ends.
 """
 
 from __future__ import annotations
@@ -18,9 +20,6 @@ SLACK_S = 2.0
 
 CHOICES = frozenset({"choice_made", "no_input", "no_match", "red_flag_heard", "queued", "leg_started"})
 ERRORS = frozenset({"session_failed", "handed_back"})
-SERVED = frozenset({"self_served", "served_elsewhere"})
-"""End classes of callers who chose a service that is not a telephone line."""
-
 COUNTED = frozenset({"offered", "leg_answered", "ended", *CHOICES, *ERRORS})
 """Kinds of events that say anything about an outcome."""
 
@@ -57,7 +56,7 @@ class Course:
         if self.reached_at is not None:
             return self.chose_at is None or self.reached_at - self.chose_at <= timedelta(seconds=REACH_S)
         if self.end_class:
-            return self.end_class in SERVED
+            return False
         if self.chose_at is not None and now - self.chose_at > timedelta(seconds=REACH_S + SLACK_S):
             return False
         return None

@@ -97,7 +97,7 @@ async def release(database: Database) -> Release:
         ([(100, "no_input"), (219, "leg_answered")], True),
         (LEFT, False),
         ([(9, "ended", {"end_class": "left_in_message"})], False),
-        ([(5, "choice_made"), (20, "ended", {"end_class": "self_served"})], True),
+        ([(5, "choice_made"), (20, "ended", {"end_class": "self_served"})], False),  # a text is nobody who answers
         ([(5, "choice_made"), (6, "session_failed"), (20, "leg_answered")], False),
         ([(5, "choice_made"), (6, "handed_back"), (20, "leg_answered")], False),
         ([(5, "choice_made"), (6, "queued")], False),  # still waiting when 120 s are over
