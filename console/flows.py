@@ -152,6 +152,7 @@ class _Pages:
             "row": found.row,
             "verdict": await self._verdict(found, content),
             "is_live": found.row.state is State.LIVE,
+            "staged": await self._publishing.staged(who) if found.row.state is State.STAGED else None,
             "changes": changed,
             "audible": self._audible(content, changed),
             "live_version": live.version if live else "",

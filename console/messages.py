@@ -176,6 +176,7 @@ class _Pages:
             "sheet": sheet,
             "spoken": self._spoken(sheet),
             "approvals": message.standing_approvals(now),
+            "needs": message.needs(now) if open_ else "",
             "review": review,
             "allowed": self._allowed(message),
             "everywhere": life.EVERYWHERE if message.content.places.everywhere else "",

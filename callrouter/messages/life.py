@@ -13,10 +13,8 @@ from datetime import datetime, timedelta
 
 from callrouter.approvals import (
     Approval,
-    ApprovalMissing,
     Author,
     Refused,
-    require_enough,
     require_other,
     require_role,
     require_same,
@@ -49,8 +47,6 @@ READERS = frozenset(Role) - {Role.HANDLER, Role.AMBULANCE}
 
 TEMPLATE_APPROVAL_LIFE = timedelta(days=90)
 """Templates are looked at again every quarter. A proposal to be signed (unverified)."""
-
-APPROVERS_OF_TEMPLATE = 2
 
 EVERYWHERE = "everywhere"
 """The choice of all callers where a template allows it: no area holds a mobile caller, whose number tells no place."""
@@ -97,7 +93,7 @@ def release(message: Message, who: SignedIn, now: datetime) -> Message:
     _require_phase(message, now, _CHANGEABLE, "it has been put live already, or is over")
     _require_time_left(message, now)
     start = message.content.starts_at or now
-    _require_approvals(message, max(start, now))  # one that has run out by the start is not one
+    message.require_approved(max(start, now))  # one that has run out by the start is not one
     return replace(message, state=State.RELEASED)
 
 
@@ -138,7 +134,7 @@ def start(
     if is_office_hours(now):
         raise NotAtNight("in office hours a second person is at work: write a message and have it approved")
     _require_phase(template, now, _CHANGEABLE, "this template was taken off the list")
-    _require_approvals(template, now)
+    template.require_approved(now)
     if not areas or not all(_is_allowed(template.content.places, each, known) for each in areas):
         raise NotInTemplate("choose areas that the template allows")
     places = Places(everywhere=True) if EVERYWHERE in areas else Places(areas=areas)
@@ -204,37 +200,12 @@ def lapse(message: Message, now: datetime) -> Message | None:
     return replace(message, state=State.STOPPED)
 
 
-def _require_approvals(message: Message, at: datetime) -> None:
-    others = [each for each in message.approvals if _is_anothers(message.authors, each)]
-    require_enough(
-        others,
-        author=message.authors[0],
-        content=message.digest,
-        at=at,
-        clinical_safety=True,
-    )
-    people = {" ".join(each.by.casefold().split()) for each in others if each in message.standing_approvals(at)}
-    if message.content.is_template and len(people) < APPROVERS_OF_TEMPLATE:
-        raise ApprovalMissing("a template needs the approval of two people who did not write it")
-
-
 def _require_another(who: SignedIn, starter: Author) -> None:
     try:
         require_other(who, starter)
     except Refused as error:
         text = "you started it before tonight, and nobody has reviewed it: somebody else has to start it again"
         raise StartedBefore(text) from error
-
-
-def _is_anothers(authors: Iterable[Author], approval: Approval) -> bool:
-    """Whether whoever approved has written no part of it, not since either."""
-    by = SignedIn(approval.by, approval.role, approval.session)
-    try:
-        for each in authors:
-            require_other(by, each)
-    except Refused:
-        return False
-    return True
 
 
 def _is_allowed(places: Places, area: str, areas: Areas) -> bool:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from callrouter.approvals import Approval, Author
+from callrouter.approvals import Approval, ApprovalMissing, Author, Refused, is_anothers, require_enough
 from callrouter.handover import shown_as
 
 REVIEW_WITHIN = timedelta(hours=2)
@@ -20,6 +20,8 @@ REVIEW_WITHIN = timedelta(hours=2)
 LONGEST_NIGHT = timedelta(hours=12)
 """Longest life of a message that one person started at night (docs/safety/rules.md, 5)."""
 
+
+APPROVERS_OF_TEMPLATE = 2
 
 STRICT = ConfigDict(extra="forbid")
 """A field that nobody knows is refused, so that a slip of the pen never goes live."""
@@ -181,7 +183,7 @@ class Message:
         start, end = self.content.starts_at, self.ends_at()
         match self.state:
             case State.DRAFT:
-                return Phase.APPROVED if self.standing_approvals(at) else Phase.DRAFT
+                return Phase.DRAFT if self.needs(at) else Phase.APPROVED
             case State.STOPPED:
                 return Phase.STOPPED
             case State.RELEASED if start is None or end is None or at >= end:
@@ -190,8 +192,29 @@ class Message:
                 return Phase.SCHEDULED if at < start else Phase.LIVE
 
     def standing_approvals(self, at: datetime) -> tuple[Approval, ...]:
-        """Those of exactly this content that still hold."""
-        return tuple(each for each in self.approvals if each.content == self.digest and at < each.expires_at)
+        """Those of exactly this content that still hold; who approved twice is one person."""
+        valid = [each for each in self._approvals_of_others() if each.content == self.digest and at < each.expires_at]
+        return tuple({" ".join(each.by.casefold().split()): each for each in valid}.values())
+
+    def require_approved(self, at: datetime) -> None:
+        """Raise unless enough people have approved exactly this, and that still holds ``at`` that time."""
+        require_enough(
+            self._approvals_of_others(), author=self.authors[0], content=self.digest, at=at, clinical_safety=True
+        )
+        if self.content.is_template and len(self.standing_approvals(at)) < APPROVERS_OF_TEMPLATE:
+            raise ApprovalMissing("a template needs the approval of two people who did not write it")
+
+    def _approvals_of_others(self) -> list[Approval]:
+        """Of people who wrote no part of it, not since either."""
+        return [each for each in self.approvals if all(is_anothers(each, author) for author in self.authors)]
+
+    def needs(self, at: datetime) -> str:
+        """What it still needs from people before it may be heard ``at`` that time; empty if nothing."""
+        try:
+            self.require_approved(at)
+        except Refused as refused:
+            return str(refused)
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from callrouter import approvals as ap
 from callrouter.approvals import Author
 from callrouter.handover import Role, SignedIn
+from callrouter.hours import LONDON
 from callrouter.publishing import store
 from callrouter.publishing.changes import touched
 from callrouter.publishing.content import Content
@@ -22,12 +23,13 @@ from callrouter.publishing.model import (
     RELEASERS,
     SMALLEST_SHARE,
     STOPPERS,
+    THE_SERVICE,
     WRITERS,
     Row,
     State,
 )
 
-SERVICE = SignedIn("service", Role.ADMINISTRATOR)
+SERVICE = SignedIn(THE_SERVICE, Role.ADMINISTRATOR)
 """What the service does by itself, under rules that people set: a schedule that is due, a staged release that fails."""
 
 _AGAIN = (State.RETIRED, State.ROLLED_BACK)
@@ -102,7 +104,8 @@ class Life:
         self._require_releasable(row)
         self._require_alone(State.SCHEDULED)
         store.change(self.connection, version, State.SCHEDULED, live_from=when)
-        self._did(version, "scheduled", f"for {when.isoformat(timespec='seconds')}")
+        there = when.astimezone(LONDON)
+        self._did(version, "scheduled", f"for {there:%a} {there.day} {there:%B %Y, %H:%M}")
 
     def stage(self, version: str, share: float) -> None:
         """Live for a ``share`` of calls, compared with the live version."""

@@ -39,6 +39,9 @@ RELEASERS = APPROVERS
 STOPPERS = frozenset({*WRITERS, Role.ADMINISTRATOR})
 """One of them, alone, at any hour: what only stops, takes back or recalls never waits for a second person."""
 
+THE_SERVICE = "service"
+"""Who does what happens by itself; nobody's role stands beside it."""
+
 SMALLEST_SHARE, LARGEST_SHARE = 0.01, 0.5
 """Of calls in a staged release: below, the test would take weeks; above, most callers would be the ones tried on."""
 
@@ -58,7 +61,7 @@ class Step:
     @property
     def who(self) -> str:
         """Who it was, as people read it."""
-        return shown_as(self.by, self.name)
+        return "the service" if self.by == THE_SERVICE else shown_as(self.by, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from callrouter.approvals import Approval, Author, ContentChanged
 from callrouter.handover import Role, SignedIn
 from callrouter.publishing.content import Content, read_content, written_hash
 from callrouter.publishing.errors import UnknownVersion
-from callrouter.publishing.model import Row, State, Step
+from callrouter.publishing.model import THE_SERVICE, Row, State, Step
 from callrouter.publishing.tables import approvals, steps, versions
 
 Sounds = Mapping[str, Mapping[str, str]]
@@ -118,7 +118,8 @@ def change(connection: Connection, version: str, state: State, **values: Any) ->
 
 def add_step(connection: Connection, version: str, step: str, who: SignedIn, at: datetime, note: str = "") -> None:
     """Record what somebody did."""
-    row = {"at": at, "version": version, "step": step, "by": who.user, "role": who.role, "note": note,
+    role = "" if who.user == THE_SERVICE else who.role
+    row = {"at": at, "version": version, "step": step, "by": who.user, "role": role, "note": note,
            "name": who.name}  # fmt: skip
     connection.execute(steps.insert().values(row))
 

@@ -76,6 +76,7 @@ class People:
     async def refused(self, who: SignedIn | None, path: str, sent: Any = None, **more: Any) -> tuple[int, str]:
         status, body = await self.send(who, path, sent, **more)
         assert set(body) <= {"error_id", "text", "problems"}
+        assert " " in body["text"], "the refusal is said in words"
         return status, body["error_id"]
 
     async def draft(self) -> dict[str, Any]:
@@ -149,9 +150,30 @@ async def test_the_wrong_person_is_refused_by_http_with_a_clear_id(people: Peopl
     for path, sent in steps.items():  # who may read may no more do these than who may not
         for who in (HANDLER, READER):
             assert await people.refused(who, path, sent) == (403, "role_missing"), (path, who.role)
+    _, found = await people.send(ANN, one, method="GET")
+    assert [each["by"] for each in found["approvals"]] == ["Bob"]
     people.clock.move(15 * 86_400)
     assert await people.refused(ANN, f"{one}/publish") == (409, "approval_expired")
     assert people.flows.for_dialled("111", "call").version == content().version
+
+
+async def test_one_person_twice_is_one_person_by_http(people: People) -> None:
+    """A change of priority wants clinical safety; who wrote it under one role is the same person under another."""
+    sent = {"files": {"front.yaml": FLOW.replace('services: ["111"]', 'services: ["111"], band: raised')},
+            "start": "front.yaml", "note": "sooner"}  # fmt: skip
+    status, made = await people.send(ANN, "/drafts", sent)
+    assert (status, made["touches"]) == (201, ["priority"])
+    one, agree = f"/{made['version']}", {"hash": made["hash"]}
+    ann_as_safety = SignedIn("Ann", Role.CLINICAL_SAFETY, "another-session")
+    assert await people.refused(ann_as_safety, f"{one}/approve", agree) == (403, "own_work")
+    for _ in range(2):  # twice a commissioner is no clinical safety
+        _, body = await people.send(BOB, f"{one}/approve", agree)
+        assert body["needs"] == "clinical_safety_missing"
+    for path, more in (("publish", {}), ("stage", {"share": 0.1}), ("schedule", {"at": "2026-03-29T08:00:00Z"})):
+        assert await people.refused(ANN, f"{one}/{path}", more) == (409, "wrong_state")
+    assert people.flows.for_dialled("111", "call").version == content().version
+    _, body = await people.send(SAFE, f"{one}/approve", agree)
+    assert (body["state"], body["needs"]) == ("approved", "")
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ async def test_the_wrong_person_and_the_wrong_time(
     drafted = await people.post(ANN, "/messages", plain(offer()))
     said = await people.post(who, f"/messages/{drafted['id']}/{step}", sent)
     assert (said["status"], said["error_id"]) == (status, error_id)
+    assert " " in said["text"], "the refusal is said in words"
     assert await world.markers() == []
 
 
@@ -134,6 +135,20 @@ async def test_the_same_session_under_another_name_approves_nothing(world: World
     people._cookies["Zoe"] = sessions.sign(other, within=within)
     said = await people.post(other, f"/messages/{drafted['id']}/approve", {"digest": drafted["digest"]})
     assert (said["status"], said["error_id"]) == (403, "same_session")
+
+
+async def test_one_person_twice_is_one_person(world: World) -> None:
+    people = People(world)
+    made = await people.post(ANN, "/messages", plain(template()))
+    one = f"/messages/{made['id']}"
+    for _ in range(2):
+        said = await people.post(CAZ, f"{one}/approve", {"digest": made["digest"]})
+    assert (said["phase"], [each["by"] for each in said["approvals"]]) == ("draft", ["Caz"])
+    world.clock.time = NIGHT
+    until = (NIGHT + timedelta(hours=4)).isoformat()
+    said = await People(world).post(BEN, f"{one}/start", {"areas": ["bromley"], "until": until})
+    assert (said["status"], said["error_id"]) == (409, "approval_missing")
+    assert await world.markers(area="bromley") == []
 
 
 async def test_a_request_without_the_sessions_token_changes_nothing(world: World) -> None:
