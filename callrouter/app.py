@@ -37,6 +37,7 @@ from callrouter.wiring import Service, build
 from console.api import asker
 from console.routes import Flows, console_router, mount_static
 from console.session import Sessions
+from console.web import Web, add_not_found
 from infra.voices import has_voice, speak
 
 
@@ -57,9 +58,11 @@ def app_of(service: Service) -> FastAPI:
         service.settings, service.database, service.keys, service.clock, service.texting.outbox, service.journal,
         service.calls,
     )  # fmt: skip
-    for router in (*_for_people(service, crew), *_for_machines(service, crew), health_router(readiness)):
+    sessions = _sessions(service)
+    for router in (*_for_people(service, crew, sessions), *_for_machines(service, crew), health_router(readiness)):
         app.include_router(router)
     mount_static(app)
+    add_not_found(app, Web(sessions))
     return app
 
 
@@ -82,16 +85,18 @@ def _lifespan(
     return lifespan
 
 
-def _for_people(service: Service, crew: Crew | None) -> list[APIRouter]:
+def _sessions(service: Service) -> Sessions:
+    return Sessions(
+        session_secret(service.settings),
+        clock=service.clock,
+        production=service.settings.is_production,
+        development_sign_in=service.settings.sign_in_is_open,
+    )
+
+
+def _for_people(service: Service, crew: Crew | None, sessions: Sessions) -> list[APIRouter]:
     """The pages, and the interfaces for whoever is signed in to them."""
     settings = service.settings
-    secret = session_secret(settings)
-    sessions = Sessions(
-        secret,
-        clock=service.clock,
-        production=settings.is_production,
-        development_sign_in=settings.sign_in_is_open,
-    )
     pages = console_router(
         figures=figures_of(service),
         pages=service.desk,
@@ -107,7 +112,7 @@ def _for_people(service: Service, crew: Crew | None) -> list[APIRouter]:
         crew=crew,
         earlier=service.after_calls.earlier(service.calls),
         open_wallboard=settings.open_wallboard,
-        openid=openid_of(settings, secret, sessions, service.clock),
+        openid=openid_of(settings, session_secret(settings), sessions, service.clock),
     )
     who = asker(sessions)
     return [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,30 +10,15 @@ import uvicorn
 
 from callrouter.app import app_of
 from callrouter.cli.common import prepare_database
-from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings
+from callrouter.stopping import listen
 from callrouter.wiring import Service, build
-
-
-def listen(settings: Settings) -> socket.socket:
-    """The bound socket of the settings' address; raises :class:`ConfigurationError` when it is taken."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((settings.host, settings.port))
-    except OSError as error:
-        bound.close()
-        where = f"{settings.host}:{settings.port}"
-        raise ConfigurationError(
-            f"{where} cannot be used ({error.strerror}): set CALLROUTER_PORT to another"
-        ) from error
-    return bound
 
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Service]:
     """Serve under the settings' address for the length of the block; ends cleanly, the journal written."""
-    bound = listen(settings)
+    bound = listen(settings.host, settings.port, "CALLROUTER_PORT")
     service = build(settings)
     await prepare_database(service.database, settings)
     config = uvicorn.Config(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from callrouter.errors import ConfigurationError
 from callrouter.readiness import Readiness
 
 GRACE_S = 5.0
@@ -69,14 +71,30 @@ class Server(uvicorn.Server):
         yield
 
 
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """The bound socket; raises :class:`ConfigurationError`, which names ``setting``, where it is taken."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise ConfigurationError(
+            f"{host}:{port} cannot be used ({error.strerror}): set {setting} to another"
+        ) from error
+    return bound
+
+
 def server_of(app: ASGIApp, **config: Any) -> Server:
-    """A server whose open connections hold its end up for :data:`CONNECTIONS_S` at most."""
-    whole_seconds = int(CONNECTIONS_S)
-    return Server(uvicorn.Config(app, access_log=False, timeout_graceful_shutdown=whole_seconds, **config))
+    """A server whose open connections hold its end up for :data:`CONNECTIONS_S` at most, and that logs as we do."""
+    wait_s = int(CONNECTIONS_S)
+    return Server(uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=wait_s, **config))
 
 
-async def serve_until_told(server: Server, readiness: Readiness, is_busy: Callable[[], bool]) -> None:
-    """Serve until SIGTERM or SIGINT, then end as the module says. A second signal ends the grace."""
+async def serve_until_told(
+    server: Server, bound: socket.socket, readiness: Readiness, is_busy: Callable[[], bool]
+) -> None:
+    """Serve on ``bound`` until SIGTERM or SIGINT, then end as the module says. A second signal ends the grace."""
     told: asyncio.Queue[int] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -88,7 +106,7 @@ async def serve_until_told(server: Server, readiness: Readiness, is_busy: Callab
     for number in (signal.SIGTERM, signal.SIGINT):
         # not the loop's own handler, which goes with the loop: a signal in the last moments must change nothing
         signal.signal(number, hear)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([bound]))
     hearing = asyncio.create_task(told.get())
     await asyncio.wait({serving, hearing}, return_when=asyncio.FIRST_COMPLETED)
     if hearing.done():

@@ -9,7 +9,8 @@
     ├── ProviderAway   the provider does not answer, so that nobody new can sign in
     ├── FormRefused    the form did not come from this session's own page
     ├── NoSuchCall     no call has this context id
-    └── NoSuchPage     there is nothing under this address
+    ├── NoSuchPage     there is nothing under this address
+    └── PageFailed     what the page shows cannot be read just now, or we made a mistake
 """
 
 from __future__ import annotations
@@ -83,3 +84,10 @@ class NoSuchPage(Refused):
 
     error_id = "no_such_page"
     status = 404
+
+
+class PageFailed(Refused):
+    """Nobody can say whether a button that was pressed did anything: look again. The log says what broke."""
+
+    error_id = "page_failed"
+    status = 500

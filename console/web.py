@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import Request, Response
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, FileSystemLoader, PackageLoader
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from callrouter import approvals
 from callrouter.handover import Role
 from console import words
-from console.errors import FormRefused, Refused, RoleNeeded, SignInNeeded
+from console.errors import FormRefused, NoSuchPage, PageFailed, Refused, RoleNeeded, SignInNeeded
 from console.session import Session, Sessions
+
+log = structlog.get_logger()
 
 HERE = Path(__file__).parent
 
@@ -165,9 +171,30 @@ def route_class(web: Web) -> type[APIRoute]:
                     response = web.refusal(request, refused)
                 except approvals.Refused as refused:  # of a service, and no page of its own shows it
                     response = web.page(request, "refused.html", refused.status, refused=refused)
+                except RequestValidationError:  # an address that no page of ours has, such as a day that is none
+                    response = web.refusal(request, NoSuchPage())
+                except StarletteHTTPException:
+                    raise
+                except Exception as error:  # noqa: BLE001 - its text may name a patient: it must not get to the server's log
+                    log.error("page_failed", page=self.path, error=type(error).__name__)
+                    response = web.refusal(request, PageFailed())
                 response.headers.update(HEADERS)
                 return response
 
             return handle
 
     return ConsoleRoute
+
+
+def add_not_found(app: FastAPI, web: Web) -> None:
+    """Who mistypes an address in a browser gets a page that says so; machines get what they got."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, StarletteHTTPException)  # what it is registered for
+        if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+            return await http_exception_handler(request, error)
+        response = web.refusal(request, NoSuchPage())
+        response.headers.update(HEADERS)
+        return response
+
+    app.add_exception_handler(404, answer)

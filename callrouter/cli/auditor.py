@@ -11,7 +11,7 @@ from callrouter.alerting.auditing import Auditing, open_auditing
 from callrouter.errors import ConfigurationError
 from callrouter.logs import set_up_logs
 from callrouter.settings import load_settings
-from callrouter.stopping import server_of
+from callrouter.stopping import listen, server_of
 from infra.clock import SystemClock
 
 
@@ -34,13 +34,14 @@ def auditor() -> None:
 
 
 async def _audit(auditing: Auditing, host: str, port: int) -> None:
-    server = server_of(auditing.app, host=host, port=port, log_level="warning", lifespan="off")
+    bound = listen(host, port, "CALLROUTER_AUDITOR_LISTEN")
+    server = server_of(auditing.app, lifespan="off")
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, server.handle_exit, each, None)
     probing = asyncio.create_task(auditing.auditor.run())
     typer.echo("auditing")
     try:
-        await server.serve()
+        await server.serve([bound])
     finally:
         probing.cancel()
         await asyncio.gather(probing, return_exceptions=True)

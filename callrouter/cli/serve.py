@@ -14,7 +14,7 @@ from callrouter.cli.common import open_database
 from callrouter.errors import DatabaseSilent
 from callrouter.logs import set_up_logs
 from callrouter.settings import PREFIX, Settings, load_settings
-from callrouter.stopping import Traffic, serve_until_told, server_of
+from callrouter.stopping import Traffic, listen, serve_until_told, server_of
 
 log = structlog.get_logger()
 
@@ -30,12 +30,13 @@ def serve() -> None:
     set_up_logs()
     settings = load_settings()
     asyncio.run(_prepare(settings))
+    bound = listen(settings.host, settings.port, "CALLROUTER_PORT")
     app = create_app(settings)
     traffic = Traffic(app, prefix="/twilio", monotonic=time.monotonic)
-    server = server_of(traffic, host=settings.host, port=settings.port, log_level="warning")
+    server = server_of(traffic)
     _keep_for_ever()
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-        runner.run(serve_until_told(server, app.state.readiness, lambda: traffic.is_busy))
+        runner.run(serve_until_told(server, bound, app.state.readiness, lambda: traffic.is_busy))
 
 
 def _keep_for_ever() -> None:

@@ -22,6 +22,7 @@ from console.routes import console_router, mount_static
 from console.session import Sessions
 from console.sign_in_notes import Notes
 from console.sign_in_oidc import OpenId, ProviderPort
+from console.web import Web, add_not_found
 
 NOON = datetime(2026, 2, 3, 12, 0, tzinfo=UTC)
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
@@ -310,4 +311,5 @@ class World:
         )  # fmt: skip
         app.include_router(router)
         mount_static(app)
+        add_not_found(app, Web(self.sessions))
         return app
