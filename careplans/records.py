@@ -7,9 +7,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-from sqlalchemy import Connection
+import structlog
+from sqlalchemy import Column, Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from careplans.audit.chain import What
 from careplans.audit.trail import AuditTrail
@@ -18,10 +20,13 @@ from careplans.model import Viewer
 from careplans.reading import store_errors
 from careplans.retention import MOST_AT_ONCE, Record, Retention
 from careplans.sealing import Sealer
+from careplans.sources.tables import plan_quarantine
 from careplans.subject import HeldRecord, held_of, unread_held, write_draft
+from careplans.tables import ended_plans, plans
 from careplans.unread import erase_unread, unread_about
 from infra.clock import Clock
 from infra.crypto import KeyRing
+from infra.scrubbing import pages_of, rewrite_pages
 from infra.sql import Database
 
 EVERY_S = 3600.0
@@ -31,6 +36,8 @@ QUARANTINE = "quarantine"
 _THE_JOB = Viewer("retention", "system")
 
 T = TypeVar("T")
+Pages: TypeAlias = dict[Column[str], list[int]]
+log = structlog.get_logger()
 
 
 class PlanRecords:
@@ -61,14 +68,29 @@ class PlanRecords:
         by, now = self._audit.actor(viewer.user), self._clock.now()
         entries = self._audit.entries(viewer, What.ERASED, ids)
 
+        pages: Pages = {}
+
         def both(connection: Connection) -> int:
+            pages.update(_pages(connection, ids))
             unread = erase_unread(connection, self._keyring, ids, why, by, now)
             done = erase_plans(connection, ids, why, by, now)
             of_unread = self._audit.entries(viewer, What.ERASED, unread, about=QUARANTINE) if unread else []
             self._audit.enter(connection, viewer, [*entries, *of_unread])
             return done + len(unread)
 
-        return await self._audit.within(both)
+        erased = await self._audit.within(both)
+        await self._scrub(pages)
+        return erased
+
+    async def _scrub(self, pages: Pages) -> None:
+        """The keys are destroyed as far as anybody can ask; now their octets go from the database's files."""
+        try:
+            await self._database.scrub([each.name for each in (plans, ended_plans, plan_quarantine)])
+            if any(pages.values()):
+                await self._database.write(partial(_rewrite, pages=pages))
+        except SQLAlchemyError as error:
+            # erased is erased: what stays are octets that the database's next clean-up takes
+            log.warning("erased_rows_not_scrubbed", error=type(error).__name__)
 
     async def hold(self, plan: str, why: WhyHeld, viewer: Viewer) -> None:
         """See :func:`careplans.erasing.hold_plan`."""
@@ -101,13 +123,19 @@ class PlanRecords:
             return 0
         by, now = self._audit.actor(_THE_JOB.user), self._clock.now()
 
+        pages: Pages = {}
+
         def end(connection: Connection) -> int:
+            pages.update(_pages(connection, waiting.get(Record.WITHDRAWN, [])))
             done = self._retention.end(connection, by, now)
             if erased := done.get(Record.WITHDRAWN):
                 self._audit.enter(connection, _THE_JOB, self._audit.entries(_THE_JOB, What.ERASED, erased))
             return sum(map(len, done.values()))
 
-        return await self._audit.within(end)
+        ended = await self._audit.within(end)
+        if waiting.get(Record.WITHDRAWN):
+            await self._scrub(pages)
+        return ended
 
     async def step(self, wait_s: float) -> int:
         """For :func:`infra.loops.repeat`: :meth:`end_those_over` each hour, and at once again after a full portion."""
@@ -133,3 +161,12 @@ class PlanRecords:
             return done
 
         return await self._audit.within(both)
+
+
+def _pages(connection: Connection, ids: Sequence[str]) -> Pages:
+    return {column: pages_of(connection, column, ids) for column in (plans.c.id, ended_plans.c.id)}
+
+
+def _rewrite(connection: Connection, pages: Pages) -> None:
+    for column, found in pages.items():
+        rewrite_pages(connection, column, found)

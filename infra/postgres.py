@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -96,6 +96,11 @@ class PostgresDatabase:
     async def study(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""
         return await run_apart(lambda: self._apart(work, "REPEATABLE READ"))
+
+    async def scrub(self, tables: Collection[str]) -> None:
+        """See :class:`infra.sql.Database`."""
+        vacuum = f"VACUUM {', '.join(sorted(tables))}"
+        await run_apart(lambda: self._apart(lambda connection: connection.exec_driver_sql(vacuum), "AUTOCOMMIT"))
 
     async def _apart(self, work: Callable[[Connection], T], isolation_level: IsolationLevel) -> T:
         engine = create_async_engine(

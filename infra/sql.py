@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -53,6 +53,13 @@ class Database(Protocol):
         """What ``work`` returns, which reads one state of the database for as long as it needs.
 
         It has a connection and a thread of its own, so that nobody waits for it, and may make temporary tables.
+        """
+
+    async def scrub(self, tables: Collection[str]) -> None:
+        """Have what deleted rows of these tables held leave the files, as far as that keeps nobody waiting.
+
+        SQLite: the log is written back into the file, where zeros were put over it. PostgreSQL: VACUUM, which leaves
+        alone what an older transaction may still read; see :mod:`infra.scrubbing` for what stays in a page.
         """
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ of the CPU of a call (docs/bench.md).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event
@@ -60,6 +60,11 @@ class SqliteDatabase:
             return await asyncio.to_thread(_in_transaction, engine, work)
         finally:
             engine.dispose()
+
+    async def scrub(self, tables: Collection[str]) -> None:  # noqa: ARG002 - one file holds all of them
+        """See :class:`infra.sql.Database`."""
+        checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"  # what a reader keeps from it is written back by a later one
+        await self._readers.run(lambda: _in_connection(self._reading, lambda c: c.exec_driver_sql(checkpoint).all()))
 
     async def close(self) -> None:
         """See :class:`infra.sql.Database`."""

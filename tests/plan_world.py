@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -115,6 +115,9 @@ class Cutting:
 
     async def maintain(self, work: Callable[[Connection], T]) -> T:
         return await self.database.maintain(work)
+
+    async def scrub(self, tables: Collection[str]) -> None:
+        await self.database.scrub(tables)
 
     async def close(self) -> None:
         await self.database.close()

@@ -50,7 +50,7 @@ def withdraw_reference(connection: Connection, ref: str, now: datetime) -> None:
 
 
 class PlansByReference:
-    """Opens what was passed on. While somebody waits for help, a record that cannot be written is kept for later."""
+    """Opens what was passed on, once that is recorded: only a plan on a live call is shown without."""
 
     def __init__(self, database: Database, keyring: KeyRing, clock: Clock, audit: AuditTrail) -> None:
         self._database = database
@@ -63,7 +63,8 @@ class PlansByReference:
 
         Raises :class:`NotAllowed` for a role that takes nothing over, :class:`NoRelationship` in the same words for a
         reference that is unknown, withdrawn, over, or another organisation's, :class:`TooManyTries` after
-        :data:`WRONG_A_DAY` of these in a day, :class:`PlanStoreFailed`, :class:`PlanUnreadable`.
+        :data:`WRONG_A_DAY` of these in a day, :class:`PlanStoreFailed` (also where the view cannot be recorded),
+        :class:`PlanUnreadable`.
         """
         if not may(viewer.role, Action.OPEN_REFERENCE):
             await self._refuse(viewer)
@@ -81,7 +82,7 @@ class PlansByReference:
         detail = may(viewer.role, Action.READ_DETAIL)
         shown = opened(self._sealer, stored, london_date(now), with_detail=detail)
         ids = [plan.found.id for plan in stored]
-        await self._audit.record_or_spool(viewer, self._audit.entries(viewer, What.OPENED_REFERENCE, ids, about=ref))
+        await self._audit.record(viewer, self._audit.entries(viewer, What.OPENED_REFERENCE, ids, about=ref))
         return shown
 
     async def _look(self, ref: str, viewer: Viewer) -> tuple[Any, int]:

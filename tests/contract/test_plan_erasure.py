@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from careplans.erasing import WhyErased, WhyHeld
 from careplans.errors import NoSuchPlan, PlanHeld, PlanStoreFailed
@@ -21,6 +23,7 @@ from infra.sql import Database
 from tests.plan_records_world import GOVERNOR, KEYS, NOON, NUMBER, World, one_database, plan, source_ids
 from tests.plan_world import SYSTEM, Script
 from tests.plan_world import plan as row
+from tests.postgres import Postgres
 
 
 @pytest.fixture
@@ -91,11 +94,42 @@ class TestErasure:
         keys = dict(await world.database.read(lambda c: c.execute(select(plans.c.id, plans.c.wrapped_key)).all()))
         (gone, *_), (stays, *_) = sorted(keys), sorted(keys, reverse=True)
         await world.records.erase([gone], WhyErased.REQUEST, GOVERNOR)
-        await world.database.write(lambda c: c.execute(update(plans).values(author_org="Another")))
-        await world.database.close()  # the last connection writes the log back into the file
-        octets = (tmp_path / "contract.db").read_bytes()
+        octets = (tmp_path / "contract.db").read_bytes() + (tmp_path / "contract.db-wal").read_bytes()
         assert keys[stays] in octets
         assert keys[gone] not in octets
+
+    @pytest.mark.parametrize("database_kind", ["postgresql"])
+    @pytest.mark.parametrize("which", [[0], [9], [19], [17, 19]], ids=["first", "middle", "newest", "two"])
+    async def test_the_key_lies_nowhere_in_the_tables_files_afterwards(
+        self, world: World, request: pytest.FixtureRequest, which: list[int]
+    ) -> None:
+        """PostgreSQL keeps a dead row, and what lay last in a page, until something else is put there."""
+        server: Postgres = request.getfixturevalue("postgres")
+        for each in range(20):
+            await world.write(plan(f"P{each}"))
+        query = select(plans.c.id, plans.c.wrapped_key).order_by(text("ctid"))
+        keys = [tuple(row) for row in await world.database.read(lambda c: c.execute(query).all())]
+        gone = [keys[at] for at in which]
+        assert await world.records.erase([each for each, _ in gone], WhyErased.WRONG_PERSON, GOVERNOR) == len(which)
+        server.sql("CHECKPOINT")
+        octets = b"".join(
+            (server.data / server.sql(f"SELECT pg_relation_filepath('{table}')", server.last_url)).read_bytes()
+            for table in ("plans", "ended_plans")
+        )
+        assert [at for at, (_, key) in enumerate(keys) if bytes(key) not in octets] == which
+
+    @one_database
+    async def test_a_clean_up_that_fails_leaves_it_erased(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def fails(_tables: object) -> None:
+            raise OperationalError("VACUUM", None, Exception("out of disk"))
+
+        await world.write(plan())
+        ids = await world.ids()
+        monkeypatch.setattr(world.database, "scrub", fails)
+        with capture_logs() as logs:
+            assert await world.records.erase(ids, WhyErased.WRONG_PERSON, GOVERNOR) == 1
+        assert [each["event"] for each in logs] == ["erased_rows_not_scrubbed"]
+        assert await world.ids() == []
 
 
 class TestErasureOfWhatCouldNotBeRead:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from careplans.access.patient import PatientAsked
 from careplans.access.references import WRONG_A_DAY, PlansByReference, withdraw_reference
@@ -21,6 +21,7 @@ from careplans.errors import (
     NotAllowed,
     NotOnePatient,
     OwnEmergency,
+    PlanStoreFailed,
     ReasonMissing,
     TooManyTries,
 )
@@ -130,6 +131,19 @@ async def test_a_reference_without_an_organisation_opens_for_nobody(house: House
     ref = await house.refer("")
     with pytest.raises(NoRelationship):
         await house.references.open(ref, Viewer("amira", "ambulance", "s", ""))
+
+
+async def test_a_reference_opens_nothing_that_cannot_be_recorded(house: House) -> None:
+    """ "Audit fails open for a plan on a live call": who has a reference can ring whom it came from."""
+    ref = await house.refer()
+    full = "CREATE TRIGGER full BEFORE INSERT ON plan_audit BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    await house.database.write(lambda c: c.execute(text(full)))
+    with pytest.raises(PlanStoreFailed):
+        await house.references.open(ref, CREW)
+    await house.database.write(lambda c: c.execute(text("DROP TRIGGER full")))
+    assert len(await house.references.open(ref, CREW)) == 1
+    assert (await house.recorded()).count("opened_reference") == 1
+    assert not house.trail.some_wait
 
 
 async def test_a_withdrawn_reference_opens_nothing(house: House) -> None:
