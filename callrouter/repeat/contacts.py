@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.ports import RepeatFound
 from callrouter.repeat.patient import FIVE, NOBODY, Patient, Traits, lookup_keys, traits_of
-from callrouter.repeat.rule import WINDOW, Encounter, judge
+from callrouter.repeat.rule import Encounter, judge
 from callrouter.repeat.tables import encounter_keys, encounters, short_calls
 from infra.crypto import DataKey, KeyRing, SealError
 from infra.numbers import Number
@@ -120,7 +120,7 @@ class RepeatCalls:
         if not caller[0].may_be_found:
             return RepeatFound("IIQ", "shared_line" if numbers else f"number_{number.kind}")
         keys = [hidden for key, each in enumerate(caller) for _, hidden in lookup_keys(self._keys, each, key=key)]
-        asked = {"keys": keys, "before": started, "since": started - WINDOW}
+        asked = {"keys": keys, "before": started, "since": started - KEPT}
 
         def work(connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
             rows = [row for row in connection.execute(_FOUND, asked) if row.id != resumes]

@@ -6,7 +6,7 @@ two or more make a repeat (docs/safety/rules.md, 4; docs/repeat-callers.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -126,16 +126,23 @@ def judge(caller: Sequence[Traits], start: datetime, encounters: Sequence[Encoun
 
     ``caller``: the same caller under each index key, since an encounter is kept under one of them.
     """
-    within = [each for each in encounters if timedelta(0) < start - each.started <= WINDOW]
-    ties = [(each, max((tie(one, each.traits) for one in caller), key=_CLOSER.index)) for each in within]
-    sure = distinct(each for each, how in ties if how is Tie.SAME)
+    before = [each for each in encounters if each.started < start]
+    ties = [(each, max((tie(one, each.traits) for one in caller), key=_CLOSER.index)) for each in before]
+
+    def earlier(those: Collection[Tie]) -> list[Encounter]:
+        # what is one contact is told first: one that began before the window does not count by a later part of it
+        found = distinct(each for each, how in ties if how in those)
+        return [each for each in found if start - each.started <= WINDOW]
+
+    sure = earlier({Tie.SAME})
     if len(sure) >= EARLIER_NEEDED:
         return RepeatFound("RC", "same_patient", _starts(sure), tuple(each.id for each in sure))
-    possible = distinct(each for each, how in ties if how in _POSSIBLE)
+    possible = earlier(_POSSIBLE)
     if len(possible) >= EARLIER_NEEDED:
-        only_number = all(how is Tie.BY_NUMBER for each, how in ties if how in _POSSIBLE)
+        near = [how for each, how in ties if how in _POSSIBLE and start - each.started <= WINDOW]
+        only_number = all(how is Tie.BY_NUMBER for how in near)
         return RepeatFound("PRC", "by_number" if only_number else "similar_patient", _starts(possible))
-    if len(distinct(each for each, how in ties if how in _UNDECIDED)) >= EARLIER_NEEDED:
+    if len(earlier(_UNDECIDED)) >= EARLIER_NEEDED:
         return RepeatFound("IIQ", "too_little_in_common")
     return RepeatFound("NRC", "fewer_than_two_earlier", _starts(possible))
 

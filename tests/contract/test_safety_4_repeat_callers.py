@@ -218,6 +218,15 @@ async def test_window_is_345600_seconds_over_a_clock_change(index: Index, clock_
     assert (await index.outcome(NUMBER, started + timedelta(seconds=1)))[0] == "NRC"
 
 
+async def test_what_began_before_the_window_does_not_count_by_a_part_of_it_within(index: Index) -> None:
+    minutes, context = timedelta(minutes=10), "c" * 32
+    await index.repeats.keep("yesterday", NUMBER.e164, NOW - 20 * HOUR)
+    await index.repeats.keep("part", NUMBER.e164, NOW - 96 * HOUR + minutes, context=context)
+    assert (await index.outcome(NUMBER, NOW))[0] == "PRC"
+    await index.repeats.keep("first", NUMBER.e164, NOW - 96 * HOUR - minutes, context=context)
+    assert (await index.outcome(NUMBER, NOW))[0] == "NRC"
+
+
 async def test_who_called_before_the_keys_were_changed_is_known(database: Database) -> None:
     old, new = (os.urandom(32), os.urandom(32)), (os.urandom(32), os.urandom(32))
     before = RepeatCalls(database, KeyRing(*old))

@@ -148,6 +148,28 @@ def test_number_alone_is_never_more_than_potential() -> None:
     assert (found.outcome, found.reason, found.encounters) == ("PRC", "by_number", ())
 
 
+@pytest.mark.parametrize(
+    ("encounters", "outcome"),
+    [
+        pytest.param([encounter(96 + 10 * MINUTES, provider="A"), encounter(96 - 10 * MINUTES, provider="A")], "NRC",
+                     id="a part within the window of a contact that began before it"),
+        pytest.param([encounter(96 + 20 * MINUTES, provider="A"), encounter(96 - 11 * MINUTES, provider="A")], "RC",
+                     id="31 minutes apart: a contact of its own"),
+        pytest.param([encounter(96 + 10 * MINUTES, provider="A"), encounter(96 - 10 * MINUTES, provider="B")], "RC",
+                     id="of another provider: a contact of its own"),
+        pytest.param([encounter(96 + 10 * MINUTES, provider="A"), encounter(95, provider="A")], "RC",
+                     id="a contact before the window takes nothing with it"),
+        pytest.param([encounter(96.5, name="call", context="x"), encounter(95.2, name="report", context="x")], "NRC",
+                     id="our call before the window, and its report"),
+    ],
+)  # fmt: skip
+def test_a_contact_starts_with_its_first_part_also_at_the_edge_of_the_window(
+    encounters: list[Encounter], outcome: str
+) -> None:
+    """Distinct first, then 0 < s - start <= 345,600 s (rules.md, 4): another contact yesterday, and this one or not."""
+    assert judge([traits()], NOW, [encounter(20), *encounters]).outcome == outcome
+
+
 @pytest.mark.parametrize(("seconds", "outcome"), [(0, "NRC"), (1, "RC"), (345_600, "RC"), (345_601, "NRC")])
 def test_window_is_exact_to_the_second(seconds: int, outcome: str) -> None:
     other = encounter(2)
