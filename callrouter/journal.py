@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import structlog
@@ -98,12 +99,10 @@ class Journal:
         """Append entries in one transaction. An entry that is already there is left as it is.
 
         It is there if its call and number are: two processes that moved one call while the state store was away may
-        tell of the same step at two times. Each may tell an end, too, under numbers of their own: the first that is
-        written is the call's, a later one stands as the late input that it is, so that no number is missing.
+        tell of the same step at two times. Each may tell an end, too: :func:`_to_write` says which one stands.
         """
         if not entries:
             return
-        entries = list({(e.call_ref, e.seq): e for e in reversed(entries)}.values())[::-1]  # of two, the first
         first = [
             {
                 "call_ref": e.call_ref,
@@ -118,8 +117,7 @@ class Journal:
         def append(connection: Connection) -> None:
             if self._database.dialect == "postgresql":  # a lease is no lock: a writer that hung may be at work, too
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-            known, ends = self._known(connection, entries), self._ends(connection, entries)
-            new = [_row(each, ends) for each in entries if (each.call_ref, each.seq) not in known]
+            new = _to_write(entries, self._there(connection, entries))
             if new:
                 connection.execute(self._insert_entries, new)
             if first:
@@ -127,29 +125,23 @@ class Journal:
 
         await self._database.write(append)
 
-    def _known(self, connection: Connection, entries: Sequence[Entry]) -> set[tuple[str, int]]:
-        """Which of these are there at whatever time; where the time is no part of the key, the key itself tells."""
-        if self._database.dialect != "postgresql":
-            return set()
-        times = [entry.at for entry in entries]
-        there = select(journal.c.call_ref, journal.c.seq).where(
-            journal.c.call_ref.in_({entry.call_ref for entry in entries}),
-            journal.c.at.between(min(times) - LONGEST_APART, max(times) + LONGEST_APART),
-        )
-        return {(row.call_ref, row.seq) for row in connection.execute(there)}
+    def _there(self, connection: Connection, entries: Sequence[Entry]) -> dict[str, dict[int, str]]:
+        """What the journal has of these calls: the kind of each number, at whatever time.
 
-    def _ends(self, connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
-        """The number of each call's end that is in the journal, of the calls that end in these entries."""
-        told = [entry for entry in entries if entry.kind == Ended.kind]
+        Where the time is no part of the key, the key itself tells what is there, but for calls that end.
+        """
+        told = [each for each in entries if each.kind == Ended.kind or self._database.dialect == "postgresql"]
         if not told:
             return {}
         times = [entry.at for entry in told]
-        there = select(journal.c.call_ref, func.min(journal.c.seq).label("seq")).where(
+        there = select(journal.c.call_ref, journal.c.seq, journal.c.kind).where(
             journal.c.call_ref.in_({entry.call_ref for entry in told}),
-            journal.c.kind == Ended.kind,
             journal.c.at.between(min(times) - LONGEST_APART, max(times) + LONGEST_APART),
         )
-        return {row.call_ref: row.seq for row in connection.execute(there.group_by(journal.c.call_ref))}
+        found: dict[str, dict[int, str]] = {}
+        for row in connection.execute(there):
+            found.setdefault(row.call_ref, {})[row.seq] = row.kind
+        return found
 
     async def read(self, call_ref: str) -> list[Recorded]:
         """All events of a call in order, personal fields opened if the call's key still exists."""
@@ -235,16 +227,32 @@ class Journal:
         return await self._database.read(lambda connection: connection.execute(query).all())
 
 
-def _row(entry: Entry, ends: dict[str, int]) -> dict[str, Any]:
-    """The entry as it is written. ``ends``: the number of each call's end; that of one without any is added."""
-    kind, facts, sealed = entry.kind, entry.facts, entry.sealed
-    if kind == Ended.kind and ends.setdefault(entry.call_ref, entry.seq) != entry.seq:
-        log.warning("end_told_twice", call_ref=entry.call_ref, seq=entry.seq, end_class=facts.get("end_class"))
-        late = LateInput(wait_id="", input=InputKind.HUNG_UP)
-        kind, facts, sealed = late.kind, split(late)[0], None
-    return {
-        "call_ref": entry.call_ref, "seq": entry.seq, "at": entry.at, "kind": kind, "facts": facts, "sealed": sealed,
-    }  # fmt: skip
+def _to_write(entries: Sequence[Entry], there: dict[str, dict[int, str]]) -> list[dict[str, Any]]:
+    """The rows that are not ``there``: of each number the first that is told, and of each call one end.
+
+    An end of a call that has one is the late input that it is, so that no number is missing. One whose number another
+    event has, of another process' telling, gets the next that is free: the caller has gone all the same.
+    """
+    rows = []
+    for entry in entries:
+        numbers = there.setdefault(entry.call_ref, {})
+        seq, kind, facts = entry.seq, entry.kind, entry.facts
+        if kind == Ended.kind and Ended.kind not in numbers.values():
+            seq = next(number for number in count(seq) if number not in numbers)
+        elif seq in numbers:
+            continue
+        elif kind == Ended.kind:
+            kind, facts = LateInput.kind, split(LateInput(wait_id="", input=InputKind.HUNG_UP))[0]
+        if (seq, kind) != (entry.seq, entry.kind):
+            log.warning(
+                "end_told_apart", call_ref=entry.call_ref, seq=entry.seq, end_class=entry.facts.get("end_class")
+            )
+        numbers[seq] = kind
+        rows.append(
+            {"call_ref": entry.call_ref, "seq": seq, "at": entry.at, "kind": kind, "facts": facts,
+             "sealed": entry.sealed}
+        )  # fmt: skip
+    return rows
 
 
 def _open(row: Row[Any], key: DataKey | None) -> bytes | None:

@@ -109,6 +109,17 @@ async def test_of_two_ends_of_one_call_the_first_that_is_told_stands(
     assert (await journal.read("one"))[order[1] - 1].event == ev.LateInput(wait_id="", input="hung_up")
 
 
+@pytest.mark.parametrize("batches", [1, 2])
+async def test_an_end_whose_number_another_event_has_is_not_lost(journal: Journal, keys: KeyRing, batches: int) -> None:
+    key = keys.new_data_key()
+    node = seal(ev.NodeEntered(node="menu"), "one", 2, NOON, key)
+    batch = [offered("one", key), node, ended("one", key)]
+    for _ in range(batches):
+        await journal.write(batch)
+    await journal.write([replace(ended("one", key), seq=4)])
+    assert await kinds(journal, "one") == [(1, "offered"), (2, "node_entered"), (3, "ended"), (4, "late_input")]
+
+
 async def test_two_writers_at_once_write_one_call_once(journal: Journal, keys: KeyRing) -> None:
     """A writer that hung wakes while another is at work, and each has another telling of the same steps."""
     key = keys.new_data_key()
