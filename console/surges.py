@@ -36,7 +36,7 @@ _BUDGET = "At most two false episodes a day are expected over all series togethe
 BY_CHANCE = {
     "hourly": _BUDGET,
     "weekly": f"{_BUDGET}; this is of the seven days that end with the day before it was found",
-    "daily": "Judged by days, since less than four weeks are known: chance finds more, and how often is not known",
+    "daily": f"{_BUDGET}; this is of one day, against seven days before it, since less than four weeks are known",
 }
 _SURE = ((6.0, "Far above anything usual"), (4.0, "Well above what chance brings"), (0.0, "Just above the bound"))
 

@@ -14,15 +14,17 @@ import numpy as np
 from alerts.surges.archive import day_of
 from alerts.surges.history import History
 from alerts.surges.model import Found, Kind, Series, start_of
-from alerts.surveillance import daily, ears
+from alerts.surveillance import daily, daily_budget, ears
 from alerts.surveillance.control import EarsControl
+from alerts.surveillance.daily import Z
 from alerts.surveillance.days import LONDON, kind_of_day
 from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.glm import Array
 from alerts.surveillance.hourly import FEWEST
 from alerts.surveillance.kinds import kind_of
 
-Z = 3.090  # EARS C2 finds from so many standard deviations on (a level of 0.001)
+FALSE_A_DAY = 0.25
+"""Its part of the budget of false episodes, over all series that are judged so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +73,17 @@ def judge_yesterday(history: History, rows: Sequence[int]) -> list[Found]:
     share = demand / np.where(days.total > 0, days.total, np.nan) * np.nanmean(days.total)
     try:
         by_count = daily.judge_days(demand, days.total, days.first)
+        bound = daily_budget.bound(demand, days.total, days.first, FALSE_A_DAY, seed=days.first.toordinal())
     except HistoryError:
         return []
     by_share = ears.judge(share, [len(days.total)], "C2", EarsControl(minSigma=1.0))
     since = datetime.combine(days.first + timedelta(days=len(days.total) - 1), datetime.min.time(), LONDON)
     found: list[tuple[Series, Kind, float]] = []
     for place, row in enumerate(rows):
-        kind = kind_of(bool(by_count.alarm[place, -1]), bool(by_share.alarm[place, -1]))
+        by = [Z * float(each.score[place, -1]) for each in (by_count, by_share)]
+        kind = kind_of(by[0] > bound, by[1] > bound)
         if kind is not None and demand[place, -1] >= FEWEST:
-            score = Z * float(np.nanmax([by_count.score[place, -1], by_share.score[place, -1]]))
+            score = float(np.nanmax(by))
             found.append((history.series[row], kind.value, round(score, 3)))
     found.sort(key=lambda each: -each[2])
     return [Found(series, "daily", kind, since, score, rank) for rank, (series, kind, score) in enumerate(found, 1)]

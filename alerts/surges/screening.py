@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from sqlalchemy import Connection, desc, select
 
+from alerts.surges import daily, weekly
 from alerts.surges.archive import archive, day_of
 from alerts.surges.daily import days_of, has_faded, judge_yesterday
 from alerts.surges.history import A_DAY, History, read_history
@@ -21,13 +22,16 @@ from alerts.surges.model import NOT_COUNTED, Found, Screened, Series, quarter_of
 from alerts.surges.store import KEPT
 from alerts.surges.tables import surge_proposals, surge_screenings
 from alerts.surges.usual import Usual, read_usual, write_usual
-from alerts.surges.weekly import FALSE_A_DAY, judge_weeks
+from alerts.surges.weekly import judge_weeks
 from alerts.surveillance import live
 from alerts.surveillance.budget import FALSE_EPISODES_A_DAY, Thresholds
 from alerts.surveillance.errors import HistoryError
 from alerts.surveillance.hourly import LEAST_WEEKS
 from infra.areas import Areas
 from infra.sql import Database
+
+BY_HOURS = FALSE_EPISODES_A_DAY - weekly.FALSE_A_DAY - daily.FALSE_A_DAY
+"""What the other two leave of the budget."""
 
 LEARN_EVERY = timedelta(days=7)
 LEARN_FROM = 56 * A_DAY
@@ -163,8 +167,8 @@ async def _learn(database: Database, areas: Areas, at: datetime, null_cells: int
     demand = await database.read(partial(_without_surges, history=history))
     history = replace(history, demand=demand)
     try:
-        counts, by_hours = history.counts(range(len(history.series))), FALSE_EPISODES_A_DAY - FALSE_A_DAY
-        learnt = live.learn(counts, seed=end, per_day=by_hours, null_cells=null_cells)
+        counts = history.counts(range(len(history.series)))
+        learnt = live.learn(counts, seed=end, per_day=BY_HOURS, null_cells=null_cells)
     except HistoryError:
         return None
     bounds = learnt.thresholds

@@ -64,16 +64,16 @@ def calibrate(watched: Watched, series: int, per_day: float = FALSE_EPISODES_A_D
     windows, cusum = watched.windows[:, _WARM_UP:], watched.cusum[:, _WARM_UP:]
     days = windows.shape[1] / _DAY
     half = per_day / 2 * days * len(windows) / series
-    return Thresholds(_lowest(windows, half), _lowest(cusum, half))
+    return Thresholds(lowest(windows, half, APART), lowest(cusum, half, APART))
 
 
-def _lowest(scores: Array, allowed: float) -> float:
-    """The lowest threshold with at most ``allowed`` episodes, to a hundredth."""
+def lowest(scores: Array, allowed: float, apart: int) -> float:
+    """The lowest threshold with at most ``allowed`` episodes over ``scores`` (S, T), to a hundredth."""
     low, high = 0.0, float(np.nanmax(scores)) + 0.01
     while high - low > 0.01:
         middle = (low + high) / 2
         with np.errstate(invalid="ignore"):
-            many = count_episodes(np.asarray(scores > middle), APART) > allowed
+            many = count_episodes(np.asarray(scores > middle), apart) > allowed
         low, high = (middle, high) if many else (low, middle)
     return high
 

@@ -40,7 +40,7 @@ class FarringtonControl(Range):
     b: Positive = 5
     w: Count = 3
     reweight: bool = True
-    weightsThreshold: Annotated[float, Field(gt=0)] = 2.58  # noqa: N815
+    weightsThreshold: Annotated[float, Field(ge=0)] = 2.58  # noqa: N815
     trend: bool = True
     pThresholdTrend: Annotated[float, Field(ge=0, le=1)] = 0.05  # noqa: N815
     limit54: tuple[Annotated[float, Field(ge=0)], Positive] = (5, 4)

@@ -17,6 +17,9 @@ from alerts.surveillance.model import Judged
 
 _EPOCH = date(1970, 1, 1)
 _SUNDAY = 6
+Z = 3.090
+"""Standard deviations from which EARS finds at its own level of 0.001: a score of 1."""
+
 LEAST_YEARS = 3
 LEAST_DAYS_OF_A_KIND = 4
 IMPROVED = FarringtonControl(

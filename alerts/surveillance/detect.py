@@ -64,4 +64,5 @@ def _judge(method: Method, control: FarringtonControl | EarsControl, series: Ser
         return ears.judge(counts, weeks, _variant(method), control)
     if series.days is not None and control.freq != 52:
         raise ControlError("freq: epochs that are dates are weeks here, 52 a year")
-    return farrington.judge(counts, weeks, control, series.days)
+    origin: farrington.Origin = "judged" if series.days is None else "first counted"
+    return farrington.judge(counts, weeks, control, series.days, origin=origin)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +16,24 @@ from scipy import special
 
 from alerts.surveillance import thresholds
 from alerts.surveillance.control import FarringtonControl
-from alerts.surveillance.errors import HistoryError
+from alerts.surveillance.errors import ControlError, HistoryError
 from alerts.surveillance.glm import Array, Design, Fits, fit
 from alerts.surveillance.model import Judged
 from alerts.surveillance.reference import Baseline, Look, baseline
 
+Origin = Literal["judged", "first counted"]
 _ROWS = 256  # fits at a time: their arrays stay in the processor's cache
 _OWN_FIT = 1e-12  # what leverage leaves, at least, to a count that is alone in its season: it has no residual
 
 
-def judge(counts: Array, weeks: Sequence[int], control: FarringtonControl, days: Sequence[int] | None = None) -> Judged:
+def judge(counts: Array, weeks: Sequence[int], control: FarringtonControl, days: Sequence[int] | None = None, *,
+          origin: Origin = "judged") -> Judged:  # fmt: skip
     """Judge ``weeks`` (each from 1) of ``counts`` (S, weeks counted; NaN where a count is missing).
 
     ``days``: of each week the days since 1970-01-01; then years are those of the calendar. A week whose own count, or
     one of the last ``limit54[1]``, is missing has no bound; missing counts of the baseline are left out of it.
+    ``origin``: "first counted" predicts as many weeks too early as the baseline begins with weeks that were not
+    counted, which R does with dates; it is for comparing with R alone.
     Raises :class:`HistoryError` and :class:`ControlError` as :func:`alerts.surveillance.reference.baseline` does.
     """
     gap = control.w if control.pastWeeksNotIncluded is None else control.pastWeeksNotIncluded
@@ -39,7 +44,9 @@ def judge(counts: Array, weeks: Sequence[int], control: FarringtonControl, days:
     enough = _enough(counts, weeks, control)
     found = Judged.nothing(counts[:, [week - 1 for week in weeks]])
     for past, places in alike.items():
-        _judge_alike(counts, np.array([weeks[place] for place in places]), past, control, found, np.array(places))
+        _check_size(past, control)
+        group = np.array([weeks[place] for place in places])
+        _judge_alike(counts, group, past, control, found, np.array(places), origin)
     found.expected[~enough | np.isnan(found.bound)] = np.nan
     found.expected[found.undecided] = 0.0  # what R writes there, too: it is a baseline without a case
     found.bound[~enough] = np.nan
@@ -56,15 +63,22 @@ def _enough(counts: Array, weeks: Sequence[int], control: FarringtonControl) -> 
     return np.asarray(recent >= cases, bool)  # a missing count compares as False
 
 
+def _check_size(past: Baseline, control: FarringtonControl) -> None:
+    """Raise :class:`ControlError` where there is no count more than what is fitted to them: they say nothing then."""
+    fitted = len(set(past.seasons)) + int(control.trend and control.reweight)
+    if len(past.offsets) <= fitted - int(len(past.offsets) > 1 and not control.reweight):
+        raise ControlError(f"{len(past.offsets)} weeks to compare with are too few for the model: make b or w larger")
+
+
 def _judge_alike(counts: Array, weeks: NDArray[np.intp], past: Baseline, control: FarringtonControl, found: Judged,
-                 places: NDArray[np.intp]) -> None:  # fmt: skip
+                 places: NDArray[np.intp], origin: Origin) -> None:  # fmt: skip
     """All series in the weeks whose baselines lie alike, some rows at a time."""
     design = Design(np.array(past.offsets, float), np.array(past.seasons), control.noPeriods)
     indices = weeks[:, None] + np.array(past.offsets) - 1
     pairs = np.indices((len(counts), len(weeks))).reshape(2, -1)
     for start in range(0, pairs.shape[1], _ROWS):
         series, week = pairs[:, start : start + _ROWS]
-        forecast = predict(design, counts[series[:, None], indices[week]], control)
+        forecast = predict(design, counts[series[:, None], indices[week]], control, origin)
         here = (series, places[week])
         expected, bound, score = _bound(forecast, found.observed[here], control)
         found.expected[here], found.bound[here], found.score[here] = expected, bound, score
@@ -82,20 +96,23 @@ class Forecast:
     fitted: NDArray[np.bool_]
 
 
-def predict(design: Design, history: Array, control: FarringtonControl) -> Forecast:
+def predict(design: Design, history: Array, control: FarringtonControl, origin: Origin = "judged") -> Forecast:
     """Fit ``history`` (F, N; NaN where missing), and again without a trend where it is not to be kept."""
     season = control.noPeriods - 1
     present = ~np.isnan(history)
     counts = np.where(present, history, 0.0)
+    at = np.zeros(len(counts))
     if not control.trend:
-        return _forecast(*_fit(design, counts, present, control, trend=False), season, trend=False)
+        return _forecast(*_fit(design, counts, present, control, trend=False), at, season, trend=False)
+    if origin == "first counted":
+        at = design.times[0] - design.times[present.argmax(axis=1)]
     fits, extra = _fit(design, counts, present, control, trend=True)
-    found = _forecast(fits, extra, season, trend=True)
+    found = _forecast(fits, extra, at, season, trend=True)
     kept = _keeps_trend(fits, extra, found, np.where(present, history, -np.inf).max(axis=1), control)
     if kept.all():
         return found
     drop = ~kept
-    without = _forecast(*_fit(design, counts[drop], present[drop], control, trend=False), season, trend=False)
+    without = _forecast(*_fit(design, counts[drop], present[drop], control, trend=False), at[drop], season, trend=False)
     for name in ("eta", "variance", "dispersion", "fitted"):
         getattr(found, name)[drop] = getattr(without, name)
     return found
@@ -122,16 +139,17 @@ def _fit(design: Design, counts: Array, present: NDArray[np.bool_], control: Far
         room = np.maximum(1 - fits.leverage(design, trend=trend), _OWN_FIT)
         residual /= np.sqrt(np.maximum(dispersion, 1)[:, None] * room)
         weights *= np.where(residual > control.weightsThreshold, residual**-2.0, 1.0)
-    weights *= (present.sum(axis=1) / weights.sum(axis=1))[:, None]
+        weights *= (present.sum(axis=1) / weights.sum(axis=1))[:, None]
     fitted = fits.converged
     fits = fit(design, counts, weights, trend=trend)
     # R keeps the prior weights in place of the working ones here, so its standard errors use them, too.
     return fits, _Spread(np.maximum(fits.dispersion(counts), 1), fits.dispersion(counts, weights), fitted)
 
 
-def _forecast(fits: Fits, spread: _Spread, season: int, *, trend: bool) -> Forecast:
-    eta, variance = fits.predict(0.0, season, trend=trend)
-    return Forecast(eta, variance * spread.error, spread.dispersion, spread.fitted)
+def _forecast(fits: Fits, spread: _Spread, at: Array, season: int, *, trend: bool) -> Forecast:
+    eta, variance = fits.predict(at, season, trend=trend)
+    seen = fits.season_weight[:, season] > 0  # of a season without a count nothing is known
+    return Forecast(eta, variance * spread.error, spread.dispersion, spread.fitted & seen)
 
 
 def _keeps_trend(fits: Fits, spread: _Spread, found: Forecast, largest: Array, control: FarringtonControl

@@ -70,8 +70,8 @@ class Fits:
             hat *= self.working
         return hat
 
-    def predict(self, time: float, season: int, *, trend: bool) -> tuple[Array, Array]:
-        """At one time of one season: the linear predictor (F,) and its variance before dispersion (F,)."""
+    def predict(self, time: Array, season: int, *, trend: bool) -> tuple[Array, Array]:
+        """At a time each (F,) of one season: the linear predictor (F,) and its variance before dispersion (F,)."""
         with np.errstate(divide="ignore", invalid="ignore"):
             eta: Array = self.intercepts[:, season] + self.slope * time
             variance: Array = 1.0 / self.season_weight[:, season]

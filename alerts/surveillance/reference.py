@@ -42,7 +42,7 @@ def baseline(t: int, look: Look, days: Sequence[int] | None = None) -> Baseline:
     """The baseline of week ``t`` (from 1). ``days``: of each week the days since 1970-01-01, to go by the calendar.
 
     Raises :class:`HistoryError` when a year to look back to was not counted, :class:`ControlError` when
-    there are more periods than weeks to put into them.
+    there are more periods than weeks to put into them, or all weeks that are left belong to one of several periods.
     """
     points = [*reversed(_references(t, look, days)), t]
     season: dict[int, int] = {}
@@ -53,6 +53,9 @@ def baseline(t: int, look: Look, days: Sequence[int] | None = None) -> Baseline:
     weeks = [week for week in sorted(season) if 1 <= week < t - look.gap]
     if not weeks:
         raise HistoryError(f"t={t}: no week is left to compare with: make pastWeeksNotIncluded smaller or b larger")
+    if look.periods > 1 and len({season[week] for week in weeks}) == 1:
+        raise ControlError(f"t={t}: the weeks that are left are all of one season: make pastWeeksNotIncluded "
+                           "smaller or noPeriods 1")  # fmt: skip
     return Baseline(tuple(week - t for week in weeks), tuple(season[week] for week in weeks))
 
 
@@ -84,10 +87,10 @@ def _same_weekday(day: int, years: int) -> int:
 
 def _between(start: int, stop: int, look: Look) -> dict[int, int]:
     """The weeks from ``start`` to before ``stop``, in ``periods - 1`` seasons; the first take what is left over."""
-    if look.periods == 1 or stop <= start:
+    if look.periods == 1:
         return {}
     seasons = look.periods - 1
-    size, longer = divmod(stop - start, seasons)
+    size, longer = divmod(max(0, stop - start), seasons)
     if not size:
         raise ControlError(f"noPeriods {look.periods}: more periods than weeks between the windows; use fewer")
     found: dict[int, int] = {}

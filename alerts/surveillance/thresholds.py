@@ -14,6 +14,7 @@ from scipy import special
 from alerts.surveillance.glm import Array
 
 _FUZZ = 64 * float(np.finfo(np.float64).eps)  # a probability that equals the target to rounding has reached it
+_NO_MEAN = 1e-300  # below, sums and quotients underflow, and no search would end
 POWERS = {"2/3": 2 / 3, "1/2": 1 / 2, "none": 1.0}
 
 
@@ -37,10 +38,12 @@ def upper_mean(eta: Array, variance: Array, alpha: float) -> Array:
 def quantile(mean: Array, dispersion: Array, alpha: float) -> Array:
     """The smallest whole number (F,) that a count of this mean and dispersion exceeds with at most ``alpha``.
 
-    Poisson where the dispersion is 1. NaN where the mean is not finite.
+    Poisson where the dispersion is 1. NaN where the mean is not finite, 0 where it is too small to be anything else.
     """
     usable = np.isfinite(mean) & np.isfinite(dispersion)
     found = np.full(len(mean), np.nan)
+    none = usable & (mean < _NO_MEAN)
+    found[none], usable = 0.0, usable & ~none
     if alpha <= 0:
         found[usable] = np.inf
     elif alpha >= 1:

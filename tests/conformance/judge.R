@@ -4,7 +4,7 @@ folder <- commandArgs(trailingOnly = TRUE)[1]
 source(file.path(folder, "cases.R"))
 for (case in cases) {
   given <- read.csv(file.path(folder, paste0(case$name, "_input.csv")))
-  series <- new("sts", observed = given$observed, epoch = as.numeric(given$epoch), epochAsDate = case$dated, freq = 52)
+  series <- new("sts", observed = given$observed, epoch = as.numeric(given$epoch), epochAsDate = case$dated, freq = case$freq)
   detector <- if (case$ears) earsC else farringtonFlexible
   found <- tryCatch(suppressWarnings(detector(series, control = case$control)), error = function(e) conditionMessage(e))
   if (is.character(found)) {

@@ -33,6 +33,7 @@ class Case:
     control: dict[str, Any]
     dated: bool
     kind: str
+    freq: int = 52
 
     @property
     def ears(self) -> bool:
@@ -42,23 +43,26 @@ class Case:
 def made_up(number: int, rng: np.random.Generator, folder: Path) -> Case:
     """One case, its series and our settings written to ``folder``."""
     ears = rng.random() < 0.2
-    length = int(rng.integers(60, 200)) if ears else int(rng.integers(290, 480))
-    kind, counts = _series(length, rng)
-    # With dates, R predicts from another origin where the first baseline week is missing (docs/surveillance.md).
-    dated = bool(not ears and kind != "missing" and rng.random() < 0.4)
-    method, control, first = _ears(rng) if ears else _farrington(rng)
+    dated = bool(rng.random() < 0.4)
+    # What is no week has no calendar year here: epochs that are dates go with 52 alone.
+    freq = 52 if ears or dated or rng.random() < 0.75 else int(rng.choice([4, 7, 12, 13, 26]))
+    method, control, first = _ears(rng) if ears else _farrington(freq, rng)
+    # Some have only just the history.
+    length = first + int(rng.integers(0, 6) if rng.random() < 0.25 else rng.integers(20, 200))
+    kind, counts = _series(length, freq, rng)
     start = int(rng.integers(first, max(first + 1, length - 12)))
-    case = Case(f"case{number}", method, control | {"range": [start, min(start + 5, length)]}, dated, kind)
+    case = Case(f"case{number}", method, control | {"range": [start, min(start + 5, length)]}, dated, kind, freq)
     _write_series(folder / f"{case.name}_input.csv", counts, dated, rng)
-    (folder / f"{case.name}.json").write_text(json.dumps(case.control | {"freq": 52}))
+    (folder / f"{case.name}.json").write_text(json.dumps(case.control | {"freq": freq}))
     return case
 
 
-def _series(length: int, rng: np.random.Generator) -> tuple[str, np.ndarray]:
+def _series(length: int, freq: int, rng: np.random.Generator) -> tuple[str, np.ndarray]:
     kind = str(rng.choice(["poisson", "overdispersed", "sparse", "huge", "rising", "falling", "constant", "zeros",
-                           "zeros then cases", "missing", "outbreaks", "early zeros", "one level"]))  # fmt: skip
+                           "step", "zeros then cases", "missing", "missing at first", "outbreaks", "early zeros", "one level",
+                           "zeros but one"]))  # fmt: skip
     t = np.arange(length)
-    season = np.exp(rng.uniform(0, 1.2) * np.sin(2 * np.pi * (t / 52 + rng.random())))
+    season = np.exp(rng.uniform(0, 1.2) * np.sin(2 * np.pi * (t / freq + rng.random())))
     level = float(np.exp(rng.uniform(-1, 5)))
     slope = {"rising": 3.0, "falling": -3.0}.get(kind, rng.uniform(-0.5, 0.5)) * t / length
     mean = level * season * np.exp(slope)
@@ -72,39 +76,48 @@ def _series(length: int, rng: np.random.Generator) -> tuple[str, np.ndarray]:
         counts[:] = rng.integers(1, 60)
     if kind == "zeros":
         counts[:] = 0
+    if kind == "zeros but one":
+        counts[:] = 0
+        counts[int(rng.integers(0, length))] = rng.integers(1, 200)
     if kind in ("zeros then cases", "early zeros"):
-        counts[: length - (int(rng.integers(1, 30)) if kind == "zeros then cases" else int(rng.integers(40, 200)))] = 0
+        counts[: max(0, length - int(rng.integers(1, 30) if kind == "zeros then cases" else rng.integers(40, 200)))] = 0
+    if kind == "step":
+        counts[int(rng.integers(0, length)) :] *= int(rng.integers(2, 20))
     if kind == "missing":
         counts[rng.random(length) < rng.uniform(0.005, 0.05)] = math.nan
+    if kind == "missing at first":
+        counts[: int(rng.integers(1, max(2, length // 3)))] = math.nan
     if kind == "outbreaks":
-        for at in rng.integers(0, length - 8, 5):
-            counts[at : at + 8] += rng.poisson(mean[at] * 4 + 5, 8)
+        for at in rng.integers(0, length, 5):
+            counts[at : at + 8] += rng.poisson(mean[at] * 4 + 5, len(counts[at : at + 8]))
     if kind == "one level":
         counts = rng.integers(0, 2, length).astype(float) + rng.integers(0, 30)
     return kind, counts
 
 
-def _farrington(rng: np.random.Generator) -> tuple[str, dict[str, Any], int]:
+def _farrington(freq: int, rng: np.random.Generator) -> tuple[str, dict[str, Any], int]:
     years, width = int(rng.choice([1, 2, 3, 4, 5])), int(rng.choice([0, 1, 2, 3, 3, 3, 3, 4, 5, 6]))
-    if years == 1:
-        width = max(width, 1)  # a season of a single count has no residual, and R's answer hangs on rounding
+    # A season of a single count has no residual, and R's answer hangs on rounding; so does that of windows that touch.
+    width = max(1, min(width, freq // 2 - 1))
     control: dict[str, Any] = {
         "b": years,
         "w": width,
-        "noPeriods": int(rng.choice([1, 2, 3, 5, 7, 10, 12, 15])),
+        "noPeriods": min(int(rng.choice([1, 2, 3, 5, 7, 10, 12, 15])), freq - 2 * width),
         "reweight": bool(rng.random() < 0.85),
-        "weightsThreshold": float(rng.choice([1, 1.5, 2, 2.58, 3])),
+        "weightsThreshold": float(rng.choice([0.5, 1, 1.5, 2, 2.58, 3])),
         "trend": bool(rng.random() < 0.8),
         "pThresholdTrend": float(rng.choice([0.01, 0.05, 0.2, 0.5, 1])),
         "thresholdMethod": str(rng.choice(["delta", "nbPlugin", "muan"])),
         "powertrans": str(rng.choice(["2/3", "1/2", "none"])),
-        "alpha": float(rng.choice([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3])),
-        "limit54": [int(rng.choice([0, 3, 5, 10])), int(rng.choice([1, 3, 4, 8]))],
+        "alpha": float(rng.choice([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 0.6])),
+        "limit54": [float(rng.choice([0, 2.5, 3, 5, 10])), int(rng.choice([1, 3, 4, 8]))],
         "populationOffset": bool(rng.random() < 0.2),
     }
-    if rng.random() < 0.7:
+    if years > 1 and rng.random() < 0.7:  # of one year it can leave a season of a single count
         control["pastWeeksNotIncluded"] = int(rng.choice([0, 3, 10, 26, 40]))
-    return "farrington-flexible", control, 52 * years + width + 2
+    if rng.random() < 0.3:  # what is not said is what R takes
+        control = {name: value for name, value in control.items() if name in ("b", "w") or rng.random() < 0.5}
+    return "farrington-flexible", control, max(freq * years + width + 2, 8)
 
 
 def _ears(rng: np.random.Generator) -> tuple[str, dict[str, Any], int]:
@@ -130,11 +143,15 @@ def _write_series(file: Path, counts: np.ndarray, dated: bool, rng: np.random.Ge
 
 def ask_r(cases: list[Case], folder: Path) -> dict[str, Table | str]:
     """R's rows, or the text of its error, by name of the case."""
-    listed = ",\n".join(_r({"name": case.name, "ears": case.ears, "dated": case.dated, "control": _for_r(case)})
-                        for case in cases)  # fmt: skip
+    listed = ",\n".join(_r(_listed(case)) for case in cases)
     (folder / "cases.R").write_text(f"cases <- list({listed})\n")
     subprocess.run(["Rscript", str(SCRIPT), str(folder)], check=True, capture_output=True, timeout=3600)
     return {case.name: _answer(folder / case.name) for case in cases}
+
+
+def _listed(case: Case) -> dict[str, object]:
+    about = {"name": case.name, "ears": case.ears, "dated": case.dated, "freq": case.freq}
+    return about | {"control": _for_r(case)}
 
 
 def _answer(base: Path) -> Table | str:

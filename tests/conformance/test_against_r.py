@@ -29,7 +29,8 @@ def test_series_and_settings_made_up_at_random_are_judged_as_r_judges_them(tmp_p
 
     differing = [case for case in cases if not _agree(case, ours(case, tmp_path), theirs[case.name])]
     answered = sum(not isinstance(answer, str) for answer in theirs.values())
-    print(f"\n{CASES} cases, {answered} answered by R, {len(differing)} judged differently")
+    times = sum(len(answer) for answer in theirs.values() if not isinstance(answer, str))
+    print(f"\n{CASES} cases, {answered} answered by R, {times} times judged, {len(differing)} cases judged differently")
     assert not differing, [(case.name, case.kind, case.method, case.control) for case in differing[:5]]
     assert answered > CASES / 2
 

@@ -143,6 +143,10 @@ def test_a_file_without_counts_is_refused(text: str, tmp_path: Path) -> None:
         ({"range": [270, 999]}, "range: ends at 999"),
         ({"thresholdMethod": "guess"}, "thresholdMethod"),
         ({"noPeriods": 60}, "noPeriods 60: more periods than weeks"),
+        ({"noPeriods": 2, "w": 26}, "noPeriods 2: more periods than weeks"),
+        ({"noPeriods": 10, "pastWeeksNotIncluded": 210}, "t=212: the weeks that are left are all of one season"),
+        ({"noPeriods": 1, "b": 1, "w": 0}, "1 weeks to compare with are too few"),
+        ({"noPeriods": 1, "b": 2, "w": 0}, "2 weeks to compare with are too few"),
         ({"range": [30, 30]}, "t=30: 4 years with 3 weeks around are not all counted"),
     ],
 )
@@ -167,6 +171,43 @@ def test_keys_that_change_no_number_are_taken(method: str, tmp_path: Path) -> No
 
     assert plain[0] == 0
     assert detect(tmp_path, method, series, **control, **wordy, verbose=True) == plain
+
+
+def test_a_file_as_a_spreadsheet_or_r_writes_it_says_the_same(tmp_path: Path) -> None:
+    counts = [*YEARS[:-1], 90]
+    plain = detect(tmp_path, "farrington-flexible", written_series(tmp_path, counts), **FARRINGTON, range=[270, 280])
+    lines = ['"observed","note","t","epoch"', *(f'{count}.0,"a, b",{t},{t}' for t, count in enumerate(counts, start=1))]
+    series = tmp_path / "series.csv"
+    series.write_bytes(("\ufeff" + "\r\n".join(lines) + "\r\n").encode())
+
+    assert detect(tmp_path, "farrington-flexible", series, **FARRINGTON, range=[270, 280]) == plain
+
+
+def test_counts_may_be_shares_of_a_call(tmp_path: Path) -> None:
+    series = written_series(tmp_path, [3.5, 4.25, 2.5, 5.5, 4.5, 3.5, 6.5, 5.25])
+
+    _, _, rows = detect(tmp_path, "ears-c1", series)
+
+    assert (rows[0]["observed"], rows[0]["expected"][:5]) == ("5.25", "4.321")
+
+
+def test_a_season_of_which_nothing_was_counted_is_undecided(tmp_path: Path) -> None:
+    series = written_series(tmp_path, [*["NA"] * 40, *[8, 9, 7, 8] * 13])
+    control = {"b": 1, "w": 3, "noPeriods": 5, "thresholdMethod": "muan", "pastWeeksNotIncluded": 26, "alpha": 0.6}
+
+    _, _, rows = detect(tmp_path, "farrington-flexible", series, **control, range=[88, 89])
+
+    assert {(row["upperbound"], row["alarm"]) for row in rows} == {("NA", "NA")}
+
+
+@pytest.mark.timeout(20)
+def test_a_bound_around_next_to_nothing_is_found_and_ends_the_search(tmp_path: Path) -> None:
+    series = written_series(tmp_path, [*[0] * 100, 7, *[0] * 200])
+    control = {"b": 1, "w": 3, "noPeriods": 2, "thresholdMethod": "muan", "weightsThreshold": 0.5, "alpha": 0.6}
+
+    code, _, rows = detect(tmp_path, "farrington-flexible", series, **control, limit54=[0, 4], range=[150, 160])
+
+    assert (code, len(rows)) == (0, 11)
 
 
 def test_settings_are_one_json_object(tmp_path: Path) -> None:
