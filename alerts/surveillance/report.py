@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from alerts.surveillance.evaluate import Row
@@ -60,62 +61,91 @@ def _parts(estimate: Estimate) -> tuple[float, float, float]:
 
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT = 420, 300, 60, 40, 20
+_PANEL = (_WIDTH + 20, _HEIGHT + 110)
 _STYLES = (("#005eb8", ""), ("#d5281b", "6 3"), ("#006747", "2 3"), ("#7c2855", "8 3 2 3"))  # never colour alone
+
+_Point = tuple[str, Estimate]  # size, and what was found of it
+_Lines = dict[str, list[_Point]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """Lines over sizes, from 0 to ``top``; ``mark`` writes a number of its scale."""
+
+    title: str
+    lines: _Lines
+    top: float
+    mark: Callable[[float], str]
 
 
 def as_svg(rows: Sequence[Row]) -> str:
-    """The probability of detection against the size: weekly detectors, means of the scenarios; hourly scenarios with
-    their intervals."""
-    weekly: dict[str, list[_Point]] = {}
-    for group in _groups([row for row in rows if row.design == "weekly"]):
-        weekly.setdefault(group[0].detector, []).append(
-            (group[0].size, mean_of([row.probability for row in group]).value, math.nan, math.nan)
-        )
-    hourly: dict[str, list[_Point]] = {}
-    for row in rows:
-        if row.design == "hourly":
-            hourly.setdefault(row.scenario, []).append((row.size, *_parts(row.probability)))
-    panels = [("Weekly: outbreak of so many standard deviations", weekly), ("Hourly: surge of a day", hourly)]
-    drawn = [_panel(title, lines, place * (_WIDTH + 20)) for place, (title, lines) in enumerate(panels) if lines]
-    width = len(drawn) * (_WIDTH + 20)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT + 110}" role="img" '
-            f'font-family="Arial, sans-serif" font-size="12"><title>Probability of detection</title>'
+    """Above, the probability of detection against the size; below, how late those found were found; all with intervals
+    of 95 %. Left, weekly detectors, means of the scenarios; right, hourly scenarios."""
+    drawn = []
+    for column, design in enumerate(
+        design for design in ("weekly", "hourly") if any(row.design == design for row in rows)
+    ):
+        for line, panel in enumerate(_panels(design, [row for row in rows if row.design == design])):
+            drawn.append(f'<g transform="translate({column * _PANEL[0]} {line * _PANEL[1]})">{_drawn(panel)}</g>')
+    width = len(drawn) // 2 * _PANEL[0]
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {2 * _PANEL[1]}" role="img" '
+            f'font-family="Arial, sans-serif" font-size="12"><title>Probability of detection, and delay</title>'
             f'<rect width="100%" height="100%" fill="white"/>{"".join(drawn)}</svg>\n')  # fmt: skip
 
 
-_Point = tuple[str, float, float, float]  # size, probability, its interval or NaN
+def _panels(design: str, rows: Sequence[Row]) -> tuple[_Panel, _Panel]:
+    found: _Lines = {}
+    delay: _Lines = {}
+    if design == "weekly":
+        for group in _groups(rows):
+            for lines, each in ((found, [row.probability for row in group]), (delay, [row.delay for row in group])):
+                lines.setdefault(group[0].detector, []).append((group[0].size, mean_of(each)))
+    else:
+        for row in rows:
+            found.setdefault(row.scenario, []).append((row.size, row.probability))
+            delay.setdefault(row.scenario, []).append((row.size, row.delay))
+    latest = max(
+        (each.high for points in delay.values() for _, each in points if not math.isnan(each.high)), default=1.0
+    )
+    what = "outbreak of so many standard deviations" if design == "weekly" else "surge of a day"
+    return (
+        _Panel(f"Found: {what}", found, 1.0, lambda value: f"{value:.0%}"),
+        _Panel(f"Delay of those found, in {rows[0].unit}", delay, latest, lambda value: f"{value:.1f}"),
+    )
 
 
-def _panel(title: str, lines: dict[str, list[_Point]], left: int) -> str:
-    sizes = [point[0] for point in next(iter(lines.values()))]
+def _drawn(panel: _Panel) -> str:
+    sizes = [size for size, _ in next(iter(panel.lines.values()))]
     step = (_WIDTH - _LEFT - _RIGHT) / max(len(sizes) - 1, 1)
-    across = {size: left + _LEFT + place * step for place, size in enumerate(sizes)}
-    parts = [f'<text x="{left + _LEFT}" y="20" font-size="14">{escape(title)}</text>']
-    for tenth in (0, 2, 4, 6, 8, 10):
-        y = _down(tenth / 10)
-        parts.append(f'<line x1="{left + _LEFT}" y1="{y}" x2="{left + _WIDTH - _RIGHT}" y2="{y}" stroke="#d8dde0"/>'
-                     f'<text x="{left + _LEFT - 8}" y="{y + 4}" text-anchor="end">{tenth * 10} %</text>')  # fmt: skip
+    across = {size: _LEFT + place * step for place, size in enumerate(sizes)}
+    parts = [f'<text x="{_LEFT}" y="20" font-size="14">{escape(panel.title)}</text>']
+    for fifth in range(6):
+        y = _down(fifth / 5)
+        parts.append(f'<line x1="{_LEFT}" y1="{y}" x2="{_WIDTH - _RIGHT}" y2="{y}" stroke="#d8dde0"/>'
+                     f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">'
+                     f"{panel.mark(panel.top * fifth / 5)}</text>")  # fmt: skip
     for size, x in across.items():
         parts.append(f'<text x="{x:.1f}" y="{_TOP + _HEIGHT - 42}" text-anchor="middle">{escape(size)}</text>')
-    for place, (name, points) in enumerate(lines.items()):
-        parts.append(_line(name, points, across, place, left))
+    for place, (name, points) in enumerate(panel.lines.items()):
+        known = [(across[size], each) for size, each in points if not math.isnan(each.value)]
+        parts.append(_line(name, known, panel.top, place, len(panel.lines)))
     return "".join(parts)
 
 
-def _line(name: str, points: list[_Point], across: dict[str, float], place: int, left: int) -> str:
+def _line(name: str, points: Sequence[tuple[float, Estimate]], top: float, place: int, lines: int) -> str:
     colour, dashes = _STYLES[place % len(_STYLES)]
     stroke = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}" fill="none"'
-    path = " ".join(f"{across[size]:.1f},{_down(value)}" for size, value, _, _ in points)
-    bars = [
-        f'<path d="M{across[size]:.1f} {_down(low)}V{_down(high)}" stroke="{colour}"/>'
-        for size, _, low, high in points
-        if not math.isnan(low)
-    ]
+    aside = 3 * (place - (lines - 1) / 2)  # so that the intervals of two lines do not hide each other
+    path = " ".join(f"{x + aside:.1f},{_down(each.value / top)}" for x, each in points)
+    bars = "".join(
+        f'<path d="M{x + aside:.1f} {_down(each.low / top)}V{_down(each.high / top)}" stroke="{colour}"/>'
+        for x, each in points
+    )
     y = _TOP + _HEIGHT + 18 * place - 14
-    return (f'<polyline points="{path}" {stroke}/>{"".join(bars)}'
-            f'<line x1="{left + _LEFT}" y1="{y}" x2="{left + _LEFT + 36}" y2="{y}" {stroke}/>'
-            f'<text x="{left + _LEFT + 44}" y="{y + 4}">{escape(name)}</text>')  # fmt: skip
+    return (f'<polyline points="{path}" {stroke}/>{bars}'
+            f'<line x1="{_LEFT}" y1="{y}" x2="{_LEFT + 36}" y2="{y}" {stroke}/>'
+            f'<text x="{_LEFT + 44}" y="{y + 4}">{escape(name)}</text>')  # fmt: skip
 
 
-def _down(probability: float) -> float:
-    return round(_TOP + (_HEIGHT - 60) * (1 - probability), 1)
+def _down(part: float) -> float:
+    return round(_TOP + (_HEIGHT - 60) * (1 - min(max(part, 0.0), 1.0)), 1)

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+KINDS = ("poisson", "overdispersed", "sparse", "huge", "rising", "falling", "constant", "zeros", "step",
+         "zeros then cases", "missing", "missing at first", "outbreaks", "early zeros", "one level",
+         "zeros but one")  # fmt: skip
 SCRIPT = Path(__file__).with_name("judge.R")
 Table = list[dict[str, str]]
 
@@ -58,9 +61,7 @@ def made_up(number: int, rng: np.random.Generator, folder: Path) -> Case:
 
 
 def _series(length: int, freq: int, rng: np.random.Generator) -> tuple[str, np.ndarray]:
-    kind = str(rng.choice(["poisson", "overdispersed", "sparse", "huge", "rising", "falling", "constant", "zeros",
-                           "step", "zeros then cases", "missing", "missing at first", "outbreaks", "early zeros", "one level",
-                           "zeros but one"]))  # fmt: skip
+    kind = str(rng.choice(KINDS))
     t = np.arange(length)
     season = np.exp(rng.uniform(0, 1.2) * np.sin(2 * np.pi * (t / freq + rng.random())))
     level = float(np.exp(rng.uniform(-1, 5)))

@@ -97,6 +97,16 @@ def test_the_table_and_the_plot_show_every_detector(rows: list[Row]) -> None:
     names = {"farrington-flexible", "ears-c1", "ears-c2", "ears-c3"}
     assert names <= {text.text for text in plot.iter("{http://www.w3.org/2000/svg}text")}
     assert all(name in report.as_table(rows) for name in names)
+    titles = [text.text for text in plot.iter("{http://www.w3.org/2000/svg}text") if text.get("font-size") == "14"]
+    assert [title for title in titles if title and title.startswith("Delay")] == [
+        "Delay of those found, in weeks",
+        "Delay of those found, in hours",
+    ]
+    # every point that is known has its interval, in both plots
+    known = sum(
+        not math.isnan(each.value) for row in rows if row.design == "hourly" for each in (row.probability, row.delay)
+    )
+    assert len(list(plot.iter("{http://www.w3.org/2000/svg}path"))) >= known
 
 
 def test_the_printed_table_has_the_interval_of_each_mean() -> None:
