@@ -127,10 +127,13 @@ def number(e164: str | None) -> str:
     return phonenumbers.format_number(parsed, national if parsed.country_code == 44 else elsewhere)
 
 
+_INITIALS = frozenset({"ed", "gp", "ms", "nhs"})  # read letter by letter
+
+
 def sentence(code: str) -> str:
     """An author's or a program's name for something as words: ``urgent_mental_health``."""
-    text = code.replace("_", " ").replace("-", " ").strip()
-    return text[:1].upper() + text[1:]
+    said = (each.upper() if each in _INITIALS else each for each in code.replace("_", " ").replace("-", " ").split(" "))
+    return capital(" ".join(said).strip())
 
 
 def capital(text: object) -> str:
