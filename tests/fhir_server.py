@@ -36,6 +36,8 @@ class FhirServer:
     page: int = 2
     next_host: str | None = None
     missing_status: int = 410
+    deleted: dict[str, str] = field(default_factory=dict)
+    """What its history tells: when which id was deleted."""
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -54,8 +56,13 @@ class FhirServer:
                 return JSONResponse({"resourceType": "Bundle", "type": "searchset", "entry": entry})
             if request.query_params["_include"] not in {f"{resource}:{each}" for each in INCLUDES[resource]}:
                 return JSONResponse({"resourceType": "OperationOutcome"}, status_code=400)
-            since = request.query_params.get("_lastUpdated", "ge").removeprefix("ge")
-            found = [each for each in kept if each["meta"]["lastUpdated"] >= since]
+            by_patient = request.query_params.get("subject:Patient._lastUpdated")
+            if by_patient is not None:
+                is_changed = self.patient["meta"]["lastUpdated"] >= by_patient.removeprefix("ge")
+                found = kept if is_changed else []
+            else:
+                since = request.query_params.get("_lastUpdated", "ge").removeprefix("ge")
+                found = [each for each in kept if each["meta"]["lastUpdated"] >= since]
             etag = hashlib.sha256(json.dumps(found).encode()).hexdigest()
             if request.headers.get("if-none-match") == etag:
                 return Response(status_code=304)
@@ -71,6 +78,18 @@ class FhirServer:
                 body["link"].append({"relation": "next", "url": url})
             return JSONResponse(body, headers={"ETag": etag})
 
+        @app.get("/fhir/{resource}/_history")
+        async def history(resource: str, request: Request) -> Response:
+            self.asked.append(f"history {request.url.query}")
+            since = request.query_params.get("_since", "")
+            entry: list[dict[str, Any]] = [
+                {"request": {"method": "DELETE", "url": f"{resource}/{its_id}"}, "response": {"lastModified": at}}
+                for its_id, at in self.deleted.items() if at >= since
+            ]  # fmt: skip
+            kept = [each for each in self.plans if each["resourceType"] == resource]
+            entry += [{"request": {"method": "PUT"}, "resource": each} for each in kept]
+            return JSONResponse({"resourceType": "Bundle", "type": "history", "entry": entry})
+
         @app.get("/fhir/{resource}/{its_id}")
         async def read(resource: str, its_id: str) -> Response:
             self.asked.append(its_id)
@@ -85,12 +104,13 @@ class FhirServer:
         token: str = "secret",
         recheck: Recheck | None = None,
         resources: Sequence[str] = ("CarePlan",),
+        history: bool = False,
     ) -> FhirSource:
         async def no_wait(wait_s: float) -> None:
             self.asked.append(f"waited {wait_s:g}")
 
         url = f"http://127.0.0.1:{port}/fhir"
-        return FhirSource(url, resources, "Demo Trust", lambda: token, recheck=recheck, sleep=no_wait)
+        return FhirSource(url, resources, "Demo Trust", lambda: token, recheck=recheck, history=history, sleep=no_wait)
 
 
 @asynccontextmanager

@@ -76,7 +76,10 @@ def _source(
         if settings.recheck_days is not None:
             recheck = Recheck(partial(runs.known, settings.system), clock, timedelta(days=settings.recheck_days))
         url = str(settings.url)
-        return FhirSource(url, settings.resources, settings.organisation, settings.token, recheck=recheck)
+        return FhirSource(
+            url, settings.resources, settings.organisation, settings.token, recheck=recheck,
+            by_patient=settings.by_patient, history=settings.history,
+        )  # fmt: skip
     whole = settings.delivers == "full_lists"
     if isinstance(settings, FolderSettings):
         return FolderSource(settings.folder, clock, system=settings.system, whole=whole, settled_s=settings.settled_s)

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 
-from careplans.rows import instant_version
+from careplans.rows import Row
 from careplans.sources.errors import SourceRefused, SourceUnreachable, SourceUnreadable
 from careplans.sources.fhir import read_bundle
+from careplans.sources.fhir_questions import Question, begun_with, later, questions
 from careplans.sources.fhir_recheck import Recheck
 from careplans.sources.fhir_values import listed, mapping, text
 from careplans.sources.model import Batch
@@ -30,7 +31,6 @@ LONGEST_PAUSE_S = 60.0
 """A server that asks for more patience than this gets it: the run ends, and the next one goes on from here."""
 MOST_PAGES = 10_000
 LARGEST_PAGE = 32 * 1024 * 1024
-PAGE = 100
 _GONE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.GONE})
 
 
@@ -59,7 +59,8 @@ class _Cursor:
 class FhirSource:
     """The changes of some resource types on one server, and now and then what it has deleted without a word.
 
-    ``token`` gives the bearer token, or None.
+    ``token`` gives the bearer token, or None. ``by_patient``: plans are asked for whose patient alone has changed, too
+    (a chained search). ``history``: it is asked for what it deleted.
     """
 
     def __init__(
@@ -70,11 +71,13 @@ class FhirSource:
         token: Callable[[], str | None],
         *,
         recheck: Recheck | None = None,
+        by_patient: bool = True,
+        history: bool = False,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._url = url.rstrip("/")
-        # plans first: a refusal is of what is stored
-        self._resources = sorted(resources, key=lambda each: each == "Consent")
+        self._resources = resources
+        self._questions = questions(resources, by_patient=by_patient, history=history)
         self._organisation = organisation
         self._token = token
         self._recheck = recheck
@@ -85,11 +88,13 @@ class FhirSource:
         """See :class:`careplans.sources.model.PlanSource`. One delivery for each type of resource that changed."""
         at = _Cursor.parse(cursor)
         async with httpx.AsyncClient(timeout=ANSWER_S, headers=self._headers(), verify=self._tls) as client:
-            left = list(self._resources)
-            if at.reading in left:  # an earlier run was cut off within this one
-                left = left[left.index(at.reading) :]
-            for resource in left:
-                async for batch in self._changes(client, resource, at):
+            keys = [each.key for each in self._questions]
+            begun = keys.index(at.reading) if at.reading in keys else 0  # an earlier run was cut off within this one
+            known = set(at.since)
+            for question in self._questions[begun:]:
+                if question.base and question.base not in known and question.key != at.reading:
+                    continue  # all that there is was read a moment ago, in this very run
+                async for batch in self._changes(client, question, at):
                     yield batch
             if self._recheck is not None and self._recheck.is_due(at):
                 async for batch in self._recheck.batches(_Asked(self, client), self._resources, at):
@@ -106,18 +111,18 @@ class FhirSource:
         response = await self._page(client, f"{self._url}/{resource}/{its_id}", None, answers=_GONE)
         return response.status_code in _GONE
 
-    async def _changes(self, client: httpx.AsyncClient, resource: str, at: _Cursor) -> AsyncIterator[Batch]:
-        going_on = at.reading == resource
+    async def _changes(self, client: httpx.AsyncClient, asked: Question, at: _Cursor) -> AsyncIterator[Batch]:
+        going_on = at.reading == asked.key
         if not going_on:
-            self._begin(resource, at)
+            self._begin(asked, at)
         for _ in range(MOST_PAGES):
             try:
-                response = await self._page(client, at.page, None if going_on else at.etags.get(resource))
+                response = await self._page(client, at.page, None if going_on else at.etags.get(asked.key))
             except SourceRefused:
-                if at.page == self._first(resource, at):
+                if at.page == self._first(asked, at):
                     raise
                 going_on = False  # servers forget their pages after a while: from the start of these changes again
-                self._begin(resource, at)
+                self._begin(asked, at)
                 continue
             if response.status_code == httpx.codes.NOT_MODIFIED:
                 at.reading = ""
@@ -125,38 +130,39 @@ class FhirSource:
             if not going_on:
                 at.etag = response.headers.get("etag", "")
             page = await asyncio.to_thread(read_bundle, _body(response), self._organisation, at.line)
-            at.newest = _later(at.newest, await asyncio.to_thread(_newest, _body(response), resource))
+            rows = [each for each in page.rows if _is_gone(each)] if asked.is_history else page.rows
+            at.newest = later(at.newest, await asyncio.to_thread(asked.newest, _body(response)))
             at.line += page.entries
             last = page.next_url is None
             if last:
-                self._finish(resource, at)
+                self._finish(asked, at)
             else:
                 at.page = self._within(str(page.next_url), at.page)
-            if page.rows or going_on or not last:
-                yield Batch(page.rows, at.written(), not going_on, last, ignored=page.ignored)
+            if rows or going_on or not last:
+                ignored = 0 if asked.is_history else page.ignored
+                yield Batch(tuple(rows), at.written(), not going_on, last, ignored=ignored)
             if last:
                 return
             going_on = True
         raise SourceUnreadable("more pages than any server should have")
 
-    def _begin(self, resource: str, at: _Cursor) -> None:
-        at.reading, at.page, at.newest, at.line = resource, self._first(resource, at), "", 1
+    def _begin(self, asked: Question, at: _Cursor) -> None:
+        at.reading, at.page, at.newest, at.line = asked.key, self._first(asked, at), "", 1
 
-    def _first(self, resource: str, at: _Cursor) -> str:
-        since = at.since.get(resource)
-        # from that instant, not after it: what changed within the same millisecond comes again, which is harmless
-        patient = "patient" if resource == "Consent" else "subject"
-        query = {"_count": str(PAGE), "_include": f"{resource}:{patient}", "_sort": "_lastUpdated"}
-        if since:
-            query["_lastUpdated"] = f"ge{since}"
-        return str(httpx.URL(f"{self._url}/{resource}", params=query))
+    def _first(self, asked: Question, at: _Cursor) -> str:
+        path, query = asked.address(at.since.get(asked.key))
+        return str(httpx.URL(f"{self._url}/{path}", params=query))
 
-    def _finish(self, resource: str, at: _Cursor) -> None:
-        if at.newest and at.newest != at.since.get(resource):
-            at.since[resource] = at.newest
-            at.etags.pop(resource, None)  # of another question
+    def _finish(self, asked: Question, at: _Cursor) -> None:
+        if at.newest and asked.key not in at.since:
+            at.since |= begun_with(asked.key, self._questions, at.newest)
+        if asked.base and not at.newest:
+            at.since.setdefault(asked.key, at.since[asked.base])  # the server tells no times of its patients
+        if at.newest and at.newest != at.since.get(asked.key):
+            at.since[asked.key] = at.newest
+            at.etags.pop(asked.key, None)  # of another question
         elif at.etag:
-            at.etags[resource] = at.etag
+            at.etags[asked.key] = at.etag
         at.reading, at.page, at.newest, at.etag = "", "", "", ""
 
     def _within(self, url: str, page: str) -> str:
@@ -222,6 +228,10 @@ class _Asked:
         return await self._source.is_gone(self._client, resource, its_id)
 
 
+def _is_gone(row: Row) -> bool:
+    return row.fault is None and row.values.get("withdrawn") == "yes"
+
+
 def _body(response: httpx.Response) -> str:
     """Its text. Some servers put a byte order mark before it, which may be passed over (RFC 8259, 8.1)."""
     return response.text.removeprefix("\ufeff")
@@ -261,22 +271,3 @@ _ISSUE_CODES = {
     "invalid", "structure", "required", "value", "security", "login", "unknown", "expired", "forbidden", "suppressed",
     "processing", "not-supported", "not-found", "too-long", "code-invalid", "business-rule", "exception", "throttled",
 }  # fmt: skip
-
-
-def _newest(body: str, resource: str) -> str:
-    """The latest ``lastUpdated`` of what was asked for; patients beside it may be newer."""
-    newest = ""
-    for entry in listed(mapping(json.loads(body)).get("entry")):
-        found = mapping(mapping(entry).get("resource"))
-        if found.get("resourceType") == resource:
-            newest = _later(newest, text(mapping(found.get("meta")).get("lastUpdated")))
-    return newest
-
-
-def _later(one: str, other: str) -> str:
-    """The later of two times; what is none is passed over."""
-    try:
-        version = instant_version(other)
-    except ValueError:
-        return one
-    return other if not one or version > instant_version(one) else one

@@ -49,16 +49,21 @@ class Recheck:
         return bool(at.checking or not at.rechecked) or now - datetime.fromisoformat(at.rechecked) >= self.every
 
     async def batches(self, server: Server, resources: Sequence[str], at: Cursor) -> AsyncIterator[Batch]:
-        """One delivery: what is gone, portion by portion. Nothing where nothing is stored."""
+        """One delivery: what is gone, portion by portion. Nothing where nothing is stored.
+
+        Where it is asked in each run, and nothing is gone, there is no delivery: none is written down for nothing.
+        """
         is_first = not at.checking
         while stored := await self.known(at.checking, PORTION):
             gone = [each for resource in resources for each in await _gone(server, resource, stored)]
             at.checking = stored[-1].row
-            yield Batch(tuple(_withdrawn(each) for each in gone), at.written(), is_first, last=False)
-            is_first = False
+            if gone or self.every or not is_first:
+                yield Batch(tuple(_withdrawn(each) for each in gone), at.written(), is_first, last=False)
+                is_first = False
         if not is_first:
             at.checking, at.rechecked = "", self.clock.now().isoformat()
             yield Batch((), at.written(), first=False, last=True)
+        at.checking = ""
 
 
 async def _gone(server: Server, resource: str, stored: Sequence[Stored]) -> list[Stored]:

@@ -67,14 +67,17 @@ class SftpSettings(_Scheduled):
 class FhirSettings(_Scheduled):
     """A FHIR R4 server that is asked. ``organisation``: the author of plans that name none.
 
-    ``recheck_days``: after so long it is asked of every stored plan whether it is still there; null: never.
+    ``recheck_days``: after so long it is asked of every stored plan whether it is still there; 0: in each run; null:
+    never. ``by_patient``, ``history``: see :class:`careplans.sources.fhir_http.FhirSource`.
     """
 
     kind: Literal["fhir"]
     url: HttpUrl
     organisation: str = Field(min_length=1, max_length=200)
     resources: tuple[Literal["CarePlan", "Flag", "DocumentReference", "Consent"], ...] = ("CarePlan", "Flag")
-    recheck_days: float | None = Field(7.0, gt=0, le=366)
+    recheck_days: float | None = Field(0.0, ge=0, le=366)
+    by_patient: bool = True
+    history: bool = False
     token_file: Path | None = None
     token_env: str | None = None
 

@@ -5,18 +5,26 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from functools import partial
+from unittest.mock import ANY
 from urllib.parse import parse_qs
 
 import pytest
 from fastapi.responses import Response
 
+from careplans.model import MatchLevel
+from careplans.service import CarePlans
 from careplans.sources.errors import SourceRefused, SourceUnreachable
 from careplans.sources.fhir_http import FhirSource
 from careplans.sources.fhir_recheck import Recheck
 from careplans.sources.model import Sender
 from careplans.sources.runs import PlanRuns
+from infra.crypto import KeyRing
+from infra.numbers import read_number
+from infra.sql import Database
 from tests.fhir_server import FhirServer, care_plan, served
 from tests.plan_world import SYSTEM, HandClock
+
+KEYS = KeyRing(b"m" * 32, b"i" * 32)
 
 TRUST = Sender("trust", SYSTEM)
 
@@ -103,6 +111,62 @@ class TestFhirServer:
             server.asked.clear()
             (delivered,) = await runs.run(TRUST, source)
         assert (delivered.run.imported, len(server.asked)) == (4, 1)
+
+    async def test_a_patient_who_becomes_restricted_is_found_by_no_number_after_the_next_run(
+        self, server: FhirServer, runs: PlanRuns, database: Database
+    ) -> None:
+        """Their Patient alone is changed, in the middle of the day, and no plan of theirs."""
+        plans = CarePlans(database, KEYS, HandClock())
+        server.plans = [care_plan(number) for number in range(3)]
+        async with served(server.app()) as port:
+            await runs.run(TRUST, server.source(port))
+            assert (await plans.match_number(read_number("07700 900101"))).people == 1
+            label = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}
+            server.patient["meta"] = {"lastUpdated": "2026-06-03T12:00:00Z", "security": [label]}
+            changed = await runs.run(TRUST, server.source(port))
+            assert (sum(each.run.updated for each in changed), [each.refused for each in changed]) == (3, [(), ()])
+            assert (await plans.match_number(read_number("07700 900101"))).outcome is MatchLevel.NONE
+            server.asked.clear()
+            assert [each.run.updated for each in await runs.run(TRUST, server.source(port))] == [0]
+        assert "subject%3APatient._lastUpdated=ge2026-06-03T12%3A00%3A00Z" in server.asked[1]
+
+    async def test_patients_are_not_asked_for_where_everything_was_just_read(
+        self, server: FhirServer, runs: PlanRuns
+    ) -> None:
+        server.plans = [care_plan(1)]
+        async with served(server.app()) as port:
+            await runs.run(TRUST, server.source(port))
+        assert len(server.asked) == 1
+
+    async def test_what_its_history_says_is_deleted_is_withdrawn_with_the_next_run_and_nothing_else(
+        self, server: FhirServer, runs: PlanRuns
+    ) -> None:
+        sender = Sender("trust", SYSTEM, 1.0)
+        server.plans = [care_plan(number) for number in range(3)]
+        async with served(server.app()) as port:
+            await runs.run(sender, server.source(port, history=True))
+            server.deleted = {"c1": "2026-06-02T12:00:00Z", "never-seen": "2026-06-02T12:00:00Z"}
+            del server.plans[1]
+            *_, told = await runs.run(sender, server.source(port, history=True))
+            assert (told.run.withdrawn, told.refused, await live(runs)) == (1, (), 2)
+            server.asked.clear()
+            await runs.run(sender, server.source(port, history=True))
+        assert server.asked[-1] == "history _count=100&_since=2026-06-02T12%3A00%3A00Z"
+
+    async def test_what_the_server_deleted_without_a_word_is_withdrawn_with_the_next_run(
+        self, server: FhirServer, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        every_run = Recheck(partial(runs.known, SYSTEM), clock, timedelta())
+        server.plans, server.page = [care_plan(number) for number in range(150)], 200
+        async with served(server.app()) as port:
+            await runs.run(TRUST, server.source(port, recheck=every_run))
+            await runs.run(TRUST, server.source(port, recheck=every_run))  # the newest plan, once more
+            assert await runs.run(TRUST, server.source(port, recheck=every_run)) == []
+            del server.plans[70]
+            server.asked.clear()
+            *_, told = await runs.run(TRUST, server.source(port, recheck=every_run))
+        assert (told.run.withdrawn, await live(runs)) == (1, 149)
+        assert [each for each in server.asked if "_lastUpdated" not in each][1:] == ["c70", ANY]
 
     async def test_what_the_server_deleted_without_a_word_is_withdrawn_within_a_week(
         self, server: FhirServer, runs: PlanRuns, clock: HandClock
