@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import gather
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,13 @@ from console.readings import Readings
 from console.scopes import scope_table
 from console.trends import trends
 from console.windows import Stretch, Window
+
+ODDITIES = {
+    "unreadable": "could not be read and are not counted",
+    "from_future": "from a clock that is ahead: they count when that time has come",
+    "negative": "of calls that end before they begin: their time counts as 0 s",
+}
+"""What may be wrong with events (docs/alerts.md, Odd input)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +50,8 @@ async def read_board(readings: Readings, window: Stretch) -> Board:
     minutes = live.minutes(MINUTES) if figures else ()
     if window is Window.TODAY:
         return board(figures, minutes)
-    providers = await readings.counted(window, "provider")
-    return board(figures, minutes, window, await readings.counted_of(window, TOTAL), providers)
+    providers, total = await gather(readings.counted(window, "provider"), readings.counted_of(window, TOTAL))
+    return board(figures, minutes, window, total, providers)
 
 
 def city_fragments(readings: Readings, asked: Asked) -> Fragments:
@@ -55,6 +63,7 @@ def city_fragments(readings: Readings, asked: Asked) -> Fragments:
     areas = Fragment("_areas.html", partial(_scopes, readings, asked, "area"), every_s=5)
     return {
         "firing": Fragment("_firing.html", partial(read_firing, readings), every_s=5),
+        "age": Fragment("_age.html", partial(read_age, readings, asked.window), every_s=5),
         "services": Fragment("_services.html", partial(_scopes, readings, asked, "service"), every_s=5),
         **({"areas": areas} if asked.every_count else {}),
         "items": Fragment("_city_items.html", partial(_items, readings, asked.window), every_s=5),
@@ -73,8 +82,14 @@ async def read_firing(readings: Readings, scope: str | None = None) -> Mapping[s
 async def read_trends(readings: Readings, scope: Scope = TOTAL) -> Mapping[str, Any]:
     """Today by hour beside a week ago, for each target."""
     day = readings.today_of(scope)
-    found = trends(targets(), day, await readings.hours_today(scope), await readings.hours_a_week_ago(scope))
-    return {"charts": found.charts, "rows": found.rows, "is_old": readings.is_today_old(scope)}
+    (today, counted), last_week = await gather(readings.hours_today(scope), readings.hours_a_week_ago(scope))
+    found = trends(targets(), day, today, last_week)
+    return {"charts": found.charts, "rows": found.rows, "age": counted}
+
+
+async def read_age(readings: Readings, window: Stretch) -> Mapping[str, Any]:
+    """Until when the days that were asked for are counted; nothing of what is live."""
+    return {"during": window.during, "is_live": window.minutes is not None, "of": await readings.age(window)}
 
 
 async def read_heat(readings: Readings, asked: Asked, scope: Scope = TOTAL) -> Mapping[str, Any]:
@@ -103,10 +118,15 @@ async def _scopes(readings: Readings, asked: Asked, kind: ScopeKind) -> Mapping[
 
 async def _items(readings: Readings, window: Stretch) -> Mapping[str, Any]:
     """The whole service by item, and who rang again: of the days that were asked for, else of the last 24 hours."""
-    offered = await readings.counted_of(window, TOTAL)
-    later = await readings.counted_of(window, TOTAL, "message_end")
+    offered, later, again = await gather(
+        readings.counted_of(window, TOTAL),
+        readings.counted_of(window, TOTAL, "message_end"),
+        read_again(readings, TOTAL, window),
+    )
+    odd = readings.live.oddities()
     return {
         "rows": item_rows(offered, later, live=window.minutes is not None),
         "during": window.during,
-        "again": await read_again(readings, TOTAL, window),
+        "again": again,
+        "odd": [f"{count:,} {ODDITIES[name]}" for name, count in odd.items() if count],
     }

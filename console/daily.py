@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from alerts.figures.history_rows import midnight
 from alerts.figures.items import CLASSES, ITEMS, OF_CALL_BACKS, PROBES, Kpis
 from alerts.figures.targets import targets
 from console import words
+from console.age import age
 from console.board import END_CLASSES, counts_of
 from console.item_table import RECONTACT, ItemRow, item_rows
 from console.measures import Judged, amount, judged
@@ -25,10 +27,11 @@ class TargetLine:
 
 @dataclass(frozen=True, slots=True)
 class DailyReport:
-    """The report. ``so_far`` is the time until which an unfinished day is told, empty of a day that is over."""
+    """The report. ``so_far``: until when it is told, empty of a day that is counted to its end."""
 
     day: str
     so_far: str
+    is_over: bool
     hours: str
     summary: str
     target_lines: tuple[TargetLine, ...]
@@ -42,12 +45,16 @@ class DailyReport:
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """What a report is made of: the figures of one day, of the whole service (both clocks) and of its parts."""
+    """What a report is made of: the figures of one day, of the whole service (both clocks) and of its parts.
+
+    ``until``: until when calls are counted; None where that is not known.
+    """
 
     offered: Kpis
     message_end: Kpis | None
     providers: Sequence[Kpis]
     services: Sequence[Kpis]
+    until: datetime | None = None
 
 
 def daily_report(day: date, now: datetime, figures: DayFigures, *, every_count: bool = False) -> DailyReport:
@@ -59,7 +66,8 @@ def daily_report(day: date, now: datetime, figures: DayFigures, *, every_count: 
     is_over = now.astimezone(words.LONDON).date() > day
     return DailyReport(
         day=f"{day:%A} {words.day(day)}",
-        so_far="" if is_over else words.clock_time(now)[:5],
+        so_far=_so_far(day, now, figures.until),
+        is_over=is_over,
         hours=_hours(day),
         summary=_summary(total, lines),
         target_lines=lines,
@@ -78,6 +86,11 @@ def daily_report(day: date, now: datetime, figures: DayFigures, *, every_count: 
             if code.startswith(RECONTACT)
         ),
     )  # fmt: skip
+
+
+def _so_far(day: date, now: datetime, until: datetime | None) -> str:
+    counted = age(until, midnight(day + timedelta(days=1)), now)
+    return counted.until if counted.is_known else "a time that is not known"
 
 
 def _summary(total: Kpis, lines: Sequence[TargetLine]) -> str:

@@ -23,6 +23,9 @@ TICK_S = 1.0
 HEARTBEAT_TICKS = 15
 """After so many ticks without news the page is told that the figures still stand."""
 
+PATIENCE_S = 0.25
+"""So long a look waits for a part that is slow; what it gives is told by a later one."""
+
 Pause = Callable[[], Awaitable[None]]
 """Waits until it is time to look again."""
 
@@ -36,8 +39,8 @@ async def a_second() -> None:
 class Part:
     """``read`` gives what the browser is to have, as JSON; it is asked each ``every_s`` seconds at most.
 
-    Its key ``at`` is the time of the figures: that alone is no news. It may wait for a database: no other part of this
-    feed is asked meanwhile, so whoever reads one keeps what was read and limits the wait.
+    Its key ``at`` is the time of the figures: that alone is no news. It may wait for a database: the other parts go on
+    meanwhile, and this one is not asked again before it has answered.
     """
 
     read: Callable[[], Awaitable[Mapping[str, Any]]]
@@ -67,6 +70,7 @@ class Feed:
     _readers: int = 0
     _next: asyncio.Event = field(default_factory=asyncio.Event)
     _loop: asyncio.Task[None] | None = None
+    _reading: dict[str, asyncio.Task[dict[str, Any]]] = field(default_factory=dict)
 
     async def events(self, ending: anyio.Event) -> AsyncIterator[bytes]:
         """Everything at once, then what changed; it ends at the first turn after ``ending`` was set.
@@ -102,20 +106,26 @@ class Feed:
             self._next = asyncio.Event()
             await self.pause()
         self._told.clear()  # whoever comes next gets nothing old
+        for task in self._reading.values():
+            task.cancel()
+        self._reading.clear()
 
     async def _look(self) -> None:
         news = False
         now = self.clock.monotonic()
         for name, part in self.parts.items():
             told = self._told.get(name)
-            if told is not None and now - told.read_at < part.every_s:
-                continue
-            try:
-                content = dict(await part.read())
-            except Exception as error:  # noqa: BLE001 - the other parts, and the next look, go on
+            is_due = told is None or now - told.read_at >= part.every_s
+            if is_due and name not in self._reading:
+                self._reading[name] = asyncio.create_task(_content(part))
+        if self._reading:
+            await asyncio.wait(self._reading.values(), timeout=PATIENCE_S)
+        for name in [name for name in self.parts if name in self._reading and self._reading[name].done()]:
+            task = self._reading.pop(name)
+            if (error := task.exception()) is not None:  # the other parts, and the next look, go on
                 log.error("wallboard_part_failed", part=name, error=type(error).__name__)
-                continue
-            news |= self._note(name, content, now)
+            else:
+                news |= self._note(name, task.result(), now)
         self._quiet = 0 if news else self._quiet + 1
         if self._quiet and self._quiet % HEARTBEAT_TICKS == 0:
             self._heartbeat(now)
@@ -135,6 +145,10 @@ class Feed:
             self._turn += 1
             content = {"at": self._told[first].content.get("at")}
             self._told["still"] = _Told(now, content, self._turn, _event("still", content))
+
+
+async def _content(part: Part) -> dict[str, Any]:
+    return dict(await part.read())
 
 
 def _news_of(content: Mapping[str, Any]) -> dict[str, Any]:

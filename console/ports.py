@@ -92,6 +92,9 @@ class LiveBoard(Protocol):
     def waiting(self, kind: ScopeKind) -> Mapping[Scope, WaitingNow] | None:
         """Who waits now, by scope, for each that has a call in progress; None while unknown."""
 
+    def oddities(self) -> Mapping[str, int]:
+        """What of the day's events could not be read or cannot be true, by name (docs/alerts.md, Odd input)."""
+
     def minutes(self, count: int) -> Sequence[MinutePoint]:
         """The newest ``count`` minutes, oldest first; fewer where the service has not run that long."""
 
@@ -101,6 +104,9 @@ class LiveBoard(Protocol):
 
 class Past(Protocol):
     """Figures of days that are kept; the newest may lack what happened in the last seconds."""
+
+    async def counted_until(self) -> datetime | None:
+        """Until when everything that was told is counted; None where that is not known."""
 
     async def hours(
         self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered", only: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import gather
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from alerts.figures.items import Scope
 from alerts.model import NOBODY, ScopeFigures
 from console.again import read_again
 from console.board import Counts, counts_of, row
-from console.city import Asked, read_firing, read_heat, read_trends
+from console.city import Asked, read_age, read_firing, read_heat, read_trends
 from console.distribution import bands
 from console.errors import NoSuchPage
 from console.feed import Feeds
@@ -60,6 +61,7 @@ def provider_fragments(readings: Readings, provider: str, asked: Asked) -> Fragm
     return {
         "now": Fragment("_scope_now.html", partial(read_now, readings, scope, asked.window)),
         "firing": Fragment("_firing.html", partial(read_firing, readings, str(scope)), every_s=5),
+        "age": Fragment("_age.html", partial(read_age, readings, asked.window), every_s=5),
         "items": Fragment("_items.html", partial(read_items, readings, scope, asked.window), every_s=5),
         "trends": Fragment("_trends.html", partial(read_trends, readings, scope), every_s=10),
         "heat": Fragment("_heat.html", partial(read_heat, readings, asked, scope), every_s=30),
@@ -95,13 +97,16 @@ async def read_now(readings: Readings, scope: Scope, window: Stretch) -> Mapping
 
 async def read_items(readings: Readings, scope: Scope, window: Stretch) -> Mapping[str, Any]:
     """Every item under both clocks, how long callers waited, and who rang again."""
-    offered = await readings.counted_of(window, scope)
-    later = await readings.counted_of(window, scope, "message_end")
+    offered, later, again = await gather(
+        readings.counted_of(window, scope),
+        readings.counted_of(window, scope, "message_end"),
+        read_again(readings, scope, window),
+    )
     times_who_waits = window.minutes is not None
     return {
         "rows": item_rows(offered, later, live=times_who_waits),
         "bands": bands(offered),
         "during": window.during,
         "times_who_waits": times_who_waits,
-        "again": await read_again(readings, scope, window),
+        "again": again,
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.items import Clock as ItemClock
 from alerts.figures.items import Kpis, Scope, ScopeKind, Values
+from console.age import Age, age
 from console.heat import MEASURES, WEEKS, Heat, Measure, heat
 from console.kept import Kept
 from console.ports import Alerts, FiringAlert, LiveBoard, Past
@@ -27,6 +29,14 @@ _Days = tuple[Scope, date, date]
 _Sum = tuple[Days, ScopeKind, ItemClock]
 
 
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """What was read from the history, which was counted ``until`` then."""
+
+    kpis: Sequence[Kpis]
+    until: datetime | None
+
+
 class Readings:
     """One for the console. What is not known is None."""
 
@@ -35,10 +45,10 @@ class Readings:
         self.past = past
         self.clock = clock
         self._alerts: Kept[str, Sequence[FiringAlert]] = Kept(lambda _: alerts.firing(), clock, ALERTS_KEPT_S)
-        self._today: Kept[_Days, Sequence[Kpis]] = Kept(self._hours, clock, TODAY_KEPT_S)
+        self._today: Kept[_Days, Dated] = Kept(self._hours_dated, clock, TODAY_KEPT_S)
         self._past: Kept[_Days, Sequence[Kpis]] = Kept(self._hours, clock, PAST_KEPT_S)
-        self._sums: Kept[_Sum, Sequence[Kpis]] = Kept(self._sum, clock, TODAY_KEPT_S)
-        self._past_sums: Kept[_Sum, Sequence[Kpis]] = Kept(self._sum, clock, PAST_KEPT_S)
+        self._sums: Kept[_Sum, Dated] = Kept(self._sum, clock, TODAY_KEPT_S)
+        self._past_sums: Kept[_Sum, Dated] = Kept(self._sum, clock, PAST_KEPT_S)
         self._one_sum = asyncio.Lock()
         self._recontact: Kept[ScopeKind, Mapping[Scope, Values]] = Kept(self._of_last_day, clock, TODAY_KEPT_S)
         self._heats: Kept[_Days, Mapping[Measure, Heat]] = Kept(self._heat, clock, PAST_KEPT_S)
@@ -64,11 +74,26 @@ class Readings:
         """The figures of every scope of that kind; live from memory, those of days from the database."""
         if window.minutes is not None:
             return self.live.window(window.minutes, kind, clock) if self.is_known() else None
+        found = await self._summed(window, kind, clock)
+        return None if found is None else found.kpis
+
+    async def _summed(self, window: Stretch, kind: ScopeKind, clock: ItemClock) -> Dated | None:
         days = window.days(self.today())
         # Right after midnight yesterday's last callers still wait, and its last hour is not in the history yet.
         is_settled = days.last < self.today() - DAY
         kept = self._past_sums if is_settled else self._sums
         return await kept.of((days, kind, clock))
+
+    async def age(self, window: Stretch) -> Age | None:
+        """Until when the sums of these days were counted; None of what is live, or could not be read at all."""
+        if window.minutes is not None:
+            return None
+        found = await self._summed(window, "total", "offered")
+        return (
+            None
+            if found is None
+            else age(found.until, midnight(window.days(self.today()).last + DAY), self.clock.now())
+        )
 
     async def counted_of(self, window: Stretch, scope: Scope, clock: ItemClock = "offered") -> Kpis | None:
         """The figures of one scope."""
@@ -82,15 +107,11 @@ class Readings:
         found = await self._recontact.of(scope.kind)
         return None if found is None or self._recontact.is_old(scope.kind) else found.get(scope, {})
 
-    def is_today_old(self, scope: Scope) -> bool:
-        """Whether :meth:`hours_today` may lack the last hours, since the database did not answer."""
-        day = self.today()
-        return self._today.is_old((scope, day, day))
-
-    async def hours_today(self, scope: Scope) -> Sequence[Kpis]:
-        """Each hour of today."""
-        day = self.today()
-        return await self._today.of((scope, day, day)) or ()
+    async def hours_today(self, scope: Scope) -> tuple[Sequence[Kpis], Age]:
+        """Each hour of today, and until when they were counted."""
+        day, now = self.today(), self.clock.now()
+        found = await self._today.of((scope, day, day))
+        return (found.kpis, age(found.until, now, now)) if found else ((), age(None, now, now))
 
     async def hours_a_week_ago(self, scope: Scope) -> Sequence[Kpis]:
         """Each hour of this weekday's last."""
@@ -107,10 +128,16 @@ class Readings:
         scope, first, last = days
         return await self.past.hours(first, last, scope.kind, only=scope.id)
 
-    async def _sum(self, asked: _Sum) -> Sequence[Kpis]:
+    async def _hours_dated(self, days: _Days) -> Dated:
+        until = await self.past.counted_until()  # before, so that nobody takes what was missed for counted
+        return Dated(await self._hours(days), until)
+
+    async def _sum(self, asked: _Sum) -> Dated:
         days, kind, clock = asked
         async with self._one_sum:  # a year of every area is a second of work: one at a time, whoever asks
-            return await self.past.window(midnight(days.first), midnight(days.last + DAY), kind, clock)
+            until = await self.past.counted_until()
+            found = await self.past.window(midnight(days.first), midnight(days.last + DAY), kind, clock)
+            return Dated(found, until)
 
     async def _of_last_day(self, kind: ScopeKind) -> Mapping[Scope, Values]:
         now = self.clock.now()

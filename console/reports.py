@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import gather
 from datetime import date, timedelta
 
 from fastapi import APIRouter, Request, Response
@@ -47,13 +48,13 @@ def add_reports(router: APIRouter, web: Web, readings: Readings) -> None:
 async def read_figures(readings: Readings, day: date) -> DayFigures | None:
     """The day's figures; None where none are kept. Raises what the database raises: a report is no guess."""
     past = readings.past
-    offered = await past.days(day, day, "total")
+    until = await past.counted_until()  # before the figures, so that nobody takes what was missed for counted
+    offered, later, providers, services = await gather(
+        past.days(day, day, "total"),
+        past.days(day, day, "total", "message_end"),
+        past.days(day, day, "provider"),
+        past.days(day, day, "service"),
+    )
     if not offered:
         return None
-    later = await past.days(day, day, "total", "message_end")
-    return DayFigures(
-        offered=offered[0],
-        message_end=later[0] if later else None,
-        providers=await past.days(day, day, "provider"),
-        services=await past.days(day, day, "service"),
-    )
+    return DayFigures(offered[0], later[0] if later else None, providers, services, until)

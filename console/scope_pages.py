@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import gather
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
 from alerts.figures.items import Scope, ScopeKind
-from console.city import Asked, read_heat, read_trends
+from console.city import Asked, read_age, read_heat, read_trends
 from console.errors import NoSuchPage
 from console.feed import Feeds
 from console.fragments import Fragment, Fragments, parts_of, values_of
@@ -30,7 +31,8 @@ def _add(router: APIRouter, web: Web, readings: Readings, feeds: Feeds, kind: Sc
     async def page(name: str, request: Request) -> Response:
         web.require(request, *CLINICAL)
         asked, typed = asks(web, readings, request, is_open=False), typed_in(web, readings, request)
-        title = await _title(readings, Scope(kind, name), asked)
+        fragments = _fragments(readings, Scope(kind, name), asked)
+        title, values = await gather(_title(readings, Scope(kind, name), asked), values_of(fragments))
         return web.page(
             request,
             "scope.html",
@@ -40,7 +42,7 @@ def _add(router: APIRouter, web: Web, readings: Readings, feeds: Feeds, kind: Sc
             asked=asked,
             windows=tuple(Window),
             typed=typed,
-            **await values_of(_fragments(readings, Scope(kind, name), asked)),
+            **values,
         )
 
     @router.get(f"/{kind}s/{{name}}/events")
@@ -55,6 +57,7 @@ def _add(router: APIRouter, web: Web, readings: Readings, feeds: Feeds, kind: Sc
 def _fragments(readings: Readings, scope: Scope, asked: Asked) -> Fragments:
     return {
         "now": Fragment("_scope_now.html", partial(read_now, readings, scope, asked.window)),
+        "age": Fragment("_age.html", partial(read_age, readings, asked.window), every_s=5),
         "items": Fragment("_items.html", partial(read_items, readings, scope, asked.window), every_s=5),
         "trends": Fragment("_trends.html", lambda: read_trends(readings, scope), every_s=10),
         "heat": Fragment("_heat.html", lambda: read_heat(readings, asked, scope), every_s=30),
@@ -63,7 +66,8 @@ def _fragments(readings: Readings, scope: Scope, asked: Asked) -> Fragments:
 
 async def _title(readings: Readings, scope: Scope, asked: Asked) -> str:
     """What people call it; its id while nothing is known. Raises NoSuchPage for one that had no call lately."""
-    looked = [await readings.counted(each, scope.kind) for each in (asked.window, Window.TODAY, Window.WEEK)]
+    windows = dict.fromkeys((Window.TODAY, asked.window, Window.WEEK))
+    looked = await gather(*(readings.counted(each, scope.kind) for each in windows))
     found = next((each for kpis in looked for each in kpis or () if each.scope == scope), None)
     if found is None and any(kpis is not None for kpis in looked):
         raise NoSuchPage

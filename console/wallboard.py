@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import gather
 from datetime import timedelta
 
 import anyio
@@ -35,19 +36,20 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
         fragments = city_fragments(readings, asked)
         big = request.query_params.get("screen") == "big"
         if big:
-            fragments = {"firing": fragments["firing"]}
+            fragments = {name: fragments[name] for name in ("firing", "age")}
+        shown, values = await gather(read_board(readings, asked.window), values_of(fragments))
         return web.page(
             request,
             "wallboard_big.html" if big else "wallboard.html",
             422 if typed and typed.problems else 200,
-            board=await read_board(readings, asked.window),
+            board=shown,
             asked=asked,
             windows=tuple(Window),
             typed=typed,
             end_classes=END_CLASSES,
             may_report=session is not None and session.who.role in REPORT_ROLES,
             yesterday=readings.today() - timedelta(days=1),
-            **await values_of(fragments),
+            **values,
         )
 
     @router.get("/wallboard/events")

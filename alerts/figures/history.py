@@ -29,6 +29,7 @@ from alerts.figures.history_rows import (
 )
 from alerts.figures.history_tables import kpi_calls, kpi_days, kpi_dirty, kpi_hours
 from alerts.figures.items import CLOCKS, ITEMS, TOTAL, Clock, Kpis, Scope, ScopeKind, Values, with_values
+from alerts.figures.progress import Stage, counted_until, note_progress
 from alerts.figures.recontact import recontact_between, recontact_values, sent_away_between
 from alerts.figures.tally import Tally
 from alerts.model import LONDON
@@ -128,7 +129,15 @@ class KpiHistory:
             await self._database.maintain(lambda connection: store(connection, hours))
         return len(hours)
 
+    async def note_progress(self, stage: Stage, at: datetime) -> None:
+        """Everything that was told before ``at`` has come to that stage."""
+        await note_progress(self._database, stage, at)
+
     # ------------------------------------------------------------------ asking
+
+    async def counted_until(self) -> datetime | None:
+        """Until when everything that was told is counted; None where that is not known."""
+        return await self._database.read(counted_until)
 
     async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
         """The figures of the calls from ``start`` until before ``end``, by scope; who still waits is not timed.

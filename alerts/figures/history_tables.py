@@ -82,3 +82,11 @@ kpi_call_backs = Table(
     Index("kpi_call_backs_by_promise", "promised_at"),
 )
 """One row for each call-back of which an event is known; ``reached_by``: the role of who reached the caller."""
+
+kpi_progress = Table(
+    "kpi_progress",
+    metadata,
+    Column("name", String(10), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""How far the history has come (alerts/figures/progress.py): everything that was told before ``at`` is in it."""

@@ -70,15 +70,21 @@ def show(
     """Print every item for the calls of a stretch of time. Who still waits has no time yet."""
     start, end = _window(window, SystemClock().now())
 
-    async def ask() -> list[Kpis]:
+    async def ask() -> tuple[list[Kpis], datetime | None]:
         async with _opened() as counted:
-            return await counted.history.window(start, end, by.value, clock.value)
+            until = await counted.history.counted_until()
+            return await counted.history.window(start, end, by.value, clock.value), until
 
-    found = asyncio.run(ask())
+    found, until = asyncio.run(ask())
     if as_json:
-        typer.echo(json.dumps([_as_data(each) for each in found]))
+        said = until.isoformat() if until else None
+        typer.echo(json.dumps([{**_as_data(each), "counted_until": said} for each in found]))
         return
     typer.echo(f"{start.astimezone(LONDON):%Y-%m-%d %H:%M} to {end.astimezone(LONDON):%Y-%m-%d %H:%M}, clock {clock}")
+    if until is None or until < end:
+        typer.echo(
+            f"counted until {until.astimezone(LONDON):%Y-%m-%d %H:%M:%S}" if until else "not known until when counted"
+        )
     for kpis in found:
         typer.echo(f"{kpis.name} ({kpis.scope})")
         for code, item in ITEMS.items():

@@ -36,6 +36,8 @@ class KpiFolder:
         self._stream = stream
         self._journal = journal
         self._history = history
+        self.has_all = False
+        """Whether the last step read all that the stream had, and was done with it."""
 
     async def join(self) -> None:
         """Become a reader: calls that change from here on will be counted."""
@@ -43,6 +45,7 @@ class KpiFolder:
 
     async def step(self, wait_s: float) -> int:
         """Count the calls of one batch again; returns how many entries are done. The others wait for the journal."""
+        self.has_all = False
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
         news = [entry for _, entry in batch if entry.kind in COUNTED]
         known: set[tuple[str, int]] = set()
@@ -54,6 +57,7 @@ class KpiFolder:
         done = [position for position, each in batch if each.kind not in COUNTED or (each.call_ref, each.seq) in known]
         if done:
             await self._stream.acknowledge(self.GROUP, done)
+        self.has_all = len(done) == len(batch) < self.BATCH
         return len(done)
 
     async def fold(self, refs: Collection[str], since: datetime, *, anew: bool = False) -> set[tuple[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from alerts.figures.adc import ContractCodes
@@ -32,11 +32,14 @@ from infra.sql import Database
 ROLL_EVERY_S = 30.0
 """How old what hours and days add up to may be; a window that ends now is read by call, and is not."""
 
+NOTED_EVERY_S = 15.0
+"""How often it is written down until when calls are counted."""
+
 FOLLOW_EVERY_S = 300.0
 """Between two looks at who has rung again, which is told in hours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counting:
     """``history`` and ``recontacts`` are asked by pages and commands; the others run beside the calls."""
 
@@ -45,6 +48,7 @@ class Counting:
     check: FigureCheck
     recontacts: Recontacts
     clock: Clock
+    _noted_at: float = field(default=-NOTED_EVERY_S, init=False)
 
     async def join(self) -> None:
         """Become a reader of the stream; without its store, later."""
@@ -55,14 +59,31 @@ class Counting:
         """What runs beside the calls, each in one process at a time."""
         folder = self.folder
         return [
-            repeat("kpis", folder.step, full=folder.BATCH, gather_s=UNHURRIED_S, lease=lease(name="kpis")),
+            repeat("kpis", self.fold, full=folder.BATCH, gather_s=UNHURRIED_S, lease=lease(name="kpis")),
             repeat("kpi days", self._roll, full=ROLLED_AT_ONCE, lease=lease(name="kpi-days")),
             repeat("recontacts", self._follow, full=1, lease=lease(name="kpi-recontacts")),
             repeat("kpi check", self.check.step, full=1, lease=lease(name="kpi-check"), lost=self.check.lost),
         ]
 
-    async def _roll(self, _wait_s: float) -> int:
+    async def fold(self, wait_s: float) -> int:
+        """Count the calls of one batch; once nothing is left, note until when all are counted."""
+        begun = self.clock.now()
+        done = await self.folder.step(wait_s)
+        if self.folder.has_all and self.clock.monotonic() - self._noted_at >= NOTED_EVERY_S:
+            await self.history.note_progress("read", begun)
+            self._noted_at = self.clock.monotonic()
+        return done
+
+    async def roll(self) -> int:
+        """Add up hours and days that have news, some at once; once none is left, note until when."""
+        begun = self.clock.now()
         rolled = await self.history.roll()
+        if rolled < ROLLED_AT_ONCE:
+            await self.history.note_progress("rolled", begun)
+        return rolled
+
+    async def _roll(self, _wait_s: float) -> int:
+        rolled = await self.roll()
         if rolled < ROLLED_AT_ONCE:
             await asyncio.sleep(ROLL_EVERY_S)
         return rolled

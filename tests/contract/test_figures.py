@@ -19,6 +19,7 @@ from alerts.figures.history_rows import midnight
 from alerts.figures.history_tables import kpi_calls, kpi_days, kpi_hours
 from alerts.figures.items import TOTAL, Scope, ScopeKind
 from alerts.figures.kpi import LiveFigures
+from alerts.figures.recontact import Recontacts
 from alerts.figures.recount import recount
 from alerts.figures.recount_waiting import recount_waiting
 from alerts.figures.tally import Tally
@@ -29,6 +30,7 @@ from alerts.rules.readings import Seen
 from callrouter.alerting.watching import PARTS
 from callrouter.figures.check import AGAIN_S, EVERY_S, FAILURES, HANDED_OVER_S, IN_DOUBT_S, FigureCheck
 from callrouter.figures.folding import KpiFolder
+from callrouter.figures.kpis import Counting
 from callrouter.journal import Journal
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
@@ -228,6 +230,29 @@ async def test_adding_up_takes_the_time_of_no_caller(house: House) -> None:
     await house.history.rolled(DAY)
     loop_s, all_s = time.thread_time() - loop_s, time.process_time() - all_s
     assert loop_s < all_s / 3
+
+
+async def test_the_history_says_until_when_it_is_counted(house: House) -> None:
+    """Not later than what waits for the journal, nor than what is added up; and it never goes back."""
+    clock = HandClock(NOW)
+    check, _ = checking(house, LiveFigures({}), clock)
+    counting = Counting(house.history, house.folder, check, Recontacts(house.database), clock)
+    entries = made_up_day(6, 1, START, 1)
+    await house.journal.write(entries[:-1])
+    await house.stream.append(entries)
+    await counting.roll()
+    assert (await counting.fold(0), await house.history.counted_until()) == (len(entries) - 1, None)
+    await house.journal.write(entries[-1:])
+    await counting.fold(0)
+    assert await house.history.counted_until() == NOW
+    clock.move(60)
+    await counting.fold(0)
+    assert await house.history.counted_until() == NOW, "hours and days are not added up since"
+    await counting.roll()
+    assert await house.history.counted_until() == NOW + timedelta(seconds=60)
+    clock.move(-30)
+    await counting.roll()
+    assert await house.history.counted_until() == NOW + timedelta(seconds=60)
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])

@@ -124,7 +124,9 @@ def test_windows_of_minutes_today_and_this_week_end_now(tmp_path: Path, monkeypa
     for window, calls in (("week", 5), ("today", 3), ("15m", 1), ("2025-10-26..2025-10-26", 1)):
         (total,) = json.loads(type_("show", "--window", window, "--json")[1])
         assert total["values"]["A01"] == calls, window
-    assert "without those who still wait" in type_("show", "--window", "today")[1]
+    said = type_("show", "--window", "today")[1]
+    assert "without those who still wait" in said
+    assert "not known until when counted" in said, "the service never ran"
 
 
 def test_who_waits_now_is_told_by_service_from_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

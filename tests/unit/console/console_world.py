@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -104,6 +105,9 @@ class SetBoard:
             }
         return {Scope("service", "dental"): WaitingNow(3, 61.0), Scope("area", "camden"): WaitingNow(2, 75.4)}
 
+    def oddities(self) -> dict[str, int]:
+        return {"unreadable": 0, "from_future": 2, "negative": 0}
+
     def minutes(self, count: int) -> tuple[MinutePoint, ...]:
         return self.points[-count:]
 
@@ -168,10 +172,20 @@ class SetPast:
 
     empty: bool = False
     away: bool = False
+    until: datetime | None = NOON
+    hangs: asyncio.Event | None = None
+
+    async def counted_until(self) -> datetime | None:
+        if self.hangs is not None:
+            await self.hangs.wait()
+        self._answer()
+        return self.until
 
     async def hours(
         self, first: date, last: date, kind: ScopeKind, clock: ItemClock = "offered", only: str | None = None
     ) -> list[Kpis]:
+        if self.hangs is not None:
+            await self.hangs.wait()
         self._answer()
         found = [each for each in lively_kpis(60, clock) if each.scope == Scope(kind, only or "") and not self.empty]
         start = datetime(first.year, first.month, first.day, tzinfo=UTC)
@@ -189,6 +203,8 @@ class SetPast:
         return [replace(each, start=start, end=end, values=_times(days, each.values)) for each in found]
 
     async def recontact(self, start: datetime, end: datetime, kind: ScopeKind = "total") -> dict[Scope, Values]:
+        if self.hangs is not None:
+            await self.hangs.wait()
         self._answer()
         again = {"RECONTACT_BASE": 118.0, "RECONTACT_1H": 4.0, "RECONTACT_24H": 9.0, "RECONTACT_72H": 9.0}
         of = {"total": TOTAL, "provider": Scope("provider", "south_east"), "area": Scope("area", "camden")}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -20,7 +22,7 @@ from console.city_map import squares
 from console.distribution import bands
 from console.fragments import Fragments
 from console.item_table import item_rows
-from console.kept import RETRY_S
+from console.kept import PATIENCE_S, RETRY_S
 from console.measures import judged
 from console.readings import ALERTS_KEPT_S, TODAY_KEPT_S, Readings
 from console.windows import Days, Window, read_typed
@@ -87,6 +89,51 @@ async def test_days_that_cannot_be_read_are_not_known() -> None:
     text = await page(world, "/?window=week")
     assert 'Of <strong data-cell="offered">not known</strong> calls since Monday' in text
     assert 'data-cell="waiting">9<' in text, "who waits now comes from memory"
+
+
+@pytest.mark.parametrize(
+    ("query", "until", "said"),
+    [("window=week", NOON, "Calls since Monday: counted until <strong>12:00</strong>."),
+     ("window=week", NOON - timedelta(minutes=3), "counted until <strong>11:57</strong>."),
+     ("window=week", NOON - timedelta(minutes=4), "counted only until <strong>11:56</strong>. What came since"),
+     ("window=week", NOON - timedelta(days=2), "counted only until <strong>Sun 1 February 2026, 12:00</strong>"),
+     ("window=week", None, "it is not known until when they are counted"),
+     ("from=2026-02-01&to=2026-02-02", NOON, "Calls from 1 February 2026 to 2 February 2026: all are counted."),
+     ("from=2026-02-01&to=2026-02-02", NOON - timedelta(days=1), "counted only until <strong>Mon 2 February"),
+     ("window=60", None, None)],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/", "/providers/south_east", "/areas/camden", "/?screen=big&"])
+async def test_a_sum_of_days_says_until_when_it_is_counted_and_if_that_is_old(
+    path: str, query: str, until: datetime | None, said: str | None
+) -> None:
+    world = World()
+    world.past.until = until
+    text = await page(world, path + ("" if path.endswith("&") else "?") + query, Role.PUBLIC_HEALTH)
+    shown = re.sub(r"\s+", " ", text.partition('data-part="age">')[2].partition("</div>")[0]).strip()
+    assert shown == "" if said is None else said in shown
+    assert (">Old</strong>" in shown) == (said is not None and ("only" in said or "not known" in said))
+
+
+async def test_odd_events_are_told_on_the_page_of_the_city() -> None:
+    text = await page(World())
+    assert "Odd events</strong> Of the last hours: 2 from a clock that is ahead" in text
+    assert "could not be read" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("/?window=week", ">9<"), pytest.param("/areas/camden?window=week", ">2<", marks=pytest.mark.slow)],
+)
+async def test_a_page_waits_once_for_a_database_that_hangs_and_says_what_is_missing(path: str, shown: str) -> None:
+    """Not once for each of its readings: side by side they take as long as one."""
+    world = World()
+    world.past.hangs = asyncio.Event()
+    begun = time.monotonic()
+    text = await page(world, path, Role.PUBLIC_HEALTH)
+    assert time.monotonic() - begun < 3 * PATIENCE_S
+    assert "Not read</strong> Calls since Monday are not known" in text
+    assert f'data-cell="waiting"{shown}' in text, "who waits now comes from memory"
+    world.past.hangs.set()
 
 
 async def test_a_range_that_many_ask_for_is_added_up_once() -> None:
@@ -229,7 +276,7 @@ async def test_a_past_that_cannot_be_read_is_no_empty_past() -> None:
     world.past.away = True
     text = await page(world)
     assert "Not known: the database does not answer." in text
-    assert "these lines may lack the last hours" in text
+    assert "The lines may lack hours: it is not known until when they are counted." in text
     assert "There are no past days yet" not in text
 
 

@@ -39,8 +39,6 @@ class World:
 
     async def figures(self) -> dict[str, Any]:
         self.looks += 1
-        if self.looks == 4:
-            self.looked.set()
         return read(self.live).event()
 
     def turn(self, count: int = 1) -> None:
@@ -48,6 +46,8 @@ class World:
             self._turns.put_nowait(None)
 
     async def _pause(self) -> None:
+        if self.looks == 4:
+            self.looked.set()
         await self._turns.get()
         self.clock.move(1)
         if self.live.now is not None:
@@ -129,6 +129,25 @@ async def test_a_part_that_fails_leaves_the_others_alone_and_a_slow_reader_gets_
             await Reader(quick).take()
         ((_, newest),) = await Reader(slow).take()
         assert newest["total"]["cells"]["waiting"] == "3"
+
+
+async def test_a_part_that_waits_for_the_database_holds_no_other(world: World) -> None:
+    answers = asyncio.Event()
+
+    async def slow() -> dict[str, Any]:
+        await answers.wait()
+        return {"n": 1}
+
+    async with aclosing(world.feed(past=Part(slow)).events(anyio.Event())) as stream:
+        reader = Reader(stream)
+        for waiting in (3, 4, 5):
+            assert [kind for kind, _ in await reader.take()] == ["figures"]
+            world.live.set_total(waiting=waiting)
+            world.turn()
+        answers.set()
+        kinds: set[str] = set()
+        while kinds != {"figures", "past"}:
+            kinds |= {kind for kind, _ in await reader.take()}
 
 
 async def test_a_part_is_asked_no_more_often_than_it_wants(world: World) -> None:

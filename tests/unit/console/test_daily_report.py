@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -51,11 +52,14 @@ def test_a_day_without_calls_judges_no_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "so_far"),
-    [(NEXT_MORNING, ""), (datetime(2026, 2, 2, 14, 5, tzinfo=UTC), "14:05")],
-)
-def test_a_day_that_is_not_over_says_until_when(now: datetime, so_far: str) -> None:
-    assert daily_report(DAY, now, figures()).so_far == so_far
+    ("now", "until", "so_far"),
+    [(NEXT_MORNING, NEXT_MORNING, ""), (NEXT_MORNING, NOON.replace(day=2), "Mon 2 February 2026, 12:00"),
+     (NEXT_MORNING, None, "a time that is not known"), (NOON.replace(day=2), NOON.replace(day=2, hour=11), "11:00")],
+)  # fmt: skip
+def test_a_day_that_is_not_counted_to_its_end_says_until_when(
+    now: datetime, until: datetime | None, so_far: str
+) -> None:
+    assert daily_report(DAY, now, replace(figures(), until=until)).so_far == so_far
 
 
 @pytest.mark.parametrize(
