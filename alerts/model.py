@@ -339,8 +339,8 @@ Outcome = Literal["sent", "delivered", "failed"]
 """What became of a notice: its channel took it, it arrived, or no channel will carry it."""
 
 StepKind = Literal[
-    "fired", "sent", "delivered", "failed", "escalated", "held", "acknowledged", "silenced", "lifted", "resolved",
-    "rule_removed", "flapping",
+    "pending", "fired", "sent", "delivered", "failed", "escalated", "held", "acknowledged", "silenced", "lifted",
+    "resolved", "rule_removed", "flapping",
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -36,6 +37,9 @@ class Store(Protocol):
 
     async def move(self, change: Change) -> bool:
         """Keep the change; False, and nothing changed, if another worker was first."""
+
+    async def record(self, steps: Sequence[StepTaken]) -> None:
+        """Put steps on record that could not be when they were taken, each once."""
 
     async def steps(self, alert: str, most: int = ...) -> list[StepTaken]:
         """The newest steps of an alert, newest first."""

@@ -18,6 +18,7 @@ from console.web import Web
 
 SEVERITIES = {"critical": "red", "warning": "orange", "notice": "blue"}
 TITLES: dict[StepKind, str] = {
+    "pending": "Over its bound",
     "fired": "Began",
     "sent": "Told",
     "delivered": "Arrived",

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts.surges.chart import Neighbour
+from alerts.surges.chart import Neighbour, share_of
 from alerts.surges.model import Proposal
 from callrouter.approvals import Refused, StoreAway
 from callrouter.surges.desk import ASSESSORS, READERS, TO_ASSESS, NoSuchProposal, Sheet, SurgeDesk
@@ -102,6 +102,8 @@ async def _page(
         "sure": sure(sheet.row.proposal),
         "by_chance": BY_CHANCE[sheet.row.proposal.method],
         "deflected": _deflected(sheet),
+        "share": _share(sheet),
+        "per_cent": per_cent,
         "may": {
             "act": may and sheet.can_act,
             "watch": may and sheet.row.proposal.state == "open",
@@ -123,12 +125,32 @@ def _deflected(sheet: Sheet) -> int | None:
     return None if None in last else sum(each or 0 for each in last)
 
 
+def per_cent(share: float | None) -> str:
+    """A share in words; a rest under a tenth of a per cent is not nought."""
+    if share is None:
+        return "–"
+    return "under 0.1 %" if 0 < share < 0.001 else f"{share:.1%}".replace("%", " %")
+
+
+def _share(sheet: Sheet) -> str:
+    """Of all calls of the last 24 hours, beside the usual; what is withheld of an hour is withheld of their sum."""
+    last = sheet.hours[-24:]
+    demand = None if any(each.demand is None for each in last) else sum(each.demand or 0 for each in last)
+    share = share_of(demand, sum(each.calls for each in last))
+    known = all(each.expected is not None and each.usual_calls is not None for each in last)
+    usual = share_of(sum(each.expected or 0 for each in last), sum(each.usual_calls or 0 for each in last))
+    if share is None:
+        return "not shown" if demand is None else "nobody called"
+    return f"{per_cent(share)}{f', where {per_cent(usual)} is usual' if known else ''}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Near:
     name: str
     demand: str
     usual: str
     times: str
+    share: str
 
 
 def _near(neighbour: Neighbour, signal: str, area: str) -> _Near:
@@ -138,4 +160,5 @@ def _near(neighbour: Neighbour, signal: str, area: str) -> _Near:
         demand="fewer than 5" if demand is None else f"{demand}",
         usual="not known yet" if usual is None else f"{usual:.0f}",
         times=f"{demand / usual:.1f}" if demand is not None and usual else "–",
+        share=per_cent(neighbour.share),
     )

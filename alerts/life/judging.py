@@ -172,6 +172,9 @@ def _steps(rule: Rule | None, before: AlertState | None, after: AlertState, at: 
     if rule is not None and rule.name == PROBE_RULE:
         return  # one a minute, day and night: their record is the auditor's
     if after.is_open and not was.is_open:
+        if rule is not None and after.since is not None and after.since < at:
+            # a breach that comes to nothing is on no record: the line is written when it has lasted
+            yield _step(after, "pending", after.since, f"for {(at - after.since).total_seconds():.0f} s until it began")
         yield _step(after, "fired", at, f"{after.what}: {after.where}")
         if after.is_flapping:
             minutes = STEADY // timedelta(minutes=1)

@@ -12,7 +12,7 @@ from alerts.life.store import Change, Delivery, outcome_steps
 from alerts.model import AlertState, Notice, Outcome, StepTaken
 
 STEPS_KEPT = 1000
-"""Lines of record in memory: an outage of hours, since an alert has about ten."""
+"""Lines of record that wait for the database: an outage of hours, since an alert has about ten."""
 
 SENT_KEPT = 200
 """Notices of which a receipt may still come; later than that many others, nobody waits for it."""
@@ -43,11 +43,14 @@ class MemoryStore:
         """Another store looks after these alerts again; their notices stay here until they are closed."""
         for alert in alerts:
             del self._states[alert]
-        self._steps = deque((each for each in self._steps if each.alert not in alerts), STEPS_KEPT)
 
-    def steps(self, alerts: Collection[str]) -> tuple[StepTaken, ...]:
-        """What is on record here of these alerts, oldest first."""
-        return tuple(each for each in self._steps if each.alert in alerts)
+    def steps(self) -> tuple[StepTaken, ...]:
+        """What waits here to be put on record, oldest first."""
+        return tuple(self._steps)
+
+    def recorded(self, steps: Collection[StepTaken]) -> None:
+        """These are on record elsewhere now."""
+        self._steps = deque((each for each in self._steps if each not in steps), STEPS_KEPT)
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         return [each for each in self._open.values() if each.notice.recipient.channel == channel]

@@ -4,14 +4,15 @@ While the database is away, alerts go on from where they were last seen, in memo
 there: at once, and at least once (two workers that both lose it tell twice). When it is back, each alert that
 moved meanwhile is written to it, unless another worker moved it there; then that worker looks after it.
 What this process alone sees (:data:`alerts.model.OWN_METRICS`) stays in memory always: a worker that has lost a
-part must not be contradicted by one that has not, and its knowledge ends with it.
+part must not be contradicted by one that has not, and its knowledge ends with it. The record of both goes to the
+database as soon as it answers, once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -54,6 +55,7 @@ class OutageStore:
         told: dict[str, AlertState] = {}
         with contextlib.suppress(_Away):
             self._last_seen = await self._ask(self._return)
+            await self._record()
             if told_since is not None:
                 told = await self._ask(partial(self._sql.states, told_since))
         return told | self._last_seen | await self._memory.states()
@@ -71,12 +73,16 @@ class OutageStore:
         return await self._memory.move(change)
 
     async def steps(self, alert: str, most: int = 200) -> list[StepTaken]:
-        """What memory has, newest first, before what the database has, if it answers."""
-        own = list(reversed(self._memory.steps({alert})))
+        """What waits in memory, newest first, before what the database has, if it answers."""
+        own = [each for each in reversed(self._memory.steps()) if each.alert == alert]
         try:
             return own + await self._ask(partial(self._sql.steps, alert, most))
         except _Away:
             return own
+
+    async def record(self, steps: Sequence[StepTaken]) -> None:
+        """In the database only: raises what it raises."""
+        await self._sql.record(steps)
 
     async def history(self, most: int = 50) -> list[StepTaken]:
         """Empty while the database is away."""
@@ -186,10 +192,16 @@ class OutageStore:
             now = found.get(alert)
             if now == self._last_seen.get(alert):
                 kept = replace((await self._memory.states())[alert], version=now.version if now else 0)
-                await self._sql.move(Change((kept,), steps=self._memory.steps({alert})))
+                await self._sql.move(Change((kept,)))
             self._memory.forget({alert})
             self._moved.discard(alert)
         return await self._sql.states()
+
+    async def _record(self) -> None:
+        """Put on record what happened in memory, whoever looks after the alert now: no step of a life is lost."""
+        if steps := self._memory.steps():
+            await self._ask(partial(self._sql.record, steps))
+            self._memory.recorded(frozenset(steps))
 
     async def _ask(self, work: Callable[[], Awaitable[T]]) -> T:
         if not self._breaker.allows():

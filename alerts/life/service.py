@@ -54,6 +54,16 @@ class Shown:
         return page_of(self.state.rule)
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An alert that fires at ``fires_at`` unless its metric gets better."""
+
+    alert: str
+    rule: Rule
+    since: datetime
+    fires_at: datetime
+
+
 class AlertService:
     """Checks every rule against the figures and sends what is due.
 
@@ -204,6 +214,16 @@ class AlertService:
         since = await self._store.bounced()
         ways = {each for rule in self._rules.values() for each in ways_of(rule) if each.channel == "email"}
         return sorted({(each.name, since[each.address.lower()]) for each in ways if each.address.lower() in since})
+
+    @property
+    def pending(self) -> Sequence[Pending]:
+        """What is over its bound and not yet for long enough, the next to fire first; no probe."""
+        found = []
+        for state in self._live.values():
+            rule = self._rules.get(rule_of(state.rule))
+            if rule is not None and state.phase == "pending" and state.since and rule.name != PROBE_RULE:
+                found.append(Pending(state.rule, rule, state.since, state.since + timedelta(seconds=rule.for_s)))
+        return sorted(found, key=lambda each: each.fires_at)
 
     @property
     def unjudged(self) -> Mapping[str, str]:

@@ -90,6 +90,19 @@ class AlertStore:
             return False
         return True
 
+    async def record(self, steps: Sequence[StepTaken]) -> None:
+        """Put steps on record that could not be when they were taken; what is there already is not put there again."""
+        table = alert_steps.c
+        some = sa.select(table.alert, table.kind, table.at, table.by, table.detail).where(
+            table.alert.in_({each.alert for each in steps}), table.at >= min(each.at for each in steps)
+        )
+
+        def write(connection: sa.Connection) -> None:
+            known = {StepTaken(*row) for row in connection.execute(some)}
+            _record(connection, (each for each in steps if each not in known))
+
+        await self._database.write(write)
+
     async def steps(self, alert: str, most: int = 200) -> list[StepTaken]:
         """The newest steps of an alert, newest first."""
         return await self._steps(sa.select(alert_steps).where(alert_steps.c.alert == alert), most)
@@ -257,7 +270,8 @@ class AlertStore:
     async def _steps(self, found: sa.Select[Any], most: int) -> list[StepTaken]:
         newest = found.order_by(alert_steps.c.id.desc()).limit(most)
         rows = await self._database.read(lambda connection: connection.execute(newest).all())
-        return [StepTaken(row.alert, row.kind, row.at, row.by, row.detail) for row in rows]
+        steps = [StepTaken(row.alert, row.kind, row.at, row.by, row.detail) for row in rows]
+        return sorted(steps, key=lambda each: each.at, reverse=True)  # what was put on record late stands in its place
 
 
 def outcome_steps(notice: Notice, outcome: Outcome, at: datetime) -> list[StepTaken]:

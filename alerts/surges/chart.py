@@ -23,7 +23,8 @@ NEAR_H = 24
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """One hour from ``at``: callers, those of them kept from the queue, what is usual, and from where on it is unusual.
+    """One hour from ``at``: callers, those of them kept from the queue, what is usual, and from where on it is unusual;
+    ``calls`` of all kinds, and how many are usual.
 
     None: not to be shown (a count), or not known (what is usual).
     """
@@ -33,15 +34,38 @@ class Hour:
     deflected: int | None
     expected: float | None
     bound: float | None
+    calls: int = 0
+    usual_calls: float | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Of all calls, from 0 to 1."""
+        return share_of(self.demand, self.calls)
+
+    @property
+    def usual_share(self) -> float | None:
+        """What is usual for the hour."""
+        return share_of(self.expected, self.usual_calls)
+
+
+def share_of(some: float | None, calls: float | None) -> float | None:
+    """``some`` of all ``calls``; None where either is not known, or nobody called."""
+    return some / calls if some is not None and calls else None
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another series in the last 24 hours."""
+    """Another series in the last 24 hours, of all ``calls`` in them."""
 
     series: Series
     demand: int | None
     expected: float | None
+    calls: int = 0
+
+    @property
+    def share(self) -> float | None:
+        """Of all calls, from 0 to 1."""
+        return share_of(self.demand, self.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +84,9 @@ class _Usual:
 def hours_of(connection: Connection, series: Series, end: datetime, areas: Areas) -> list[Hour]:
     """The last whole :data:`SHOWN_H` hours before ``end``, oldest first."""
     last = quarter_of(end) // AN_HOUR
-    usual = _usual(connection).get(series)
+    known = _usual(connection)
+    usual, usual_calls = known.get(series), known.get(Series(ALL, EVERYWHERE))
+    calls = _calls(connection, last - SHOWN_H, last)
     counted: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for quarter, area, demand, deflected in _narrow(connection, series.signal, last - SHOWN_H, last):
         if _holds(areas, series.area, area):
@@ -71,7 +97,16 @@ def hours_of(connection: Connection, series: Series, end: datetime, areas: Areas
         at, (demand, deflected) = start_of(hour * AN_HOUR), counted[hour]
         place = hour_of_week(at)
         expected, bound = (usual.hourly[place], usual.bound(place)) if usual else (None, None)
-        found.append(Hour(at, demand, deflected, expected, bound))
+        in_all = usual_calls.hourly[place] if usual_calls else None
+        found.append(Hour(at, demand, deflected, expected, bound, calls.get(hour, 0), in_all))
+    return found
+
+
+def _calls(connection: Connection, first: int, last: int) -> Mapping[int, int]:
+    """Calls of all kinds by hour."""
+    found: dict[int, int] = defaultdict(int)
+    for quarter, _, demand, _ in _narrow(connection, ALL, first, last):
+        found[quarter // AN_HOUR] += demand
     return found
 
 
@@ -88,12 +123,13 @@ def neighbours_of(connection: Connection, series: Series, end: datetime, areas: 
         for place in (EVERYWHERE, *areas.around(area)):
             counted[Series(signal, place)] += int(demand)
     usual = _usual(connection)
+    calls = sum(_calls(connection, first, last).values())
     places = [hour_of_week(start_of(hour * AN_HOUR)) for hour in range(first, last)]
     found = []
     for each in set(counted) | set(usual):
         if each != series and each.signal != ALL and (each.signal == series.signal or each.area == series.area):
             expected = sum(usual[each].hourly[place] for place in places) if each in usual else None
-            found.append(Neighbour(each, counted.get(each, 0), expected))
+            found.append(Neighbour(each, counted.get(each, 0), expected, calls))
     return sorted(found, key=lambda each: (each.series.signal != series.signal, -_times(each), each.series.area))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.auditor import PROBE_RULE
 from alerts.errors import SilenceRefused
-from alerts.life.service import LONGEST_CRITICAL_SILENCE, LONGEST_SILENCE, AlertService, Shown
+from alerts.life.service import LONGEST_CRITICAL_SILENCE, LONGEST_SILENCE, AlertService, Pending, Shown
 from alerts.model import Silence, StepTaken, rule_of
 from callrouter.approvals import Refused, StoreAway, require_role
 from callrouter.handover import Role, SignedIn
@@ -52,6 +52,7 @@ class Overview:
     """Every alert that has ever fired, the worst that fires first; silences; how episodes ended, newest first.
 
     ``unjudged``: what no rule can say now, with why. ``bounced``: from whom mail comes back, and since when.
+    ``pending``: what is over its bound and not yet for long enough.
     """
 
     alerts: tuple[Shown, ...]
@@ -59,6 +60,7 @@ class Overview:
     history: tuple[StepTaken, ...]
     unjudged: tuple[tuple[str, str], ...]
     bounced: tuple[tuple[str, datetime], ...] = ()
+    pending: tuple[Pending, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ class AlertDesk:
         history = await _asked(self._alerts.history())
         bounced = await _asked(self._alerts.bounced())
         unjudged = tuple(sorted(self._alerts.unjudged.items()))
-        return Overview(tuple(alerts), tuple(silences), tuple(history), unjudged, tuple(bounced))
+        return Overview(
+            tuple(alerts), tuple(silences), tuple(history), unjudged, tuple(bounced), tuple(self._alerts.pending)
+        )
 
     async def sheet(self, page: str, who: SignedIn) -> AlertSheet:  # noqa: ARG002 - whoever is signed in may
         """Raises NoSuchAlert, StoreAway."""

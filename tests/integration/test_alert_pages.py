@@ -100,12 +100,25 @@ async def test_from_the_notice_to_taking_it_on_to_its_end(house: House) -> None:
 async def test_the_page_of_an_alert_stays_while_it_may_begin_again(house: House) -> None:
     await house.wait(200)
     await house.wait(0)
+    house.clock.move(1)
     house.service = AlertService((replace(SLOW, for_s=30),), house.figures, {"email": house}, house.store, house.clock)
     house.desk = AlertDesk(house.service, house.clock)
     await house.wait(200)
     async with house.console().browser(HANDLER) as hal:
         shown = (await hal.client.get(PAGE)).text
     assert "It was over at Sat 28 March 2026, 12:00." in shown
+    assert "Over its bound again" in shown
+    async with house.console().browser(COMMISSIONER) as cara:
+        listed = (await cara.client.get("/alerts")).text
+    assert "not yet for long enough to tell anybody" in listed
+    assert "12:00, if it stays so" in listed
+    house.clock.move(30)
+    await house.wait(200)
+    steps = [each.kind for each in reversed(await house.service.steps("longest-wait"))]
+    assert steps[-3:] == ["pending", "fired", "sent"]
+    async with house.console().browser(COMMISSIONER) as cara:
+        assert "Over its bound</strong>: for 30 s until it began" in (await cara.client.get(PAGE)).text
+        assert "not yet for long enough" not in (await cara.client.get("/alerts")).text
 
 
 async def test_what_another_process_sees_is_taken_on_here_and_again_when_it_comes_again(house: House) -> None:

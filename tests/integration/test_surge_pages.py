@@ -142,6 +142,20 @@ async def test_only_public_health_and_clinical_safety_assess_also_past_the_page(
         assert (await pia.client.get("/surges/0123456789abcdef")).status_code == 404
 
 
+async def test_each_signal_stands_as_count_and_as_share(house: House) -> None:
+    sheet = await house.desk.sheet(house.id, PIA)
+    hour = max(sheet.hours, key=lambda each: each.demand or 0)
+    assert hour.share is not None
+    assert 0 < hour.share == (hour.demand or 0) / hour.calls < 1
+    async with house.console().browser(PIA) as pia:
+        page = (await pia.client.get(f"/surges/{house.id}")).text
+    assert f'<td class="nhsuk-table__cell">{hour.share:.1%}'.replace("%", " %") in page
+    assert page.count("Share of all calls") == 3 + len(sheet.neighbours)
+    other = await house.desk.sheet(house.id, ANN)
+    assert all(each.share is None for each in other.hours if each.demand is None)
+    assert all(each.share is None for each, _, _ in other.neighbours if each.demand is None)
+
+
 async def test_numbers_under_5_and_what_tells_them_are_for_clinical_roles_alone(house: House) -> None:
     clinical, other = await house.desk.sheet(house.id, PIA), await house.desk.sheet(house.id, ANN)
     small = [place for place, each in enumerate(clinical.hours) if (each.demand or 0) < 5]

@@ -152,6 +152,7 @@ async def test_somebody_takes_it_on(world: World) -> None:
     await world.live(table, LADDER)
     assert not await world.service.acknowledge("no-such-alert", "Sam Example", "page")
     assert await world.record("longest-wait") == [
+        "pending for 30 s until it began",
         "fired Callers wait too long: total",
         "sent duty by email: fired",
         "escalated second",
@@ -160,6 +161,7 @@ async def test_somebody_takes_it_on(world: World) -> None:
         "resolved Callers wait too long: total",
         "sent duty by email: cleared",
         "sent second by email: cleared",
+        "pending for 30 s until it began",
         "fired Callers wait too long: total",
         "sent duty by email: fired",
     ]
@@ -250,6 +252,7 @@ async def test_what_was_silenced_to_its_end_tells_nobody(world: World) -> None:
     await world.live(table, LADDER)
     assert await world.record("longest-wait") == [
         "silenced Sam Examplea test of the sirens",
+        "pending for 30 s until it began",
         "fired Callers wait too long: total",
         "held silenced by Sam Example",
         "resolved Callers wait too long: total",

@@ -19,7 +19,7 @@ from alerts.figures.kpi import LiveFigures
 from alerts.life.outage import OutageStore
 from alerts.life.service import AlertService
 from alerts.life.store import AlertStore, metadata
-from alerts.model import OWN_METRICS, Escalation, Figures, Notice, Parts, Rule, ScopeFigures
+from alerts.model import OWN_METRICS, Escalation, Figures, Notice, Parts, Rule, ScopeFigures, StepTaken
 from alerts.notices.wording import body, subject
 from alerts.ports import NoticeFailed
 from alerts.rules.loading import load_rules
@@ -253,7 +253,37 @@ async def test_who_takes_it_on_while_the_database_is_away_is_on_record_when_it_i
     await world.live(10, worker)
     kept = AlertStore(world.database)
     assert (await kept.states())["longest-wait"].acknowledged_by == "Sam Example"
-    assert [each.kind for each in await kept.steps("longest-wait")] == ["acknowledged", "sent", "fired"]
+    steps = await kept.steps("longest-wait")
+    assert [each.kind for each in steps] == ["acknowledged", "sent", "fired", "pending"]
+
+
+async def test_an_alert_of_the_databases_own_absence_is_on_record_once_when_it_is_back(world: World) -> None:
+    worker, kept = world.worker(DOWN), AlertStore(world.database)
+    world.failing["sql"] = world.clock.passed
+    await world.take_tables()
+    await world.live(25, worker)
+    assert await worker.acknowledge("down:sql", "Sam Example", "page")
+    assert await kept.steps("down:sql") == []
+    del world.failing["sql"]
+    await world.live(1, worker)
+    await world.bring_tables()
+    await world.live(20, worker)
+    kinds = ["sent", "resolved", "acknowledged", "sent", "fired"]
+    assert sorted(each.kind for each in await kept.steps("down:sql")) == sorted(kinds)
+    assert await worker.steps("down:sql") == await kept.steps("down:sql"), "and nothing waits in memory any more"
+    times = [each.at for each in await kept.steps("down:sql")]
+    assert times == sorted(times, reverse=True)
+    assert [each.kind for each in await worker.history()] == ["resolved"]
+
+
+async def test_what_is_put_on_record_twice_stands_there_once(world: World) -> None:
+    step = StepTaken("down:sql", "fired", NOON, detail="A part does not work: database, seen by worker one")
+    other = replace(step, detail="A part does not work: database, seen by worker two")
+    kept = AlertStore(world.database)
+    await kept.record([step])
+    await kept.record([step, other])
+    assert set(await kept.steps("down:sql")) == {step, other}
+    assert len(await kept.steps("down:sql")) == 2
 
 
 async def test_a_silence_that_was_made_holds_while_the_database_is_away(world: World) -> None:
@@ -296,6 +326,8 @@ async def test_what_another_worker_wrote_meanwhile_stands(world: World) -> None:
     world.wait_s = 0
     await world.live(3, cut_off, world.worker(RULE))
     assert [kind for _, kind in world.mail.told] == ["fired", "fired", "cleared"], "at least once, cleared once"
+    steps = [each.kind for each in await cut_off.steps("longest-wait")]
+    assert (steps.count("fired"), steps.count("sent")) == (2, 3), "also what the one that was cut off did"
 
 
 async def test_a_notice_of_an_outage_that_the_relay_did_not_take_is_tried_again(world: World) -> None:
