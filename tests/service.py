@@ -21,7 +21,7 @@ from callrouter.hours import OpeningHours, read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
 from callrouter.nearby import Nearby
-from callrouter.ports import Meaning, PlanFound, Plans, RepeatFound
+from callrouter.ports import Meaning, Messages, PlanFound, Plans, RepeatFound
 from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
@@ -154,6 +154,7 @@ async def build_calls(
     stores: tuple[CallStates, EventStream] | None = None,
     keys: KeyRing | None = None,
     hours: OpeningHours | None = None,
+    messages: Messages | None = None,
 ) -> CallService:
     """Carries calls through ``flow`` (the London one) with ``hours`` (as shipped); its journal is in ``folder``.
 
@@ -176,6 +177,7 @@ async def build_calls(
             clock=clock,
             budget_s=budget_s,
             nearby=Nearby(clock, hours=hours or SHIPPED_HOURS),
+            messages=messages,
         ),
         dispatch=dispatch,
         keys=keys,

@@ -20,13 +20,16 @@ from rich.console import Console
 
 from adapters.phone.line import Line
 from adapters.phone.model import FarEnd
+from adapters.phone.phone import DIALLED
 from adapters.phone.terminal import dial
 from adapters.twilio.fallback import fallback_document
 from adapters.twilio.settings import DEMO_FALLBACK
 from callrouter.dispatch.providers import Providers
 from callrouter.flows import load_flow
 from callrouter.hours import read_hours
+from callrouter.messages.model import prompt_key
 from callrouter.plans.pathways import FoundPlans
+from callrouter.ports import FrontEndMessage
 from careplans.importer import check_plan_file
 from careplans.service import CarePlans
 from careplans.store import metadata
@@ -37,7 +40,7 @@ from infra.sql import connect_database
 from ivr.flow import Flow
 from tests.canonical import canonical
 from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall
-from tests.service import LONDON, CallService, a_provider, build_calls
+from tests.service import LONDON, PROMPTS, CallService, a_provider, build_calls
 from tests.twilio_world import a_client, an_app
 
 TEAMS = ("frailty", "crisis", "ms_nurse", "palliative")
@@ -54,16 +57,39 @@ GIVEN = "04041950"  # BORN, as it is keyed
 
 @dataclass(frozen=True)
 class Script:
-    """Keys pressed at one question after the other; empty is silence. Whoever is put through hangs up after a while.
+    """Keys pressed, or words said, at one question after the other; empty is silence (of a message or an offer: it is
+    heard to its end). Whoever is put through hangs up after a while.
 
     ``plan``: the kind of the plan that the caller's number is known for, if any; ``stale``: its review is overdue.
-    ``told``: the date of birth opened the pathway, and the caller hears of a team.
+    ``told``: the date of birth opened the pathway, and the caller hears of a team. ``relay``: who types and reads, by
+    18001. ``message``: :data:`MESSAGE` is live.
     """
 
     keys: tuple[str, ...]
     plan: str = ""
     stale: bool = False
     told: bool = False
+    withheld: bool = False
+    relay: bool = False
+    message: bool = False
+
+    @property
+    def spoken(self) -> bool:
+        """Whether anything is said; SIP takes keys alone."""
+        return not all(each.isdecimal() or not each for each in self.keys)
+
+
+WORDS = "The walk-in centre in Croydon is closed this afternoon."
+MARKER = "walk-in-centre"
+MESSAGE = FrontEndMessage(MARKER, (prompt_key("en", WORDS),), seconds=4.0)
+
+
+@dataclass(frozen=True)
+class OneMessage:
+    """:class:`callrouter.ports.Messages` with one for everybody who has not asked for a service."""
+
+    def valid(self, *, service: str = "", language: str, **_caller: object) -> tuple[FrontEndMessage, ...]:
+        return () if service or language != "en" else (MESSAGE,)
 
 
 PATHWAYS = {
@@ -97,7 +123,22 @@ SCRIPTS: Mapping[str, Script] = {
     "end of life, stale": _of("end of life", GIVEN, "1", stale=True),
     "end of life, the date given again": _of("end of life", ANOTHER_DAY, "2", GIVEN, "1", "1"),
     "frail and elderly, silent at the date": _of("frail and elderly", ""),
+    "flu, a pharmacist": Script(("4", "", "1")),
+    "flu, stays with 111": Script(("4", "", "2")),
+    "Polish, an interpreter": Script(("6", "1")),
+    "Polish, the mental-health line": Script(("6", "2")),
+    "says toothache": Script(("my tooth hurts",)),
+    "says nothing known, then cough, then chemist": Script(("well hello there", "a bad cough", "", "chemist")),
+    "says a red flag": Script(("I can't breathe",)),
+    "says a red flag after the pharmacy advice": Script(("4", "", "I have chest pain")),
+    "a front-end message": Script(("1", ""), message=True),
+    "key 0 in a front-end message": Script(("1", "0"), message=True),
+    "a withheld number": Script(("1",), withheld=True),
+    "a withheld number, care plan key": Script(("5", GIVEN, "1"), withheld=True),
+    "text relay": Script((), relay=True),
 }
+
+PROMPTS_AND_MESSAGE = {**PROMPTS, prompt_key("en", WORDS): WORDS}
 
 PATIENCE_S = 1.0  # of a look-up, which is about what is found; the webhook answers within twice that
 
@@ -107,6 +148,16 @@ Journal = list[tuple[str, dict[str, Any]]]
 def number_of(name: str) -> str:
     """The number from which a script's caller rings: each has its own, since a third call is a repeat caller's."""
     return f"+4477009001{40 + [*SCRIPTS].index(name):02}"
+
+
+def caller_id(name: str) -> str:
+    """What Twilio's number and the terminal's say of who calls."""
+    return "anonymous" if SCRIPTS[name].withheld else number_of(name)
+
+
+def dialled_by(name: str, usual: str) -> str:
+    """The number that a script's caller dials."""
+    return "18001111" if SCRIPTS[name].relay else usual
 
 
 def plan_file(folder: Path) -> Path:
@@ -131,11 +182,14 @@ def plan_file(folder: Path) -> Path:
 
 async def by_twilio(folder: Path, name: str) -> Journal:
     """The caller's journal, over webhooks that the test sends by itself."""
-    async with _service(folder, name) as service, a_client(an_app(service)) as client:
-        call = TwilioCall(client, from_=number_of(name))
+    async with _service(folder, name) as service, a_client(an_app(service, PROMPTS_AND_MESSAGE)) as client:
+        call = TwilioCall(client, from_=caller_id(name), to=dialled_by(name, "+442079460000"))
         await call.start()
         for key in SCRIPTS[name].keys:
-            await (call.press(key) if key else call.stay_silent())
+            if not key:
+                await call.stay_silent()
+            else:
+                await (call.press(key) if key.isdecimal() else call.say(key))
         while call.step.tag == "Dial" and TELEPHONES[call.dialled] == BUSY:
             await call.dial_ends("busy")
         await call.leg("in-progress")
@@ -154,12 +208,15 @@ class _Telephones:
 
 async def by_terminal(folder: Path, name: str) -> Journal:
     """The caller's journal, typed at the telephone of the terminal."""
-    async with _service(folder, name) as service, a_client(an_app(service)) as client:
+    async with _service(folder, name) as service, a_client(an_app(service, PROMPTS_AND_MESSAGE)) as client:
         client.timeout = httpx.Timeout(60)
         line = Line(client, PUBLIC_URL, TOKEN, fallback_document(DEMO_FALLBACK))
         typed = io.StringIO("".join(f"{key}\n" for key in SCRIPTS[name].keys) + "h\n")
         console = Console(file=io.StringIO())
-        await dial(line, number_of(name), console=console, typed=typed, speed=200, far=_Telephones())
+        await dial(
+            line, caller_id(name), console=console, typed=typed, speed=200, far=_Telephones(),
+            dialled=dialled_by(name, DIALLED),
+        )  # fmt: skip
         return await _journal(service)
 
 
@@ -182,7 +239,7 @@ async def _service(tmp_path: Path, name: str) -> AsyncIterator[CallService]:
     await found.find(read_number(number_of(name)))
     service = await build_calls(
         folder, providers=HOUSE, keys=keys, care_plans=found, flow=_flow(), hours=read_hours(HOURS),
-        budget_s=PATIENCE_S,
+        budget_s=PATIENCE_S, messages=OneMessage() if SCRIPTS[name].message else None,
     )  # fmt: skip
     try:
         yield service

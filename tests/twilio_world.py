@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,13 +43,13 @@ class World:
         return event
 
 
-def an_app(service: CallService, **settings: object) -> FastAPI:
+def an_app(service: CallService, prompts: Mapping[str, str] = PROMPTS, **settings: object) -> FastAPI:
     app = FastAPI()
     about = TwilioSettings(
         public_url=PUBLIC_URL, auth_tokens=("an-old-token", TOKEN), fallback_number=FALLBACK, production=True,
         **settings,  # type: ignore[arg-type]
     )  # fmt: skip
-    parts = {"keys": service.keys, "providers": service.providers, "prompts": PROMPTS, "clock": service.clock}
+    parts = {"keys": service.keys, "providers": service.providers, "prompts": prompts, "clock": service.clock}
     app.include_router(twilio_router(service.calls, about, **parts))  # type: ignore[arg-type]
     return app
 

@@ -22,7 +22,9 @@ _NETWORK = "twilio"
 _WITHHELD = {"266696687", "7378742833", "7378742883", "2562533", "8656696", "86282452253"}
 """ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad, as Twilio sends them for ``From``."""
 
-_DIALLED = re.compile(r"\+?[0-9]{3,15}")
+_DIALLED = re.compile(r"\+?[0-9]{3,20}")
+"""E.164 has 15 digits; 18001 of text relay may stand before them."""
+
 _KEYS = re.compile(r"[0-9*#A-Da-d]{1,32}")
 UNREADABLE_KEY = "?"
 

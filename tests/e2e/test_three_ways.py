@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_sip_call import House, house, house_with_everything
+from test_sip_call import House, Person, house, house_with_everything
 
 from callrouter.events import join
+from callrouter.messages.content import plain
+from callrouter.messages.model import Places, Wording
 from tests.canonical import canonical
-from tests.three_ways import SCRIPTS, Journal, by_twilio, number_of, plan_file
+from tests.message_world import ANN, CAZ, content
+from tests.three_ways import MARKER, SCRIPTS, WORDS, Journal, by_twilio, dialled_by, number_of, plan_file
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
@@ -21,6 +26,9 @@ __all__ = ["house", "house_with_everything"]  # fixtures
 OFTEN = ("medical", "frail and elderly, asserted")
 FAULTS = pytest.mark.faults
 """The others by SIP are part of the long form (`make faults`): a call takes half a minute."""
+
+BY_KEYS = [name for name, script in SCRIPTS.items() if not script.spoken]
+"""By SIP nobody is understood: what is said there changes nothing."""
 
 HEARD_FRAMES = 50  # a second of sound: the caller is in the flow's first words
 HANGS_UP_ITSELF = "dental-line"
@@ -35,11 +43,14 @@ def plans_known(house_with_everything: House, tmp_path_factory: pytest.TempPathF
 
 def by_sip(there: House, name: str) -> Journal:
     """The journal of a caller who dials 111 by SIP."""
-    caller, ear = there.call(number_of(name))
+    how: dict[str, Any] = {"dial": dialled_by(name, "111")}
+    if SCRIPTS[name].withheld:
+        how |= {"from_header": '"Anonymous" <sip:anonymous@anonymous.invalid>', "headers": {"Privacy": "id"}}
+    caller, ear = there.call(number_of(name), **how)
     caller.wait_answered()
     assert ear.wait_heard(HEARD_FRAMES)
     for count, keys in enumerate(SCRIPTS[name].keys):
-        if count:
+        if count and keys:
             there.wait_for(lambda kinds, asked=count: _is_asked(kinds, asked), "no next question")
         if keys:
             ear.press(keys)
@@ -49,19 +60,43 @@ def by_sip(there: House, name: str) -> Journal:
 
 
 def _is_asked(kinds: list[str], answered: int) -> bool:
-    """Whether something was asked after so many answers."""
-    inputs = [at for at, kind in enumerate(kinds) if kind == "input_taken"]
-    return len(inputs) >= answered and "prompts_played" in kinds[inputs[answered - 1] :]
+    """Whether something was asked after so many answers; a message that was heard to its end is one."""
+    answers = [at for at, kind in enumerate(kinds) if kind in ("input_taken", "message_heard")]
+    return len(answers) >= answered and "prompts_played" in kinds[answers[answered - 1] :]
 
 
 def _facts(event: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name not in ("seq", "at", "kind")}
 
 
-@pytest.mark.parametrize("name", [each if each in OFTEN else pytest.param(each, marks=FAULTS) for each in SCRIPTS])
+@contextmanager
+def live_where_told(there: House, name: str) -> Iterator[None]:
+    """The message of the scripts is live for this call, if it is of one that hears it."""
+    if not SCRIPTS[name].message:
+        yield
+        return
+    now = datetime.now(UTC)
+    ann, caz = Person(there, ANN), Person(there, CAZ)
+    told = content(
+        marker=MARKER, wordings={"en": Wording(WORDS)}, places=Places(everywhere=True), starts_at=now,
+        expires_at=now + timedelta(hours=1),
+    )  # fmt: skip
+    drafted = ann.post("", plain(told))
+    one = f"/{drafted['id']}"
+    caz.post(f"{one}/approve", {"digest": drafted["digest"]})
+    ann.post(f"{one}/release")
+    try:
+        yield
+    finally:
+        caz.post(f"{one}/stop")
+
+
+@pytest.mark.parametrize("name", [each if each in OFTEN else pytest.param(each, marks=FAULTS) for each in BY_KEYS])
 def test_sip_tells_the_same_call(request: pytest.FixtureRequest, plans_known: None, tmp_path: Path, name: str) -> None:
     get: Callable[[str], House] = request.getfixturevalue
-    here = by_sip(get("house"), name)
+    house = get("house")
+    with live_where_told(house, name):
+        here = by_sip(house, name)
     there = asyncio.run(by_twilio(tmp_path, name))
     if any(facts.get("provider") == HANGS_UP_ITSELF for _, facts in here):
         assert [kind for kind, _ in here[-2:]] == ["talk_ended", "ended"]

@@ -79,7 +79,13 @@ def test_who_calls(raw: str, kind: NumberClass, e164: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("raw", "expected"),
-    [("+442079460000", "+442079460000"), ("sip:111@calls.example", "111"), ("'; --", "unknown"), ("", "unknown")],
+    [
+        ("+442079460000", "+442079460000"),
+        ("18001442079460000", "18001442079460000"),
+        ("sip:111@calls.example", "111"),
+        ("'; --", "unknown"),
+        ("", "unknown"),
+    ],
 )
 def test_what_was_dialled(raw: str, expected: str) -> None:
     assert dialled(Form([("To", raw)])) == expected
