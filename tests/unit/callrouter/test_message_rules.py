@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from callrouter.handover import Role, SignedIn
 from callrouter.messages.errors import ContentRefused
 from callrouter.messages.model import Message, Offer, OfferKind, Places, Wording
 from infra.migrate import upgrade_database
+from infra.numbers import Number, NumberClass
 from infra.sql import connect_database
 from tests.message_world import (
     ADA,
@@ -156,6 +158,62 @@ async def test_who_hears_it(world: World) -> None:
     assert await world.markers(number=MOBILE) == ["prefix", "polish"]
     assert await world.markers(language="pl", area="bromley") == ["polish"]
     assert await world.markers(language="cy") == []
+
+
+async def test_a_message_for_a_board_is_heard_in_all_of_its_boroughs_and_nowhere_else(world: World) -> None:
+    await world.released(content(marker="board", places=Places(areas=("south_east",))))
+    await world.released(content(marker="croydon", places=Places(areas=("croydon",))))
+    for where in ("BR1 1AA", "se1 7eh", "lewisham", "southwark", "south_east"):
+        assert await world.markers(area=where) == ["board"], where
+    assert await world.markers(number=BROMLEY_LINE) == ["board"]
+    assert await world.markers(area="CR0 2YR") == ["croydon"]  # a district of two boroughs, Croydon one of them
+    for elsewhere in ("NW1 2AB", "sutton", "south_west", "M1 1AE", ""):
+        assert await world.markers(area=elsewhere) == [], elsewhere
+    assert await world.markers(number=MOBILE) == []
+
+
+async def test_a_withheld_number_has_no_beginning(world: World) -> None:
+    await world.released(content(marker="prefix", places=Places(cli_prefixes=("+44770", "+44770090"))))
+    assert await world.markers(number=MOBILE) == ["prefix"]
+    assert await world.markers(number=Number(NumberClass.WITHHELD)) == []
+
+
+async def test_each_language_has_its_own_order_and_its_own_two(world: World) -> None:
+    """What is not in a caller's language takes no place; of the same priority the first to start comes first."""
+    both = {"en": Wording("English."), "pl": Wording("Po polsku.")}
+    await world.released(content(marker="english-only", priority=1))
+    await world.released(content(marker="later", priority=3, wordings=both))
+    await world.released(content(marker="earlier", priority=3, wordings=both, starts_at=TUESDAY - DAY))
+    first = await world.released(content(marker="first", priority=2, wordings=both))
+    assert await world.markers() == ["english-only", "first"]
+    assert await world.markers(language="pl") == ["first", "earlier"]
+    await world.service.stop(first.id, ANN)
+    assert await world.markers() == ["english-only", "earlier"]
+    assert await world.markers(language="pl") == ["earlier", "later"]
+
+
+async def test_place_service_language_and_time_hold_all_at_once(world: World) -> None:
+    starts, ends = TUESDAY + timedelta(hours=1), TUESDAY + timedelta(hours=3)
+    where = Places(areas=("bromley",), dialled=("+442079460199",))
+    await world.released(
+        content(marker="teeth", places=where, services=("dental", "pharmacy"), starts_at=starts, expires_at=ends)
+    )
+    meant: dict[str, Any] = {"number": BROMLEY_LINE, "service": "dental"}
+    assert await world.markers(**meant) == []  # not yet
+    world.clock.time = starts
+    for caller, hears in (
+        (meant, True),
+        ({**meant, "service": "pharmacy"}, True),
+        ({**meant, "number": MOBILE, "dialled": "+442079460199"}, True),
+        ({**meant, "number": MOBILE, "area": "BR1 1AA"}, True),
+        ({**meant, "number": MOBILE}, False),
+        ({**meant, "service": ""}, False),
+        ({**meant, "service": "111"}, False),
+        ({**meant, "language": "pl"}, False),
+    ):
+        assert await world.markers(**caller) == (["teeth"] if hears else []), caller
+    world.clock.time = ends
+    assert await world.markers(**meant) == []
 
 
 async def test_a_message_of_a_service_is_heard_by_those_who_chose_it(world: World) -> None:
