@@ -29,7 +29,7 @@ from callrouter.repeat.routes import encounters_router, read_sender_keys
 from callrouter.running import readiness_of, running
 from callrouter.settings import Settings
 from callrouter.sign_in import openid_of
-from callrouter.sip import sip_workers, watching
+from callrouter.sip import sip_workers, telling_who_is_connected, watching
 from callrouter.texting import receipts_of
 from callrouter.tokens import twilio_tokens
 from callrouter.welfare.routes import welfare_router
@@ -75,6 +75,8 @@ def _lifespan(
             await stack.enter_async_context(running(service))
             if service.stores.nudges is None:
                 await stack.enter_async_context(watching(service))  # else a process of its own does it
+            if workers:
+                await stack.enter_async_context(telling_who_is_connected(service))
             await stack.enter_async_context(_all_of(workers))
             for worker in workers:
                 readiness.on_drain(worker.stop_claiming)

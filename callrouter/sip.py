@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import glob
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from adapters.asterisk.absence import Absence, is_connected, say_connected
 from adapters.asterisk.ami import Ami
 from adapters.asterisk.ari import Ari
 from adapters.asterisk.watch import AsteriskWatch, rest_client
 from adapters.asterisk.worker import SipWorker
-from callrouter.edges import edges
+from callrouter.edges import Edge, edges
 from callrouter.errors import ConfigurationError
 from callrouter.readiness import ASTERISK
 from callrouter.running import dispatching
@@ -45,10 +46,39 @@ def sip_workers(service: Service) -> list[SipWorker]:
     password = settings.ari_password.get_secret_value()
     workers = []
     for edge in found:
-        told = _tells(service.health, ASTERISK if len(found) == 1 else f"{ASTERISK}:{edge.name}")
+        told = _tells(service.health, _part(edge, found))
         ari = Ari(edge.ari_url, app, settings.ari_user, password, told=told)
         workers.append(SipWorker(ari, service.calls, service.clock, audio, edge=edge.name))
     return workers
+
+
+@asynccontextmanager
+async def telling_who_is_connected(service: Service) -> AsyncIterator[None]:
+    """Tell the watch, again and again, which Asterisks this process is connected to."""
+    found = edges(service.settings)
+    holder = secrets.token_hex(8)
+
+    async def step(_wait_s: float) -> int:
+        for edge in found:
+            if service.health.works(_part(edge, found)):
+                await say_connected(service.stores.leases, edge.name, holder)
+        await asyncio.sleep(LOOK_EVERY_S)
+        return 0
+
+    loop = asyncio.create_task(repeat("connected", step, full=1))
+    try:
+        yield
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+
+def _part(edge: Edge, among: Sequence[Edge]) -> str:
+    return ASTERISK if len(among) == 1 else f"{ASTERISK}:{edge.name}"
+
+
+def _another_answers(watches: Mapping[str, AsteriskWatch], name: str) -> bool:
+    return any(each.answers for each in watches.values() if each.edge != name)
 
 
 def _tells(health: Health, part: str) -> Callable[[bool], None]:
@@ -106,8 +136,13 @@ async def watching(service: Service) -> AsyncIterator[None]:
             ami = Ami(*edge.ami, settings.ari_user, password) if edge.ami else None
             if ami is not None:
                 await stack.enter_async_context(ami)
+            absence = Absence(
+                service.clock,
+                partial(is_connected, service.stores.leases, edge.name, holder),
+                partial(_another_answers, watches, edge.name),
+            )
             watches[edge.name] = AsteriskWatch(
-                edge.name, rest, ami, service.calls, service.dispatch, service.clock, service.stores.trusted
+                edge.name, rest, ami, service.calls, service.dispatch, service.clock, service.stores.trusted, absence
             )
         sweep = Sweep(service.stores.states, service.calls, watches, service.clock)
         step = partial(_look, list(watches.values()), sweep)

@@ -16,6 +16,7 @@ from typing import Literal
 import httpx
 import structlog
 
+from adapters.asterisk.absence import Absence
 from adapters.asterisk.ami import Ami, AmiError, EndedRow
 from adapters.asterisk.channel import Channel
 from adapters.asterisk.facts import NETWORK, arrival, first_line, named_first
@@ -29,6 +30,7 @@ from ivr.model import TalkWait
 REQUEST_S = 2.0
 SETTLE_S = 3.0  # a living worker tells an end within milliseconds; only what is older is ours to tell
 MOST_ROWS = 100  # told in one look: more of them must not keep trunks and stuck callers from being seen to
+AWAY = "us edge_away"  # who ended the calls of an Asterisk that stays away, and why
 REF_LENGTH = 32  # of a call's own name; a later life's has its epoch after that
 
 Place = Literal["held", "dialplan", "gone", "unknown"]
@@ -51,11 +53,14 @@ class _Seen:
 
 
 class AsteriskWatch:
-    """For the Asterisk called ``edge``. ``trusted``: whether the door knows of every call now (the store is up)."""
+    """For the Asterisk called ``edge``. ``trusted``: whether the door knows of every call now (the store is up).
+
+    ``absence``: whether it stays away; without it its callers are never given up while it does not answer.
+    """
 
     def __init__(
         self, edge: str, rest: httpx.AsyncClient, ami: Ami | None, door: Door, dispatch: Dispatch, clock: Clock,
-        trusted: Callable[[], bool] = lambda: True,
+        trusted: Callable[[], bool] = lambda: True, absence: Absence | None = None,
     ) -> None:  # fmt: skip
         self.edge = edge
         self._rest = rest
@@ -64,7 +69,9 @@ class AsteriskWatch:
         self._dispatch = dispatch
         self._clock = clock
         self._trusted = trusted
+        self._absence = absence
         self._seen: dict[str, _Seen] | None = None
+        self._left: set[str] = set()  # who was on the line at the last look that was answered
         self._told: dict[str, tuple[str, str]] = {}
         self._firsts: dict[str, str] = {}  # a line's own name → the name of the call, which may have come by another
         self._missed: dict[str, float] = {}  # asked for and not on the line: since when (monotonic)
@@ -78,7 +85,11 @@ class AsteriskWatch:
         except (httpx.HTTPError, ValueError, KeyError) as error:
             self._seen = None
             log.warning("asterisk_unseen", edge=self.edge, error=type(error).__name__)
+            await self._miss()
             return
+        self._left = set(self._seen)
+        if self._absence is not None:
+            self._absence.answers()
         if not self._trusted():
             return
         for call_ref, seen in self._seen.items():
@@ -91,6 +102,32 @@ class AsteriskWatch:
         if self._ami is not None:
             await self._tell_ends(self._ami)
 
+    @property
+    def answers(self) -> bool:
+        """Whether the newest look was answered."""
+        return self._seen is not None
+
+    async def _miss(self) -> None:
+        """Close the calls of an Asterisk that stays away; those that nobody saw on it the sweep closes when due."""
+        if self._absence is None:
+            return
+        await self._absence.does_not_answer()
+        while self._absence.is_away and self._trusted() and self._left:
+            call_ref = self._left.pop()
+            try:
+                await self._close_lost(self._firsts.pop(call_ref, call_ref))
+            except Exception as error:  # noqa: BLE001 - one call that cannot be read must not hide the others
+                log.error("end_untold", call_ref=call_ref, error=type(error).__name__)
+
+    async def _close_lost(self, call_ref: str) -> None:
+        record = await self._door.record(call_ref)
+        if record is None or record.ended is not None or record.edge != self.edge:
+            return  # the caller may be on a newer line, at another Asterisk
+        log.warning("call_lost", call_ref=call_ref, edge=self.edge)
+        ended = Input(f"{call_ref}.ended", InputKind.HUNG_UP, self._clock.now(), value=AWAY, epoch=record.epoch)
+        with suppress(StaleEpoch):
+            await self._door.handle(call_ref, ended)
+
     async def _tell_caller(self, call_ref: str, seen: _Seen) -> None:
         if call_ref not in self._firsts:
             value = await self._door.first_of(*named_first(seen.channel.variables, call_ref))
@@ -102,7 +139,7 @@ class AsteriskWatch:
     def place(self, call_ref: str) -> Place:
         """Where the caller was at the newest look, whichever life of the call it is."""
         if self._seen is None:
-            return "unknown"
+            return "gone" if self._absence is not None and self._absence.is_away else "unknown"
         seen = self._line_of(call_ref)
         if seen is None:
             return "gone" if self._has_no_row(call_ref) else "unknown"

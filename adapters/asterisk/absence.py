@@ -1,0 +1,64 @@
+"""Whether an Asterisk stays away: then its callers were cut off, and the calls of who rings back can go on elsewhere.
+
+One that does not answer us may well serve its callers; so nobody is given up before everything says the same for
+:data:`AWAY_S`: we cannot see it, no worker is connected to it, and another Asterisk does answer us. By then the edge
+has ended its calls (ADR 29): at once where the process died, nine seconds after its last answer where the machine did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from infra.clock import Clock
+from infra.errors import StateUnavailable
+from infra.lease import Leases
+
+AWAY_S = 10.0
+
+CONNECTED_S = 6.0
+"""How long a worker's word that it is connected holds; it is given again every two seconds."""
+
+_MOMENT_S = 0.1
+
+
+class Absence:
+    """Of one Asterisk, as one process finds it. ``another``: whether some other Asterisk answers now."""
+
+    def __init__(self, clock: Clock, connected: Callable[[], Awaitable[bool]], another: Callable[[], bool]) -> None:
+        self._clock = clock
+        self._connected = connected
+        self._another = another
+        self._since: float | None = None
+
+    def answers(self) -> None:
+        """It has answered a look."""
+        self._since = None
+
+    async def does_not_answer(self) -> None:
+        """A look was in vain."""
+        if await self._connected():
+            self._since = None
+        elif self._since is None:
+            self._since = self._clock.monotonic()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether its callers are to be given up."""
+        return self._since is not None and self._clock.monotonic() - self._since >= AWAY_S and self._another()
+
+
+async def say_connected(leases: Leases, edge: str, holder: str) -> None:
+    """A worker's word to all: the Asterisk called ``edge`` has a connection. One that says it is enough."""
+    await leases.hold(_name(edge), holder, CONNECTED_S)
+
+
+async def is_connected(leases: Leases, edge: str, holder: str) -> bool:
+    """Whether any worker says so; True, too, while that cannot be known."""
+    try:
+        return not await leases.hold(_name(edge), holder, _MOMENT_S)
+    except StateUnavailable:
+        return True
+
+
+def _name(edge: str) -> str:
+    return f"connected:{edge}"

@@ -1,0 +1,184 @@
+"""An Asterisk that stays away: its calls are closed as dropped, and who rings back goes on through another one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from call_world import House
+
+from adapters.asterisk.absence import AWAY_S, Absence, is_connected, say_connected
+from adapters.asterisk.watch import AsteriskWatch
+from callrouter import events as ev
+from callrouter.model import NEXT_LIFE, InputKind
+from infra.errors import StateUnavailable
+from infra.lease import Leases, MemoryLeases
+from ivr.model import GatherWait
+
+pytestmark = pytest.mark.asyncio
+RING_BACK = "+447700900123"
+LONG_S = AWAY_S + 2.0  # it is missed at the first look in vain
+
+
+class Exchange(httpx.AsyncBaseTransport):
+    """The REST interface of an Asterisk with some callers on the line, which may be gone."""
+
+    def __init__(self) -> None:
+        self.callers: list[str] = []
+        self.is_gone = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_gone:
+            raise httpx.ConnectError("refused", request=request)
+        if request.url.path == "/channels":
+            return httpx.Response(200, json=[_channel(each) for each in self.callers])
+        return httpx.Response(200, json=[])
+
+
+def _channel(call_ref: str) -> dict[str, object]:
+    told = {"CALL_REF": call_ref, "STAGE": "new"}
+    return {"id": f"1.{call_ref}", "name": "PJSIP/carrier-1", "state": "Up", "channelvars": told,
+            "creationtime": "2026-03-28T12:00:00.000+0000"}  # fmt: skip
+
+
+class NoLeases:
+    """Redis is away."""
+
+    async def hold(self, name: str, holder: str, seconds: float) -> bool:
+        raise StateUnavailable("away")
+
+    async def release(self, name: str, holder: str) -> None:
+        raise StateUnavailable("away")
+
+
+@dataclass
+class Watched:
+    """A service with two Asterisks, and the process that watches them."""
+
+    house: House
+    stack: AsyncExitStack
+    leases: Leases = field(default_factory=MemoryLeases)
+    is_trusted: bool = True
+    exchanges: dict[str, Exchange] = field(default_factory=dict)
+    watches: dict[str, AsteriskWatch] = field(default_factory=dict)
+
+    async def open(self) -> None:
+        for edge in ("east", "west"):
+            self.exchanges[edge] = Exchange()
+            client = httpx.AsyncClient(transport=self.exchanges[edge], base_url="http://asterisk")
+            rest = await self.stack.enter_async_context(client)
+            absence = Absence(self.house.clock, self._connected(edge), self._another(edge))
+            self.watches[edge] = AsteriskWatch(
+                edge, rest, None, self.house.door, self.house.dispatch, self.house.clock, lambda: self.is_trusted,
+                absence,
+            )  # fmt: skip
+
+    def _connected(self, edge: str) -> Callable[[], object]:
+        return lambda: is_connected(self.leases, edge, "watch")
+
+    def _another(self, edge: str) -> Callable[[], bool]:
+        return lambda: any(each.answers for name, each in self.watches.items() if name != edge)
+
+    async def rings(self, edge: str, call_ref: str = "call") -> None:
+        await self.house.start(call_ref, number=RING_BACK, key=call_ref, edge=edge)
+        self.exchanges[edge].callers.append(call_ref)
+        await self.look()
+
+    async def look(self, seconds: float = 0.0) -> None:
+        """So much later, every two seconds until then."""
+        for _ in range(int(seconds) // 2):
+            self.house.clock.move(2)
+            await self.look()
+        for each in self.watches.values():
+            await each.look()
+
+    async def ends(self, call_ref: str = "call") -> list[str]:
+        return [each.end_class for each in await self.house.events(ev.Ended, call_ref)]
+
+
+@pytest.fixture
+async def watched(house: House) -> AsyncIterator[Watched]:
+    async with AsyncExitStack() as stack:
+        made = Watched(house, stack)
+        await made.open()
+        yield made
+
+
+async def test_who_rings_back_goes_on_through_the_other_asterisk(watched: Watched) -> None:
+    await watched.rings("east")
+    await watched.rings("west", "other")
+    watched.exchanges["east"].is_gone = True
+    await watched.look(LONG_S)
+    assert await watched.ends() == ["dropped_by_us"]
+    assert await watched.ends("other") == []
+    reply = await watched.house.start("again", number=RING_BACK, key="again", edge="west")
+    assert isinstance(reply.wait, GatherWait)
+    assert [each.resumes for each in await watched.house.events(ev.Offered, "again")] == ["call"]
+
+
+async def test_an_asterisk_that_comes_back_with_the_end_doubles_nothing(watched: Watched) -> None:
+    await watched.rings("east")
+    watched.exchanges["east"].is_gone = True
+    await watched.look(LONG_S)
+    before = await watched.house.recorded()
+    watched.exchanges["east"].is_gone = False
+    watched.exchanges["east"].callers.clear()
+    for key in ("call.ended", "as a callback tells it"):
+        await watched.house.tell(InputKind.HUNG_UP, "caller 16", key=key, epoch=0)
+    await watched.look(60)
+    assert await watched.house.recorded() == before
+
+
+async def test_a_call_that_nobody_saw_on_it_is_gone_for_the_sweep(watched: Watched) -> None:
+    await watched.look()
+    await watched.house.start(number=RING_BACK, edge="east")
+    watched.exchanges["east"].is_gone = True
+    await watched.look()
+    assert watched.watches["east"].place("call") == "unknown"
+    await watched.look(LONG_S)
+    assert watched.watches["east"].place("call") == "gone"
+
+
+async def a_worker_is_connected(watched: Watched) -> None:
+    await say_connected(watched.leases, "east", "worker")
+
+
+async def nothing_answers(watched: Watched) -> None:
+    watched.exchanges["west"].is_gone = True
+
+
+async def redis_is_away(watched: Watched) -> None:
+    watched.leases = NoLeases()
+
+
+async def not_every_call_is_known(watched: Watched) -> None:
+    watched.is_trusted = False
+
+
+async def the_caller_is_on_a_newer_line(watched: Watched) -> None:
+    await watched.house.tell(InputKind.TAKEN_OVER, "west", epoch=NEXT_LIFE + 1)
+
+
+@pytest.mark.parametrize(
+    "it_may_be",
+    [a_worker_is_connected, nothing_answers, redis_is_away, not_every_call_is_known, the_caller_is_on_a_newer_line],
+)
+async def test_nobody_is_given_up_as_long_as(watched: Watched, it_may_be: Callable[[Watched], object]) -> None:
+    await watched.rings("east")
+    await it_may_be(watched)  # type: ignore[misc]
+    watched.exchanges["east"].is_gone = True
+    await watched.look(LONG_S)
+    assert await watched.ends() == []
+
+
+async def test_a_pause_gives_nobody_up(watched: Watched) -> None:
+    await watched.rings("east")
+    for _ in range(3):
+        watched.exchanges["east"].is_gone = True
+        await watched.look(AWAY_S - 2.0)
+        watched.exchanges["east"].is_gone = False
+        await watched.look(2)
+    assert await watched.ends() == []
