@@ -16,7 +16,7 @@ import base64
 import contextlib
 import secrets
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +46,7 @@ RTP_PORTS = 2_000  # four for each call, and those that the kernel still holds
 NARROW_LINES = 4
 SLOW_RING_S = 6.0
 LOOKUP_BUDGET_MS = 1_000
+ARI_PASSWORD = "of-the-fault-tests"
 
 PROMPTS = {"emergency_999": 0.4, "recording_notice": 0.2, "long_menu": 8.0, "hold_111": 0.4, "sorry_missed_that": 0.4,
            "sorry_cut_off": 0.4, "red_flag_connecting": 0.4}  # fmt: skip
@@ -105,6 +106,7 @@ class House:
     providers: dict[str, StandIn]
     phones: Phones
     database: str
+    second: Asterisk | None = None
 
     def caller(self, number: str) -> Caller:
         """Somebody with a telephone, who has not dialled yet."""
@@ -132,10 +134,12 @@ async def house(
     workers: int = 2,
     settings: Mapping[str, str] | None = None,
     beneath: Mapping[str, str] | None = None,
+    asterisks: int = 1,
 ) -> AsyncIterator[House]:
     """Everything, running and connected. Skips, with the reason, where a server is not installed.
 
-    ``beneath``: more of the environment of our own processes, as it stands (``settings`` are the service's).
+    ``beneath``: more of the environment of our own processes, as it stands (``settings`` are the service's). Of two
+    ``asterisks`` the second has callers of its own, and neither a wire: all processes know an Asterisk by one address.
     """
     async with AsyncExitStack() as stack:
         servers = stack.enter_context(ExitStack())
@@ -148,13 +152,15 @@ async def house(
             stack.callback(each.close)
         asterisk = await asyncio.to_thread(_asterisk, servers, folder, providers)
         redis, (database, records, by_wire) = _redis(servers), _postgres(servers)
-        environment = _settings(folder, asterisk, providers, redis) | {"DATABASE_URL": by_wire} | dict(settings or {})
+        second = await asyncio.to_thread(_asterisk, servers, folder / "second", providers) if asterisks > 1 else None
+        both = [asterisk, *([second] if second is not None else [])]
+        environment = _settings(folder, both, providers, redis) | {"DATABASE_URL": by_wire} | dict(settings or {})
         phones = Phones(asterisk.ports.sip)
         await phones.open()
         stack.callback(phones.close)
         wires = [servers.enter_context(Wire(asterisk.ports.ari)) for _ in range(workers)]
         running = [
-            Worker(folder / f"worker-{number}", environment | {"ARI_URL": f"http://127.0.0.1:{wire.port}/ari"})
+            Worker(folder / f"worker-{number}", environment | ({} if second else {"ARI_URL": _by_wire(wire)}))
             for number, wire in enumerate(wires)
         ]
         watch = Watch(folder / "watch", environment)
@@ -162,9 +168,14 @@ async def house(
             process.environment |= dict(beneath or {})
             await asyncio.to_thread(servers.enter_context, process)
         for each in providers.values():
-            await asyncio.to_thread(asterisk.cli, f"pjsip qualify provider-{each.name}")
+            for one in both:
+                await asyncio.to_thread(one.cli, f"pjsip qualify provider-{each.name}")
             await each.probed()
-        yield House(folder, asterisk, redis, running, watch, wires, records, providers, phones, database)
+        yield House(folder, asterisk, redis, running, watch, wires, records, providers, phones, database, second)
+
+
+def _by_wire(wire: Wire) -> str:
+    return f"http://127.0.0.1:{wire.port}/ari"
 
 
 def _asterisk(servers: ExitStack, folder: Path, providers: Mapping[str, StandIn]) -> Asterisk:
@@ -185,6 +196,7 @@ def _asterisk(servers: ExitStack, folder: Path, providers: Mapping[str, StandIn]
         hold_music=[folder / "music"],
         ports=replace(ports, rtp_first=first, rtp_last=first + RTP_PORTS - 1),
         capacity=400,
+        ari_password=ARI_PASSWORD,
     )
     return servers.enter_context(Asterisk(folder / "asterisk", settings, installation))
 
@@ -208,7 +220,9 @@ def _redis(servers: ExitStack) -> RedisServer:
         pytest.skip(f"NO REDIS: {reason}")
 
 
-def _settings(folder: Path, asterisk: Asterisk, providers: Mapping[str, StandIn], redis: RedisServer) -> dict[str, str]:
+def _settings(
+    folder: Path, asterisks: Sequence[Asterisk], providers: Mapping[str, StandIn], redis: RedisServer
+) -> dict[str, str]:
     rows = [
         {"id": name, "name": name, "tel": f"+44207946010{number}", "answers": "agent", "services": SERVICES[name],
          "sip": f"127.0.0.1:{each.port}"} | ({"lines": NARROW_LINES} if name == "narrow" else {})
@@ -226,8 +240,8 @@ def _settings(folder: Path, asterisk: Asterisk, providers: Mapping[str, StandIn]
         "PROVIDERS_FILE": str(folder / "providers.yaml"),
         "PROMPTS_AUDIO_DIR": str(folder / "prompts"),
         "LOOKUP_BUDGET_MS": str(LOOKUP_BUDGET_MS),
-        "ARI_URL": asterisk.ari_url,
-        "AMI_ADDRESS": f"127.0.0.1:{asterisk.ports.ami}",
-        "ARI_USER": asterisk.settings.ari_user,
-        "ARI_PASSWORD": asterisk.settings.ari_password,
+        "ARI_URL": ",".join(each.ari_url for each in asterisks),
+        "AMI_ADDRESS": ",".join(f"127.0.0.1:{each.ports.ami}" for each in asterisks),
+        "ARI_USER": asterisks[0].settings.ari_user,
+        "ARI_PASSWORD": asterisks[0].settings.ari_password,
     }

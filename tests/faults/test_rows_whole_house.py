@@ -11,9 +11,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from tests.faults.callers import NUMBERS, Caller
+from callrouter.sip import LOOK_EVERY_S
+from tests.faults.callers import NUMBERS, Caller, Phones
 from tests.faults.house import PROVIDER_SOUNDS, SOUNDS, House, house
 from tests.faults.journalled import journalled
 from tests.faults.judging import Fate
@@ -130,6 +132,60 @@ async def test_asterisk_killed_and_started_again(tmp_path: Path) -> None:
     print(connection_lost)
     assert connection_lost.gaps == 0
     assert set(connection_lost.ends) == {1}, connection_lost
+
+
+async def test_asterisk_stays_away(tmp_path: Path) -> None:
+    """One of two: its calls are closed, and who rings back goes on through the other one, each call ended once."""
+    async with house(tmp_path, workers=2, asterisks=2) as it:
+        assert it.second is not None
+        elsewhere = Phones(it.second.ports.sip)
+        await elsewhere.open()
+        talker = await through(it, NUMBERS[0], "3", PROVIDER_SOUNDS["one-eleven"])
+        in_menu = await new_caller(it, NUMBERS[1])
+        await hears(in_menu, SOUNDS["long_menu"])
+        await asyncio.sleep(2 * LOOK_EVERY_S)  # the watch has seen them where they are
+        await asyncio.to_thread(it.asterisk.kill)
+        killed_at = time.monotonic()
+        await ended(it.database, 2, within=90)
+        print(f"closed {time.monotonic() - killed_at:.1f} s after the death")
+        again = [Caller(each.number, elsewhere) for each in (talker, in_menu)]
+        for caller in again:
+            caller.dial()
+            await hears(caller, SOUNDS["sorry_cut_off"], within=20)
+        await hears(again[0], PROVIDER_SOUNDS["one-eleven"], within=20)  # who was talking is put through at once
+        await hears(again[1], SOUNDS["long_menu"], within=20)
+        for caller in again:
+            caller.hang_up()
+        await asyncio.to_thread(it.asterisk.start)
+        await ended(it.database, 4, within=30)
+        await asyncio.sleep(3 * LOOK_EVERY_S)  # what the first one tells, now that it is back, is nothing new
+        written = await journalled(it.database, 4)
+        resumed = await resuming(it.database)
+        elsewhere.close()
+    print(written)
+    assert written.whole, written
+    assert resumed == 2
+
+
+async def ended(database: str, calls: int, within: float) -> None:
+    """Return when the journal has the ends of so many calls; raises TimeoutError."""
+    async with asyncio.timeout(within):
+        while await _count(database, "kind = 'ended'") < calls:  # noqa: ASYNC110 - it is read, it does not call
+            await asyncio.sleep(0.2)
+
+
+async def resuming(database: str) -> int:
+    """How many calls go on with another one that was cut off."""
+    return await _count(database, "kind = 'offered' AND facts->>'resumes' IS NOT NULL")
+
+
+async def _count(database: str, where: str) -> int:
+    connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+    try:
+        found: int = await connection.fetchval(f"SELECT count(*) FROM journal WHERE {where}")
+        return found
+    finally:
+        await connection.close()
 
 
 async def _served(it: House, numbers: Sequence[str]) -> Caller:
