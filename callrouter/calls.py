@@ -313,7 +313,10 @@ class Calls:
 
     async def _run(self, record: CallRecord, given: Input, lane: Lane) -> Moved:
         await self._finding.tell(record, given)
-        flow, heard = self._flows.version(record.session.flow, record.session.version), heard_as(given)
+        flow, heard = (
+            self._flows.version(record.session.flow, record.session.version),
+            heard_as(record, given, self._clock.now()),
+        )
         found: list[ev.Event] = []
         if flow is None:
             flow, sprint, found = await go_on_elsewhere(record, given, heard, self._flows, self._lookups, lane.hung_up)

@@ -14,7 +14,7 @@ from ivr import model as ivr
 from ivr.flow import Flow
 
 _WAITS: dict[InputKind, tuple[type[Any], ...]] = {
-    InputKind.DIGIT: (ivr.GatherWait, ivr.PlaybackWait),
+    InputKind.DIGIT: (ivr.GatherWait, ivr.PlaybackWait, ivr.OfferWait),
     InputKind.SPEECH_PARTIAL: (ivr.GatherWait,),
     InputKind.SPEECH_FINAL: (ivr.GatherWait,),
     InputKind.SILENCE: (ivr.GatherWait,),
@@ -221,10 +221,20 @@ def remembering(record: CallRecord, key: str, reply: Reply) -> CallRecord:
     return replace(record, replies=replies)
 
 
-def heard_as(given: Input) -> ivr.Heard:
+def heard_as(record: CallRecord, given: Input, now: datetime) -> ivr.Heard:
     """The input for the engine, which knows targets and not the services that they were found for."""
     value = given.value.partition(" ")[0] if given.kind is InputKind.OFFERED else given.value
-    return ivr.Heard(given.kind, value)
+    if not isinstance(record.session.wait, ivr.OfferWait | ivr.LegWait):
+        return ivr.Heard(given.kind, value)
+    return ivr.Heard(given.kind, value, _waited_s(record, min(given.at, now)))
+
+
+def _waited_s(record: CallRecord, at: datetime) -> float:
+    """How long the present wait has lasted: its deadline less what is left of it. A clock that jumped adds no more."""
+    deadline_s = record.session.wait.deadline_s
+    if not deadline_s or record.due_at is None:
+        return 0.0
+    return min(deadline_s, max(0.0, deadline_s - (record.due_at - at).total_seconds()))
 
 
 def record_noting(record: CallRecord, event: ev.Event, flow: Flow | None = None) -> CallRecord | None:

@@ -90,6 +90,7 @@ def come_back(flow: Flow, session: Session) -> Sprint:
     asserted = _asserted(flow, session)
     run = Run(flow, replace(session, facts={**session.facts, **dict.fromkeys(asserted)}))
     run.visits.clear()
+    run.search_anew()
     run.raise_to(Band.RAISED)
     run.do(Answer(), Play((FIRST_WORDS, NOTICE, CUT_OFF), barge_in=False))
     same = (flow.flow, flow.version) == (session.flow, session.version) and session.node != FALL_BACK_NODE

@@ -133,10 +133,14 @@ class Unhold:
 
 @value
 class Connect:
-    """Dial the provider ``target`` (its id) and join the two when it answers."""
+    """Dial the provider ``target`` (its id), for ``ring_s`` at most, and join the two when it answers.
+
+    ``may_leave``: key 0 ends the ringing, where the network hears it then: the leg fails as :data:`LEFT_FOR_111`.
+    """
 
     target: str
     ring_s: float
+    may_leave: bool = False
     kind: Literal["connect"] = "connect"
 
 
@@ -236,6 +240,11 @@ class OfferWait:
     deadline_s: float
     kind: Literal["offer"] = "offer"
 
+    @property
+    def may_leave(self) -> bool:
+        """Whether key 0 leads from here to 111: it is somebody else who is waited for."""
+        return DEFAULT_SERVICE not in self.services
+
 
 @value
 class LegWait:
@@ -294,12 +303,20 @@ class InputKind(StrEnum):
     HUNG_UP = "hung_up"
 
 
+LEFT_FOR_111 = "left_for_111"
+"""Why a leg failed: the caller pressed 0 while it rang."""
+
+
 @value
 class Heard:
-    """An input as the engine sees it: ``value`` is the digit, the words, the target or the cause."""
+    """An input as the engine sees it: ``value`` is the digit, the words, the target or the cause.
+
+    ``waited_s``: how long the call has waited for it, as far as a search for somebody has to know.
+    """
 
     kind: InputKind
     value: str = field(default="", repr=False)
+    waited_s: float = 0.0
 
 
 @value

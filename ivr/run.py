@@ -31,6 +31,9 @@ SLOW = "slow_speech"
 """The fact that has the caller spoken to more slowly."""
 
 
+SEARCHED, HELD = "searched_s", "held_s"
+"""What is counted of a search for somebody: whole seconds of ringing, and of hold before it."""
+
 SHORT_MENUS = "short_menus"
 """The fact that has menus say ``short_prompts``."""
 
@@ -102,15 +105,19 @@ class Run:
         """Have the journal record this."""
         self.happenings.append(happening)
 
-    def count(self, what: str) -> int:
-        """Count ``what`` at this node once more, for the whole call, and return the count."""
+    def count(self, what: str, more: int = 1) -> int:
+        """Count ``what`` at this node once (or ``more``) again, for the whole call, and return the count."""
         key = f"{self.node}.{what}"
-        self.counts[key] = self.counts.get(key, 0) + 1
+        self.counts[key] = self.counts.get(key, 0) + more
         return self.counts[key]
 
     def counted(self, what: str) -> int:
         """How often ``what`` was counted at this node so far."""
         return self.counts.get(f"{self.node}.{what}", 0)
+
+    def search_anew(self) -> None:
+        """Whoever is sought from here on is sought for the whole of the time again."""
+        self.counts = {key: of for key, of in self.counts.items() if key.rpartition(".")[2] not in (SEARCHED, HELD)}
 
     def raise_to(self, band: Band) -> None:
         """Put the caller into ``band`` if that is higher than where they are. Nothing lowers a caller."""

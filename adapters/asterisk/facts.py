@@ -6,11 +6,16 @@ from collections.abc import Mapping
 
 from callrouter.model import Arrival
 from infra.numbers import Number, calling_number
+from ivr.model import LEFT_FOR_111
 
 NETWORK = "sip"
 
-_CAUSES = {"BUSY": "busy", "NOANSWER": "no_answer", "CHANUNAVAIL": "unreachable", "CONGESTION": "rejected"}
-"""DIALSTATUS of the dialplan → cause. By status code first where the provider gave one."""
+_CAUSES = {"BUSY": "busy", "NOANSWER": "no_answer", "CHANUNAVAIL": "unreachable", "CONGESTION": "rejected",
+           "CANCEL": LEFT_FOR_111}  # fmt: skip
+"""DIALSTATUS of the dialplan → cause. By status code first where the provider gave one.
+
+A caller who is still there after a CANCEL has pressed 0.
+"""
 _STATUS = {"480": "no_answer", "486": "busy", "408": "unreachable", "503": "unreachable", "404": "rejected",
            "603": "rejected"}  # fmt: skip
 

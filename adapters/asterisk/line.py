@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from math import ceil
 from typing import Protocol
 
 import structlog
@@ -140,7 +141,7 @@ class Line:
             return  # typed in a talk, or to another owner
         self._keys.append((digit, key))
         self._pressed.set()
-        if self._message is not None:  # the flow may know a key that leaves a message (0); others wait their turn
+        if self._message is not None:  # others than 0 wait their turn
             self._holder.tell(self, InputKind.DIGIT, f"{key}.message", self._message, digit)
         if self._may_cut and self._playing is not None:
             asyncio.create_task(self._stop(self._playing), name="barge-in")  # noqa: RUF006 - ends by itself
@@ -159,7 +160,7 @@ class Line:
 
     async def _perform(self, reply: Reply) -> None:
         await self._quiet()
-        self._message = reply.wait_id if isinstance(reply.wait, ivr.PlaybackWait) else None
+        self._message = reply.wait_id if _leaves_by_key(reply.wait) else None
         number = 0
         for instruction in merged(reply.instructions):
             if not self._holder.still_ours(self):
@@ -181,8 +182,9 @@ class Line:
                     await self._ari.start_moh(self.channel_id)
                 case ivr.Unhold() | ivr.StopPlaying():
                     await self._quiet()
-                case ivr.Connect(target=target):
-                    await self._say(f"to-{reply.context}-{target}")
+                case ivr.Connect(target=target, ring_s=ring_s, may_leave=may_leave):
+                    keys = "k" if may_leave else ""
+                    await self._say(f"to{ceil(ring_s)}{keys}-{reply.context}-{target}")
                 case ivr.HandBack():
                     await self._say("fallback")
                 case ivr.End():
@@ -294,6 +296,11 @@ def typed_keys(keys: list[tuple[str, str]], gather: ivr.Gather) -> tuple[str, st
             return "".join(each for each, _ in taken), taken[-1][1] if taken else key
         taken.append((digit, key))
     return "".join(each for each, _ in taken), taken[-1][1] if taken else ""
+
+
+def _leaves_by_key(wait: ivr.Wait) -> bool:
+    """Whether a key is told at once, since the flow may know one (0) that leaves the message or the hold."""
+    return isinstance(wait, ivr.PlaybackWait) or (isinstance(wait, ivr.OfferWait) and wait.may_leave)
 
 
 def _gathers(reply: Reply) -> bool:

@@ -25,8 +25,9 @@ class MomentKind(StrEnum):
 class Moment:
     """A stretch of a call. It is over after ``seconds`` (of the caller's time) if the caller does nothing.
 
-    A ``QUESTION`` takes ``digits`` keys and, where ``speech``, words, from its first word on (barge-in). In
-    every other moment a caller can only hang up. ``target`` is who rings or talks.
+    A ``QUESTION`` takes ``digits`` keys and, where ``speech``, words, from its first word on (barge-in); a ``PAUSE``
+    takes keys if it has ``digits`` (a hold that may be left). In every other moment a caller can only hang up.
+    ``target`` is who rings or talks.
     """
 
     kind: MomentKind

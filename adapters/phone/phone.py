@@ -120,12 +120,15 @@ class Phone:
 
     async def _gather(self, verb: ET.Element) -> tuple[str | None, dict[str, str]]:
         text = " ".join(_words(each) for each in verb if each.tag != "Pause")
-        self._experience.heard.append(text)
+        on_hold = any(each.tag == "Pause" for each in verb)
+        if text or not on_hold:
+            self._experience.heard.append(text)
         seconds = sum(_lasts(each) for each in verb) + float(verb.get("timeout", "5"))
         kinds = verb.get("input", "dtmf").split()
         digits = int(verb.get("numDigits", "1")) if "dtmf" in kinds else 0
         action = verb.get("action", "")
-        match await self._live(Moment(MomentKind.QUESTION, seconds, text, digits, "speech" in kinds)):
+        kind = MomentKind.PAUSE if on_hold else MomentKind.QUESTION
+        match await self._live(Moment(kind, seconds, text, digits, "speech" in kinds)):
             case HangUp():
                 self._end("caller", "hung_up")
             case Press(keys=keys) if digits:
@@ -226,7 +229,7 @@ class Phone:
 
 
 def _counts(act: Act, moment: Moment) -> bool:
-    return isinstance(act, HangUp) or moment.kind is MomentKind.QUESTION
+    return isinstance(act, HangUp) or moment.kind is MomentKind.QUESTION or bool(moment.digits)
 
 
 def _words(verb: ET.Element) -> str:

@@ -32,6 +32,7 @@ from adapters.phone.model import (
     SteadyFar,
 )
 from adapters.phone.phone import DIALLED, Phone
+from ivr.actions.node import PERSON_KEY
 
 LONGEST_TALK_S = 600.0
 _KEYS = re.compile(r"[0-9*#]+")
@@ -114,6 +115,8 @@ class TerminalCaller:
         while True:
             if self._hung_up or self._gives_up(moment):
                 return HangUp()
+            if self._leaves(moment):
+                return self._act(self._lines.pop(0))
             if moment.kind in (MomentKind.QUESTION, MomentKind.TALK):
                 if self._lines:
                     act = self._act(self._lines.pop(0))
@@ -129,6 +132,10 @@ class TerminalCaller:
         """Whether the next thing typed is to hang up, while the caller is on hold and nothing is asked."""
         on_hold = moment.kind is MomentKind.PAUSE
         return on_hold and bool(self._lines) and self._lines[0].lower() in _HANG_UP
+
+    def _leaves(self, moment: Moment) -> bool:
+        """Whether the next thing typed leads from a hold to 111."""
+        return moment.kind is MomentKind.PAUSE and bool(moment.digits) and self._lines[:1] == [PERSON_KEY]
 
     def _act(self, line: str) -> Act | None:
         if line.lower() in _HANG_UP:
@@ -149,7 +156,7 @@ class TerminalCaller:
             case MomentKind.QUESTION:
                 self._console.print(Text(moment.text, "bold"))
             case MomentKind.PAUSE:
-                self._note("… on hold …")
+                self._note("… on hold (0 leads to 111) …" if moment.digits else "… on hold …")
             case MomentKind.RINGING:
                 self._note(f"ringing {self._name(moment.target)} …")
             case MomentKind.TALK:

@@ -21,7 +21,7 @@ from adapters.twilio.settings import OVERRIDES, TwilioSettings
 from callrouter.dispatch.providers import Provider, Providers
 from callrouter.model import Reply
 from infra.numbers import Number
-from ivr.model import Connect, End, Gather, HandBack, Hold, Instruction, Play, PlaybackWait, Record
+from ivr.model import Connect, End, Gather, HandBack, Hold, Instruction, OfferWait, Play, PlaybackWait, Record
 from ivr.voices import is_slow, language_of, stand_ins
 
 DIAL_BUFFER_S = 5  # Twilio rings this much longer than the timeout of a Dial
@@ -194,14 +194,25 @@ def _sip_address(provider: Provider, context: str, dialled: str) -> str:
 
 
 def _hold(document: VoiceResponse, reply: Reply, hold: Hold, sheet: Sheet, count: int) -> None:
+    """One round; where key 0 leads from the hold to 111, inside a gather, whose action is the next round."""
     spoken = hold.prompts if count % PROMPT_EVERY == 0 else ()
-    _say(document, spoken, sheet)
+    again = sheet.url(reply, f"hold?round={count + 1}")
+    may_leave = isinstance(reply.wait, OfferWait) and reply.wait.may_leave
+    into = _listening(document, again) if may_leave else document
+    _say(into, spoken, sheet)
     if sheet.settings.prompts_url and not spoken:
-        document.play(_audio(sheet.settings.prompts_url, "hold_music"))
+        into.play(_audio(sheet.settings.prompts_url, "hold_music"))
     else:
         words = sum(len((_text(key, sheet) or "").split()) for key in spoken)
-        document.pause(length=max(LEAST_PAUSE_S, round(HOLD_ROUND_S - words / WORDS_A_SECOND)))
-    document.redirect(sheet.url(reply, f"hold?round={count + 1}"), method="POST")
+        into.pause(length=max(LEAST_PAUSE_S, round(HOLD_ROUND_S - words / WORDS_A_SECOND)))
+    document.redirect(again, method="POST")
+
+
+def _listening(document: VoiceResponse, action: str) -> GatherVerb:
+    """A gather of one key, which brings nothing if none is pressed."""
+    return document.gather(
+        input="dtmf", num_digits=1, finish_on_key="", timeout=LEAST_TIMEOUT_S, action=action, method="POST"
+    )
 
 
 def _play(into: VoiceResponse | GatherVerb, plays: Sequence[Play], sheet: Sheet) -> None:

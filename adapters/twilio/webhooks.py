@@ -107,10 +107,14 @@ class Webhooks:
         return await self._document(await self._tell(replace(step, what=f"key-{keys}"), InputKind.DIGIT, keys), form)
 
     async def held(self, step: Step, form: Form, count: int) -> str:
-        """The hold came round: the next round, unless the call has moved meanwhile."""
+        """The hold came round, or key 0 was pressed in it: the next round, unless the call has moved meanwhile."""
         if is_over(form):
             return await self._document(await self._hung_up(step.call_ref), form)
         reply = await self._calls.present(step.call_ref)
+        if (keys := keys_pressed(form)) and isinstance(reply.wait, OfferWait):
+            left = await self._tell(replace(step, what=f"key-{keys}"), InputKind.DIGIT, keys)
+            if left.instructions:
+                return twiml(left, self._sheet(form))
         if isinstance(reply.wait, OfferWait) and reply.wait_id == step.wait_id:
             await self._calls.postpone(step.call_ref)  # the caller is still there
             return hold_again(reply, self._sheet(form), count)

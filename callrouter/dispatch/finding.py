@@ -10,7 +10,7 @@ from callrouter import events as ev
 from callrouter.model import CallRecord, Input, InputKind
 from callrouter.moves import leg_failure
 from callrouter.ports import Dispatch, Nobody, Offer, Waiting
-from ivr.model import Band, Heard, OfferWait
+from ivr.model import LEFT_FOR_111, Band, Heard, OfferWait
 
 BUDGET_S = 1.0  # the caller hears nothing meanwhile
 
@@ -46,7 +46,10 @@ class Finding:
 
     async def tell(self, record: CallRecord, given: Input) -> None:
         """What an input means for the caller's line, or place."""
-        if (cause := leg_failure(record, given)) is not None:
+        if (cause := leg_failure(record, given)) == LEFT_FOR_111:
+            await self._dispatch.leave(record.call_ref)  # the provider is not to blame, and stays in turn
+            return
+        if cause is not None:
             await self._dispatch.leg_failed(record.call_ref, record.provider or "", cause)
             return
         match given.kind:

@@ -112,6 +112,8 @@ class Asking(Node):
             return self._key(run, heard.value)
         if kind is _SPEECH_FINAL:
             return LookupWait(run.node, "understand", heard.value)
+        if kind is _TIMER and isinstance(run.wait, LookupWait):
+            return self.missed(run, "no_match")  # they did say something
         return self.missed(run, "no_input") if kind is _SILENCE or kind is _TIMER else None
 
     def _key(self, run: Run, key: str) -> Step:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from ivr.actions.move import BAND, RAISE_ONLY, Ending, Move, is_normal, is_raised
 from ivr.actions.node import Step
-from ivr.actions.seek import Seek
+from ivr.actions.seek import LEAST_RING_S, LONGEST_RING_S, LONGEST_SEARCH_S, Seek
 from ivr.model import Band
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Connect(Seek):
 
     action: Literal["connect"]
     diverts: StrictBool = False
+    search_s: float = Field(default=LONGEST_RING_S, ge=LEAST_RING_S, le=LONGEST_SEARCH_S, strict=True)
 
     SUPPLIED = frozenset({"failed", "raised"})
 

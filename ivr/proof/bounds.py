@@ -90,6 +90,20 @@ def before_a_person(model: Model) -> Longest:
     return longest_way(model.graph, model.seconds, model.offering, every_move, model.graph.roots)
 
 
+def before_111(model: Model) -> Longest:
+    """The longest time from where a team is sought (key 0 may leave it) until 111 is, for whom nobody answers."""
+    teams = {state for state in model.found if model.endings(state) and _may_be_left(model, state)}
+
+    def unanswered(edge: Edge) -> bool:
+        return edge.move.cause is Cause.WORLD and edge.target is not None
+
+    return longest_way(model.graph, model.seconds, model.offering - teams, unanswered, sorted(teams))
+
+
+def _may_be_left(model: Model, state: int) -> bool:
+    return any(edge.move.exit == PERSON and edge.move.cause is Cause.KEY for edge in model.graph.out[state])
+
+
 def to_the_end(model: Model) -> Longest:
     """The longest time that a call can take until it ends or a person is talked to."""
     return longest_way(model.graph, model.seconds, (), every_move, model.graph.roots)

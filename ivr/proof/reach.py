@@ -18,7 +18,10 @@ def every_node_is_reached(model: Model) -> Iterator[Defect]:
 
 
 def every_wait_has_a_way_out(model: Model) -> Iterator[Defect]:
-    """Wherever a caller may do something, key 0 leads to a person, and doing nothing leads on."""
+    """Wherever a caller may do something, key 0 leads to a person, and doing nothing leads on.
+
+    Where somebody is sought, what leads on is the search: its time is bounded.
+    """
     told: set[str] = set()
     for state in model.found:
         name = model.name(state)
@@ -29,6 +32,6 @@ def every_wait_has_a_way_out(model: Model) -> Iterator[Defect]:
         if not any(move.exit == PERSON and move.cause is Cause.KEY for move in moves):
             told.add(name)
             yield Defect(("nodes", name), "no_escape", "no key 0 leads from here to a person")
-        elif Cause.SILENCE not in causes:
+        elif Cause.SILENCE not in causes and not model.endings(state):
             told.add(name)
             yield Defect(("nodes", name), "no_escape", "a caller who does nothing waits here for ever")

@@ -9,6 +9,7 @@ from ivr.proof.bounds import (
     BOUNDS,
     Bounds,
     Measured,
+    before_111,
     before_a_person,
     callers_of_key_0,
     callers_who_never_choose,
@@ -54,6 +55,7 @@ class Report:
     states: int | None
     bounds: tuple[Measured, ...]
     before: Longest
+    search: Longest
     longest: Longest
 
     def verdict(self) -> str:
@@ -73,6 +75,7 @@ class Report:
         for measured in self.bounds:
             yield from self._bound(measured)
         yield f"longest before a person, {self._cost(self.before)}: {self.model.tell(self.before.way)}"
+        yield f"longest search for a team before 111, {self._cost(self.search)}: {self.model.tell(self.search.way)}"
         yield f"longest path, {self._cost(self.longest)}: {self.model.tell(self.longest.way)}"
         yield "not counted: a queue's own wait, and the time that a caller takes to speak"
         for name, door in doors(self.proof.nodes):
@@ -103,5 +106,11 @@ def report(proof: Proof, bounds: Bounds = BOUNDS) -> Report:
         pass  # the figures on nodes alone are no lower
     kinds = (silent_callers, callers_of_key_0, callers_who_never_choose)
     return Report(
-        proof, model, states, tuple(kind(model, bounds) for kind in kinds), before_a_person(model), to_the_end(model)
+        proof,
+        model,
+        states,
+        tuple(kind(model, bounds) for kind in kinds),
+        before_a_person(model),
+        before_111(model),
+        to_the_end(model),
     )

@@ -48,7 +48,7 @@ LINES: dict[str, dict[str, Any]] = {
     "dental-line": {"answer_after": 0.2, "hang_up_after": 1.0},
     "mental-health-line": {"refuse_with": 486},
     "clinician-line": {"answer_after": 0.2},
-    "pharmacy-line": {"answer_after": 0.2},
+    "pharmacy-line": {"answer_after": None},  # only rings
 }
 SERVICES = {"one-eleven": "111", "dental-line": "dental", "mental-health-line": "mental_health",
             "clinician-line": "clinician", "pharmacy-line": "pharmacy"}  # fmt: skip
@@ -105,7 +105,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def house_with_everything(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Four providers answer and one is busy; 111 has one line, whose person waits for the caller to hang up.
+    """Three providers answer, one is busy, one only rings; 111 has one line, whose person waits for the end.
 
     A module that uses it may have ``SETTINGS`` of its own for the service.
     """
@@ -244,6 +244,27 @@ def test_a_busy_mental_health_line_gives_the_caller_to_a_clinician(house: House)
     assert (failed["provider"], failed["cause"]) == ("mental-health-line", "busy")
     assert only(events, "leg_answered")["provider"] == "clinician-line"
     assert invite.header("User-to-User") == f"{only(events, 'offered')['context']};encoding=hex"
+
+
+@pytest.mark.slow
+def test_key_0_while_the_pharmacy_rings_leads_to_111(house: House) -> None:
+    line = house.providers["one-eleven"]
+    before = len(line.received("INVITE"))
+    caller, ear = house.call("+447700900131")
+    caller.wait_answered()
+    ear.press("4")
+    house.wait_for_event("message_heard")
+    ear.press("1")
+    house.wait_for_event("leg_ringing")
+    ear.press("0")
+    line.wait_called(within=40, count=before + 1)
+    assert house.ears["one-eleven"].wait_heard(20)
+    caller.hang_up()
+    events = house.ended()
+    failed = only(events, "leg_failed")
+    assert (failed["provider"], failed["cause"]) == ("pharmacy-line", "left_for_111")
+    assert [each["choice"] for each in events if each["kind"] == "choice_made"][-1] == "person"
+    assert only(events, "leg_answered")["provider"] == "one-eleven"
 
 
 def test_a_caller_who_hangs_up_in_the_menu_is_journalled_as_having_left_in_the_message(house: House) -> None:

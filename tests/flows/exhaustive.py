@@ -17,14 +17,17 @@ from ivr.actions.lookup import LABELS, OUTCOMES, OUTPUTS, Lookup
 from ivr.actions.menu import Menu
 from ivr.actions.move import Label
 from ivr.actions.offer import Offer
+from ivr.actions.seek import MOST_TRIES, Seek
 from ivr.flow import RED_FLAG_NODE, Flow
 from ivr.model import (
     DEFAULT_NODE,
+    LEFT_FOR_111,
     LOOKUP_S,
     Answered,
     Band,
     CallBackPromised,
     Chose,
+    Connect,
     End,
     Entered,
     Failed,
@@ -89,13 +92,21 @@ class Place:
 
     def key(self) -> tuple[object, ...]:
         session = self.session
-        counts = tuple(sorted((name, min(count, MOST_COUNTED)) for name, count in session.counts.items()))
+        counts = tuple(
+            sorted(
+                (name, count if name.endswith("_s") else min(count, MOST_COUNTED))
+                for name, count in session.counts.items()
+            )
+        )
         return (session.node, tuple(sorted(session.facts.items())), counts, session.wait, session.band,
                 self.keys, self.sent_back)  # fmt: skip
 
 
 class Explorer:
-    """Plays a flow. ``breaks``: what no accepted flow may do; ``complete``: no call was longer than the depth."""
+    """Plays a flow. ``breaks``: what no accepted flow may do; ``complete``: no call was longer than the depth.
+
+    ``key_0_s``: how long who presses 0 is spoken to before they are offered to a person, at most.
+    """
 
     def __init__(self, flow: Flow, depth: int = DEPTH, most: int = MOST_PLACES) -> None:
         self.flow = flow
@@ -103,6 +114,7 @@ class Explorer:
         self.breaks: set[str] = set()
         self.entered: set[str] = set()
         self.complete = True
+        self.key_0_s = 0.0
         self.places = 0
         self._known: dict[tuple[object, ...], tuple[int, Found]] = {}
         self._open: set[tuple[object, ...]] = set()
@@ -203,13 +215,14 @@ class Explorer:
             self.breaks.add("loop")
         if any(isinstance(each, End) for each in sprint.instructions) and place.keys < 2:
             self.breaks.add("ends_without_a_person")
-        if not isinstance(place.session.wait, GatherWait | PlaybackWait):
-            return
-        if place.sent_back:
+        wait = place.session.wait
+        if place.sent_back and isinstance(wait, GatherWait | PlaybackWait):
             self.breaks.add("menu_after_service")
-        pressed = engine.resume(self.flow, place.session, Heard(InputKind.DIGIT, "0"))
-        if not (isinstance(pressed.wait, OfferWait) and pressed.session.node == DEFAULT_NODE):
-            self.breaks.add("no_escape")
+        if (zero := key_0(self.flow, place.session)) is not None:
+            pressed = engine.resume(self.flow, place.session, zero)
+            if not (isinstance(pressed.wait, OfferWait) and pressed.session.node == DEFAULT_NODE):
+                self.breaks.add("no_escape")
+            self.key_0_s = max(self.key_0_s, self._told(pressed)[0])
 
     def _diverts(self, name: str) -> bool:
         node = self.flow.node(name)
@@ -224,12 +237,30 @@ class Explorer:
         return sum(MESSAGE_S if key.startswith("m-") else PROMPT_S for key in prompts), len(prompts)
 
 
+def key_0(flow: Flow, session: Session) -> Heard | None:
+    """How key 0 comes to the engine here; None where it is not heard: 111 itself is sought, or the world is asked."""
+    if isinstance(session.wait, GatherWait | PlaybackWait):
+        return Heard(InputKind.DIGIT, "0")
+    node = flow.node(session.node)
+    if not isinstance(node, Seek) or "111" in node.services:
+        return None
+    match session.wait:
+        case OfferWait():
+            return Heard(InputKind.DIGIT, "0")
+        case LegWait():
+            return Heard(InputKind.LEG_FAILED, LEFT_FOR_111)
+        case _:
+            return None
+
+
 def inputs(flow: Flow, session: Session) -> Iterator[Given]:
-    """Everything that can happen to a call here."""
+    """Everything that can happen to a call here. Our own deadline takes no longer than what it stands in for: that is
+    what the check takes for granted of networks."""
     match session.wait:
         case GatherWait():
             gather = next(each for each in session.present if isinstance(each, Gather))
             yield Given(Heard(InputKind.SILENCE), gather.timeout_s, caller=False)
+            yield Given(Heard(InputKind.TIMER), gather.timeout_s, caller=False)
             typing_s = gather.timeout_s + gather.between_s * (gather.digits - 1)
             for key in ONE_KEY if gather.digits == 1 else MANY_KEYS:
                 yield Given(Heard(InputKind.DIGIT, key), typing_s, caller=True)
@@ -237,21 +268,38 @@ def inputs(flow: Flow, session: Session) -> Iterator[Given]:
                 yield Given(Heard(InputKind.SPEECH_FINAL, words), gather.timeout_s, caller=True)
         case PlaybackWait():
             yield Given(Heard(InputKind.PLAYBACK_FINISHED), 0.0)
+            yield Given(Heard(InputKind.TIMER), 0.0)
             yield Given(Heard(InputKind.DIGIT, "0"), 0.0, caller=True)
         case LookupWait(what="understand", node=node):
             for choice in flow.vocabulary(node):
                 yield Given(Answered("understood", choice=choice), LOOKUP_S, caller=True)
             yield Given(Answered("no_match"), LOOKUP_S, caller=True)
             yield Given(Answered("red_flag", red_flag="breathing", words="x"), LOOKUP_S, caller=True)
+            yield Given(Heard(InputKind.TIMER), LOOKUP_S, caller=True)
         case LookupWait() as wait:
+            yield Given(Heard(InputKind.TIMER), LOOKUP_S)
             for answer in answers(flow, wait):
                 yield Given(answer, LOOKUP_S)
         case OfferWait(services=services):
             yield Given(Heard(InputKind.OFFERED, services[0]), 0.0)
             yield Given(Heard(InputKind.TIMER), 0.0)
+            if (zero := key_0(flow, session)) is not None:
+                yield Given(zero, 0.0, caller=True)
         case LegWait():
-            yield Given(Heard(InputKind.LEG_ANSWERED), 0.0)
-            yield Given(Heard(InputKind.LEG_FAILED, "busy"), 20.0)
+            ring_s = next(each.ring_s for each in session.present if isinstance(each, Connect))
+            yield Given(Heard(InputKind.LEG_ANSWERED), ring_s)
+            yield Given(Heard(InputKind.TIMER, waited_s=ring_s), ring_s)
+            for rung_s in _rings(flow, session.node, ring_s):
+                yield Given(Heard(InputKind.LEG_FAILED, "busy", rung_s), rung_s)
+            if (zero := key_0(flow, session)) is not None:
+                yield Given(zero, ring_s, caller=True)
+
+
+def _rings(flow: Flow, name: str, ring_s: float) -> tuple[float, ...]:
+    """How long somebody rings who does not answer: to the end; where the search has no time for all, or not at all."""
+    node = flow.node(name)
+    assert isinstance(node, Seek)
+    return (ring_s,) if node.search_s >= MOST_TRIES * node.ring_s else (0.0, ring_s)
 
 
 def answers(flow: Flow, wait: LookupWait) -> Iterator[Answered]:

@@ -72,6 +72,8 @@ def make_flow(pick: Pick) -> Flow:
         action = first[number] if number < len(first) else pick(sorted(_ACTIONS))
         nodes[name] = _ACTIONS[action](pick, to)
     made = read_flow({"flow": "small", "title": "Small", "start": "hello", "facts": FACTS, "nodes": nodes})
+    if pick(range(12)) == 0:
+        return made  # now and then with what nobody can come to
     graph = graph_of_nodes(made)
     reached = {graph.names[state] for state in graph.reach(graph.roots)}
     return made.model_copy(update={"nodes": {name: node for name, node in made.nodes.items() if name in reached}})
@@ -163,10 +165,11 @@ def _offer(pick: Pick, to: Exit) -> dict[str, Any]:
 
 
 def _connect(pick: Pick, to: Exit) -> dict[str, Any]:
+    times = {"ring_s": pick((10, 20)), "search_s": pick((10, 20, 20, 45))}
     if pick((True, False)):
         exits = _some(pick, to, "failed", "raised")
-        return {"action": "connect", "services": ["dental"], "diverts": True, "exits": exits}
-    return {"action": "connect", "services": ["clinician"], "exits": _some(pick, to, "failed")}
+        return {"action": "connect", "services": ["dental"], "diverts": True, **times, "exits": exits}
+    return {"action": "connect", "services": ["clinician"], **times, "exits": _some(pick, to, "failed")}
 
 
 def _queue(pick: Pick, to: Exit) -> dict[str, Any]:

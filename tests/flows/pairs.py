@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from flows.exhaustive import Place, answers, inputs
+from flows.exhaustive import Place, answers, inputs, key_0
 from ivr import engine
 from ivr.actions.lookup import LABELS
 from ivr.actions.move import RAISE_ONLY, Label
@@ -105,6 +105,9 @@ class Pairs:
             yield Heard(InputKind.TIMER)
         elif isinstance(session.wait, LegWait):
             yield Heard(InputKind.LEG_FAILED, "busy")
+        if isinstance(session.wait, OfferWait | LegWait):
+            if (zero := key_0(self._flow, session)) is not None:
+                yield zero
         else:
             yield from (given.heard for given in inputs(self._flow, session))
 

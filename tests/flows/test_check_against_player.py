@@ -20,7 +20,7 @@ from flows.player import london
 from ivr.check import World, defects_of_nodes
 from ivr.flow import AnyNode, Flow
 from ivr.model import Heard, InputKind
-from ivr.proof.bounds import Bound, Bounds, before_a_person, callers_who_never_choose, silent_callers
+from ivr.proof.bounds import Bound, Bounds, before_a_person, callers_of_key_0, callers_who_never_choose, silent_callers
 from ivr.proof.prove import Proof, prove
 
 FLOWS = int(os.environ.get("FLOWS", "60"))
@@ -50,15 +50,28 @@ class Tally:
         rules = {defect.rule for defect in proof.defects}
         played = Explorer(flow, most=PLACES)
         broken = played.breaks | _too_dear(played)
-        if not rules and broken:
+        self._hold_reach(seed, proof, played)
+        if played.complete and flow.nodes.keys() - played.entered:
+            broken.add("unreachable")
+        if not rules and broken - {"unreachable"}:
             self.wrong.append(f"seed {seed}: accepted, and broken: {sorted(broken)}")
         if "loop" not in rules:
             self._hold_costs(seed, proof, played)
             self._hold_secrets(seed, flow, rules)
         self._count(rules, broken, played)
 
+    def _hold_reach(self, seed: int, proof: Proof, played: Explorer) -> None:
+        """What the check calls unreachable nobody enters. It does not look at what facts keep everybody from."""
+        called = {defect.where[1] for defect in proof.defects if defect.rule == "unreachable"}
+        if called & played.entered:
+            self.wrong.append(f"seed {seed}: called unreachable, and entered: {sorted(called & played.entered)}")
+        if played.complete and proof.flow.nodes.keys() - played.entered:
+            self.counts["not all entered" if called else "kept from a node by facts"] += 1
+
     def _hold_costs(self, seed: int, proof: Proof, played: Explorer) -> None:
         assert proof.model is not None
+        if played.key_0_s > callers_of_key_0(proof.model, BOUNDS).seconds.cost + 1e-6:
+            self.wrong.append(f"seed {seed}: who presses 0 is spoken to for {played.key_0_s} s")
         silent, unasked = silent_callers(proof.model, BOUNDS), callers_who_never_choose(proof.model, BOUNDS)
         most = {
             SILENT: (silent.seconds.cost, silent.prompts.cost),
@@ -94,7 +107,8 @@ def _too_dear(played: Explorer) -> set[str]:
         "cost_of_silence": (SILENT, BOUNDS.silent),
         "cost_unasked": (UNASKED, BOUNDS.not_opted),
     }
-    return {
+    late = {"cost_of_key_0"} if played.key_0_s > BOUNDS.key_0.seconds else set()
+    return late | {
         rule
         for rule, (kind, bound) in dear.items()
         if played.cost[kind][0] > bound.seconds or played.cost[kind][1] > (bound.prompts or 0)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from adapters.asterisk.facts import failure
 from tests.integration.conftest_asterisk import (  # noqa: F401  two of them are fixtures
     Line,
     dial_says,
@@ -44,6 +45,8 @@ async def test_a_stale_owner_moves_nobody(line: Line, order: str) -> None:
         "e1-to-short-north",
         "e1-to-" + "A" * 32 + "-north",
         "e1-to-" + "a" * 32 + "-No",
+        "e1-to20m-" + "a" * 32 + "-north",
+        "e1-tok20-" + "a" * 32 + "-north",
         "nonsense",
         "e1",
     ],
@@ -54,6 +57,28 @@ async def test_nonsense_from_the_owner_is_broadcast_again(line: Line, order: str
         channel = await worker.own()
         await worker.say(channel, order)
         assert (await worker.own(epoch=2, within=1.0)).id == channel.id
+
+
+async def test_key_0_alone_ends_the_ringing_of_a_target_that_may_be_left(line: Line) -> None:
+    with global_set(line.asterisk, "RING", "20", usually="2"):
+        async with line.worker() as worker:
+            caller, ear = line.call()
+            channel = await worker.own()
+            await worker.ari.answer(channel.id)
+            await asyncio.to_thread(caller.wait_answered)
+            await worker.say(channel, f"e1-to20k-{fresh_context()}-silent")
+            await worker.wait(dial_says("RINGING"))
+            ear.press("1#0")
+            facts = (await worker.own(epoch=2, within=10.0)).variables
+            assert (facts["STAGE"], facts["DIALSTATUS"], failure(facts)) == ("returned", "CANCEL", "left_for_111")
+            # The owner goes on with the call; what rings now may not be left, and rings for its second.
+            await worker.say(channel, f"e2-to1-{fresh_context()}-silent")
+            await worker.wait(
+                lambda e: dial_says("RINGING")(e) and e.channel is not None and e.channel.told["DIALNO"] == "2"
+            )
+            ear.press("0")
+            facts = (await worker.own(epoch=3, within=10.0)).variables
+            assert (facts["STAGE"], facts["DIALSTATUS"], failure(facts)) == ("returned", "NOANSWER", "no_answer")
 
 
 async def test_too_many_owners_without_a_result_ring_the_default_service(line: Line) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from flows.player import inline
 
 from callrouter.ports import PlanFound
 from infra.crypto import KeyRing
@@ -300,4 +301,24 @@ async def test_recorded_prompts_are_played_where_there_are_some(tmp_path: Path) 
         await call.start()
         assert call.root[0].text == "https://prompts.example/en/emergency_999.wav"
         check(call.text)
+    await service.close()
+
+
+async def test_key_0_leads_from_a_hold_for_a_team_to_111_and_no_other_key_does(tmp_path: Path) -> None:
+    say = {"action": "say", "prompts": ["emergency_999", "recording_notice"], "barge_in": False}
+    team = {"action": "queue", "services": ["dental"], "hold_s": 60, "hold_prompts": ["hold_111"]}
+    flow = inline("hello", hello={**say, "exits": {"next": "team"}}, team=team)
+    one_line = type(PROVIDERS)(tuple(each.model_copy(update={"lines": 1}) for each in PROVIDERS))
+    service = await build_calls(tmp_path, providers=one_line, flow=flow)
+    async with a_client(an_app(service)) as client:
+        world = World(service, client)
+        talks, waits = world.call(), world.call()
+        await talks.start()
+        await waits.start()
+        await waits.press("1")
+        assert waits.step.tag == "Gather", "the hold's next round"
+        await waits.press("0")
+        assert waits.dialled in HANDLERS
+        choice = await world.only(waits, "choice_made")
+        assert (choice.node, choice.choice) == ("team", "person")
     await service.close()

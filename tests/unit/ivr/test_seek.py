@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 from flows.player import Player, World, inline
 
+from ivr import engine
 from ivr.actions.seek import MOST_TRIES
 from ivr.model import (
+    LEFT_FOR_111,
     Band,
+    Chose,
     Connect,
     DisconnectLeg,
     End,
+    Entered,
     GoneWait,
     HandBack,
     Heard,
@@ -45,6 +49,81 @@ def test_queue_holds_until_somebody_is_free() -> None:
 
     player.give(Heard(InputKind.OFFERED, "clinician"))
     assert player.instructions[-2:] == [Unhold(), Connect("clinician", 20.0)]
+
+
+def busy(after_s: float) -> Heard:
+    return Heard(InputKind.LEG_FAILED, "busy", after_s)
+
+
+TEAM = inline(
+    "team",
+    team={
+        "action": "queue", "services": ["palliative", "clinician"], "hold_s": 60, "search_s": 20,
+        "exits": {"failed": "dental"},
+    },
+    dental={"action": "connect", "services": ["dental"]},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rang_s", "rung_for"),
+    [
+        pytest.param((20.0,), [20.0], id="unanswered in 20 s: nobody else is rung"),
+        pytest.param((3.2,), [20.0, 16.0], id="busy after 3.2 s: the next rings for what is left, in whole seconds"),
+        pytest.param((3.2, 5.5), [20.0, 16.0, 10.0], id="ten seconds are left: the least that anybody is rung"),
+        pytest.param((3.2, 6.5), [20.0, 16.0], id="less than ten seconds are left"),
+    ],
+)
+def test_all_that_are_rung_at_a_node_ring_within_one_time(rang_s: tuple[float, ...], rung_for: list[float]) -> None:
+    player = Player(TEAM)
+    player.world = World(free=frozenset({"palliative"}))
+    for seconds in rang_s:
+        player.give(busy(seconds))
+
+    rung = [each.ring_s for each in player.instructions if isinstance(each, Connect) and each.target == "palliative"]
+    assert rung == rung_for
+    if len(rung_for) == len(rang_s):
+        assert player.session.node == "default_111", "dental has nobody, and the team no time left"
+
+
+def test_hold_of_a_team_is_one_time_too_and_that_of_111_is_not() -> None:
+    player = Player(TEAM, NOBODY).give(Heard(InputKind.OFFERED, "clinician", 40.0)).give(busy(1.0))
+    assert isinstance(player.session.wait, OfferWait)
+    assert player.session.wait.hold_s == 20.0
+
+    player = Player(FLOW, NOBODY).give(Heard(InputKind.OFFERED, "clinician", 40.0)).give(busy(1.0))
+    assert isinstance(player.session.wait, OfferWait)
+    assert player.session.wait.hold_s == 60.0
+
+
+@pytest.mark.parametrize("rung", [False, True], ids=["on hold", "while somebody is rung"])
+def test_key_0_leads_from_a_team_to_111(rung: bool) -> None:
+    player = Player(TEAM, NOBODY)
+    if rung:
+        player.give(Heard(InputKind.OFFERED, "clinician"))
+        assert player.instructions[-1] == Connect("clinician", 20.0, may_leave=True)
+        player.give(Heard(InputKind.LEG_FAILED, LEFT_FOR_111, 2.0))
+    else:
+        player.play("1").play("0")
+
+    assert player.happenings[-2:] == [Chose("team", "person", "key"), Entered("default_111")]
+    assert player.session.wait == OfferWait("default_111", ("111",), Band.NORMAL, 900.0, 900.0)
+
+
+def test_key_0_ends_no_search_for_111() -> None:
+    player = Player(FLOW, NOBODY)
+    before = player.session
+    assert player.play("0").session == before
+
+    player.give(Heard(InputKind.OFFERED, "clinician")).give(Heard(InputKind.LEG_FAILED, LEFT_FOR_111))
+    assert player.session.node == "queue", "a network that says so all the same: the next is tried"
+
+
+def test_who_is_cut_off_and_comes_back_is_sought_for_the_whole_time_again() -> None:
+    player = Player(TEAM, NOBODY).give(Heard(InputKind.OFFERED, "clinician", 50.0)).give(busy(8.0))
+    again = engine.come_back(TEAM, player.session)
+
+    assert again.wait == OfferWait("team", ("palliative", "clinician"), Band.RAISED, 60.0, 60.0)
 
 
 def test_queue_that_takes_too_long_leaves_by_failed() -> None:

@@ -154,6 +154,16 @@ def test_hold_prompts_come_back_every_third_round_and_what_led_to_the_hold_never
     assert rounds == [["Pause", "Redirect"], ["Pause", "Redirect"], ["Say", "Pause", "Redirect"]]
 
 
+def test_hold_for_a_team_hears_key_0_in_every_round() -> None:
+    wait = OfferWait("team", ("palliative", "clinician"), Band.NORMAL, 60, 60)
+    reply = a_reply(wait, Hold(("hold",)))
+    for document, inside in ((twiml(reply, a_sheet()), ["Say", "Pause"]), (hold_again(reply, a_sheet(), 1), ["Pause"])):
+        gather, redirect = verbs(document)
+        assert [each.tag for each in gather] == inside
+        assert (gather.get("numDigits"), gather.get("actionOnEmptyResult")) == ("1", None)
+        assert gather.get("action") == redirect.text
+
+
 def test_hold_music_where_recordings_are() -> None:
     sheet = a_sheet(prompts_url="https://prompts.example/en/")
     music, _ = verbs(hold_again(a_reply(OFFER, Hold()), sheet, 1))
