@@ -42,16 +42,15 @@ MOST_PAIRS = 2_000
 
 @dataclass(frozen=True)
 class Run:
-    """One of the two calls: where it is, and what it let its caller hear since the last input of both."""
+    """One of the two calls: where it is, and what it let its caller hear since the last input of both.
+
+    ``kept_from``: nodes that would have offered a message or a service, and did not, since the caller was raised.
+    """
 
     session: Session
     heard: tuple[Instruction, ...]
     disclosed: bool
-    took_away: bool
-
-    @property
-    def raised(self) -> bool:
-        return self.session.band is not Band.NORMAL
+    kept_from: frozenset[str]
 
 
 def differences(flow: Flow, depth: int = DEPTH, most: int = MOST_PAIRS) -> list[str]:
@@ -82,7 +81,7 @@ class Pairs:
         if one.disclosed or other.disclosed:
             self.disclosed += 1
             return
-        if (one.took_away or other.took_away) and one.raised != other.raised:
+        if one.kept_from != other.kept_from:
             return
         if one.heard != other.heard or _audible(one.session) != _audible(other.session):
             self.found.append(f"{one.session.node}: {one.heard} / {other.session.node}: {other.heard}")
@@ -119,7 +118,7 @@ class Pairs:
             run, said = ahead.pop()
             wait = run.session.wait
             if not isinstance(wait, LookupWait) or wait.what == "understand":
-                key = (Place(run.session).key(), run.heard, run.disclosed, run.took_away, str(said))
+                key = (Place(run.session).key(), run.heard, run.disclosed, run.kept_from, str(said))
                 if key not in seen:
                     seen.add(key)
                     yield run, said
@@ -136,8 +135,13 @@ class Pairs:
             replace(sprint.session, visits={}),
             (*(before.heard if before else ()), *heard),
             any(isinstance(each, Disclosed) for each in sprint.happenings) or bool(before and before.disclosed),
-            any(map(self._takes_away, passed)) or bool(before and before.took_away),
+            self._kept_from(sprint, passed, before),
         )
+
+    def _kept_from(self, sprint: Sprint, passed: list[str], before: Run | None) -> frozenset[str]:
+        earlier, there = (before.kept_from, [before.session.node]) if before else (frozenset(), [])
+        raised = sprint.session.band is not Band.NORMAL
+        return earlier | {name for name in (*passed, *there) if raised and self._takes_away(name)}
 
     def _takes_away(self, name: str) -> bool:
         node = self._flow.node(name)
