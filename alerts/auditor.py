@@ -18,7 +18,7 @@ PROBE_RULE = "auditor-probe"
 WAITED_S = 1.0
 """A probe that has waited so long is told: two checks of the rules at most, so that a probe is short."""
 
-UNHEARD = timedelta(minutes=3)
+UNHEARD = timedelta(seconds=150)
 """A process that has heard no probe since it began says nothing for so long: why none came before may be its own
 absence, and the next may be about to come."""
 

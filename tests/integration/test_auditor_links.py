@@ -43,6 +43,14 @@ async def stop_the_state_store(chain: Chain) -> None:
     chain.states.away = True
 
 
+async def take_the_stream_away(chain: Chain) -> None:
+    chain.stream.away = True
+
+
+async def silence_the_stream(chain: Chain) -> None:
+    chain.stream.quiet = True
+
+
 async def stop_the_figures(chain: Chain) -> None:
     chain.stopped.add("figures")
 
@@ -60,6 +68,8 @@ async def refuse_notices(chain: Chain) -> None:
     [
         (refuse_webhooks, "not taken"),
         (stop_the_state_store, "not taken"),
+        (take_the_stream_away, "do not arrive"),
+        (silence_the_stream, "do not arrive"),
         (stop_the_figures, "do not arrive"),
         (stop_the_alerts, "do not arrive"),
         (refuse_notices, "do not arrive"),
@@ -85,7 +95,7 @@ async def test_a_database_that_is_away_silences_no_alert(chain: Chain) -> None:
 
 async def test_the_end_of_the_auditor_itself_is_told_by_the_service(chain: Chain) -> None:
     chain.stopped.add("auditor")
-    await chain.until_told(chain.staff, WITHIN_S + 5)
+    await chain.until_told(chain.staff, WITHIN_S)
     assert chain.staff.notices[0].rule == "auditor-silent"
     chain.stopped.clear()
     await chain.until_told(chain.staff, 10)

@@ -82,7 +82,7 @@ def test_after_an_outage_of_our_own_the_auditor_is_not_blamed_and_one_that_is_de
     probes.note(offered(-600))  # of the day's journal
     assert probes.silent_s(NOON + timedelta(seconds=100)) is None
     assert probes.silent_s(NOON + UNHEARD) == 600 + UNHEARD.total_seconds()
-    probes.note(offered(170))
+    probes.note(offered(140))
     assert probes.silent_s(NOON + UNHEARD) == 10
 
 
