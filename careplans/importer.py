@@ -200,8 +200,11 @@ def _csv_row(line: int, header: list[str], cells: list[str]) -> Row:
 
 
 def _json_rows(file: TextIO) -> Iterator[Row]:
+    before = 0
     for line, pairs in read_list(file):
-        yield json_row(line, pairs)
+        # programs write a list on one line: a run that was cut off goes on after a number, so each must have its own
+        before = max(line, before + 1)
+        yield json_row(before, pairs)
 
 
 def read_ndjson(file: TextIO) -> Iterator[Row]:

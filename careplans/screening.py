@@ -59,11 +59,12 @@ def screen(rows: Iterable[Row], today: date, system: str | None = None) -> Scree
             refusals.append(checked)
         elif isinstance(checked, CheckedRow):
             plan = checked.plan
-            line = first.setdefault((plan.source, plan.plan_id, plan.version), row.line)
-            if line == row.line:
-                good.append(checked)
+            version = (plan.source, plan.plan_id, plan.version)
+            if version in first:
+                bad.append(BadRow(row, (double_fault(row.line, first[version]),)))
             else:
-                bad.append(BadRow(row, (double_fault(row.line, line),)))
+                first[version] = row.line
+                good.append(checked)
         else:
             bad.append(BadRow(row, checked))
     return Screened(tuple(good), tuple(gone), tuple(bad), tuple(refusals))

@@ -47,6 +47,8 @@ class TestFolder:
                 writer = csv.DictWriter(file, COLUMNS)
                 writer.writeheader()
                 writer.writerows(row.values for row in rows)
+            elif path.suffix == ".json":
+                json.dump([dict(row.values) for row in rows], file)  # as programs write it: on one line
             else:
                 file.writelines(json.dumps(dict(row.values)) + "\n" for row in rows)
         then = clock.now().timestamp() - age_s
@@ -96,10 +98,11 @@ class TestFolder:
         ]
         assert (broken.run.why, read.run.imported) == ("broken", 1)
 
+    @pytest.mark.parametrize("name", ["a.ndjson", "a.json"])
     async def test_cut_off_within_a_long_file_the_next_run_goes_on_with_it(
-        self, folder: Path, source: FolderSource, runs: PlanRuns, clock: HandClock
+        self, folder: Path, source: FolderSource, runs: PlanRuns, clock: HandClock, name: str
     ) -> None:
-        self.put(folder, "a.ndjson", [plan(line, phones="", nhs_number="") for line in range(1, 451)], clock)
+        self.put(folder, name, [plan(line, phones="", nhs_number="") for line in range(1, 451)], clock)
 
         class CutOff(FolderSource):
             async def read(self, cursor: str):  # type: ignore[no-untyped-def]
@@ -111,6 +114,15 @@ class TestFolder:
             await runs.run(TRUST, CutOff(folder, clock, system=SYSTEM, whole=True))
         (delivered,) = await runs.run(TRUST, source)
         assert (delivered.run.records, delivered.run.imported, delivered.run.unchanged) == (450, 450, 0)
+
+    async def test_of_two_copies_on_one_line_of_json_the_second_is_refused_by_its_place(
+        self, folder: Path, source: FolderSource, runs: PlanRuns, clock: HandClock
+    ) -> None:
+        copy = plan(102, handler_line="Copied, and not finished.", plan_id=plan(101).values["plan_id"])
+        self.put(folder, "a.json", [plan(101), copy, plan(103, version="?")], clock)
+        (delivered,) = await runs.run(TRUST, source)
+        assert delivered.run.imported == 1
+        assert sorted((f.line, f.field) for f in delivered.refused) == [(2, "plan_id"), (3, "version")]
 
     async def test_a_file_that_goes_away_while_it_is_read_is_no_fault_of_the_store(
         self, folder: Path, runs: PlanRuns, clock: HandClock
