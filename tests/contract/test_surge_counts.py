@@ -8,13 +8,16 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 from sqlalchemy import select
 
 from alerts.surges.archive import EPOCH, QUARTERS_KEPT, SETTLED, archive
 from alerts.surges.counting import REMEMBERED, WITHOUT_WORDS, SurgeCounter, put_counts
+from alerts.surges.history import read_history
 from alerts.surges.indicators import read_indicators
 from alerts.surges.model import Cell, quarter_of
 from alerts.surges.tables import surge_calls, surge_counts, surge_days
+from infra.areas import london
 from infra.bus import Entry, MemoryStream
 from infra.sql import Database
 from tests.hand_clock import NOON, HandClock
@@ -183,6 +186,17 @@ async def test_a_clock_that_is_ahead_counts_where_it_says(database: Database) ->
     ahead = datetime(2026, 3, 28, 14, 0, tzinfo=UTC)
     found = await Counting(database).count(*call("a", at=ahead))
     assert list(found) == [(quarter_of(ahead), "all", "unknown", "")]
+
+
+async def test_counts_of_the_future_wait_for_their_time(database: Database) -> None:
+    await Counting(database).count(*call("a", chose("flu")), *call("b", chose("flu"), at=NOON + timedelta(hours=2)))
+
+    async def demand(until: datetime) -> float:
+        history = await read_history(database, NOW - 4, quarter_of(until), london())
+        return float(history.total[~np.isnan(history.total)].sum())
+
+    assert await demand(NOON + timedelta(hours=1)) == 1
+    assert await demand(NOON + timedelta(hours=3)) == 2
 
 
 async def test_days_that_stand_are_added_up_once_and_old_quarter_hours_go(database: Database) -> None:
