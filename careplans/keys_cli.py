@@ -45,8 +45,12 @@ def add_rotate_keys(app: typer.Typer, open_rotation: OpenRotation) -> None:
 
 
 async def _rotate(open_rotation: OpenRotation) -> tuple[Rotated, KeyRing]:
+    current = ""
+
     def told(table: str, looked_at: int, changed: int) -> None:
-        typer.echo(f"\r{table}: {looked_at} looked at, {changed} changed", err=True, nl=False)
+        nonlocal current
+        start, current = "\n" if current not in ("", table) else "\r", table  # each table on a line that grows
+        typer.echo(f"{start}{table}: {looked_at} looked at, {changed} changed", err=True, nl=False)
 
     async with open_rotation(told) as (rotation, keys):
         done = await rotation.run()

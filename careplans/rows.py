@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -255,8 +256,26 @@ def _phones(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(numbers))
 
 
+_TEL = re.compile(r"^tel:\s*", re.IGNORECASE)
+
+
+def _plain(character: str) -> str:
+    """As numbers are written here: digits of any script, any dash or space, no mark of direction."""
+    match unicodedata.category(character):
+        case "Nd":
+            return str(unicodedata.decimal(character))
+        case "Pd":
+            return "-"
+        case "Zs":
+            return " "
+        case "Cf":
+            return ""
+        case _:
+            return character
+
+
 def _phone(text: str, place: int) -> str:
-    number = read_number(text)
+    number = read_number(_TEL.sub("", "".join(map(_plain, text))))
     if number.e164 is not None:
         return number.e164
     if number.kind is NumberClass.UNREADABLE:

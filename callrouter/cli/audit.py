@@ -19,6 +19,8 @@ from careplans.audit.heads import SignedHead, read_heads
 from careplans.audit.verify import Verdict, verify
 from infra.clock import SystemClock
 
+NOTHING_ELSEWHERE = "no signed end was given from elsewhere: a cut tail might not be seen"
+
 app = typer.Typer(help="The audit of plans: who saw, tried or did what.", no_args_is_help=True)
 
 
@@ -50,6 +52,8 @@ def key() -> None:
 
 
 def _word(verdict: Verdict) -> str:
+    if verdict.faults == [NOTHING_ELSEWHERE]:
+        return "no change found, but not all can be told"
     return "NOT as it was written" if verdict.faults else "as it was written"
 
 
@@ -69,7 +73,7 @@ async def _verify(files: list[Path] | None, public_keys: list[str] | None) -> Ve
         verdict = await database.maintain(lambda connection: verify(connection, elsewhere, publics, now))
     verdict.faults += odd
     if not paths and verdict.length:
-        verdict.faults.append("no signed end was given from elsewhere: a cut tail might not be seen")
+        verdict.faults.append(NOTHING_ELSEWHERE)
     return verdict
 
 

@@ -79,6 +79,29 @@ def test_no_value_breaks_a_row_or_stands_in_its_faults(row: MakeRow, field: str,
         assert all("Zzyzx" not in fault.reason and fault.field in COLUMNS for fault in checked)
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["+44(0)7700 900101", "0044 7700 900101", "07700-900-101", "07700.900.101", "tel:+447700900101",
+     "TEL: 07700 900101", "(07700) 900101", "٠٧٧٠٠٩٠٠١٠١", "０７７００ ９００１０１", "07700\u2011900\u2013101",
+     "07700\u202f900101", "\u202a+44 7700 900101\u202c"],
+)  # fmt: skip
+def test_a_number_is_read_in_any_spelling(row: MakeRow, written: str) -> None:
+    checked = check_row(row(phones=written), TODAY)
+    assert isinstance(checked, CheckedRow)
+    assert checked.plan.person.phones == ("+447700900101",)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["07700 900101 ext 12", "07700 900101 x12", "07700 900101²", "0800 FLOWERS", "07700 900101 (wife)", "999"],
+)
+def test_what_might_be_another_number_is_none(row: MakeRow, written: str) -> None:
+    """An extension is a switchboard's, and nobody calls from it: who sends it is told."""
+    faults = check_row(row(phones=written), TODAY)
+    assert isinstance(faults, tuple)
+    assert [(each.field, each.reason) for each in faults] == [("phones", "number 1 is not a telephone number")]
+
+
 def test_a_good_row_becomes_a_plan(row: MakeRow) -> None:
     checked = check_row(row(phones="07700 900101; +44 20 7946 0101;07700900101"), TODAY)
     assert isinstance(checked, CheckedRow)
