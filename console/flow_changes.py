@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from callrouter.publishing.content import Content
 from callrouter.publishing.written import steps_as_yaml
+from ivr.voices import language_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,11 @@ def changes(live: Content | None, new: Content) -> list[Change]:
 
 
 def _texts(texts: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    return {f"{key} ({language})": text for language, all_ in texts.items() for key, text in all_.items()}
+    return {
+        f"{key} ({language_of(key) or language})": text
+        for language, all_ in texts.items()
+        for key, text in all_.items()
+    }
 
 
 def _differing(kind: str, old: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Change]:

@@ -51,7 +51,7 @@ def add_replays(router: APIRouter, web: Web, publishing: Publishing, replaying: 
         except Refused as refused:
             values["problems"] = {"from": str(refused)}
             return web.page(request, "flow_replay.html", refused.status, **values)
-        return web.page(request, "flow_replay.html", **values, **_shown(found))
+        return web.page(request, "flow_replay.html", **values, start=start, end=end, **_shown(found))
 
 
 def _shown(found: Report | Progress) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from console.message_form import Form
 from console.moments import EXAMPLE, read_moment
 from console.session import Session
 from console.web import Web
-from ivr.proof.diff import DIMENSIONS, Row, differences
+from ivr.proof.diff import DIMENSIONS, Outcome, Row, differences
 from ivr.proof.lengths import estimate_lengths
 
 SHARES = (1, 5, 10, 25, 50)
@@ -186,8 +186,10 @@ class _Pages:
             new = await self._publishing.content(version, who)
             rows = await asyncio.to_thread(_differences, live, new)  # calls go on beside it
             _keep(self._compared, kept, rows)
+        rows = self._compared[kept]
+        elsewhere = [row for row in rows if _place(row.before) != _place(row.after)]
         return self._web.page(
-            request, "flow_callers.html", row=found.row, rows=self._compared[kept], dimensions=DIMENSIONS
+            request, "flow_callers.html", row=found.row, rows=rows, elsewhere=elsewhere, dimensions=DIMENSIONS
         )
 
     async def _found(self, version: str, who: SignedIn) -> Version:
@@ -219,6 +221,10 @@ class _Pages:
 def _differences(live: Content, new: Content) -> list[Row]:
     lengths = (estimate_lengths(each.texts.values()) for each in (live, new))
     return differences(live.flow, new.flow, *lengths)
+
+
+def _place(outcome: Outcome) -> tuple[tuple[str, ...], str]:
+    return outcome.services, outcome.band
 
 
 def _keep(kept: dict[K, V], key: K, value: V) -> None:

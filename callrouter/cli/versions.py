@@ -125,8 +125,8 @@ def history(
     """Who did what, newest first."""
     reader = _person("", Role.ADMINISTRATOR, alone=True)
     for each in _changing(lambda service, who: service.history(who, version), reader):
-        role = each.role.replace("_", " ")
-        typer.echo(f"{each.at:%Y-%m-%d %H:%M:%S}Z  {each.version}  {each.step:<16} {each.who} ({role})  {each.note}")
+        role = f" ({each.role.replace('_', ' ')})" if each.role else ""
+        typer.echo(f"{each.at:%Y-%m-%d %H:%M:%S}Z  {each.version}  {each.step:<16} {each.who}{role}  {each.note}")
 
 
 def replay(
@@ -154,7 +154,8 @@ def table(found: Report) -> str:
         f"{found.same:>7} come where they came",
         f"{found.elsewhere:>7} would have gone elsewhere",
         f"{found.unknown:>7} undetermined",
-        f"seconds before a person: {half:+g} for half of them (quartiles {quarter:+g} and {three:+g})",
+        f"before a person: {found.sooner} sooner, {found.as_soon} as soon, {found.later} later;"
+        f" {half:+g} s for the call in the middle, half of them {quarter:+g} to {three:+g} s",
     ]
     if found.changes:
         lines += ["", f"{'calls':>7}  {'seconds':>8}  from → to"]

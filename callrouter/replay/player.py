@@ -145,6 +145,8 @@ class _Play:
         self._require_unchanged(node_id)
         if isinstance(sprint.wait, PlaybackWait) and answer.meaning == "heard":
             return Heard(InputKind.PLAYBACK_FINISHED), None
+        if isinstance(sprint.wait, PlaybackWait) and answer.kind is not None and not answer.meaning:
+            return Heard(answer.kind, answer.value), None  # a key that means nothing in the middle of a message
         if answer.kind is None or not isinstance(sprint.wait, GatherWait):
             raise Undetermined(f"not known any more: {intent(self._flow, node_id)}")
         understood = Answered("understood", choice=answer.choice) if answer.choice else Answered("no_match")

@@ -35,7 +35,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``seconds``: differences of the calls that come where they came; quartiles of it, sooner is below zero."""
+    """``seconds``: by how much later calls would have come to a person or service, wherever that is; quartiles of it,
+    sooner is below zero. ``sooner`` and ``later`` count them; the others come as soon.
+    """
 
     version: str
     calls: int
@@ -43,6 +45,8 @@ class Report:
     changes: tuple[Change, ...]
     undetermined: tuple[tuple[str, int], ...]
     seconds: tuple[float, float, float]
+    sooner: int
+    later: int
     is_cut: bool = False
 
     @property
@@ -55,12 +59,18 @@ class Report:
         """How many cannot be told."""
         return sum(calls for _, calls in self.undetermined)
 
+    @property
+    def as_soon(self) -> int:
+        """How many would have come as soon as they did, to a tenth of a second."""
+        return self.calls - self.unknown - self.sooner - self.later
+
     def plain(self) -> dict[str, Any]:
         """As JSON for a page."""
         return {
             "version": self.version, "calls": self.calls, "same": self.same, "elsewhere": self.elsewhere,
             "undetermined": self.unknown, "cut_at_limit": self.is_cut,
             "seconds_before_a_person": dict(zip(("quarter", "half", "three_quarters"), self.seconds, strict=True)),
+            "sooner": self.sooner, "as_soon": self.as_soon, "later": self.later,
             "changes": [
                 {"was": each.was, "becomes": each.becomes, "calls": each.calls, "seconds": each.seconds}
                 for each in self.changes
@@ -72,7 +82,7 @@ class Report:
 def report(version: str, compared: Iterable[Compared], *, is_cut: bool = False) -> Report:
     """Sum up. The largest groups come first."""
     calls, same = 0, 0
-    later: list[float] = []
+    differences: list[float] = []
     moved: dict[tuple[str, str], list[float]] = {}
     unknown: Counter[str] = Counter()
     for each in compared:
@@ -80,15 +90,26 @@ def report(version: str, compared: Iterable[Compared], *, is_cut: bool = False) 
         if each.then is None or each.now is None:
             unknown[each.undetermined] += 1
             continue
-        difference = each.now.seconds - each.then.seconds
-        later.append(difference)
+        difference = round(each.now.seconds - each.then.seconds, 1)
+        differences.append(difference)
         if each.now.where == each.then.where:
             same += 1
         else:
             moved.setdefault((each.then.where, each.now.where), []).append(difference)
     ordered = sorted(moved.items(), key=lambda group: (-len(group[1]), group[0]))
     changes = tuple(Change(was, becomes, len(s), round(median(s), 1)) for (was, becomes), s in ordered)
-    return Report(version, calls, same, changes, tuple(unknown.most_common()), _quartiles(later), is_cut)
+    sooner, later = sum(each < 0 for each in differences), sum(each > 0 for each in differences)
+    return Report(
+        version,
+        calls,
+        same,
+        changes,
+        tuple(unknown.most_common()),
+        _quartiles(differences),
+        sooner,
+        later,
+        is_cut=is_cut,
+    )
 
 
 def _quartiles(values: list[float]) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from callrouter.replay.report import Report
@@ -38,8 +38,16 @@ def find(connection: Connection, key: Key) -> Kept | None:
     row = connection.execute(select(replays).where(_is(key))).one_or_none()
     if row is None:
         return None
-    report = _REPORT.validate_json(row.report) if row.report is not None else None
+    report = _read(row.report) if row.report is not None else None
     return Kept(row.worker, row.begun_at, row.told_at, Progress(row.done, row.calls, row.again), report)
+
+
+def _read(report: str) -> Report | None:
+    """None for one of another release, with other fields: it is made again."""
+    try:
+        return _REPORT.validate_json(report)
+    except ValidationError:
+        return None
 
 
 def times_again(known: Kept | None) -> int:

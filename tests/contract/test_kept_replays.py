@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from callrouter.approvals import RoleMissing
 from callrouter.handover import SignedIn
@@ -14,13 +15,16 @@ from callrouter.publishing.errors import OutOfRange
 from callrouter.replay.kept import GONE_AFTER, HOLDS_OF_NOW, KeptReplays
 from callrouter.replay.report import Change, Report
 from callrouter.replay.service import Progress
+from callrouter.replay.tables import replays
 from infra.sql import Database
 from tests.hand_clock import HandClock
 from tests.publishing_world import BOB, HANDLER
 
 MARCH = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
 VERSION = "0123456789ab"
-FOUND = Report(VERSION, 3, 1, (Change("111", "dental", 1, -4.0),), (("never asked: menu", 1),), (-4.0, 0.0, 0.0), True)
+FOUND = Report(
+    VERSION, 3, 1, (Change("111", "dental", 1, -4.0),), (("never asked: menu", 1),), (-4.0, 0.0, 0.0), 1, 0, is_cut=True
+)
 
 
 class LongWork:
@@ -128,3 +132,16 @@ async def test_what_fails_is_said_once_and_begun_anew_by_who_asks_again(database
 async def test_the_wrong_person_hears_nothing(database: Database) -> None:
     with pytest.raises(RoleMissing):
         await process(LongWork(), database, HandClock()).ask(VERSION, *MARCH, HANDLER)
+
+
+async def test_a_report_of_another_release_is_made_again(database: Database) -> None:
+    clock, work = HandClock(), LongWork()
+    work.may_end.set()
+    one = process(work, database, clock)
+    assert await ask_until(one, lambda found: isinstance(found, Report)) == FOUND
+    older = update(replays).values(report='{"version": "0123456789ab", "calls": 3}')
+    await database.write(lambda connection: connection.execute(older))
+    clock.move(60)
+    assert await ask_until(one, lambda found: isinstance(found, Report)) == FOUND
+    assert work.runs == 2
+    await one.close()

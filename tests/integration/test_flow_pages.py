@@ -95,7 +95,8 @@ async def test_which_callers_would_go_elsewhere(house: House) -> None:
     async with house.console.browser(BOB) as bob:
         assert f'href="{path}/callers"' in (await bob.client.get(path)).text
         page = (await bob.client.get(f"{path}/callers")).text
-        assert re.search(r"[1-9] differences?", page)
+        assert re.search(r"[1-9] differences?: 0 to another place or urgency, [1-9] only sooner or later", page)
+        assert "Callers who would go elsewhere" not in page
         assert "silence" in page
         assert "Nobody would." in (await bob.client.get(f"/flows/{same}/callers")).text
         assert (await bob.client.get(f"/flows/{FIRST.version}/callers")).status_code == 404
@@ -263,7 +264,8 @@ async def test_recorded_calls_are_replayed_on_a_page_that_names_nobody(house: Ho
         day = {"from": "28/3/2026 00:00", "to": "29/3/2026 00:00"}
         page = (await bob.client.get(f"{path}/replay", params=day)).text
         assert "0 of 2 calls would have gone elsewhere, 1 where they went; of 1 it is not known" in page
-        assert "s later" in page
+        assert "0 sooner, 0 as soon, 1 later" in page
+        assert "Sat 28 March 2026, 00:00 to Sun 29 March 2026, 00:00" in page
         assert "The version of then is not known" in page
         assert "447700" not in page
         for wrong in ({"from": "soon", "to": day["to"]}, {"from": day["to"], "to": day["from"]}):

@@ -108,7 +108,7 @@ def test_the_table_says_how_many_went_where() -> None:
         "      3 come where they came",
         "      1 would have gone elsewhere",
         "      1 undetermined",
-        "seconds before a person: +0 for half of them (quartiles +0 and +0)",
+        "before a person: 1 sooner, 3 as soon, 0 later; +0 s for the call in the middle, half of them +0 to +0 s",
         "",
         "  calls   seconds  from → to",
         "      1      -7.5  111 → dental",

@@ -25,6 +25,13 @@ CALLS: dict[str, list[tuple[InputKind, str]]] = {
     "silent": [(InputKind.SILENCE, "")],
     "not understood, then medical": [(InputKind.DIGIT, "9"), (InputKind.DIGIT, "1")],
     "red flag": [(InputKind.SPEECH_FINAL, "i can't breathe")],
+    "keys that mean nothing in an advice, then its offer": [
+        (InputKind.DIGIT, "4"),
+        (InputKind.DIGIT, "7"),
+        (InputKind.DIGIT, "1"),
+        (InputKind.PLAYBACK_FINISHED, ""),
+        (InputKind.DIGIT, "1"),
+    ],
     "hung up": [(InputKind.HUNG_UP, "caller")],
 }
 
