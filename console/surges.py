@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts.surges.chart import Neighbour, share_of
+from alerts.surges.chart import NEAR_H, Neighbour, share_of
 from alerts.surges.model import Proposal
 from callrouter.approvals import Refused, StoreAway
 from callrouter.surges.desk import ASSESSORS, READERS, TO_ASSESS, NoSuchProposal, Sheet, SurgeDesk
 from console.errors import NoSuchPage
 from console.session import Session
-from console.surge_chart import drawn
+from console.surge_chart import drawn, shares_drawn
 from console.web import Web
+from console.words import LONDON
 
 KINDS = {
     "surge": "Surge: more callers, and a larger share of all calls",
@@ -103,7 +105,9 @@ async def _page(
         "by_chance": BY_CHANCE[sheet.row.proposal.method],
         "deflected": _deflected(sheet),
         "share": _share(sheet),
+        "shares": shares_drawn(sheet.hours),
         "per_cent": per_cent,
+        "hour_name": hour_name,
         "may": {
             "act": may and sheet.can_act,
             "watch": may and sheet.row.proposal.state == "open",
@@ -132,16 +136,24 @@ def per_cent(share: float | None) -> str:
     return "under 0.1 %" if 0 < share < 0.001 else f"{share:.1%}".replace("%", " %")
 
 
-def _share(sheet: Sheet) -> str:
-    """Of all calls of the last 24 hours, beside the usual; what is withheld of an hour is withheld of their sum."""
-    last = sheet.hours[-24:]
+def _share(sheet: Sheet) -> tuple[str, str]:
+    """Of all calls since it began, beside the usual; what is withheld of an hour is withheld of their sum."""
+    began = sum(each.at >= sheet.row.proposal.since for each in sheet.hours)
+    last = sheet.hours[-max(1, min(began, NEAR_H)) :]
     demand = None if any(each.demand is None for each in last) else sum(each.demand or 0 for each in last)
     share = share_of(demand, sum(each.calls for each in last))
     known = all(each.expected is not None and each.usual_calls is not None for each in last)
     usual = share_of(sum(each.expected or 0 for each in last), sum(each.usual_calls or 0 for each in last))
+    about = f"{per_cent(share)}{f', where {per_cent(usual)} is usual' if known else ''}"
     if share is None:
-        return "not shown" if demand is None else "nobody called"
-    return f"{per_cent(share)}{f', where {per_cent(usual)} is usual' if known else ''}"
+        about = "not shown" if demand is None else "nobody called"
+    return f"Share of all calls, last {len(last)} hour{'s' if len(last) > 1 else ''}", about
+
+
+def hour_name(at: datetime) -> str:
+    """Of one of the last days: "Tue 24, 08:00"."""
+    local = at.astimezone(LONDON)
+    return f"{local:%a} {local.day}, {local:%H:%M}"
 
 
 @dataclass(frozen=True, slots=True)
