@@ -32,6 +32,7 @@ from tests.bench import (
     sip,
     surveillance,
     twilio,
+    wallboard,
     webhook,
 )
 from tests.bench.figures import Verdict, as_data, at_least, at_most, later_by, printed, show
@@ -234,6 +235,7 @@ PARTS: dict[str, Part] = {
     ),
     "alerts": Part(alerts.measure, alerts.FULL, alerts.QUICK, alerts.missing, alerts.verdicts),
     "kpi": Part(kpi.measure, kpi.FULL, kpi.QUICK, kpi.missing, kpi.verdicts),
+    "wallboard": Part(wallboard.measure, wallboard.FULL, wallboard.QUICK, _nothing, wallboard.verdicts),
     "plans": Part(plans.measure, plans.FULL, plans.QUICK, plans.missing, plans.verdicts),
     "surveillance": Part(
         surveillance.measure, surveillance.FULL, surveillance.QUICK, surveillance.missing, _surveillance

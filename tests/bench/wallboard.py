@@ -1,4 +1,4 @@
-"""``python -m tests.bench.wallboard [--browsers 200]``: CPU of the service while that many browsers watch.
+"""CPU of the service while 200 browsers watch; ``python -m tests.bench.wallboard [--browsers 1000]`` for any number.
 
 The real service takes simulated calls, first with nobody watching, then with all of them; each browser reads its
 stream of the wallboard to the end of the time. Prints JSON: CPU seconds of the service a second, both ways; events
@@ -15,9 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.bench.figures import Verdict, at_most
 from tests.bench.machine import running_ns
 from tests.bench.running import MeasuredService
 from tests.running import ROOT
@@ -61,27 +64,54 @@ async def watch(port: int, pid: int, browsers: int, seconds: float) -> dict[str,
     }
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.wallboard", description=__doc__)
-    parser.add_argument("--browsers", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="callrouter-bench-") as folder,
-        MeasuredService(Path(folder), {"OPEN_WALLBOARD": "true"}) as service,
-    ):
-        calls = str(round((2 * options.seconds + 3 * WARM_UP_S) * CALLS_A_SECOND))
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many browsers, and for how many seconds."""
+
+    browsers: int
+    seconds: float
+
+
+FULL = Size(browsers=200, seconds=30.0)
+QUICK = Size(browsers=20, seconds=2.0)
+
+
+def measure(folder: Path, size: Size) -> dict[str, Any]:
+    """Nobody, then all of them, at one service."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with MeasuredService(folder, {"OPEN_WALLBOARD": "true"}) as service:
+        calls = str(round((2 * size.seconds + 3 * WARM_UP_S) * CALLS_A_SECOND))
         simulate = [sys.executable, "-m", "callrouter", "simulate", "--calls", calls, "--rate", str(CALLS_A_SECOND)]
         callers = subprocess.Popen([*simulate, "--json"], env=service.environment, cwd=ROOT, stdout=subprocess.DEVNULL)
         try:
-            found = [
-                asyncio.run(watch(service.port, service.pid, count, options.seconds)) for count in (0, options.browsers)
-            ]
+            nobody, all_of_them = (
+                asyncio.run(watch(service.port, service.pid, count, size.seconds)) for count in (0, size.browsers)
+            )
         finally:
             callers.terminate()
             callers.wait(20)
-    print(json.dumps(found, indent=1))
+    return {
+        "conditions": {"browsers": size.browsers, "seconds": size.seconds, "calls_a_second": CALLS_A_SECOND},
+        "rounds": [{"nobody": nobody, "browsers": all_of_them}],
+    }
+
+
+def verdicts(rounds: Sequence[dict[str, Any]]) -> list[Verdict]:
+    """Against one core."""
+    spent = [float(each["browsers"]["cpu_s_a_second"]) for each in rounds]
+    return [at_most("Browsers at the wallboard, CPU of the service a second, against one core", spent,
+                    [1.0] * len(rounds), "s", 1.0)]  # fmt: skip
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.wallboard", description=__doc__)
+    parser.add_argument("--browsers", type=int, default=FULL.browsers)
+    parser.add_argument("--seconds", type=float, default=FULL.seconds)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="callrouter-bench-") as folder:
+        found = measure(Path(folder), Size(options.browsers, options.seconds))
+    print(json.dumps(found["rounds"], indent=1))
     return 0
 
 
