@@ -12,6 +12,7 @@ from ivr.model import Answered, Band, HandBack, OfferWait, Play, TalkWait
 FLOW = london()
 HELLO = ("emergency_999", "recording_notice", "main_menu")
 HANDLER = (*HELLO, "hold_111")
+ADJUSTED = (*HELLO, "en_slow/main_menu_short")
 PHARMACY = (*HELLO, "pharmacy_who_should_stay", "pharmacy_advice", "pharmacy_safety_net", "after_pharmacy_advice")
 
 NOBODY_KNOWN = World()
@@ -57,8 +58,16 @@ CALLS = (
         "is not understood three times", "say blah; 8; say blah", "111",
         heard=(*HELLO, "not_understood", "main_menu", "not_understood_again", "main_menu", "hold_111"),
     ),
-    Call("is not understood, then says nothing", "7; silence", "111",
+    Call("is not understood, then says nothing", "8; silence", "111",
          heard=(*HELLO, "not_understood", "main_menu", "hold_111")),
+    Call("asks for short, slow menus, presses 1", "7; 1", "111", heard=(*ADJUSTED, "en_slow/hold_111")),
+    Call("asks for them in words, presses 2", "say slower; 2", "mental_health", Band.URGENT, ADJUSTED),
+    Call("asks for them, is silent", "7; silence", "111", heard=(*ADJUSTED, "en_slow/hold_111")),
+    Call("asks for them, and is not understood", "7; 7; 3", "dental",
+         heard=(*ADJUSTED, "en_slow/not_understood", "en_slow/main_menu_short")),
+    Call("asks for them, then for a person", "7; 0", "111", heard=(*ADJUSTED, "en_slow/hold_111")),
+    Call("asks for them, and for Polish", "7; 6; 1", "111", Band.RAISED,
+         (*ADJUSTED, "pl_slow/interpreter_menu_short", "pl_slow/hold_111")),
     Call("says that they cannot breathe", "say i can't breathe", "clinician", Band.EMERGENCY,
          (*HELLO, "red_flag_connecting")),
     Call("says that they want to die", "say i want to kill myself", "mental_health", Band.EMERGENCY,

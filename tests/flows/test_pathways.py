@@ -61,7 +61,7 @@ TEAM = ("team_ready", "team_choice")
 ENDS = {
     ("end_of_life", "asserted"): End("palliative", Band.URGENT, (*TEAM, "hold_111")),
     ("mental_health", "asserted"): End("crisis", Band.URGENT, ("team_ready",)),
-    ("frailty", "asserted"): End("frailty", Band.RAISED, ("team_ready", "en_slow/team_choice")),
+    ("frailty", "asserted"): End("frailty", Band.RAISED, ("team_ready", "en_slow/team_choice_short")),
     ("multiple_sclerosis", "asserted"): End("ms_nurse", Band.NORMAL, TEAM),
     ("end_of_life", "candidates"): End("111", Band.RAISED, ("hold_111",)),
     ("mental_health", "candidates"): End("111", Band.RAISED, ("hold_111",)),
@@ -93,6 +93,18 @@ def test_caller_comes_out_where_the_level_of_the_match_allows(pathway: str, leve
     assert (came_out_at(player), player.session.band) == (end.service, end.band)
     assert player.heard == (*ASKED, *end.heard)
     assert any(isinstance(each, Disclosed) for each in player.happenings) is (level in ("asserted", "confirmed"))
+
+
+@pytest.mark.parametrize("pathway", ASKS)
+@pytest.mark.parametrize("level", ["none", "candidates", "asserted", "confirmed", "unavailable"])
+def test_caller_who_needs_short_slow_menus_hears_them_to_the_end(pathway: str, level: str) -> None:
+    player = Player(FLOW, world(pathway, level)).play("7", *GIVEN)
+    asked = ("main_menu_short", "ask_birth_date_short", *READ_BACK)
+    told = ("team_ready", "team_choice_short") if level in ("asserted", "confirmed") else ()
+    said = tuple(f"en_slow/{key}" for key in (*asked, *told))
+
+    assert player.heard[3 : 3 + len(said)] == said
+    assert all(key.startswith("en_slow/") for key in player.heard[3:])
 
 
 @pytest.mark.parametrize("pathway", RAISES)
