@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -20,12 +21,12 @@ from infra.threads import run_apart
 T = TypeVar("T")
 
 LOOK_UPS = 4
-"""Connections for what a caller waits for. A look-up takes a millisecond: four carry some thousand a second."""
+"""Connections of each lane of what a caller waits for (plans; repeat calls): four carry some thousand a second."""
 READERS = 4
 """Connections for pages and whatever else reads more than one query: apart, so that no caller waits for a page."""
 WRITERS = 4
 """Connections for the journal, the index of encounters, the record of views, alerts: apart, so that look-ups never
-wait for a write. A hundred workers of twelve connections each need ``max_connections`` above 1,200, or a pooler."""
+wait for a write. A hundred workers of sixteen connections each need ``max_connections`` above 1,600, or a pooler."""
 POOL_WAIT_S = 2.0
 """For a free connection. Callers' look-ups have given up long before; this is for pages and the journal."""
 CONNECT_S = 3.0
@@ -58,12 +59,14 @@ class PostgresDatabase:
         # one round trip for a look-up, not four: no ping before, nothing to begin, nothing to roll back
         self._reading = _pool(self._address, READERS, ping=False).execution_options(isolation_level="AUTOCOMMIT")
         self._writing = _pool(self._address, WRITERS, ping=True)
-        self._look_ups = LookUps(self._connect, LOOK_UPS, POOL_WAIT_S)
+        self._look_ups = defaultdict[str, LookUps](lambda: LookUps(self._connect, LOOK_UPS, POOL_WAIT_S))
 
-    async def look_up(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+    async def look_up(
+        self, query: Select[Any], values: Mapping[str, object], *, lane: str = ""
+    ) -> Sequence[Sequence[Any]]:
         """See :class:`infra.sql.Database`. One round trip, without SQLAlchemy; else as :meth:`read`."""
         try:
-            return await self._look_ups.fetch(query, values)
+            return await self._look_ups[lane].fetch(query, values)
         except FAILURES as error:
             raise DatabaseUnreachable(type(error).__name__) from error
 
@@ -118,7 +121,8 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """See :class:`infra.sql.Database`."""
-        await self._look_ups.close()
+        for each in self._look_ups.values():
+            await each.close()
         await self._reading.dispose()
         await self._writing.dispose()
 

@@ -33,11 +33,14 @@ class Database(Protocol):
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns. It only reads, soon comes to its end, and each of its queries sees the newest rows."""
 
-    async def look_up(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+    async def look_up(
+        self, query: Select[Any], values: Mapping[str, object], *, lane: str = ""
+    ) -> Sequence[Sequence[Any]]:
         """The rows of one query that a caller waits for, columns in their order: the shortest way there is.
 
         ``query`` is one object for every call, since it is put into SQL once. Its values, each a ``bindparam`` of one
-        value, and its columns are of types that need no work of ours: text, numbers, octets, dates, truth.
+        value, and its columns are of types that need no work of ours: text, numbers, octets, dates, instants in UTC,
+        truth. What hangs in one ``lane`` keeps nobody waiting in another.
         """
 
     async def write(self, work: Callable[[Connection], T]) -> T:

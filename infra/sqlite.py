@@ -40,7 +40,13 @@ class SqliteDatabase:
         """See :class:`infra.sql.Database`."""
         return await self._readers.run(lambda: _in_connection(self._reading, work))
 
-    async def look_up(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+    async def look_up(
+        self,
+        query: Select[Any],
+        values: Mapping[str, object],
+        *,
+        lane: str = "",  # noqa: ARG002 - nothing hangs in a file
+    ) -> Sequence[Sequence[Any]]:
         """See :class:`infra.sql.Database`."""
         return await self.read(lambda connection: connection.execute(query, values).all())
 

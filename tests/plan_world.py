@@ -93,8 +93,10 @@ class Cutting:
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.database.read(work)
 
-    async def look_up(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
-        return await self.database.look_up(query, values)
+    async def look_up(
+        self, query: Select[Any], values: Mapping[str, object], *, lane: str = ""
+    ) -> Sequence[Sequence[Any]]:
+        return await self.database.look_up(query, values, lane=lane)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         def counted(connection: Connection) -> T:

@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.ports import RepeatFound
+from callrouter.repeat.asking import ask
 from callrouter.repeat.patient import FIVE, NOBODY, Patient, Traits, lookup_keys, traits_of
 from callrouter.repeat.rule import Encounter, judge
 from callrouter.repeat.tables import encounter_keys, encounters, short_calls
@@ -36,17 +37,6 @@ _LOCK = 0x43A12  # any number that no other advisory lock of this database has
 IsShared = Callable[[str], bool]
 """Whether a number (E.164) is a line of many people: nothing is told of anybody by such a number."""
 
-_FOUND = (
-    select(encounters, encounter_keys.c.key.label("number"))
-    .outerjoin(encounter_keys, (encounter_keys.c.encounter == encounters.c.id) & (encounter_keys.c.kind == "number"))
-    .where(
-        encounters.c.id.in_(
-            select(encounter_keys.c.encounter).where(encounter_keys.c.key.in_(bindparam("keys", expanding=True)))
-        ),
-        encounters.c.started_at < bindparam("before"),
-        encounters.c.started_at >= bindparam("since"),
-    )
-)
 _SHORT = select(func.count()).where(
     short_calls.c.number_key.in_(bindparam("numbers", expanding=True)),
     short_calls.c.ended_at <= bindparam("until"),
@@ -120,17 +110,20 @@ class RepeatCalls:
         if not caller[0].may_be_found:
             return RepeatFound("IIQ", "shared_line" if numbers else f"number_{number.kind}")
         keys = [hidden for key, each in enumerate(caller) for _, hidden in lookup_keys(self._keys, each, key=key)]
-        asked = {"keys": keys, "before": started, "since": started - KEPT}
-
-        def work(connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
-            rows = [row for row in connection.execute(_FOUND, asked) if row.id != resumes]
-            return rows, _in_distress(connection, {hidden for each in caller for hidden in each.numbers}, started)
-
+        hidden_numbers = list({hidden for each in caller for hidden in each.numbers})
         try:
-            rows, distress = await self._database.read(work)
+            found, short = await ask(
+                self._database,
+                keys,
+                hidden_numbers,
+                now=started,
+                since=started - KEPT,
+                short_since=started - DISTRESS_WITHIN,
+            )
         except SQLAlchemyError:
             return RepeatFound("ER", "store_failed")
-        return replace(judge(caller, started, _encounters(rows)), distress=distress)
+        earlier = [each for each in found if each.id != resumes]
+        return replace(judge(caller, started, earlier), distress=short >= DISTRESS_CALLS)
 
     async def keep(
         self,
@@ -326,29 +319,3 @@ def _in_distress(connection: Connection, numbers: Collection[str], at: datetime)
     """``numbers``: the hashes of one line, one for each index key."""
     asked = {"numbers": list(numbers), "until": at, "since": at - DISTRESS_WITHIN}
     return int(connection.execute(_SHORT, asked).scalar_one()) >= DISTRESS_CALLS
-
-
-def _encounters(rows: Sequence[Row[Any]]) -> list[Encounter]:
-    """The encounters of rows that repeat each one for each of its numbers."""
-    numbers: dict[str, set[str]] = {}
-    first: dict[str, Row[Any]] = {}
-    for row in rows:
-        first.setdefault(row.id, row)
-        numbers.setdefault(row.id, set()).update([row.number] if row.number else [])
-    return [
-        Encounter(
-            id=row.id,
-            started=row.started_at,
-            traits=Traits(
-                **{name: getattr(row, f"{name}_key") for name in FIVE},
-                nhs=row.nhs_key,
-                numbers=frozenset(numbers[row.id]),
-            ),
-            provider=row.provider,
-            context=row.context_key,
-            case=row.case_key,
-            external=row.external,
-            doubtful=row.doubtful,
-        )
-        for row in first.values()
-    ]

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, bindparam, insert, select, text
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, bindparam, insert, literal_column, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from infra.sql import Database, connect_database, insert_once
@@ -17,6 +17,8 @@ TABLES = MetaData()
 things = Table("things", TABLES, Column("id", Integer, primary_key=True))
 FROM = select(things.c.id).where(things.c.id >= bindparam("least")).order_by(things.c.id)
 MANY = 40  # more than any pool holds
+SLEEP_S = 20.0  # longer than anybody waits
+SLEEP = select(literal_column(f"pg_sleep({SLEEP_S:g})"))
 AT_ONCE = 12  # more than there are connections for look-ups, few enough for a busy machine
 
 
@@ -94,6 +96,19 @@ async def test_look_ups_by_the_shortest_way_that_are_given_up_leave_it_open(data
     assert all(isinstance(each, asyncio.CancelledError) for each in ended)
     found = await asyncio.gather(*(database.look_up(FROM, {"least": 1}) for _ in range(AT_ONCE)))
     assert [list(map(tuple, rows)) for rows in found] == [[(1,)]] * AT_ONCE
+
+
+async def test_what_hangs_in_one_lane_keeps_nobody_waiting_in_another(database: Database) -> None:
+    await database.write(put(1))
+    if database.dialect != "postgresql":
+        pytest.skip("nothing hangs in a file")
+    hanging = [asyncio.create_task(database.look_up(SLEEP, {}, lane="hanging")) for _ in range(AT_ONCE)]
+    await asyncio.sleep(0)  # they have begun
+    async with asyncio.timeout(SLEEP_S):
+        assert [tuple(row) for row in await database.look_up(FROM, {"least": 1}, lane="other")] == [(1,)]
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
 
 
 async def test_look_ups_that_are_going_on_are_answered_when_it_is_closed(database: Database) -> None:
