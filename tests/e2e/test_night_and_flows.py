@@ -79,6 +79,8 @@ def test_a_night_message_is_reviewed_in_the_morning_and_goes_on(
         assert find_barriers(pat) == []
         pat.get_by_role("row", name="Norovirus Bromley").get_by_role("link").click()
         expect(pat.locator(".timeline")).to_contain_text("Started at night by Dee, public health")
+        expect(pat.get_by_text("once it is reviewed Wed 25 March 2026, 10:30")).to_be_visible()
+        expect(pat.get_by_role("link", name="a template that two people approved")).to_be_visible()
         shoot(pat, "message-review")
         assert find_barriers(pat) == []
         _tab_to_text(pat, "I have reviewed it: let it go on")
