@@ -176,6 +176,9 @@ class Settings(BaseSettings):
     texts_file: Path = Field(_HERE / "texts.yaml", description="texts that may be sent to callers and crews")
     crew_devices_file: Path | None = Field(None, description="approved devices of crews; none: no crew is told")
     crew_system: str = Field("111 call control", description="where crews open the reference, as the text names it")
+    pass_on_to: str = Field(
+        "", description="organisations that calls are passed on to, separated by ; as their people are signed in"
+    )
     crew_feed_key: SecretStr | None = Field(
         None, description="key of the feed that tells of ambulances requested; at least 32 characters"
     )
@@ -214,6 +217,11 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """The public address in force, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def organisations_passed_to(self) -> tuple[str, ...]:
+        """Those of ``pass_on_to``, in their order."""
+        return tuple(each for part in self.pass_on_to.split(";") if (each := part.strip()))
 
     @property
     def sign_in_is_open(self) -> bool:

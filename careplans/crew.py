@@ -14,21 +14,15 @@ from typing import Protocol
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from careplans.access.passing_on import confirmed_plans
 from careplans.access.references import issue_reference, withdraw_reference
-from careplans.audit.chain import What
-from careplans.audit.tables import plan_audit
 from careplans.crew_devices import CrewDevice
 from careplans.crew_tables import crew_notices
 from careplans.errors import CrewNoticeRefused
 from careplans.reading import store_errors
-from careplans.store import SealedPlan, plans_by_id
 from infra.clock import Clock
 from infra.crypto import KeyRing
-from infra.roles import Role
 from infra.sql import Database
-
-_CONFIRMS = (What.CHECKED_RIGHT, What.OPENED)
-_BY = (Role.HANDLER, Role.CLINICIAN)
 
 
 class TextQueue(Protocol):
@@ -108,7 +102,7 @@ class CrewNotices:
             raise CrewNoticeRefused("corrected")  # "told" would be untrue: their last word is "disregard"
         if known is not None:
             return CrewNotice(known.ref, known.device, False)
-        plans = _confirmed(connection, call_ref)
+        plans = confirmed_plans(connection, call_ref)
         if not plans:
             raise CrewNoticeRefused("not_confirmed")
         now, text = self._clock.now(), secrets.token_hex(16)
@@ -145,18 +139,3 @@ class CrewNotices:
         if not 0 < len(plain) <= 32 or not plain.isascii() or not plain.replace("-", "").replace("/", "").isalnum():
             raise CrewNoticeRefused("no_incident")
         return self._keyring.index_all("crew-incident", plain)
-
-
-def _confirmed(connection: Connection, call_ref: str) -> Sequence[SealedPlan]:
-    """The live plans that were opened last in this call by somebody who takes calls: the audit is the witness.
-
-    The last ones only: where several people share a line, whoever was checked last is the patient.
-    """
-    opened = (
-        select(plan_audit.c.attempt, plan_audit.c.plan)
-        .where(plan_audit.c.call_ref == call_ref, plan_audit.c.what.in_(_CONFIRMS), plan_audit.c.role.in_(_BY))
-        .order_by(plan_audit.c.seq.desc())
-    )
-    rows = connection.execute(opened).all()
-    ids = [row.plan for row in rows if row.attempt == rows[0].attempt and row.plan is not None]
-    return plans_by_id(connection, ids) if ids else []

@@ -15,6 +15,8 @@ CarePlanError
 ├── AlreadyReviewed  somebody has reviewed it already
 ├── NoSuchPlan       the plan that was named is not stored
 ├── PlanHeld         a legal hold forbids it
+├── NotConfirmed     nobody has confirmed a patient in this call
+├── UnknownOrganisation  calls are not passed on there
 ├── CrewNoticeRefused  no crew is told; its reason says what is missing
 ├── CrewDevicesError   the file of approved devices is not what it should be
 └── RetentionError   the table of retention is not what it should be
@@ -125,6 +127,18 @@ class AlreadyReviewed(CarePlanError):
     """Somebody has reviewed it already. Open it again to see what they said."""
 
     error_id = "plan_already_reviewed"
+
+
+class NotConfirmed(CarePlanError):
+    """Nobody has confirmed a patient with a live plan in this call. Check the date of birth first."""
+
+    error_id = "plan_not_confirmed"
+
+
+class UnknownOrganisation(CarePlanError):
+    """Calls are not passed on to this organisation: it is not among those of the settings."""
+
+    error_id = "plan_unknown_organisation"
 
 
 class CrewNoticeRefused(CarePlanError):

@@ -33,6 +33,7 @@ from console.feed import Feeds
 from console.flow_replay import Replaying
 from console.flows import add_flows
 from console.messages import add_messages
+from console.passing_on import add_passing_on
 from console.plans import add_plans
 from console.ports import Alerts, LiveBoard, Past
 from console.provider import add_providers
@@ -88,7 +89,8 @@ def console_router(
     earlier: EarlierCalls | None = None,
 ) -> APIRouter:
     """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
-    web = Web(sessions, has_sign_in=openid is not None)
+    passes_on = plans is not None and bool(plans.passing_on.organisations)
+    web = Web(sessions, has_sign_in=openid is not None, passes_on=passes_on)
     router = APIRouter(route_class=route_class(web), include_in_schema=False)
     readings = Readings(figures.live, figures.past, figures.alerts, clock)
     feeds = Feeds(clock)
@@ -104,6 +106,8 @@ def console_router(
         add_flows(router, web, flows.publishing, flows.hearing, flows.replaying)
     if plans is not None:
         add_plans(router, web, plans, clock)
+        if web.passes_on:
+            add_passing_on(router, web, plans.passing_on, pages)
     if crew is not None:
         add_crew(router, web, crew, pages)
     if earlier is not None:

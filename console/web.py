@@ -85,10 +85,14 @@ def environment() -> Environment:
 
 
 class Web:
-    """One for each router: renders pages and knows who asks for them. ``has_sign_in``: there is a ``/sign-in``."""
+    """One for each router: renders pages and knows who asks for them.
 
-    def __init__(self, sessions: Sessions, *, has_sign_in: bool = False) -> None:
+    ``has_sign_in``: there is a ``/sign-in``; ``passes_on``: there is a page to pass a call's plans on from.
+    """
+
+    def __init__(self, sessions: Sessions, *, has_sign_in: bool = False, passes_on: bool = False) -> None:
         self.sessions = sessions
+        self.passes_on = passes_on
         self._has_sign_in = has_sign_in or sessions.development_sign_in
         self._env = environment()
 
@@ -138,6 +142,7 @@ class Web:
         session = self.session(request)
         values["who"] = session.who if session else None
         values["here"] = request.url.path
+        values["passes_on"] = self.passes_on
         values["token"] = self.sessions.form_token(session) if session else ""
         return HTMLResponse(self._env.get_template(template).render(values), status_code=status)
 

@@ -60,6 +60,7 @@ AUDITED = {
     "checked_right": "Opened by date of birth",
     "checked_wrong": "Gave a date of birth that did not fit",
     "opened": "Opened, having checked who it is",
+    "passed_on": "Passed on by a reference",
     "opened_reference": "Opened by a reference",
     "opened_emergency": "Opened in an emergency",
     "broke_glass": "Asked for emergency access",

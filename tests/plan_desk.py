@@ -18,6 +18,7 @@ from callrouter.plans.matched_calls import JournalCalls
 from callrouter.plans.pages import shown, viewer_of
 from callrouter.view import CallView
 from careplans.access.on_call import PlansOnCall
+from careplans.access.passing_on import PassingOn
 from careplans.access.ports import MatchedCall
 from careplans.audit.heads import HeadSigner
 from careplans.audit.keeping import HeadLoop, LateEntries
@@ -55,6 +56,7 @@ class PlanDesk(House):
             trail=self.trail, calls=JournalCalls(Journal(database, KEYS), {}), on_call=on_call,
             references=self.references, emergency=self.emergency,
             reviews=self.reviews, who_saw=self.who_saw, late=LateEntries(self.trail, self.told, self.clock, health),
+            passing_on=PassingOn(on_call, self.trail, self.clock, ("Demo GP out-of-hours",)),
             records=PlanRecords(database, KEYS, self.clock, self.trail),
             heads=HeadLoop(database, HeadSigner(b"s" * 32), [], self.clock, health),
         )  # fmt: skip

@@ -24,6 +24,7 @@ from callrouter.settings import Settings
 from callrouter.welfare.service import taken_on_by
 from careplans.access.emergency import EmergencyAccess
 from careplans.access.on_call import PlansOnCall
+from careplans.access.passing_on import PassingOn
 from careplans.access.references import PlansByReference
 from careplans.access.reviews import EmergencyReviews
 from careplans.access.seen import WhoSaw
@@ -62,6 +63,7 @@ class PlanAccess:
     late: LateEntries
     heads: HeadLoop
     records: PlanRecords
+    passing_on: PassingOn
 
     def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the calls: each process enters its own late entries, one signs, one ends old records."""
@@ -93,10 +95,12 @@ def plan_access(
     governance = GovernanceNotices(AlertStore(database), rules)
     organisations = {each.id: each.organisation for each in providers}
     calls = JournalCalls(journal, organisations, partial(taken_on_by, database), partial(taken_back_by, database))
+    on_call = PlansOnCall(database, keys, clock, trail, calls)
     return PlanAccess(
         trail=trail,
         calls=calls,
-        on_call=PlansOnCall(database, keys, clock, trail, calls),
+        on_call=on_call,
+        passing_on=PassingOn(on_call, trail, clock, settings.organisations_passed_to),
         references=PlansByReference(database, keys, clock, trail),
         emergency=EmergencyAccess(database, keys, clock, trail, governance),
         reviews=EmergencyReviews(database, keys, clock, trail),

@@ -63,7 +63,7 @@ class PlansOnCall:
         times in this call (being right costs no try: a page may be opened again), :class:`PlanStoreFailed`,
         :class:`PlanUnreadable`. Then nothing is disclosed.
         """
-        call = await self._call_of(context, viewer, Action.CHECK_BIRTH_DATE)
+        call = await self.call_of(context, viewer, Action.CHECK_BIRTH_DATE)
         stored = await read_plans(self._database, call.plans)
         right = born_on(self._sealer, stored, birth_date)
         what, shown = (What.CHECKED_RIGHT, right) if right else (What.CHECKED_WRONG, stored)
@@ -77,7 +77,7 @@ class PlansOnCall:
         Raises :class:`SeveralPeople` on a shared line, where a birth date must tell who it is; else as
         :meth:`open_by_birth_date`. Empty where nothing is stored any more that may be found by number.
         """
-        call = await self._call_of(context, viewer, Action.SAY_CHECKED)
+        call = await self.call_of(context, viewer, Action.SAY_CHECKED)
         stored = [each for each in await read_plans(self._database, call.plans) if not each.found.restricted]
         if len(group_by_person(stored)) > 1:
             await self._record(viewer, call, self._entries(viewer, What.REFUSED, call))
@@ -86,7 +86,11 @@ class PlansOnCall:
         await self._record(viewer, call, self._entries(viewer, What.OPENED if stored else What.REFUSED, call, stored))
         return shown
 
-    async def _call_of(self, context: str, viewer: Viewer, action: Action) -> MatchedCall:
+    async def call_of(self, context: str, viewer: Viewer, action: Action) -> MatchedCall:
+        """The call, if this person may do this in it; what they may not is recorded.
+
+        Raises :class:`NotAllowed`, :class:`NoRelationship`, :class:`PlanStoreFailed`.
+        """
         if not may(viewer.role, action):
             await self.turn_away(viewer)
             raise NotAllowed("this role may not open plans in this way")

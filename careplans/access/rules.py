@@ -24,6 +24,7 @@ class Action(StrEnum):
 
     CHECK_BIRTH_DATE = "check_birth_date"
     SAY_CHECKED = "say_checked"
+    PASS_ON = "pass_on"  # noqa: S105 - to pass a plan on
     READ_DETAIL = "read_detail"
     OPEN_REFERENCE = "open_reference"
     BREAK_GLASS = "break_glass"
@@ -34,6 +35,7 @@ class Action(StrEnum):
 ALLOWED: Mapping[Action, frozenset[Role]] = {
     Action.CHECK_BIRTH_DATE: frozenset({Role.HANDLER, Role.CLINICIAN}),
     Action.SAY_CHECKED: frozenset({Role.CLINICIAN}),
+    Action.PASS_ON: frozenset({Role.HANDLER, Role.CLINICIAN}),
     Action.READ_DETAIL: frozenset({Role.CLINICIAN, Role.AMBULANCE}),
     Action.OPEN_REFERENCE: frozenset({Role.CLINICIAN, Role.AMBULANCE}),
     Action.BREAK_GLASS: frozenset({Role.CLINICIAN}),

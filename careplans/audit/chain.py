@@ -23,6 +23,7 @@ class What(StrEnum):
     CHECKED_RIGHT = "checked_right"
     CHECKED_WRONG = "checked_wrong"
     OPENED = "opened"
+    PASSED_ON = "passed_on"
     OPENED_REFERENCE = "opened_reference"
     OPENED_EMERGENCY = "opened_emergency"
     REFUSED = "refused"

@@ -173,6 +173,47 @@ async def test_a_reference_opens_for_its_organisation_only(house: House) -> None
     assert DETAIL not in page.text
 
 
+async def test_who_a_call_was_passed_on_to_opens_the_confirmed_plans_by_reference(house: House) -> None:
+    """ "When call or incident was passed to one's organisation: by opaque reference and own sign-in" (rules.md, 6)."""
+    passed = {"organisation": "Demo GP out-of-hours"}
+    gp = SignedIn("Gill", Role.CLINICIAN, "s-gill", passed["organisation"])
+    async with house.person(HANNAH) as hannah, house.person(gp) as gill, house.person(CLIVE) as clive:
+        assert f"{CALL}/pass-on" in (await hannah.get(CALL)).text
+        before = await hannah.send(f"{CALL}/pass-on", passed)
+        assert (before.status_code, "check the date of birth first" in before.text) == (409, True)
+        await hannah.send(f"{CALL}/check", BORN, of=CALL)
+        page = await hannah.send(f"{CALL}/pass-on", passed)
+        ref = re.search(r"Reference for Demo GP out-of-hours: (\w{5} \w{5})\.", page.text)
+        assert ref is not None
+        assert DETAIL not in page.text
+        assert DETAIL in (await gill.send("/plans/reference", {"ref": ref[1]})).text
+        assert DETAIL not in (await clive.send("/plans/reference", {"ref": ref[1]})).text
+    done = await house.desk.recorded()
+    assert done[-5:] == ["passed_on", "passed_on", "opened_reference", "opened_reference", "refused"]
+
+
+@pytest.mark.parametrize("organisation", ["", "Another GP", "demo gp out-of-hours"])
+async def test_a_call_is_passed_on_to_no_other_organisation(house: House, organisation: str) -> None:
+    async with house.person(HANNAH) as hannah:
+        await hannah.send(f"{CALL}/check", BORN, of=CALL)
+        page = await hannah.send(f"{CALL}/pass-on", {"organisation": organisation})
+    assert (page.status_code, "Choose the organisation" in page.text, "Reference for" in page.text) == (
+        409,
+        True,
+        False,
+    )
+    assert "passed_on" not in await house.desk.recorded()
+
+
+async def test_an_hour_after_the_call_nothing_is_passed_on(house: House) -> None:
+    async with house.person(HANNAH) as hannah:
+        await hannah.send(f"{CALL}/check", BORN, of=CALL)
+        house.desk.hang_up()
+        house.desk.clock.at += timedelta(minutes=61)
+        page = await hannah.send(f"{CALL}/pass-on", {"organisation": "Demo GP out-of-hours"})
+    assert (page.status_code, "closed to you" in page.text) == (409, True)
+
+
 async def test_who_saw_names_people_and_records_the_look(house: House) -> None:
     async with house.person(CLIVE) as clive, house.person(INES) as ines:
         await clive.send(f"{CALL}/checked", {}, of=CALL)
@@ -190,6 +231,7 @@ MAY_OPEN = {
     "/plans/reviews": {Role.INFORMATION_GOVERNANCE},
     "/plans/seen": {Role.INFORMATION_GOVERNANCE},
     CALL: {Role.CLINICIAN, Role.HANDLER},
+    f"{CALL}/pass-on": {Role.CLINICIAN, Role.HANDLER},
 }
 
 
