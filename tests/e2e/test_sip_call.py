@@ -198,6 +198,15 @@ def test_a_caller_presses_1_and_talks_to_111_until_they_hang_up(house: House) ->
     assert only(events, "talk_ended")["by"] == "caller"
     assert only(events, "ended")["end_class"] == "answered"
     assert ear.longest_gap(since=answered) < DEAD_AIR_S
+    assert places_of(house.folder, NUMBER[3:]) == {"caller", "provider"}, (
+        "who is called sees it, and the trace of the test"
+    )
+
+
+def places_of(folder: Path, word: str) -> set[str]:
+    """Where a word lies in clear: in Asterisk's logs, CDR, spool and AstDB, in our files, prompts, or telephones."""
+    files = [each for each in folder.rglob("*") if each.is_file()]
+    return {each.relative_to(folder).parts[0].partition("-")[0] for each in files if word.encode() in each.read_bytes()}
 
 
 @pytest.mark.slow
