@@ -31,8 +31,8 @@ from infra.sql import Database
 
 FALSE_A_DAY = 0.5
 """Its part of the budget, shared out as the level of each series. In simulated years without a surge 200 series were
-in 0.8 to 1.0 false alarms a day, since the bound does not know how well the model is known, but in 0.4 to 0.5 episodes: the
-sums of two days overlap."""
+in 0.8 to 1.0 false alarms a day, since the bound does not know how well the model is known, but in 0.4 to 0.5
+episodes: the sums of two days overlap."""
 
 _LEVEL = 0.01
 _LEAST_DAYS = 7 * 52 * daily.LEAST_YEARS + 28
