@@ -24,6 +24,7 @@ from alerts.figures.recount import recount
 from alerts.figures.recount_waiting import recount_waiting
 from alerts.model import LONDON
 from callrouter.cli.common import open_database
+from callrouter.cli.kpi_window import check_day, london_day, read_days, read_window
 from callrouter.dispatch.providers import Providers, read_providers
 from callrouter.errors import ConfigurationError
 from callrouter.figures.check import ROWS, SETTLED, Compared, added_up, call_backs, compare, with_call_backs
@@ -68,7 +69,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print every item for the calls of a stretch of time. Who still waits has no time yet."""
-    start, end = _window(window, SystemClock().now())
+    start, end = read_window(window, SystemClock().now())
 
     async def ask() -> tuple[list[Kpis], datetime | None]:
         async with _opened() as counted:
@@ -85,6 +86,8 @@ def show(
         typer.echo(
             f"counted until {until.astimezone(LONDON):%Y-%m-%d %H:%M:%S}" if until else "not known until when counted"
         )
+    if not found:
+        typer.echo("no call of that time is counted")
     for kpis in found:
         typer.echo(f"{kpis.name} ({kpis.scope})")
         for code, item in ITEMS.items():
@@ -126,8 +129,7 @@ def recontact(
     as_json: AsJson = False,
 ) -> None:
     """Print how many callers who were sent away rang again, by end class, message and version of the flow."""
-    start, end = _window(window, SystemClock().now())
-    first, last = start.astimezone(LONDON).date(), (end - timedelta(microseconds=1)).astimezone(LONDON).date()
+    first, last = read_days(window, SystemClock().now())
 
     async def ask() -> list[Recontact]:
         async with _opened() as counted:
@@ -137,6 +139,8 @@ def recontact(
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
+    if not found:
+        typer.echo("no caller by a known number was sent elsewhere or left with a message")
     for each in found:
         again = ", ".join(f"{count} in {hours} h" for count, hours in zip(each.again, WITHIN_H, strict=True))
         heard = each.message or "no message"
@@ -158,10 +162,11 @@ def check(day: Day = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def fold(day: Day = None) -> None:
+def fold(day: Day = None, as_json: AsJson = False) -> None:
     """Count every call of a day anew from the journal. Safe to run again, and while calls go on."""
-    folded = asyncio.run(_fold(_day(day)))
-    typer.echo(f"{folded} calls counted")
+    asked = _day(day)
+    folded = asyncio.run(_fold(asked))
+    typer.echo(json.dumps({"day": str(asked), "calls": folded}) if as_json else f"{folded} calls counted")
 
 
 @app.command()
@@ -172,14 +177,16 @@ def export(
 ) -> None:
     """Write a month as the IUC aggregate data collection publishes it: a row for each contract and item."""
     first = month.date().replace(day=1)
+    check_day(first, london_day(SystemClock().now()))
     after = (first + timedelta(days=31)).replace(day=1)
 
-    async def ask() -> tuple[list[Kpis], Providers]:
+    async def ask() -> tuple[list[Kpis], Providers, datetime | None]:
         async with _opened() as counted:
+            until = await counted.history.counted_until()
             found = await counted.history.window(midnight(first), midnight(after), "provider", clock.value)
-            return found, counted.providers
+            return found, counted.providers, until
 
-    figures, providers = asyncio.run(ask())
+    figures, providers, until = asyncio.run(ask())
     try:
         with out.open("w", newline="", encoding="utf-8") as file:
             left_out = write_adc(file, f"{first:%Y-%m}", contracts_of(providers), figures)
@@ -187,6 +194,9 @@ def export(
         raise ConfigurationError(f"{out}: {error.strerror}") from error
     for provider in left_out:
         typer.echo(f"{provider} has no contract in the providers file, and is left out", err=True)
+    if until is None or until < midnight(after):
+        said = f"only until {until.astimezone(LONDON):%Y-%m-%d %H:%M}" if until else "until nobody knows when"
+        typer.echo(f"{first:%Y-%m} is counted {said}: this file is not final", err=True)
     typer.echo(f"{len(figures) - len(left_out)} contracts written to {out}")
 
 
@@ -228,25 +238,10 @@ async def _fold(day: date) -> int:
 
 
 def _day(given: datetime | None) -> date:
-    return given.date() if given else SystemClock().now().astimezone(LONDON).date() - DAY
-
-
-def _window(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """From and until before when; raises :class:`ConfigurationError` for a text that says neither."""
-    today = now.astimezone(LONDON).date()
-    if text == "today":
-        return midnight(today), now
-    if text == "week":
-        return midnight(today - timedelta(days=today.weekday())), now
-    try:
-        if text.endswith("m") and int(text[:-1]) > 0:
-            return now - timedelta(minutes=int(text[:-1])), now
-        first, last = (date.fromisoformat(each) for each in text.split(".."))
-    except ValueError:
-        first, last = today, today - DAY
-    if last < first:
-        raise ConfigurationError("--window is minutes (15m), today, week, or two days (2026-10-01..2026-10-31)")
-    return midnight(first), midnight(last + DAY)
+    today = london_day(SystemClock().now())
+    day = given.date() if given else today - DAY
+    check_day(day, today)
+    return day
 
 
 def _as_data(kpis: Kpis) -> dict[str, Any]:

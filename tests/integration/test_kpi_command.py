@@ -82,6 +82,7 @@ def test_figures_are_counted_from_the_journal_compared_shown_and_exported(a_day_
     file = tmp_path / "adc.csv"
     code, said = type_("export", "--month", "2025-10", "--out", str(file))
     assert (code, "thames has no contract" in said) == (0, True)
+    assert "2025-10 is counted until nobody knows when: this file is not final" in said
     rows = list(csv.DictReader(file.read_text().splitlines()))
     assert tuple(rows[0]) == COLUMNS
     assert [row["ITEM_NUMBER"] for row in rows] == list(PUBLISHED)
@@ -93,10 +94,28 @@ def test_figures_are_counted_from_the_journal_compared_shown_and_exported(a_day_
     assert values["D13"] == "", "not collected, and no invented nought"
 
 
-@pytest.mark.parametrize("window", ["", "yesterday", "0m", "2025-10-02..2025-10-01", "2025-10-02"])
+@pytest.mark.parametrize(
+    "window", ["", "yesterday", "0m", "-5m", "99999999999m", "2025-10-02..2025-10-01", "2025-10-02", "a..b"]
+)
 def test_a_window_that_is_none_is_refused_in_words(window: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--window is"):
         type_("show", "--window", window)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [("show", "--window", "2025-10-01..2199-01-01"), ("show", "--window", "0001-01-01..2025-10-01"),
+     ("recontact", "--window", "2199-01-01..2199-01-02"), ("check", "2199-01-01"), ("fold", "0001-01-01"),
+     ("export", "--month", "2199-01", "--out", "x.csv"), ("export", "--month", "9999-12", "--out", "x.csv")],
+)  # fmt: skip
+def test_a_day_that_is_to_come_or_before_there_was_a_111_is_refused(asked: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError, match=r"is to come|before 2010"):
+        type_(*asked)
+
+
+def test_who_rang_again_is_told_of_days() -> None:
+    with pytest.raises(ConfigurationError, match="two days"):
+        type_("recontact", "--window", "15m")
 
 
 def told(ref: str, seq: int, at: datetime, event: ev.Event) -> Entry:
