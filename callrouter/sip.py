@@ -13,7 +13,7 @@ from pathlib import Path
 from adapters.asterisk.absence import Absence, is_connected, say_connected
 from adapters.asterisk.ami import Ami
 from adapters.asterisk.ari import Ari
-from adapters.asterisk.watch import AsteriskWatch, rest_client
+from adapters.asterisk.watch import AsteriskWatch
 from adapters.asterisk.worker import SipWorker
 from callrouter.edges import Edge, edges
 from callrouter.errors import ConfigurationError
@@ -23,11 +23,13 @@ from callrouter.sweep import Sweep
 from callrouter.wiring import Service
 from infra.health import Health
 from infra.lease import Lease
-from infra.loops import repeat
+from infra.loops import repeat, until_next
 from ivr.voices import language_of
 
 LOOK_EVERY_S = 2.0
 """An answer or end that no worker saw is known after this, and the three seconds in which a worker may still tell."""
+WATCH_AGAIN_S = (0.1, 0.5, 1.0, LOOK_EVERY_S)
+"""Between the watch's tries to connect: an Asterisk that is back is seen by the look after the next at the latest."""
 
 
 def sip_workers(service: Service) -> list[SipWorker]:
@@ -132,7 +134,8 @@ async def watching(service: Service) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(dispatching(service))
         for edge in edges(settings):
-            rest = await stack.enter_async_context(rest_client(edge.ari_url, settings.ari_user, password))
+            ari = Ari(edge.ari_url, f"watch-{holder}", settings.ari_user, password, retry_seconds=WATCH_AGAIN_S)
+            await stack.enter_async_context(ari)
             ami = Ami(*edge.ami, settings.ari_user, password) if edge.ami else None
             if ami is not None:
                 await stack.enter_async_context(ami)
@@ -142,7 +145,7 @@ async def watching(service: Service) -> AsyncIterator[None]:
                 partial(_another_answers, watches, edge.name),
             )
             watches[edge.name] = AsteriskWatch(
-                edge.name, rest, ami, service.calls, service.dispatch, service.clock, service.stores.trusted, absence
+                edge.name, ari, ami, service.calls, service.dispatch, service.clock, service.stores.trusted, absence
             )
         sweep = Sweep(service.stores.states, service.calls, watches, service.clock)
         step = partial(_look, list(watches.values()), sweep)
@@ -157,5 +160,5 @@ async def watching(service: Service) -> AsyncIterator[None]:
 async def _look(watches: list[AsteriskWatch], sweep: Sweep, _wait_s: float) -> int:
     await asyncio.gather(*(each.look() for each in watches))
     await sweep.step()
-    await asyncio.sleep(LOOK_EVERY_S)
+    await asyncio.sleep(until_next(LOOK_EVERY_S))
     return 0

@@ -15,6 +15,7 @@ from typing import Literal
 import structlog
 
 from infra.clock import Clock
+from infra.loops import until_next
 
 log = structlog.get_logger()
 
@@ -109,4 +110,4 @@ async def watch(
             health.failed(name, type(error).__name__)
         else:
             health.ok(name)
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(until_next(every_s))

@@ -16,6 +16,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, sel
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.health import Health
+from infra.loops import until_next
 from infra.sql import Database
 
 LOOK_EVERY_S = 0.5
@@ -116,4 +117,4 @@ class Follower(Generic[T]):
                 self._fails = False
                 if part in health.failing_s():
                     health.ok(part)
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(until_next(LOOK_EVERY_S))

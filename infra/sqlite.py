@@ -7,11 +7,13 @@ of the CPU of a call (docs/bench.md).
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event
 
+from infra.sqlite_look_ups import LookUps
 from infra.threads import Threads
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ class SqliteDatabase:
         self._readers = Threads("sqlite-read", READERS)
         self._writer = Threads("sqlite-write", 1)
         self._reading = _engine(address, "query_only=ON")
+        self._look_ups = LookUps(self._connect)
         self._writing = _engine(address)
         # at once, not at its first change: what a transaction reads must still hold when it writes
         event.listen(self._writing, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
@@ -48,7 +51,12 @@ class SqliteDatabase:
         lane: str = "",  # noqa: ARG002 - nothing hangs in a file
     ) -> Sequence[Sequence[Any]]:
         """See :class:`infra.sql.Database`."""
-        return await self.read(lambda connection: connection.execute(query, values).all())
+        return await self._readers.run(lambda: self._look_ups.fetch(query, values))
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._address.database or ":memory:", check_same_thread=False)  # closed by another
+        _prepare(connection, "query_only=ON")
+        return connection
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""
@@ -75,6 +83,7 @@ class SqliteDatabase:
     async def close(self) -> None:
         """See :class:`infra.sql.Database`."""
         await self._readers.close()
+        self._look_ups.close()
         await self._writer.close()
         self._reading.dispose()
         self._writing.dispose()
@@ -83,14 +92,14 @@ class SqliteDatabase:
 def _engine(address: URL, *pragmas: str) -> Engine:
     # a read holds no transaction open, and whoever writes ends theirs: nothing to roll back on return
     engine = create_engine(address.set(drivername="sqlite"), hide_parameters=True, pool_reset_on_return=None)
-
-    def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins no transaction by itself
-        for pragma in (*_PRAGMAS, *pragmas):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    event.listen(engine, "connect", prepare)
+    event.listen(engine, "connect", lambda connection, _record: _prepare(connection, *pragmas))
     return engine
+
+
+def _prepare(connection: sqlite3.Connection, *pragmas: str) -> None:
+    connection.isolation_level = None  # the driver begins no transaction by itself
+    for pragma in (*_PRAGMAS, *pragmas):
+        connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _in_connection(engine: Engine, work: Callable[[Connection], T]) -> T:

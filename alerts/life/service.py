@@ -26,6 +26,7 @@ from alerts.ports import Notifier, Store
 from alerts.rules.loading import in_order
 from alerts.rules.readings import KeptWindows, Seen, Windows
 from infra.clock import Clock
+from infra.loops import until_next
 
 log = structlog.get_logger(__name__)
 
@@ -263,14 +264,14 @@ class AlertService:
     async def _keep_checking(self) -> None:
         while True:
             await _guarded("alert_check_failed", self.check)
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(until_next(CHECK_S))
 
     async def _keep_carrying(self, channel: str) -> None:
         while True:
             self._queued[channel].clear()
             await self._guarded_delivery(self._carrier.start, channel)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._queued[channel].wait(), LOOK_AGAIN_S)
+                await asyncio.wait_for(self._queued[channel].wait(), until_next(LOOK_AGAIN_S))
 
     async def _guarded_delivery(self, work: Callable[[str], Awaitable[object]], channel: str) -> None:
         await _guarded("alert_delivery_failed", partial(work, channel))

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from adapters.asterisk.ami import Ami, AmiError, AmiRefused
-from adapters.asterisk.watch import rest_client
+from adapters.asterisk.rest import rest_client
 from callrouter.doctor.clocks import compare_http, now
 from callrouter.doctor.loop import server_at
 from callrouter.doctor.model import Finding, failed, ok, warning

@@ -12,7 +12,7 @@ import aiosmtplib
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.asterisk.watch import rest_client
+from adapters.asterisk.rest import rest_client
 from alerts.life.service import ways_of
 from alerts.life.store import AlertStore
 from alerts.model import Rule

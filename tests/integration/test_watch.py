@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from adapters.asterisk.ami import Ami
 from adapters.asterisk.ari import Ari
-from adapters.asterisk.watch import AsteriskWatch, rest_client
+from adapters.asterisk.watch import AsteriskWatch
 from adapters.asterisk.worker import SipWorker
 from callrouter import events as ev
 from callrouter.dispatch.providers import Providers
@@ -68,11 +67,11 @@ class Watched:
 
 
 async def until_seen(watch: AsteriskWatch, call_ref: str, true: Callable[[str], bool]) -> None:
-    for _ in range(200):
+    async with asyncio.timeout(20):
         await watch.look()
-        if true(watch.place(call_ref)):
-            return
-    raise AssertionError(f"{call_ref} is {watch.place(call_ref)}")
+        while not true(watch.place(call_ref)):
+            await asyncio.sleep(0.02)
+            await watch.look()
 
 
 @asynccontextmanager
@@ -83,9 +82,13 @@ async def watched(folder: Path, line: Line, *, trusted: bool = True) -> AsyncIte
     login = (asterisk.settings.ari_user, asterisk.settings.ari_password)
     asterisk.cli("database deltree ended")
     try:
-        async with rest_client(asterisk.ari_url, *login) as rest, Ami("127.0.0.1", asterisk.ports.ami, *login) as ami:
+        async with (
+            Ari(asterisk.ari_url, "watch-test", *login) as ari,
+            Ami("127.0.0.1", asterisk.ports.ami, *login) as ami,
+        ):
+            await ari.wait_connected()
             watch = AsteriskWatch(
-                "east", rest, ami, service.calls, service.dispatch, LaterClock(), trusted=lambda: trusted
+                "east", ari, ami, service.calls, service.dispatch, LaterClock(), trusted=lambda: trusted
             )
             yield Watched(service, watch, line)
     finally:
@@ -177,8 +180,9 @@ async def kept_by_another_watch(house: Watched, call_ref: str, monkeypatch: pyte
 
     monkeypatch.setattr(house.service.dispatch, "keep", keep)
     asterisk = house.line.asterisk
-    async with rest_client(asterisk.ari_url, asterisk.settings.ari_user, asterisk.settings.ari_password) as rest:
-        other = AsteriskWatch("east", rest, None, house.service.calls, house.service.dispatch, SystemClock())
+    async with Ari(asterisk.ari_url, "watch-other", asterisk.settings.ari_user, asterisk.settings.ari_password) as ari:
+        await ari.wait_connected()
+        other = AsteriskWatch("east", ari, None, house.service.calls, house.service.dispatch, SystemClock())
         await other.look()
         assert other.place(call_ref) == "dialplan"
     monkeypatch.undo()
@@ -187,11 +191,10 @@ async def kept_by_another_watch(house: Watched, call_ref: str, monkeypatch: pyte
 
 async def until_talking(house: Watched, call_ref: str) -> None:
     """Look until 111 has answered."""
-    for _ in range(400):
-        await house.watch.look()
-        if house.watch.place(call_ref) == "dialplan" and "leg_answered" in await house.events(call_ref):
-            return
-    raise AssertionError("never put through")
+    async with asyncio.timeout(20):
+        while house.watch.place(call_ref) != "dialplan" or "leg_answered" not in await house.events(call_ref):
+            await asyncio.sleep(0.02)
+            await house.watch.look()
 
 
 @pytest.mark.slow
@@ -227,7 +230,7 @@ async def test_an_asterisk_that_does_not_answer_leaves_everything_as_it_is(line:
     async with watched(tmp_path, line) as house:
         caller, call_ref = await in_a_talk(house)
         await house.stage(call_ref, "dialplan")
-        async with httpx.AsyncClient(base_url="http://127.0.0.1:9", trust_env=False) as nobody:
+        async with Ari("http://127.0.0.1:9/ari", "watch-nobody", "nobody", "nothing") as nobody:
             lost = AsteriskWatch("east", nobody, None, house.service.calls, house.service.dispatch, SystemClock())
             await lost.look()
             assert lost.place(call_ref) == "unknown"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-import httpx
 import pytest
 from call_world import House
 
 from adapters.asterisk.absence import AWAY_S, Absence, is_connected, say_connected
+from adapters.asterisk.ari import Ari, AriLost
 from adapters.asterisk.watch import AsteriskWatch
 from callrouter import events as ev
 from callrouter.model import NEXT_LIFE, InputKind
@@ -23,19 +23,21 @@ RING_BACK = "+447700900123"
 LONG_S = AWAY_S + 2.0  # it is missed at the first look in vain
 
 
-class Exchange(httpx.AsyncBaseTransport):
-    """The REST interface of an Asterisk with some callers on the line, which may be gone."""
+class Exchange(Ari):
+    """The connection to an Asterisk with some callers on the line, which may be gone; without its wire."""
 
     def __init__(self) -> None:
+        super().__init__("http://asterisk/ari", "watch", "user", "password")
         self.callers: list[str] = []
         self.is_gone = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def wait_connected(self, seconds: float = 5.0) -> None:
         if self.is_gone:
-            raise httpx.ConnectError("refused", request=request)
-        if request.url.path == "/channels":
-            return httpx.Response(200, json=[_channel(each) for each in self.callers])
-        return httpx.Response(200, json=[])
+            raise AriLost(f"not connected within {seconds:g} s")
+
+    async def request(self, method: str, path: str, body: object = None, **query: str) -> Any:
+        await self.wait_connected()
+        return [_channel(each) for each in self.callers] if path == "/channels" else []
 
 
 def _channel(call_ref: str) -> dict[str, object]:
@@ -59,21 +61,18 @@ class Watched:
     """A service with two Asterisks, and the process that watches them."""
 
     house: House
-    stack: AsyncExitStack
     leases: Leases = field(default_factory=MemoryLeases)
     is_trusted: bool = True
     exchanges: dict[str, Exchange] = field(default_factory=dict)
     watches: dict[str, AsteriskWatch] = field(default_factory=dict)
 
-    async def open(self) -> None:
+    def open(self) -> None:
         for edge in ("east", "west"):
             self.exchanges[edge] = Exchange()
-            client = httpx.AsyncClient(transport=self.exchanges[edge], base_url="http://asterisk")
-            rest = await self.stack.enter_async_context(client)
             absence = Absence(self.house.clock, self._connected(edge), self._another(edge))
             self.watches[edge] = AsteriskWatch(
-                edge, rest, None, self.house.door, self.house.dispatch, self.house.clock, lambda: self.is_trusted,
-                absence,
+                edge, self.exchanges[edge], None, self.house.door, self.house.dispatch, self.house.clock,
+                lambda: self.is_trusted, absence,
             )  # fmt: skip
 
     def _connected(self, edge: str) -> Callable[[], object]:
@@ -100,11 +99,10 @@ class Watched:
 
 
 @pytest.fixture
-async def watched(house: House) -> AsyncIterator[Watched]:
-    async with AsyncExitStack() as stack:
-        made = Watched(house, stack)
-        await made.open()
-        yield made
+def watched(house: House) -> Watched:
+    made = Watched(house)
+    made.open()
+    return made
 
 
 async def test_who_rings_back_goes_on_through_the_other_asterisk(watched: Watched) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from infra.errors import StateUnavailable
 from infra.lease import Lease, MemoryLeases
-from infra.loops import repeat
+from infra.loops import repeat, until_next
 
 SOON_S = 10.0
 
@@ -86,3 +86,11 @@ async def test_who_finds_another_at_work_is_told_so() -> None:
     assert not second.worked.is_set()
     await second.stop()
     await first.stop()
+
+
+def test_what_is_done_as_often_wakes_at_the_same_time() -> None:
+    often, seldom = until_next(0.5), until_next(2.0)
+    assert 0.05 < often < 0.56
+    assert 0.2 < seldom < 2.21
+    beats = (seldom - often) / 0.5
+    assert abs(beats - round(beats)) < 0.2, "the longer sleep ends where a shorter one does"
