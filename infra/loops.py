@@ -13,7 +13,7 @@ from infra.lease import Lease
 log = structlog.get_logger()
 
 WAIT_S = 1.0  # longest that one step waits for new work, so that a stop is noticed soon
-GATHER_S = 0.1  # after some work: what comes within this time is done together, in one transaction
+GATHER_S = 0.25  # after some work: what comes within this time is done together, in one transaction
 UNHURRIED_S = 1.0  # the same for work whose result nobody looks at within a second
 STANDBY_S = 1.0  # between two tries at a lease that another process holds
 _FIRST_PAUSE_S = 0.1

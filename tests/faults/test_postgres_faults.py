@@ -37,7 +37,7 @@ NUMBER = "+447700900123"
 HEALS_S = 90.0
 """The longest pauses of ours are 5 s; the rest is for a busy machine."""
 REFUSED_S = 1.0
-"""An entry that is this old and not in the journal was refused: it takes a tenth of a second else."""
+"""An entry that is this old and not in the journal was refused: it takes a quarter of a second else."""
 ANSWER_S = 10.0
 """A caller's step takes two budgets of 250 ms at most; the rest is for a busy machine."""
 MOST_FIT = 60

@@ -23,6 +23,7 @@ from tests.faults.lives import STAGES
 from tests.faults.providers import Leg
 from tests.faults.rounds import in_a_thread, nobody_left, play_round, summary
 from tests.faults.steps import hears, through
+from tests.running import START_S
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -143,6 +144,7 @@ async def test_asterisk_stays_away(tmp_path: Path) -> None:
         talker = await through(it, NUMBERS[0], "3", PROVIDER_SOUNDS["one-eleven"])
         in_menu = await new_caller(it, NUMBERS[1])
         await hears(in_menu, SOUNDS["long_menu"])
+        await watching(it)
         await asyncio.sleep(2 * LOOK_EVERY_S)  # the watch has seen them where they are
         await asyncio.to_thread(it.asterisk.kill)
         killed_at = time.monotonic()
@@ -165,6 +167,13 @@ async def test_asterisk_stays_away(tmp_path: Path) -> None:
     print(written)
     assert written.whole, written
     assert resumed == 2
+
+
+async def watching(it: House) -> None:
+    """Return when the watch looks: on a busy machine it may take longer to start than callers to ring."""
+    async with asyncio.timeout(START_S):
+        while "watching" not in it.watch.log.read_text():  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(0.1)
 
 
 async def ended(database: str, calls: int, within: float) -> None:
