@@ -140,7 +140,7 @@ def lively_kpis(minutes: int | Literal["today"], clock: ItemClock) -> Iterator[K
         abandoned = ends["abandoned"]
         found = kpis(
             scope, name, NOON - timedelta(minutes=length), NOON, clock, ends, answers,
-            A02=part(of.offered), B03=abandoned // 2, B04=0, B05=abandoned - abandoned // 2,
+            A02=sum(ends.values()) + sum(answers.values()), B03=abandoned // 2, B04=0, B05=abandoned - abandoned // 2,
             B09=abandoned * 41,
         )  # fmt: skip
         return replace(found, waits=found.seconds + Seconds({20: abandoned // 2, 140: abandoned // 4, 400: 1}))
