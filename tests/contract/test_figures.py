@@ -132,7 +132,7 @@ async def test_live_windows_of_minutes_are_those_of_the_recount(house: House) ->
     assert set(again) >= {"provider:kings", "service:111", "area:unknown"}, "of the hour"
 
 
-@pytest.mark.parametrize("seed", [21, 22])
+@pytest.mark.parametrize("seed", [21])
 async def test_who_waits_now_is_that_of_a_recount_in_every_scope(house: House, seed: int) -> None:
     """Queued, put through, passed on after an answer, cut off and back again; some have lost their beginning."""
     live = LiveFigures({})

@@ -102,16 +102,26 @@ async def test_days_that_cannot_be_read_are_not_known() -> None:
      ("from=2026-02-01&to=2026-02-02", NOON - timedelta(days=1), "counted only until <strong>Mon 2 February"),
      ("window=60", None, None)],
 )  # fmt: skip
-@pytest.mark.parametrize("path", ["/", "/providers/south_east", "/areas/camden", "/?screen=big&"])
 async def test_a_sum_of_days_says_until_when_it_is_counted_and_if_that_is_old(
-    path: str, query: str, until: datetime | None, said: str | None
+    query: str, until: datetime | None, said: str | None
 ) -> None:
-    world = World()
-    world.past.until = until
-    text = await page(world, path + ("" if path.endswith("&") else "?") + query, Role.PUBLIC_HEALTH)
-    shown = re.sub(r"\s+", " ", text.partition('data-part="age">')[2].partition("</div>")[0]).strip()
+    shown = await age_on("/?" + query, until)
     assert shown == "" if said is None else said in shown
     assert (">Old</strong>" in shown) == (said is not None and ("only" in said or "not known" in said))
+
+
+@pytest.mark.parametrize("path", ["/providers/south_east", "/areas/camden", "/?screen=big&"])
+async def test_every_page_of_figures_says_so(path: str) -> None:
+    query = "window=week" if path.endswith("&") else "?window=week"
+    assert ">Old</strong> Calls since Monday" in await age_on(path + query, NOON - timedelta(hours=1))
+
+
+async def age_on(path: str, until: datetime | None) -> str:
+    """What the page says of how far the history is counted."""
+    world = World()
+    world.past.until = until
+    text = await page(world, path, Role.PUBLIC_HEALTH)
+    return re.sub(r"\s+", " ", text.partition('data-part="age">')[2].partition("</div>")[0]).strip()
 
 
 async def test_odd_events_are_told_on_the_page_of_the_city() -> None:
