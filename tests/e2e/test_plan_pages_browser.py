@@ -86,6 +86,23 @@ def test_two_plans_that_disagree_are_both_shown_newest_first_and_stale_is_said(
     for word in ("Demo Trust", "4 May 2024"):
         expect(stale).to_contain_text(word)
     assert "900101" not in page.locator(".plan").all_inner_texts()[0]
+    assert kept_by(page) == {"local": "{}", "session": "{}", "databases": 0, "caches": 0}
+    (cookie,) = page.context.cookies()
+    said = str(cookie)
+    assert cookie["httpOnly"]
+    assert not [word for word in ("900101", "9990000018", "1938", "hospice line", DETAIL, "Example") if word in said]
+
+
+def kept_by(page: Page) -> dict[str, object]:
+    """What the browser would keep of a page beside its cookies (docs/safety/rules.md, 7)."""
+    found: dict[str, object] = page.evaluate(
+        """async () => ({
+             local: JSON.stringify(localStorage), session: JSON.stringify(sessionStorage),
+             databases: (await indexedDB.databases()).length,
+             caches: window.caches ? (await caches.keys()).length : 0,
+           })"""
+    )
+    return found
 
 
 def test_emergency_access_by_keyboard_alone(served: tuple[str, Served], open_tab: OpenTab) -> None:
@@ -127,6 +144,11 @@ def test_every_page_of_plans_is_accessible_and_fits(
     look(clive, "call-closed")
     clive.get_by_role("button", name="I have checked").click()
     look(clive, "call-opened")
+    clive.goto(url + CALL + "/pass-on")
+    clive.get_by_label("Passed on to").select_option("Demo GP out-of-hours")
+    clive.get_by_role("button", name="Give a reference").click()
+    expect(clive.get_by_text("Reference for Demo GP out-of-hours")).to_be_visible()
+    look(clive, "call-passed-on")
     clive.goto(url + "/plans")
     look(clive, "reference-or-emergency")
     clive.goto(url + "/plans/emergency")
