@@ -81,7 +81,7 @@ def _reader(path: Path, files: dict[str, YamlFile]) -> ReadFile:
     top = path.parent.resolve()
 
     def read(name: str, of: str) -> tuple[str, Any]:
-        file = ((top / of).parent if of else top).joinpath(name).resolve()
+        file = ((top / of).parent if of else top).joinpath(name.replace("\0", "?")).resolve()
         if not file.is_relative_to(top) or not file.is_file():
             raise FlowDefect([Defect((), "schema", f"there is no file {name} here")])
         called = str(file.relative_to(top))
@@ -96,7 +96,12 @@ def _name(files: Mapping[str, YamlFile], written: WrittenOut, defects: Iterable[
 
 
 def _in_its_file(files: Mapping[str, YamlFile], defect: Defect, file: str, where: tuple[str, ...]) -> str:
-    return f"{files[file].locate(where)}: {defect}"
+    return f"{files[file].locate(where)}: {_shown(str(defect))}"
+
+
+def _shown(text: str) -> str:
+    """Without characters that would order a terminal about: an author's names stand in what we say of them."""
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
 
 
 def load_prompts(path: Path) -> dict[str, str]:

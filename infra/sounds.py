@@ -18,6 +18,14 @@ def seconds_of_sounds(folder: Path) -> dict[str, float]:
     return found
 
 
+def keys_of_sounds(folder: Path) -> frozenset[str]:
+    """The prompts that have a sound here; those in another voice with the name of its folder (``pl/menu``)."""
+    files = (
+        each for ending in (".wav", ".wav16") for each in (*folder.glob(f"*{ending}"), *folder.glob(f"*/*{ending}"))
+    )
+    return frozenset(str(each.relative_to(folder).with_suffix("")) for each in files)
+
+
 def _of_one_voice(folder: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     for ending in (".wav16", ".wav"):

@@ -35,6 +35,9 @@ FIRST_WORDS_S = 15.0
 """From the answer to the end of the 999 words (proposed; docs/safety/rules.md, 1)."""
 
 
+MOST_NAMED = 12  # prompts without a sound that a message names: the others are missing for the same cause
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What a flow may refer to outside itself; None where it is not known and not checked."""
@@ -48,6 +51,8 @@ class World:
     """Keys of the texts that can be sent."""
     records: bool = True
     """Whether talks can be recorded whichever way callers come."""
+    sounds: frozenset[str] | None = None
+    """Prompts that there is a sound of, those of other languages under their voice; None where texts are spoken."""
 
 
 def check(flow: Flow, world: World | None = None) -> list[Defect]:
@@ -76,7 +81,7 @@ def proven(flow: Flow, world: World | None = None) -> Proof:
 def defects_of_nodes(flow: Flow, world: World) -> list[Defect]:
     """What is wrong with the flow's nodes, one by one."""
     rules: tuple[Callable[[Flow, World], Iterable[Defect]], ...] = (
-        _size, _first_words, _exits, _choices, _facts, _prompts, _services, _promises, _records,
+        _size, _first_words, _exits, _choices, _facts, _prompts, _sounds, _services, _promises, _records,
     )  # fmt: skip
     return [defect for rule in rules for defect in rule(flow, world)]
 
@@ -173,10 +178,15 @@ def _check_set(flow: Flow, node_id: str, node: Set) -> Iterator[Defect]:
             yield Defect(where, "wrong_value", f"{name} cannot be {value!r}")
 
 
+def _of_the_engine() -> set[str]:
+    """The prompts that the engine itself says, in any flow."""
+    return {key for node in ENGINE_NODES.values() for key in node.prompt_keys()} | {MISSED_THAT, CUT_OFF}
+
+
 def _prompts(flow: Flow, world: World) -> Iterator[Defect]:
     if world.prompts is None:
         return
-    engine = {key for node in ENGINE_NODES.values() for key in node.prompt_keys()} | {MISSED_THAT, CUT_OFF}
+    engine = _of_the_engine()
     for key in sorted(engine - world.prompts):
         yield Defect((), "missing_prompt", f"the engine itself needs the prompt {key}")
     for language in flow.languages[1:]:
@@ -187,6 +197,19 @@ def _prompts(flow: Flow, world: World) -> Iterator[Defect]:
             for needed in (key, *(in_voice(language, key) for language in flow.languages[1:])):
                 if needed not in world.prompts:
                     yield Defect(("nodes", node_id), "missing_prompt", f"there is no prompt {needed}")
+
+
+def _sounds(flow: Flow, world: World) -> Iterator[Defect]:
+    """Every prompt of the flow and of the engine has a sound in each language, or is not a prompt (refused above)."""
+    if world.sounds is None:
+        return
+    said = _of_the_engine().union(*(node.prompt_keys() for node in flow.nodes.values()))
+    for language in flow.languages:
+        voiced = {key if language == flow.language else in_voice(language, key) for key in said}
+        if missing := sorted((voiced & world.prompts if world.prompts is not None else voiced) - world.sounds):
+            more = f", and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+            text = f"no sound of {', '.join(missing[:MOST_NAMED])}{more}: record them, or `callrouter prompts`"
+            yield Defect(("languages",), "missing_sound", text)
 
 
 def _services(flow: Flow, world: World) -> Iterator[Defect]:

@@ -63,7 +63,7 @@ def write_out(data: Any, read: ReadFile | None = None, *, file: str = "", above:
         for name, each in inner.data["nodes"].items():
             nodes[f"{node_id}.{name}"] = _moved(each, str(node_id), node.get("exits") or {}, where)
             origins["nodes", f"{node_id}.{name}"] = inner.locate(("nodes", name))
-        for name, fact in inner.data.get("facts", {}).items():
+        for name, fact in (inner.data.get("facts") or {}).items():
             if facts.setdefault(name, fact) != fact:
                 raise FlowDefect(
                     [Defect((*where, "file"), "wrong_value", f"the fact {name} is declared otherwise there")]
@@ -74,8 +74,8 @@ def write_out(data: Any, read: ReadFile | None = None, *, file: str = "", above:
     written = {**data, "nodes": {name: _led(node, starts) for name, node in nodes.items()}}
     if facts:
         written["facts"] = facts
-    if data.get("start") in starts:
-        written["start"] = starts[data["start"]]
+    if "start" in data:
+        written["start"] = _renamed(data["start"], starts)
     return WrittenOut(written, {place: origin if origin[0] else (file, origin[1]) for place, origin in origins.items()})
 
 
@@ -84,6 +84,8 @@ def _inner(
 ) -> WrittenOut:
     for field in node.keys() - _SUBFLOW_KEYS:
         raise FlowDefect([Defect((*where, str(field)), "schema", "there is no such field")])
+    if not _leads_to_nodes(node.get("exits") or {}):
+        raise FlowDefect([Defect((*where, "exits"), "schema", "must be fields with values (name: value)")])
     name = node.get("file")
     if not isinstance(name, str) or read is None:
         raise FlowDefect([Defect((*where, "file"), "schema", "a subflow names the file of another flow")])
@@ -96,12 +98,24 @@ def _inner(
         raise FlowDefect([Defect((*where, "file"), "loop", f"{name} holds itself")])
     if len(above) >= DEEPEST:
         raise FlowDefect([Defect((*where, "file"), "size", f"more than {DEEPEST} subflows in one another")])
-    if not (isinstance(data, dict) and isinstance(data.get("nodes"), dict) and data.get("start") in data["nodes"]):
+    if not _is_flow(data):
         raise FlowDefect(
             [Defect((*where, "file"), "schema", f"{name} is no flow: it needs nodes, and a start among them")]
         )
     inner = write_out(data, read, file=called, above=(*above, file))
     return WrittenOut(inner.data, _with_own(inner, called))
+
+
+def _is_flow(data: Any) -> bool:
+    """Whether its nodes can be written out; what is wrong with them is for the schema to say."""
+    if not (isinstance(data, dict) and isinstance(data.get("nodes"), dict)):
+        return False
+    start = data.get("start")
+    return isinstance(start, str) and start in data["nodes"] and isinstance(data.get("facts") or {}, dict)
+
+
+def _leads_to_nodes(exits: Any) -> bool:
+    return isinstance(exits, dict) and all(isinstance(each, str) for each in (*exits, *exits.values()))
 
 
 def _with_own(inner: WrittenOut, called: str) -> dict[Place, tuple[str, Place]]:
@@ -119,9 +133,11 @@ def _moved(node: Any, prefix: str, exits: Mapping[str, str], where: Place) -> An
         return node
     moved = {}
     for name, target in node["exits"].items():
-        if not str(target).startswith(OUT):
+        if not isinstance(target, str):
+            moved[name] = target
+        elif not target.startswith(OUT):
             moved[name] = f"{prefix}.{target}"
-        elif (out := str(target).removeprefix(OUT)) in exits:
+        elif (out := target.removeprefix(OUT)) in exits:
             moved[name] = exits[out]
         else:
             raise FlowDefect([Defect((*where, "exits"), "missing_exit", f"no exit for {out}")])
@@ -132,4 +148,9 @@ def _led(node: Any, starts: Mapping[str, str]) -> Any:
     """Exits that lead to a subflow lead to its start."""
     if not starts or not (isinstance(node, dict) and isinstance(node.get("exits"), dict)):
         return node
-    return {**node, "exits": {name: starts.get(target, target) for name, target in node["exits"].items()}}
+    return {**node, "exits": {name: _renamed(target, starts) for name, target in node["exits"].items()}}
+
+
+def _renamed(target: Any, starts: Mapping[str, str]) -> Any:
+    """The start of the subflow, if that is what it names; else as it is, whatever it is."""
+    return starts.get(target, target) if isinstance(target, str) else target

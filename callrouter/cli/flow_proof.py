@@ -16,7 +16,7 @@ from callrouter.flows import FlowFileError, load_flow, load_prompts, load_proof
 from callrouter.publishing.soundness import promised_with
 from callrouter.settings import load_settings
 from callrouter.texts.in_force import texts_in_force
-from infra.sounds import seconds_of_sounds
+from infra.sounds import keys_of_sounds, seconds_of_sounds
 from ivr.check import World
 from ivr.export.markdown import as_markdown
 from ivr.export.mermaid import as_mermaid
@@ -57,8 +57,10 @@ def check(
 
     Prints FILE:LINE: what is wrong; exit 1 if anything is.
     """
-    by_sip = load_settings().prompts_audio_dir is not None if network is None else network is not Network.TWILIO
-    world = replace(world_in_force(), records=not by_sip)
+    folder = load_settings().prompts_audio_dir
+    by_sip = folder is not None if network is None else network is not Network.TWILIO
+    sounds = keys_of_sounds(folder) if folder is not None and by_sip else None
+    world = replace(world_in_force(), records=not by_sip, sounds=sounds)
     sound = True
     for file in files:
         try:

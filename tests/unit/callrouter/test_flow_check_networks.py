@@ -41,6 +41,8 @@ def test_it_refuses_record_where_callers_come_by_sip(
     monkeypatch.setenv("CALLROUTER_DATA_DIR", str(taped.parent))
     if has_recordings:
         monkeypatch.setenv("CALLROUTER_PROMPTS_AUDIO_DIR", str(taped.parent))
+        for key in TEXTS:
+            (taped.parent / f"{key}.wav").touch()
     result = CliRunner().invoke(app, ["check", *network, str(taped)])
     assert result.exit_code == int(refused), result.output
     assert (ON_SIP in result.stderr) is refused

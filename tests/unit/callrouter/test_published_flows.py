@@ -232,6 +232,9 @@ async def test_the_follower_outlives_a_store_that_is_away(tmp_path: Path) -> Non
     await database.close()
 
 
+NO_SOUND = "languages: no sound of {}: record them, or `callrouter prompts` [missing_sound]"
+
+
 def test_a_prompt_without_its_recording_is_a_problem_where_callers_hear_recordings(tmp_path: Path) -> None:
     check = SoundCheck(PROVIDERS.services, tmp_path)
     for key in TEXTS:
@@ -243,8 +246,23 @@ def test_a_prompt_without_its_recording_is_a_problem_where_callers_hear_recordin
     assert check(seal(flow, {"en": TEXTS}, sounds)) == ["hello: the recording here is not the one of this version"]
     for file in tmp_path.glob("hello.*"):
         file.unlink()
-    assert "nobody has recorded" in check(seal(flow, {"en": TEXTS}, sounds))[0]
+    assert check(seal(flow, {"en": TEXTS}, sounds)) == [NO_SOUND.format("hello")]
     assert recordings(None, TEXTS) == {}
+
+
+def test_a_language_of_which_some_sounds_are_there_must_be_whole(tmp_path: Path) -> None:
+    flow = content().flow.model_copy(update={"languages": ("en", "pl")})
+    texts = TEXTS | {f"pl/{key}": "po polsku" for key in TEXTS}
+    for key in TEXTS:
+        (tmp_path / f"{key}.wav16").write_bytes(key.encode())
+    polish = seal(flow, {"en": texts}, recordings(tmp_path, TEXTS))
+    check = SoundCheck(PROVIDERS.services, tmp_path)
+    assert check(polish) == [], "its callers hear the first language"
+    (tmp_path / "pl").mkdir()
+    for key in TEXTS.keys() - {"hello"}:
+        (tmp_path / "pl" / f"{key}.wav").write_bytes(key.encode())
+
+    assert check(polish) == [NO_SOUND.format("pl/hello")]
 
 
 def test_a_flow_that_records_talks_is_a_problem_where_callers_come_by_sip(tmp_path: Path) -> None:
