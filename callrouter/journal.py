@@ -117,7 +117,9 @@ class Journal:
         def append(connection: Connection) -> None:
             if self._database.dialect == "postgresql":  # a lease is no lock: a writer that hung may be at work, too
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-            new = _to_write(entries, self._there(connection, entries))
+            # where the time is no part of the key, the key itself tells what is there, but for calls that end
+            told = [e for e in entries if e.kind == Ended.kind or self._database.dialect == "postgresql"]
+            new = _to_write(entries, _there(connection, told))
             if new:
                 connection.execute(self._insert_entries, new)
             if first:
@@ -125,23 +127,15 @@ class Journal:
 
         await self._database.write(append)
 
-    def _there(self, connection: Connection, entries: Sequence[Entry]) -> dict[str, dict[int, str]]:
-        """What the journal has of these calls: the kind of each number, at whatever time.
+    async def settled(self, entries: Sequence[Entry]) -> set[tuple[str, int]]:
+        """Call and number of those that are not waited for: their number is there, of an end any end of their call."""
+        there = await self._database.read(lambda connection: _there(connection, entries))
 
-        Where the time is no part of the key, the key itself tells what is there, but for calls that end.
-        """
-        told = [each for each in entries if each.kind == Ended.kind or self._database.dialect == "postgresql"]
-        if not told:
-            return {}
-        times = [entry.at for entry in told]
-        there = select(journal.c.call_ref, journal.c.seq, journal.c.kind).where(
-            journal.c.call_ref.in_({entry.call_ref for entry in told}),
-            journal.c.at.between(min(times) - LONGEST_APART, max(times) + LONGEST_APART),
-        )
-        found: dict[str, dict[int, str]] = {}
-        for row in connection.execute(there):
-            found.setdefault(row.call_ref, {})[row.seq] = row.kind
-        return found
+        def is_settled(entry: Entry) -> bool:
+            numbers = there.get(entry.call_ref, {})
+            return Ended.kind in numbers.values() if entry.kind == Ended.kind else entry.seq in numbers
+
+        return {(each.call_ref, each.seq) for each in entries if is_settled(each)}
 
     async def read(self, call_ref: str) -> list[Recorded]:
         """All events of a call in order, personal fields opened if the call's key still exists."""
@@ -225,6 +219,21 @@ class Journal:
 
     async def _all(self, query: Executable) -> Sequence[Row[Any]]:
         return await self._database.read(lambda connection: connection.execute(query).all())
+
+
+def _there(connection: Connection, entries: Sequence[Entry]) -> dict[str, dict[int, str]]:
+    """What the journal has of these entries' calls: the kind of each number, at whatever time."""
+    if not entries:
+        return {}
+    times = [entry.at for entry in entries]
+    there = select(journal.c.call_ref, journal.c.seq, journal.c.kind).where(
+        journal.c.call_ref.in_({entry.call_ref for entry in entries}),
+        journal.c.at.between(min(times) - LONGEST_APART, max(times) + LONGEST_APART),
+    )
+    found: dict[str, dict[int, str]] = {}
+    for row in connection.execute(there):
+        found.setdefault(row.call_ref, {})[row.seq] = row.kind
+    return found
 
 
 def _to_write(entries: Sequence[Entry], there: dict[str, dict[int, str]]) -> list[dict[str, Any]]:

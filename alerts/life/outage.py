@@ -49,15 +49,17 @@ class OutageStore:
         self._silences: list[Silence] = []
         self._moved: set[str] = set()  # alerts of everybody's that moved in memory
         self._breaker = Breaker(clock.monotonic, trips=1, on_change=_log_change)
+        # of its own: a step that the database refuses must not make it count as away
+        self._recording = Breaker(clock.monotonic, trips=1, on_change=_log_recording)
 
     async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
         """As last seen in the database, with what moved in memory on top; what was told once only from the database."""
         told: dict[str, AlertState] = {}
         with contextlib.suppress(_Away):
             self._last_seen = await self._ask(self._return)
-            await self._record()
             if told_since is not None:
                 told = await self._ask(partial(self._sql.states, told_since))
+            await self._record()
         return told | self._last_seen | await self._memory.states()
 
     async def move(self, change: Change) -> bool:
@@ -200,19 +202,20 @@ class OutageStore:
     async def _record(self) -> None:
         """Put on record what happened in memory, whoever looks after the alert now: no step of a life is lost."""
         if steps := self._memory.steps():
-            await self._ask(partial(self._sql.record, steps))
+            await self._ask(partial(self._sql.record, steps), self._recording)
             self._memory.recorded(frozenset(steps))
 
-    async def _ask(self, work: Callable[[], Awaitable[T]]) -> T:
-        if not self._breaker.allows():
+    async def _ask(self, work: Callable[[], Awaitable[T]], breaker: Breaker | None = None) -> T:
+        breaker = breaker or self._breaker
+        if not breaker.allows():
             raise _Away
         try:
             async with asyncio.timeout(ANSWER_S):
                 answer = await work()
         except Exception as error:
-            self._breaker.failed()
+            breaker.failed()
             raise _Away from error
-        self._breaker.succeeded()
+        breaker.succeeded()
         return answer
 
 
@@ -221,3 +224,10 @@ def _log_change(away: bool) -> None:
         log.error("alert_store_away")
     else:
         log.info("alert_store_back")
+
+
+def _log_recording(refused: bool) -> None:
+    if refused:
+        log.error("alert_steps_not_recorded")  # they wait in memory, and are tried again
+    else:
+        log.info("alert_steps_recorded")

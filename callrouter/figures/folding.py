@@ -52,6 +52,8 @@ class KpiFolder:
         if news:
             since = min(entry.at for entry in news) - BEFORE
             known = await self.fold({entry.call_ref for entry in news}, since)
+            if others := [entry for entry in news if (entry.call_ref, entry.seq) not in known]:
+                known |= await self._journal.settled(others)  # two processes told of one call: one telling stands
             if self._callers is not None:
                 await self._callers.note(news)
         done = [position for position, each in batch if each.kind not in COUNTED or (each.call_ref, each.seq) in known]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -164,6 +165,33 @@ async def test_a_second_reader_and_all_entries_once_more_change_nothing(house: H
     assert await second.fold_between(START, NOW) > 40
     after = await house.history.tallies(DAY)
     assert {s: t.as_data() for s, t in after.items()} == {s: t.as_data() for s, t in before.items()}
+
+
+async def test_a_telling_that_does_not_stand_holds_no_figure_up(house: House) -> None:
+    """Two processes moved one call apart: a second end, and an event whose number has another one of no figure."""
+    calls = made_up_day(6, 20, START, 20)
+    end = next(entry for entry in calls if entry.kind == "ended")
+    away = replace(end, seq=end.seq + 2)
+    noted = replace(end, seq=end.seq + 3, kind="late_input", facts={"wait_id": "", "input": "hung_up"})
+    other = replace(end, seq=end.seq + 3, kind="queued", facts={"service": "111", "band": "normal"})
+    await house.bring([*calls, away, noted, other])
+    assert house.folder.has_all
+    assert await house.stream.read(house.folder.GROUP, limit=10, wait_s=0) == []
+    assert await house.again() == {}
+
+
+async def test_an_end_that_the_journal_has_not_yet_is_waited_for(house: House) -> None:
+    calls = made_up_day(7, 1, START, 1)
+    end = next(entry for entry in calls if entry.kind == "ended")
+    await house.stream.append(calls)
+    await house.journal.write([entry for entry in calls if entry is not end])
+    await house.journal.write([replace(end, kind="late_input", facts={"wait_id": "", "input": "hung_up"})])
+    await house.folder.step(0)
+    assert not house.folder.has_all, "its number is another event's: the end will get the next"
+    await house.journal.write(calls)
+    await house.folder.step(0)
+    assert house.folder.has_all
+    assert await house.again() == {}
 
 
 async def test_a_recount_finds_what_is_missing(house: House) -> None:

@@ -188,6 +188,21 @@ async def test_a_rule_may_watch_one_part_or_one_kind(world: World, dependency: s
     assert len(world.mail.taken) == min(told, 1), "what breaks at once is one notice"
 
 
+async def test_a_step_that_the_database_refuses_does_not_make_it_count_as_away(world: World) -> None:
+    """Else each worker would go on in memory and tell everybody's alerts by itself."""
+    when = "BEFORE INSERT ON alert_steps WHEN NEW.alert LIKE 'down%'"
+    refused = f"CREATE TRIGGER refused {when} BEGIN SELECT RAISE(ABORT, 'no'); END"
+    await world.database.write(lambda connection: connection.execute(text(refused)))
+    workers = [world.worker(DOWN, RULE) for _ in range(2)]
+    world.failing["redis"], world.wait_s = 0, 200.0
+    await world.live(60, *workers)
+    assert sorted(world.mail.told) == [("down", "fired"), ("down", "fired"), ("longest-wait", "fired")]
+    await world.database.write(lambda connection: connection.execute(text("DROP TRIGGER refused")))
+    await world.live(40, *workers)
+    steps = await AlertStore(world.database).steps("down:redis")
+    assert {each.kind for each in steps} >= {"fired"}, "it waited in memory"
+
+
 async def test_events_that_do_not_reach_the_journal_are_told(world: World) -> None:
     worker = world.worker(LAG)
     world.lag_s = 61.0
