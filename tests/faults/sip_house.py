@@ -159,7 +159,7 @@ class SipHouse:
         """The caller has pressed 1 and talks to 111."""
         await self.in_the_menu(caller)
         await self.asterisk.press(caller, "1")
-        await self.asterisk.wait_asked("-to-")
+        await self.asterisk.wait_asked("-to")
         await self.asterisk.leave_stasis(caller)
         await self.asterisk.dial(caller, "ANSWER")
         await self.handled(InputKind.LEG_ANSWERED)

@@ -66,7 +66,7 @@ async def test_an_offer_that_another_worker_commits_is_performed_where_the_line_
         await house.service.calls.handle(REF, given)  # as another process would, which holds no line
         await house.service.calls.nudged(REF)
         order = await house.asterisk.wait_asked("POST channels/1.1/continue")
-        assert order.query["extension"].startswith("e1-to-")
+        assert order.query["extension"].startswith("e1-to")
 
 
 async def test_a_caller_whom_another_worker_took_is_not_ours_to_perform_for(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_a_caller_for_whom_we_dialled_in_vain_is_theirs_who_claimed_next(t
     async with sip_house(tmp_path) as house:
         await house.in_the_menu(caller)
         await house.asterisk.press(caller, "1")
-        await house.asterisk.wait_asked("-to-")
+        await house.asterisk.wait_asked("-to")
         await house.asterisk.leave_stasis(caller)
         house.asterisk.refused.add("POST events/claim")  # another worker is quicker
         caller.facts["STAGE"] = "returned"
@@ -100,12 +100,12 @@ async def test_a_caller_for_whom_we_dialled_in_vain_and_whom_we_claim_again_is_o
     async with sip_house(tmp_path) as house:
         await house.in_the_menu(caller)
         await house.asterisk.press(caller, "1")
-        await house.asterisk.wait_asked("-to-")
+        await house.asterisk.wait_asked("-to")
         await house.asterisk.leave_stasis(caller)
         await house.asterisk.send("CallBroadcast", channel=caller.body())
         await house.asterisk.wait_asked("POST events/claim")
         await house.asterisk.enter_stasis(caller, epoch=2)
-        await house.asterisk.wait_asked("-to-", 2)
+        await house.asterisk.wait_asked("-to", 2)
         assert house.worker.owns(REF)
 
 
@@ -121,7 +121,7 @@ async def test_a_nudge_for_what_is_being_done_already_changes_nothing(tmp_path: 
         before = len(house.asterisk.requests("/play/"))
         await house.service.calls.nudged(REF)
         await house.asterisk.press(a_caller(), "1")
-        await house.asterisk.wait_asked("-to-")
+        await house.asterisk.wait_asked("-to")
         assert len(house.asterisk.requests("/play/")) == before
 
 
@@ -137,7 +137,7 @@ async def test_an_invite_that_comes_again_goes_on_with_the_same_call(tmp_path: P
         assert known.epoch == NEXT_LIFE + 1
         await house.asterisk.press(the_same_call(), "1")
         order = await house.asterisk.wait_asked("POST channels/2.1/continue")
-        assert order.query["extension"].startswith("e1-to-"), "the dialplan of the second line counts its own owners"
+        assert order.query["extension"].startswith("e1-to"), "the dialplan of the second line counts its own owners"
         assert (await house.kinds(REF)).count("offered") == 1
 
 
@@ -210,14 +210,14 @@ async def test_a_failed_dial_that_was_told_before_does_not_stand_for_the_next_on
     async with sip_house(tmp_path) as house:
         await house.in_the_menu(caller)
         await house.asterisk.press(caller, "1")
-        await house.asterisk.wait_asked("-to-")
+        await house.asterisk.wait_asked("-to")
         target = (await house.service.calls.present(REF)).wait.target  # type: ignore[union-attr]
         caller.facts |= {"STAGE": "returned", "TARGET": target, "DIALSTATUS": "BUSY", "DIALNO": "1"}
         await house.asterisk.leave_stasis(caller)
         await house.asterisk.enter_stasis(caller, epoch=2)
-        await house.asterisk.wait_asked("-to-", 2)
+        await house.asterisk.wait_asked("-to", 2)
         present = await house.service.calls.present(REF)
         caller.facts["TARGET"] = present.wait.target  # type: ignore[union-attr]
         await house.asterisk.enter_stasis(caller, epoch=3)  # its holder died before it dialled
-        order = await house.asterisk.wait_asked("-to-", 3)
-        assert order.query["extension"].startswith("e3-to-"), "the caller is dialled for, at once"
+        order = await house.asterisk.wait_asked("-to", 3)
+        assert order.query["extension"].startswith("e3-to"), "the caller is dialled for, at once"
