@@ -136,6 +136,8 @@ SCRIPTS: Mapping[str, Script] = {
     "a withheld number": Script(("1",), withheld=True),
     "a withheld number, care plan key": Script(("5", GIVEN, "1"), withheld=True),
     "text relay": Script((), relay=True),
+    "shorter and slower, dental": Script(("7", "3")),
+    "shorter and slower, care plan key": Script(("7", "5", GIVEN, "1")),
 }
 
 PROMPTS_AND_MESSAGE = {**PROMPTS, prompt_key("en", WORDS): WORDS}

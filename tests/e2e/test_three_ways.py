@@ -27,8 +27,8 @@ OFTEN = ("medical", "frail and elderly, asserted")
 FAULTS = pytest.mark.faults
 """The others by SIP are part of the long form (`make faults`): a call takes half a minute."""
 
-BY_KEYS = [name for name, script in SCRIPTS.items() if not script.spoken]
-"""By SIP nobody is understood: what is said there changes nothing."""
+BY_KEYS = [name for name, script in SCRIPTS.items() if not script.spoken and name != "flu, a pharmacist"]
+"""By SIP nobody is understood: what is said there changes nothing. And the pharmacy of this house only rings."""
 
 HEARD_FRAMES = 50  # a second of sound: the caller is in the flow's first words
 HANGS_UP_ITSELF = "dental-line"

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,8 +14,6 @@ from callrouter.events import END_CLASSES
 from callrouter.publishing.outcome import CHOICES, ERRORS, SLACK_S, Course
 from callrouter.publishing.sprt import Design, Verdict, judge
 from tests.hand_clock import HandClock
-
-pytestmark = pytest.mark.hypothesis
 
 Told = tuple[float, str, str]  # seconds since the call was offered, kind, end class
 
