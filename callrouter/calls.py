@@ -54,6 +54,7 @@ from ivr.model import (
     HandBack,
     Heard,
     Hold,
+    Instruction,
     LegWait,
     LookupWait,
     OfferWait,
@@ -313,10 +314,8 @@ class Calls:
 
     async def _run(self, record: CallRecord, given: Input, lane: Lane) -> Moved:
         await self._finding.tell(record, given)
-        flow, heard = (
-            self._flows.version(record.session.flow, record.session.version),
-            heard_as(record, given, self._clock.now()),
-        )
+        flow = self._flows.version(record.session.flow, record.session.version)
+        heard = heard_as(record, given, self._clock.now())
         found: list[ev.Event] = []
         if flow is None:
             flow, sprint, found = await go_on_elsewhere(record, given, heard, self._flows, self._lookups, lane.hung_up)
@@ -328,6 +327,8 @@ class Calls:
         edge = given.value or record.edge if given.kind is InputKind.TAKEN_OVER else record.edge
         after = replace(record, epoch=epoch, step=step, edge=edge)
         events = [*leg_events(record, given, self._answers), *found]
+        if stays:  # a key that means nothing there: nobody is sought again
+            return _waiting(after, sprint, list(sprint.instructions), [*events, *happened(sprint)], wait_id, given.at)
         return await self._play_out(after, flow, sprint, lane, events, wait_id, given.at)
 
     async def _play_out(
@@ -357,9 +358,7 @@ class Calls:
             sprint = engine.resume(flow, sprint.session, found)
             events += happened(sprint)
             instructions += sprint.instructions
-        events += performed(instructions, wait_id)
-        after = replace(record_after(record, at, events), session=sprint.session, wait_id=wait_id)
-        return Moved(after, tuple(events), after.reply(tuple(instructions)), isinstance(sprint.wait, GoneWait))
+        return _waiting(record, sprint, instructions, events, wait_id, at)
 
     async def _answer(
         self, record: CallRecord, session: Session, flow: Flow, lane: Lane, events: list[ev.Event]
@@ -388,3 +387,13 @@ class Calls:
         after = replace(after, ended=ended, dropped=was_dropped(record, by), talk_over=True, session=gone,
                         wait_id=f"{after.epoch}.{after.step}")  # fmt: skip
         return Moved(after, tuple(events), after.reply(()), leaves=True)
+
+
+def _waiting(
+    record: CallRecord, sprint: Sprint, instructions: list[Instruction], events: list[ev.Event], wait_id: str,
+    at: datetime,
+) -> Moved:  # fmt: skip
+    """The move that leaves the call where the sprint ends."""
+    events += performed(instructions, wait_id)
+    after = replace(record_after(record, at, events), session=sprint.session, wait_id=wait_id)
+    return Moved(after, tuple(events), after.reply(tuple(instructions)), isinstance(sprint.wait, GoneWait))

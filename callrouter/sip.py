@@ -143,6 +143,7 @@ async def watching(service: Service) -> AsyncIterator[None]:
                 service.clock,
                 partial(is_connected, service.stores.leases, edge.name, holder),
                 partial(_another_answers, watches, edge.name),
+                service.stores.trusted,
             )
             watches[edge.name] = AsteriskWatch(
                 edge.name, ari, ami, service.calls, service.dispatch, service.clock, service.stores.trusted, absence

@@ -128,6 +128,8 @@ def _of_the_line(event: ev.Event, names: dict[str, str]) -> str | None:
             return f"Waiting for a person, {band} priority"
         case ev.LegStarted(provider=provider):
             return f"Calling {names.get(provider, provider)}"
+        case ev.LegFailed(provider=provider, cause="left_for_111"):
+            return f"The caller pressed 0 while {names.get(provider, provider)} was rung, and went on to 111"
         case ev.LegFailed(provider=provider, cause=cause):
             return f"{names.get(provider, provider)} did not take the call ({cause.replace('_', ' ')})"
         case ev.LegAnswered(provider=provider):

@@ -1,8 +1,10 @@
 """Whether an Asterisk stays away: then its callers were cut off, and the calls of who rings back can go on elsewhere.
 
 One that does not answer us may well serve its callers; so nobody is given up before everything says the same for
-:data:`AWAY_S`: we cannot see it, no worker is connected to it, and another Asterisk does answer us. By then the edge
-has ended its calls (ADR 29): at once where the process died, nine seconds after its last answer where the machine did.
+:data:`AWAY_S`: we cannot see it, no worker is connected to it, another Asterisk does answer us, and every call is
+known. Time in which another one did not answer is not counted: our own network may be cut, and mend at one of them a
+look before the other. By then the edge has ended its calls (ADR 29): at once where the process died, nine seconds after
+its last answer where the machine did.
 """
 
 from __future__ import annotations
@@ -22,12 +24,20 @@ _MOMENT_S = 0.1
 
 
 class Absence:
-    """Of one Asterisk, as one process finds it. ``another``: whether some other Asterisk answers now."""
+    """Of one Asterisk, as one process finds it.
 
-    def __init__(self, clock: Clock, connected: Callable[[], Awaitable[bool]], another: Callable[[], bool]) -> None:
+    ``connected``: whether a worker says that it is; ``another``: whether some other Asterisk answers now; ``trusted``:
+    whether the door knows of every call now.
+    """
+
+    def __init__(
+        self, clock: Clock, connected: Callable[[], Awaitable[bool]], another: Callable[[], bool],
+        trusted: Callable[[], bool],
+    ) -> None:  # fmt: skip
         self._clock = clock
         self._connected = connected
         self._another = another
+        self._trusted = trusted
         self._since: float | None = None
 
     def answers(self) -> None:
@@ -35,8 +45,8 @@ class Absence:
         self._since = None
 
     async def does_not_answer(self) -> None:
-        """A look was in vain."""
-        if await self._connected():
+        """A look was in vain. Tell of each: what does not hold at one of them has not held all the time."""
+        if not (self._another() and self._trusted()) or await self._connected():
             self._since = None
         elif self._since is None:
             self._since = self._clock.monotonic()

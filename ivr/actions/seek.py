@@ -125,7 +125,7 @@ class Seek(Node):
         return "failed" if heard.kind is _OFFERED or heard.kind is _TIMER else None
 
     def _dial(self, run: Run, target: str) -> Step:
-        ring_s = min(self.ring_s, self.search_s - run.counted(SEARCHED))
+        ring_s = self._ring_s(run)
         recording = (Record(),) if run.record else ()
         run.do(Unhold(), *recording, Connect(target, ring_s, self.may_be_left))
         return LegWait(run.node, target, ring_s + LEG_MARGIN_S)
@@ -147,8 +147,12 @@ class Seek(Node):
         run.tell(Chose(run.node, PERSON, "key"))
         return PERSON
 
-    def _try_next(self, run: Run, rung_s: float) -> Step:
-        run.count(SEARCHED, ceil(rung_s))
+    def _ring_s(self, run: Run) -> float:
+        return min(self.ring_s, self.search_s - run.counted(SEARCHED))
+
+    def _try_next(self, run: Run, waited_s: float) -> Step:
+        # longer than it may ring only the rest of a round of hold was, or the network's way to tell of it
+        run.count(SEARCHED, ceil(min(waited_s, self._ring_s(run))))
         return self._ask_dispatch(run) if run.count("leg_failed") < MOST_TRIES else "failed"
 
     def _ask_dispatch(self, run: Run) -> Step:

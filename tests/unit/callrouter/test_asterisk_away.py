@@ -69,7 +69,7 @@ class Watched:
     def open(self) -> None:
         for edge in ("east", "west"):
             self.exchanges[edge] = Exchange()
-            absence = Absence(self.house.clock, self._connected(edge), self._another(edge))
+            absence = Absence(self.house.clock, self._connected(edge), self._another(edge), lambda: self.is_trusted)
             self.watches[edge] = AsteriskWatch(
                 edge, self.exchanges[edge], None, self.house.door, self.house.dispatch, self.house.clock,
                 lambda: self.is_trusted, absence,
@@ -180,3 +180,45 @@ async def test_a_pause_gives_nobody_up(watched: Watched) -> None:
         watched.exchanges["east"].is_gone = False
         await watched.look(2)
     assert await watched.ends() == []
+
+
+async def our_network_is_cut(watched: Watched) -> None:
+    for each in watched.exchanges.values():
+        each.is_gone = True
+
+
+async def the_other_answers_again(watched: Watched) -> None:
+    watched.exchanges["west"].is_gone = False
+
+
+async def every_call_is_known_again(watched: Watched) -> None:
+    watched.is_trusted = True
+
+
+@pytest.mark.parametrize(
+    ("it_may_be", "mends"),
+    [(our_network_is_cut, the_other_answers_again), (not_every_call_is_known, every_call_is_known_again)],
+)
+async def test_nobody_is_given_up_in_the_first_ten_seconds_after_all_else_is_well(
+    watched: Watched, it_may_be: Callable[[Watched], object], mends: Callable[[Watched], object]
+) -> None:
+    """A cut of ours mends at one Asterisk a look before the other, whose callers have been there all the time."""
+    await watched.rings("east")
+    await it_may_be(watched)  # type: ignore[misc]
+    watched.exchanges["east"].is_gone = True
+    await watched.look(30)
+    await mends(watched)  # type: ignore[misc]
+    await watched.look(AWAY_S - 2.0)
+    assert watched.watches["east"].place("call") == "unknown", "the sweep closes nobody either"
+    watched.exchanges["east"].is_gone = False
+    await watched.look(4)
+    assert await watched.ends() == []
+
+
+async def test_one_that_stays_away_after_our_own_cut_is_given_up_later(watched: Watched) -> None:
+    await watched.rings("east")
+    await our_network_is_cut(watched)
+    await watched.look(30)
+    await the_other_answers_again(watched)
+    await watched.look(LONG_S + 2.0)
+    assert await watched.ends() == ["dropped_by_us"]

@@ -86,6 +86,18 @@ def test_all_that_are_rung_at_a_node_ring_within_one_time(rang_s: tuple[float, .
         assert player.session.node == "default_111", "dental has nobody, and the team no time left"
 
 
+def test_what_a_leg_takes_beyond_its_ringing_is_none_of_the_time_of_the_others() -> None:
+    player = Player(TEAM)
+    player.world = World(free=frozenset({"palliative"}))
+    player.give(busy(3.2)).give(busy(28.0))
+    assert player.session.counts["team.searched_s"] == 20
+
+    player = Player(FLOW)
+    for _ in range(MOST_TRIES):
+        player.give(Heard(InputKind.LEG_FAILED, "no_answer", 32.0))
+    assert player.dialled == (*["clinician"] * MOST_TRIES, "dental")
+
+
 def test_hold_of_a_team_is_one_time_too_and_that_of_111_is_not() -> None:
     player = Player(TEAM, NOBODY).give(Heard(InputKind.OFFERED, "clinician", 40.0)).give(busy(1.0))
     assert isinstance(player.session.wait, OfferWait)
