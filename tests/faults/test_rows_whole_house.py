@@ -10,11 +10,12 @@ import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from callrouter.sip import LOOK_EVERY_S
+from callrouter.dispatch.redis_lines import TAG
 from tests.faults.callers import NUMBERS, Caller, Phones
 from tests.faults.house import PROVIDER_SOUNDS, SOUNDS, House, house
 from tests.faults.journalled import journalled
@@ -145,7 +146,7 @@ async def test_asterisk_stays_away(tmp_path: Path) -> None:
         in_menu = await new_caller(it, NUMBERS[1])
         await hears(in_menu, SOUNDS["long_menu"])
         await watching(it)
-        await asyncio.sleep(2 * LOOK_EVERY_S)  # the watch has seen them where they are
+        await looks(it)  # the watch has seen them where they are
         await asyncio.to_thread(it.asterisk.kill)
         killed_at = time.monotonic()
         await ended(it.database, 2, within=90)
@@ -160,7 +161,7 @@ async def test_asterisk_stays_away(tmp_path: Path) -> None:
             caller.hang_up()
         await asyncio.to_thread(it.asterisk.start)
         await ended(it.database, 4, within=30)
-        await asyncio.sleep(3 * LOOK_EVERY_S)  # what the first one tells, now that it is back, is nothing new
+        await looks(it)  # what the first one tells, now that it is back, is nothing new
         written = await journalled(it.database, 4)
         resumed = await resuming(it.database)
         elsewhere.close()
@@ -174,6 +175,26 @@ async def watching(it: House) -> None:
     async with asyncio.timeout(START_S):
         while "watching" not in it.watch.log.read_text():  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.1)
+
+
+async def looks(it: House) -> None:
+    """Return when the watch has looked at the first Asterisk, from beginning to end, since this was called.
+
+    Each look renews what that Asterisk says of its trunks. The first may have begun before; the second has not, and is
+    over when the third renews it.
+    """
+    field = f"one-eleven|{urlsplit(it.asterisk.ari_url).netloc}"
+    said = await _said(it, field)
+    async with asyncio.timeout(START_S):
+        for _ in range(3):
+            before = said
+            while said == before:
+                await asyncio.sleep(0.1)
+                said = await _said(it, field)
+
+
+async def _said(it: House, field: str) -> bytes | None:
+    return await asyncio.to_thread(it.redis.client.hget, f"{TAG}:edges", field)
 
 
 async def ended(database: str, calls: int, within: float) -> None:
