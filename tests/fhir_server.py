@@ -38,6 +38,8 @@ class FhirServer:
     missing_status: int = 410
     deleted: dict[str, str] = field(default_factory=dict)
     """What its history tells: when which id was deleted."""
+    chains: int = 200
+    """The status with which it answers a search by what a patient is like: some servers know none."""
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -57,6 +59,9 @@ class FhirServer:
             if request.query_params["_include"] not in {f"{resource}:{each}" for each in INCLUDES[resource]}:
                 return JSONResponse({"resourceType": "OperationOutcome"}, status_code=400)
             by_patient = request.query_params.get("subject:Patient._lastUpdated")
+            if by_patient is not None and self.chains != 200:
+                outcome = {"resourceType": "OperationOutcome", "issue": [{"code": "not-supported"}]}
+                return JSONResponse(outcome, status_code=self.chains)
             if by_patient is not None:
                 is_changed = self.patient["meta"]["lastUpdated"] >= by_patient.removeprefix("ge")
                 found = kept if is_changed else []

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 
+from careplans.model import RowFault
 from careplans.rows import Row
-from careplans.sources.errors import SourceRefused, SourceUnreachable, SourceUnreadable
+from careplans.sources.errors import SourceError, SourceRefused, SourceUnreachable, SourceUnreadable
 from careplans.sources.fhir import read_bundle
-from careplans.sources.fhir_questions import Question, begun_with, later, questions
+from careplans.sources.fhir_questions import Question, begun_with, going_on, later, questions
 from careplans.sources.fhir_recheck import Recheck
 from careplans.sources.fhir_values import listed, mapping, text
 from careplans.sources.model import Batch
@@ -32,11 +33,15 @@ LONGEST_PAUSE_S = 60.0
 MOST_PAGES = 10_000
 LARGEST_PAGE = 32 * 1024 * 1024
 _GONE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.GONE})
+_BUSY = frozenset(range(500, 600)) - {httpx.codes.NOT_IMPLEMENTED} | {httpx.codes.TOO_MANY_REQUESTS}
 
 
 @dataclass(slots=True)
 class _Cursor:
-    """By resource: from which time changes are asked for, the ETag of the last answer; which page is next."""
+    """By question: from which time changes are asked for, the ETag of the last answer; which page is next.
+
+    ``unasked``: the questions of which it was told that the server refuses them.
+    """
 
     since: dict[str, str] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
@@ -47,10 +52,15 @@ class _Cursor:
     line: int = 1
     rechecked: str = ""
     checking: str = ""
+    unasked: list[str] = field(default_factory=list)
 
     @classmethod
     def parse(cls, cursor: str) -> _Cursor:
         return cls(**json.loads(cursor)) if cursor else cls()
+
+    def leave(self) -> None:
+        """The question in hand is done with."""
+        self.reading, self.page, self.newest, self.etag = "", "", "", ""
 
     def written(self) -> str:
         return json.dumps(asdict(self))
@@ -60,7 +70,8 @@ class FhirSource:
     """The changes of some resource types on one server, and now and then what it has deleted without a word.
 
     ``token`` gives the bearer token, or None. ``by_patient``: plans are asked for whose patient alone has changed, too
-    (a chained search). ``history``: it is asked for what it deleted.
+    (a chained search). ``history``: it is asked for what it deleted. A server may refuse either: that is told once, as
+    an ``unasked`` batch, and everything else is asked all the same.
     """
 
     def __init__(
@@ -88,17 +99,20 @@ class FhirSource:
         """See :class:`careplans.sources.model.PlanSource`. One delivery for each type of resource that changed."""
         at = _Cursor.parse(cursor)
         async with httpx.AsyncClient(timeout=ANSWER_S, headers=self._headers(), verify=self._tls) as client:
-            keys = [each.key for each in self._questions]
-            begun = keys.index(at.reading) if at.reading in keys else 0  # an earlier run was cut off within this one
-            known = set(at.since)
-            for question in self._questions[begun:]:
+            known, failed = set(at.since), list[SourceError]()
+            for question in going_on(self._questions, at.reading):
                 if question.base and question.base not in known and question.key != at.reading:
                     continue  # all that there is was read a moment ago, in this very run
-                async for batch in self._changes(client, question, at):
+                ask = (
+                    self._follow(client, question, at, failed) if question.base else self._changes(client, question, at)
+                )
+                async for batch in ask:
                     yield batch
             if self._recheck is not None and self._recheck.is_due(at):
                 async for batch in self._recheck.batches(_Asked(self, client), self._resources, at):
                     yield batch
+        if failed:
+            raise failed[0]
 
     async def still_found(self, client: httpx.AsyncClient, resource: str, ids: Sequence[str]) -> frozenset[str]:
         """Those of these ids that a search finds."""
@@ -110,6 +124,28 @@ class FhirSource:
         """Whether the server says of this very resource that it is not there, or not any more."""
         response = await self._page(client, f"{self._url}/{resource}/{its_id}", None, answers=_GONE)
         return response.status_code in _GONE
+
+    async def _follow(
+        self, client: httpx.AsyncClient, asked: Question, at: _Cursor, failed: list[SourceError]
+    ) -> AsyncIterator[Batch]:
+        """As :meth:`_changes`, of a question that follows another: its failure keeps nothing back that is behind it.
+
+        A refusal is told, the first time; any other error is put to ``failed``, to be raised at the end.
+        """
+        try:
+            async for batch in self._changes(client, asked, at):
+                yield batch
+            return
+        except SourceRefused as error:
+            refused = str(error)
+        except SourceError as error:
+            failed.append(error)
+            refused = ""
+        at.leave()
+        if refused and asked.key not in at.unasked:
+            at.unasked = [*at.unasked, asked.key]
+            fault = RowFault(0, asked.key, f"{asked.in_vain} ({refused})")
+            yield Batch((), at.written(), True, True, unasked=fault)
 
     async def _changes(self, client: httpx.AsyncClient, asked: Question, at: _Cursor) -> AsyncIterator[Batch]:
         going_on = at.reading == asked.key
@@ -163,7 +199,8 @@ class FhirSource:
             at.etags.pop(asked.key, None)  # of another question
         elif at.etag:
             at.etags[asked.key] = at.etag
-        at.reading, at.page, at.newest, at.etag = "", "", "", ""
+        at.unasked = [each for each in at.unasked if each != asked.key]
+        at.leave()
 
     def _within(self, url: str, page: str) -> str:
         """The next page, which must be on the same server: the token goes to nobody else."""
@@ -209,7 +246,7 @@ class FhirSource:
             if len(response.content) > LARGEST_PAGE:
                 raise SourceUnreadable("a page is larger than any should be")
             return response, 0.0
-        if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if status in _BUSY:
             return None, _retry_after_s(response)
         raise SourceRefused(f"the server refuses: {status}{_outcome(response)}")
 

@@ -16,7 +16,7 @@ PAGE = 100
 class Question:
     """One search. ``key``: under what the cursor keeps since when.
 
-    ``base``: the question that it follows, whose first answer holds everything.
+    ``base``: the question that it follows, whose first answer holds everything. A server may refuse one that follows.
     """
 
     key: str
@@ -27,6 +27,12 @@ class Question:
     def is_history(self) -> bool:
         """Whether its answer tells of deletions, and of nothing else that is wanted."""
         return self.key.endswith("/_history")
+
+    @property
+    def in_vain(self) -> str:
+        """What is not known of a server that refuses it, in words for whoever sees to the source."""
+        lost = "its history of deletions" if self.is_history else "patients' own changes"
+        return f"{lost} cannot be asked for here"
 
     def address(self, since: str | None) -> tuple[str, dict[str, str]]:
         """The path behind the server's address, and the parameters.
@@ -57,17 +63,30 @@ class Question:
 
 
 def questions(resources: Sequence[str], *, by_patient: bool, history: bool) -> list[Question]:
-    """In their order: plans before refusals, which are of what is stored; of each changes, patients, deletions."""
-    return list(_questions(sorted(resources, key=lambda each: each == "Consent"), by_patient, history))
+    """In their order: all plans, what follows them, and refusals last.
+
+    Refusals are of what is stored: a plan that a changed patient brings once more behind them would be back in force.
+    """
+    plans = [each for each in resources if each != "Consent"]
+    refusals = [Question(each, each) for each in resources if each == "Consent"]
+    return [*(Question(each, each) for each in plans), *_following(plans, by_patient, history), *refusals]
 
 
-def _questions(resources: Sequence[str], by_patient: bool, history: bool) -> Iterator[Question]:
-    for each in resources:
-        yield Question(each, each)
-        if each != "Consent" and by_patient:
+def _following(plans: Sequence[str], by_patient: bool, history: bool) -> Iterator[Question]:
+    for each in plans:
+        if by_patient:
             yield Question(f"{each}.subject", each, base=each)
-        if each != "Consent" and history:
+        if history:
             yield Question(f"{each}/_history", each, base=each)
+
+
+def going_on(asked: Sequence[Question], reading: str) -> Sequence[Question]:
+    """What is still to ask where an earlier run was cut off within ``reading``; everything if in none of them.
+
+    If it followed another it comes first, and then all the others: where it fails for ever they are asked all the same.
+    """
+    at = next((at for at, each in enumerate(asked) if each.key == reading), 0)
+    return [asked[at], *asked[:at], *asked[at + 1 :]] if asked and asked[at].base else asked[at:]
 
 
 def begun_with(base: str, asked: Sequence[Question], newest: str) -> Mapping[str, str]:

@@ -186,7 +186,7 @@ def delivered_at(connection: Connection, source: str) -> datetime | None:
     """When the newest delivery began that was read to its end."""
     whole = (RunState.DONE, RunState.HELD, RunState.REFUSED, RunState.SUPERSEDED)
     query = select(plan_runs.c.began_at).where(
-        plan_runs.c.source == source, plan_runs.c.state.in_(whole), plan_runs.c.why != "broken"
+        plan_runs.c.source == source, plan_runs.c.state.in_(whole), plan_runs.c.why.not_in(("broken", "unasked"))
     )
     return connection.execute(query.order_by(plan_runs.c.id.desc()).limit(1)).scalar()
 

@@ -24,7 +24,8 @@ class Batch:
 
     A delivery has a ``first`` and a ``last`` batch, which may be the same; it is ``whole`` if every plan that the
     source has stands in it, so that what is missing is gone. ``ignored`` counts fields that nobody knows here.
-    ``broken`` says why the rest of it cannot be read: nothing is then missing.
+    ``broken`` says why the rest of it cannot be read: nothing is then missing. ``unasked`` says what the source cannot
+    be asked for; such a batch is a delivery of its own, without a row.
     """
 
     rows: tuple[Row, ...]
@@ -34,6 +35,12 @@ class Batch:
     whole: bool = False
     ignored: int = 0
     broken: RowFault | None = None
+    unasked: RowFault | None = None
+
+    @property
+    def why(self) -> str:
+        """What the run's report says of it; empty if all is well."""
+        return "broken" if self.broken is not None else "unasked" if self.unasked is not None else ""
 
 
 class PlanSource(Protocol):

@@ -162,6 +162,8 @@ class PlanRuns:
 
     async def _take(self, sender: Sender, batch: Batch, said: _Said) -> RunReport:
         """Store one batch with its cursor."""
+        if batch.unasked is not None:
+            log.warning("plan_source_unasked", source=sender.name, question=batch.unasked.field)
         if batch.first:
             await self._settle_open(sender, cut_short=True)
         now = self._clock.now()
@@ -185,7 +187,7 @@ class PlanRuns:
         run = replace(
             run,
             state=RunState.READ if batch.last else RunState.RUNNING,
-            why="" if batch.broken is None else "broken",
+            why=batch.why,
             whole=run.whole and batch.broken is None,
             records=run.records + len(batch.rows),
             imported=run.imported + written.imported,
@@ -282,11 +284,12 @@ def _held(connection: Connection, run: int) -> RunReport:
 
 def _screened(batch: Batch, today: date, system: str | None) -> Screened:
     screened = screen(batch.rows, today, system)
-    if batch.broken is None:
-        return screened
-    return replace(
-        screened, bad=(*screened.bad, BadRow(Row(batch.broken.line, {}, batch.broken.reason), (batch.broken,)))
-    )
+    bad = list(screened.bad)
+    if (fault := batch.broken) is not None:
+        bad.append(BadRow(Row(fault.line, {}, fault.reason), (fault,)))
+    if (fault := batch.unasked) is not None:
+        bad.append(BadRow(Row(fault.line, {}, f"{fault.field}: {fault.reason}"), (fault,)))
+    return replace(screened, bad=tuple(bad))
 
 
 def _restrictions(bad: Sequence[BadRow], system: str | None) -> list[Restriction]:
