@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from datetime import date
 
+import structlog
+
 from callrouter import events as ev
 from callrouter.approvals import Refused
 from callrouter.calls import Calls
@@ -20,6 +22,8 @@ from careplans.errors import NoRelationship, NotAllowed, PlanStoreFailed, PlanUn
 from careplans.errors import TooManyTries as TriesUsedUp
 from careplans.model import OpenedPlan as Opened
 from careplans.showing import checked
+
+log = structlog.get_logger()
 
 
 class NotYourCall(Refused):
@@ -73,14 +77,20 @@ class Desk:
         return await self._checked(context, plans, "said", who)
 
     async def _checked(self, context: str, plans: tuple[Opened, ...], by: str, who: SignedIn) -> tuple[OpenedPlan, ...]:
-        """The call itself learns that somebody checked, right or wrong: from now on it is at that match level."""
+        """The call itself learns that somebody checked, right or wrong: from now on it is at that match level.
+
+        The plans were opened, and the audit says so: they are shown, whether the call can be told or not.
+        """
         match = checked(plans, by)
         event = ev.PlanChecked(
             role=who.role, by=by, outcome=match.outcome.value, user=who.user,
             raises=any(each.raises for each in match.candidates), plans=[each.plan_id for each in match.candidates],
         )  # fmt: skip
-        if (call_ref := await self._journal.call_of_context(context)) is not None:
-            await self._calls.note(call_ref, event)
+        try:
+            if (call_ref := await self._journal.call_of_context(context)) is not None:
+                await self._calls.note(call_ref, event)
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody has the caller on the line
+            log.error("plan_check_not_noted", error=type(error).__name__)
         return tuple(shown(plan) for plan in plans)
 
 

@@ -19,6 +19,8 @@ _CHECKED = {
     "birth_date": "checked the date of birth that the caller gave",
     "said": "said that they have checked whom they speak with",
 }
+_FITTED = {"confirmed": ": confirmed", "candidates": ": it fits no plan here"}
+"""By outcome; of a call whose key was destroyed none is known any more."""
 _TEXTED = {
     "sent": "was sent",
     "delivered": "reached the caller's telephone",
@@ -93,7 +95,7 @@ def _of_look_ups(event: ev.Event) -> str | None:
         case ev.LookedUp(what="birth_date", outcome=outcome):
             return "Keyed a date of birth: it fits a plan" if outcome == "asserted" else "Keyed a date of birth"
         case ev.PlanChecked() as e:
-            return f"A {e.role} {_CHECKED[e.by]}: {'confirmed' if e.outcome == 'confirmed' else 'it fits no plan here'}"
+            return f"A {e.role} {_CHECKED[e.by]}{_FITTED.get(e.outcome, '')}"
         case _:
             return None
 

@@ -72,9 +72,9 @@ class CrewNotices:
     async def send(self, call_ref: str, incident: str, device: str) -> CrewNotice:
         """Have the crew of this incident told, once however often it is asked for.
 
-        Raises :class:`CrewNoticeRefused` (``unknown_device``, ``no_incident``, ``not_confirmed``: nobody has confirmed
-        a patient with a live plan in this call; ``corrected``: the crew was told to disregard the notice of this
-        incident), :class:`PlanStoreFailed`; then nothing was sent.
+        Raises :class:`CrewNoticeRefused` (``unknown_device``, ``no_incident``, ``not_confirmed``: the last check
+        in this call confirmed no patient with a live plan; ``corrected``: the crew was told to disregard the notice of
+        this incident), :class:`PlanStoreFailed`; then nothing was sent.
         """
         to = self._devices.get(device)
         if to is None:

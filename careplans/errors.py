@@ -15,7 +15,7 @@ CarePlanError
 ├── AlreadyReviewed  somebody has reviewed it already
 ├── NoSuchPlan       the plan that was named is not stored
 ├── PlanHeld         a legal hold forbids it
-├── NotConfirmed     nobody has confirmed a patient in this call
+├── NotConfirmed     the last check in this call confirmed no patient
 ├── UnknownOrganisation  calls are not passed on there
 ├── CrewNoticeRefused  no crew is told; its reason says what is missing
 ├── CrewDevicesError   the file of approved devices is not what it should be
@@ -130,7 +130,7 @@ class AlreadyReviewed(CarePlanError):
 
 
 class NotConfirmed(CarePlanError):
-    """Nobody has confirmed a patient with a live plan in this call. Check the date of birth first."""
+    """The last check in this call confirmed no patient with a live plan. Check the date of birth first."""
 
     error_id = "plan_not_confirmed"
 

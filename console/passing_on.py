@@ -15,7 +15,7 @@ from console.web import Web
 
 WHY: dict[type[CarePlanError], str] = {
     UnknownOrganisation: "Choose the organisation that the call was passed on to",
-    NotConfirmed: "Nobody has confirmed a patient with a care plan in this call: check the date of birth first",
+    NotConfirmed: "The last check in this call confirmed no patient with a care plan: check the date of birth first",
     PlanStoreFailed: "The database did not answer, and there is no reference. Try again in a minute",
 }
 CLOSED = "This call’s plans are closed to you, or it ended more than an hour ago"

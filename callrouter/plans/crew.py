@@ -26,7 +26,7 @@ from infra.sql import Database
 WHY = {
     "unknown_device": "this device is not on the list of approved ones",
     "no_incident": "an incident number has letters and digits, at most 32",
-    "not_confirmed": "nobody has confirmed a patient with a care plan in this call: check the date of birth first",
+    "not_confirmed": "the last check in this call confirmed no patient with a care plan: check the date of birth first",
     "corrected": "the crew was told to disregard the notice of this incident: tell ambulance control by telephone",
     "no_call": "there is no such call, or it ended more than an hour ago",
     "store_failed": "the database did not answer: nothing is known to have been sent; try again",

@@ -18,7 +18,7 @@ from careplans.store import SealedPlan, plans_by_id
 from infra.clock import Clock
 from infra.roles import Role
 
-_CONFIRMS = (What.CHECKED_RIGHT, What.OPENED)
+_CHECKS = (What.CHECKED_RIGHT, What.CHECKED_WRONG, What.OPENED)
 _BY = (Role.HANDLER, Role.CLINICIAN)
 
 
@@ -34,7 +34,7 @@ class PassingOn:
         self._clock = clock
 
     async def pass_on(self, context: str, organisation: str, viewer: Viewer) -> str:
-        """A new reference to the plans of the patient whom somebody confirmed in this call, for that organisation.
+        """A new reference, for that organisation, to the plans of whom the last check in this call confirmed.
 
         It is entered in the audit in the same transaction. Raises :class:`UnknownOrganisation`, :class:`NotConfirmed`,
         and what :meth:`PlansOnCall.call_of` and :meth:`AuditTrail.within` raise; then there is none.
@@ -47,7 +47,7 @@ class PassingOn:
         def issue(connection: Connection) -> str:
             ids = [plan.found.id for plan in confirmed_plans(connection, call.call_ref)]
             if not ids:
-                raise NotConfirmed("nobody has confirmed a patient with a care plan in this call")
+                raise NotConfirmed("the last check in this call confirmed no patient with a care plan")
             ref = issue_reference(connection, ids, organisation, now)
             entries = self._audit.entries(viewer, What.PASSED_ON, ids, call_ref=call.call_ref, about=ref)
             self._audit.enter(connection, viewer, entries)
@@ -57,15 +57,17 @@ class PassingOn:
 
 
 def confirmed_plans(connection: Connection, call_ref: str) -> Sequence[SealedPlan]:
-    """The live plans that were opened last in this call by somebody who takes calls: the audit is the witness.
+    """The live plans that the last check in this call opened for somebody who takes calls: the audit is the witness.
 
-    The last ones only: where several people share a line, whoever was checked last is the patient.
+    The last one only, right or wrong: where several people share a line, whoever was checked last is the patient, and
+    if that was wrong nobody knows who is.
     """
-    opened = (
-        select(plan_audit.c.attempt, plan_audit.c.plan)
-        .where(plan_audit.c.call_ref == call_ref, plan_audit.c.what.in_(_CONFIRMS), plan_audit.c.role.in_(_BY))
+    checks = (
+        select(plan_audit.c.attempt, plan_audit.c.plan, plan_audit.c.what)
+        .where(plan_audit.c.call_ref == call_ref, plan_audit.c.what.in_(_CHECKS), plan_audit.c.role.in_(_BY))
         .order_by(plan_audit.c.seq.desc())
     )
-    rows = connection.execute(opened).all()
-    ids = [row.plan for row in rows if row.attempt == rows[0].attempt and row.plan is not None]
+    rows = connection.execute(checks).all()
+    last = [row for row in rows if row.attempt == rows[0].attempt]
+    ids = [row.plan for row in last if row.plan is not None and row.what != What.CHECKED_WRONG]
     return plans_by_id(connection, ids) if ids else []

@@ -169,7 +169,9 @@ async def test_nothing_personal_is_in_what_providers_receive_or_in_the_tables(
     assert [each for each in CANARIES if each.lower() in everything] == []
 
 
-@pytest.mark.parametrize("opened_by", ["nobody", "other call", "wrong date", "withdrawn since"])
+@pytest.mark.parametrize(
+    "opened_by", ["nobody", "other call", "wrong date", "wrong date after a right one", "withdrawn since"]
+)
 async def test_without_a_confirmed_patient_nobody_is_told(tmp_path: Path, opened_by: str) -> None:
     database = connect_database(f"sqlite:///{tmp_path}/crew.db")
     await upgrade_database(database)
@@ -179,6 +181,9 @@ async def test_without_a_confirmed_patient_nobody_is_told(tmp_path: Path, opened
         await house.confirm(call="other")
     elif opened_by == "wrong date":
         await house.confirm(born=FARID_BORN)
+    elif opened_by == "wrong date after a right one":
+        await house.confirm()
+        await house.confirm(born=FARID_BORN, who=CLINICIAN)
     elif opened_by == "withdrawn since":
         await house.confirm()
         await house.load({**EDITH, "version": "4", "withdrawn": "yes"})

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from call_world import House, NewHouse
+from structlog.testing import capture_logs
 
 from callrouter import events as ev
 from callrouter.cli.call import summary
@@ -21,7 +22,7 @@ from callrouter.journal import seal
 from callrouter.model import InputKind, Reply
 from callrouter.plans.matched_calls import JournalCalls
 from callrouter.plans.pathways import FoundPlans
-from callrouter.timeline import rows
+from callrouter.timeline import in_words, rows
 from callrouter.view import CallView, fold
 from careplans.access.on_call import PlansOnCall
 from careplans.audit.trail import AuditTrail
@@ -118,6 +119,39 @@ async def test_a_wrong_date_of_birth_confirms_nothing_and_takes_nothing_back(wor
     assert (await world.view()).plan_level == "confirmed"
     outcomes = [each.outcome for each in await world.house.events(ev.PlanChecked)]
     assert outcomes == ["candidates", "confirmed", "candidates"]
+
+
+@pytest.mark.parametrize("away", ["state", "journal"])
+async def test_a_call_that_cannot_be_told_of_a_check_keeps_no_plan_from_who_has_the_caller(
+    world: World, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    """The plan was opened and the audit says that it was seen: then it must be seen."""
+
+    reply = await world.talk()
+    answers = [await world.house.journal.call_of_context(reply.context)]
+
+    async def fails(*_asked: object) -> str | None:
+        if answers and away == "journal":
+            return answers.pop()  # it goes away behind the check
+        raise ConnectionError("Zzname 07700 900101")
+
+    failing, method = (world.house.door, "note") if away == "state" else (world.house.journal, "call_of_context")
+    monkeypatch.setattr(failing, method, fails)
+    with capture_logs() as logs:
+        (shown,) = await world.desk.check_birth_date(reply.context, BORN, HANDLER)
+    assert shown.person == "Edith O’Example-Jones"
+    noted = {"event": "plan_check_not_noted", "error": "ConnectionError", "log_level": "error"}
+    assert [each for each in logs if each["event"] == "plan_check_not_noted"] == [noted]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [("confirmed", ": confirmed"), ("candidates", ": it fits no plan here"), ("", "")],
+)
+def test_the_time_line_says_what_a_check_found_as_long_as_it_is_known(outcome: str, told: str) -> None:
+    """Once a call's key is destroyed nobody knows it: then it must not say that nothing fitted."""
+    checked = ev.PlanChecked(role="handler", by="birth_date", outcome=outcome)
+    assert in_words(checked, {}) == f"A handler checked the date of birth that the caller gave{told}"
 
 
 async def test_on_a_shared_line_another_person_may_still_be_checked(new_house: NewHouse) -> None:

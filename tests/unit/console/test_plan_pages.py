@@ -192,6 +192,19 @@ async def test_who_a_call_was_passed_on_to_opens_the_confirmed_plans_by_referenc
     assert done[-5:] == ["passed_on", "passed_on", "opened_reference", "opened_reference", "refused"]
 
 
+async def test_a_wrong_date_after_a_right_one_gives_no_reference_to_the_other_persons_plans(house: House) -> None:
+    """A line of two: the brother's date was checked first, then the patient's, which fits no plan."""
+    passed = {"organisation": "Demo GP out-of-hours"}
+    async with house.person(HANNAH) as hannah, house.person(CLIVE) as clive:
+        await hannah.send(f"{CALL}/check", BORN, of=CALL)
+        await clive.send(f"{CALL}/check", {**BORN, "year": "1971"}, of=CALL)
+        page = await hannah.send(f"{CALL}/pass-on", passed)
+        assert (page.status_code, "The last check in this call confirmed no patient" in page.text) == (409, True)
+        assert "Reference for" not in page.text
+        await hannah.send(f"{CALL}/check", BORN, of=CALL)
+        assert "Reference for" in (await hannah.send(f"{CALL}/pass-on", passed)).text
+
+
 @pytest.mark.parametrize("organisation", ["", "Another GP", "demo gp out-of-hours"])
 async def test_a_call_is_passed_on_to_no_other_organisation(house: House, organisation: str) -> None:
     async with house.person(HANNAH) as hannah:
