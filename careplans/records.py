@@ -22,7 +22,7 @@ from careplans.retention import MOST_AT_ONCE, Record, Retention
 from careplans.sealing import Sealer
 from careplans.sources.tables import plan_quarantine
 from careplans.subject import HeldRecord, held_of, unread_held, write_draft
-from careplans.tables import ended_plans, plans
+from careplans.tables import ended_plans, lock_for_writing, plans
 from careplans.unread import erase_unread, unread_about
 from infra.clock import Clock
 from infra.crypto import KeyRing
@@ -71,7 +71,8 @@ class PlanRecords:
         pages: Pages = {}
 
         def both(connection: Connection) -> int:
-            pages.update(_pages(connection, ids))
+            lock_for_writing(connection, plans)  # an import would write them anew elsewhere
+            pages.update(_pages(connection, ids, [each.id for each in unread_about(connection, self._keyring, ids)]))
             unread = erase_unread(connection, self._keyring, ids, why, by, now)
             done = erase_plans(connection, ids, why, by, now)
             of_unread = self._audit.entries(viewer, What.ERASED, unread, about=QUARANTINE) if unread else []
@@ -163,8 +164,10 @@ class PlanRecords:
         return await self._audit.within(both)
 
 
-def _pages(connection: Connection, ids: Sequence[str]) -> Pages:
-    return {column: pages_of(connection, column, ids) for column in (plans.c.id, ended_plans.c.id)}
+def _pages(connection: Connection, ids: Sequence[str], unread: Sequence[str] = ()) -> Pages:
+    """Where these records lie, and these of the quarantine."""
+    lying = {plans.c.id: ids, ended_plans.c.id: ids, plan_quarantine.c.id: unread}
+    return {column: pages_of(connection, column, its) for column, its in lying.items()}
 
 
 def _rewrite(connection: Connection, pages: Pages) -> None:

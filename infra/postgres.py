@@ -49,6 +49,10 @@ class DatabaseUnreachable(SQLAlchemyError):
     """No connection could be made, or no answer came. Nothing was changed, or the whole transaction was."""
 
 
+class NotVacuumed(SQLAlchemyError):
+    """The server only warned and went by: whoever asked does not own the tables, or old transactions are in the way."""
+
+
 class PostgresDatabase:
     """A server with two pools of connections; see :class:`infra.sql.Database`."""
 
@@ -102,8 +106,7 @@ class PostgresDatabase:
 
     async def scrub(self, tables: Collection[str]) -> None:
         """See :class:`infra.sql.Database`."""
-        vacuum = f"VACUUM {', '.join(sorted(tables))}"
-        await run_apart(lambda: self._apart(lambda connection: connection.exec_driver_sql(vacuum), "AUTOCOMMIT"))
+        await run_apart(lambda: self._apart(lambda connection: _vacuum(connection, tables), "AUTOCOMMIT"))
 
     async def _apart(self, work: Callable[[Connection], T], isolation_level: IsolationLevel) -> T:
         engine = create_async_engine(
@@ -125,6 +128,15 @@ class PostgresDatabase:
             await each.close()
         await self._reading.dispose()
         await self._writing.dispose()
+
+
+def _vacuum(connection: Connection, tables: Collection[str]) -> None:
+    said: list[str] = []
+    driver: Any = connection.connection.driver_connection
+    driver.add_log_listener(lambda _connection, message: said.append(message.severity_en))
+    connection.exec_driver_sql(f"VACUUM {', '.join(sorted(tables))}")
+    if "WARNING" in said:
+        raise NotVacuumed("the server warned, and left tables as they are")
 
 
 def _pool(address: URL, size: int, *, ping: bool) -> AsyncEngine:

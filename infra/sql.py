@@ -62,7 +62,8 @@ class Database(Protocol):
         """Have what deleted rows of these tables held leave the files, as far as that keeps nobody waiting.
 
         SQLite: the log is written back into the file, where zeros were put over it. PostgreSQL: VACUUM, which leaves
-        alone what an older transaction may still read; see :mod:`infra.scrubbing` for what stays in a page.
+        alone what an older transaction may still read; see :mod:`infra.scrubbing` for what stays in a page. Raises
+        SQLAlchemyError also where the server only warns, as it does a role that does not own the tables.
         """
 
     async def close(self) -> None:

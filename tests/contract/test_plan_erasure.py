@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
@@ -17,9 +17,10 @@ from careplans.model import MatchLevel
 from careplans.rows import Row
 from careplans.sources.model import Sender
 from careplans.sources.runs import PlanRuns
+from careplans.sources.tables import plan_quarantine
 from careplans.store import ended_plans, plan_numbers, plans
 from infra.numbers import read_number
-from infra.sql import Database
+from infra.sql import Database, connect_database
 from tests.plan_records_world import GOVERNOR, KEYS, NOON, NUMBER, World, one_database, plan, source_ids
 from tests.plan_world import SYSTEM, Script
 from tests.plan_world import plan as row
@@ -118,6 +119,23 @@ class TestErasure:
         )
         assert [at for at, (_, key) in enumerate(keys) if bytes(key) not in octets] == which
 
+    @pytest.mark.parametrize("database_kind", ["postgresql"])
+    async def test_who_may_not_clean_up_is_told_so(self, world: World, request: pytest.FixtureRequest) -> None:
+        """PostgreSQL only warns a role that does not own the tables, and leaves them as they are."""
+        server: Postgres = request.getfixturevalue("postgres")
+        await world.write(plan())
+        ids = await world.ids()
+        clerk = "CREATE ROLE clerk LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk"
+        server.sql(clerk, server.last_url)
+        database = connect_database(make_url(server.last_url).set(username="clerk").render_as_string())
+        try:
+            with capture_logs() as logs:
+                assert await World(database).records.erase(ids, WhyErased.WRONG_PERSON, GOVERNOR) == 1
+        finally:
+            await database.close()
+            server.sql("DROP OWNED BY clerk; DROP ROLE clerk", server.last_url)
+        assert [(each["event"], each["error"]) for each in logs] == [("erased_rows_not_scrubbed", "NotVacuumed")]
+
     @one_database
     async def test_a_clean_up_that_fails_leaves_it_erased(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fails(_tables: object) -> None:
@@ -156,6 +174,24 @@ class TestErasureOfWhatCouldNotBeRead:
         assert await world.ids() == []
         await self.deliver(world, row(1, "P1", version="5", kind="?"))
         assert len(await runs.quarantined()) == 1
+
+    @pytest.mark.parametrize("database_kind", ["postgresql"])
+    @pytest.mark.parametrize("which", [0, 4, 9], ids=["first", "middle", "newest"])
+    async def test_its_key_lies_nowhere_in_the_tables_file_afterwards(
+        self, world: World, request: pytest.FixtureRequest, which: int
+    ) -> None:
+        server: Postgres = request.getfixturevalue("postgres")
+        await world.write(plan())
+        ids = await world.ids()
+        others = [row(at, f"P{at}", kind="?") for at in range(2, 11)]
+        await self.deliver(world, *others[:which], row(1, "P1", version="4", kind="?"), *others[which:])
+        query = select(plan_quarantine.c.line, plan_quarantine.c.wrapped_key)
+        keys = dict(await world.database.read(lambda c: c.execute(query).all()))
+        assert await world.records.erase(ids, WhyErased.WRONG_PERSON, GOVERNOR) == 2
+        server.sql("CHECKPOINT")
+        path = server.sql("SELECT pg_relation_filepath('plan_quarantine')", server.last_url)
+        octets = (server.data / path).read_bytes()
+        assert [line for line, key in keys.items() if bytes(key) not in octets] == [1]
 
     async def test_at_the_patients_request_all_goes_that_gives_their_nhs_number(self, world: World) -> None:
         await world.write(plan(), plan("P2"))
