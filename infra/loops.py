@@ -26,8 +26,10 @@ def until_next(period_s: float) -> float:
 
     Whatever has the same period, or a multiple of it, then wakes at once. A processor that has just woken for one piece
     of work does the next for a fifth of what it costs when others have had the caches meanwhile (docs/bench.md).
-    A multiple that is less than a tenth of the period away is passed over: a timer may ring a little early.
+    A multiple that is less than a tenth of the period away is passed over: a timer may ring a little early. 0 stays 0.
     """
+    if period_s == 0:
+        return 0
     left = period_s - (time.monotonic() - _BEGUN) % period_s
     return left if left > period_s / 10 else left + period_s
 

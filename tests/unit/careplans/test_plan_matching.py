@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from plan_fixtures import HandClock
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Select, event
+from sqlalchemy.dialects.sqlite.pysqlite import dialect
 
 from careplans.model import MatchLevel
 from careplans.rows import Row
@@ -61,24 +64,45 @@ async def test_a_failing_store_is_unavailable_not_none(broken_plans: CarePlans) 
     assert (match.outcome, match.reason, match.candidates) == (MatchLevel.UNAVAILABLE, "store_failed", ())
 
 
-async def test_a_match_is_one_query_on_an_index(plans: CarePlans, database: Database, row: MakeRow) -> None:
+async def test_a_match_is_one_query_on_an_index(
+    plans: CarePlans, database: Database, row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await plans.load([row()])
-    seen: list[tuple[str, object]] = []
+    seen: list[tuple[Select[Any], Mapping[str, object]]] = []
 
-    def see(_connection: object, _cursor: object, sql: str, given: object, _context: object, _many: object) -> None:
-        seen.append((sql, given))
+    async def look_up(query: Select[Any], values: Mapping[str, object], *, lane: str = "") -> Sequence[Sequence[Any]]:
+        seen.append((query, values))
+        return await asked(query, values, lane=lane)
+
+    asked = database.look_up
+    monkeypatch.setattr(database, "look_up", look_up)
+    with every_statement() as statements:
+        assert (await plans.match_number(NUMBER)).people == 1
+    assert statements == [], "beside it nothing is asked"
+    ((query, values),) = seen
+    sql = str(query.compile(dialect=dialect()))
+    assert "wrapped_key" not in sql
+    given = [values[name] for name in query.compile(dialect=dialect()).positiontup or ()]
+    steps = await database.read(
+        lambda connection: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", tuple(given)).all()
+    )
+    assert steps
+    assert not any(step.detail.startswith("SCAN") for step in steps)
+
+
+@contextmanager
+def every_statement() -> Iterator[list[str]]:
+    """What the layer above the driver is asked meanwhile."""
+    seen: list[str] = []
+
+    def see(_connection: object, _cursor: object, sql: str, _given: object, _context: object, _many: object) -> None:
+        seen.append(sql)
 
     event.listen(Engine, "before_cursor_execute", see)
     try:
-        await plans.match_number(NUMBER)
+        yield seen
     finally:
         event.remove(Engine, "before_cursor_execute", see)
-    ((sql, given),) = seen
-    assert "wrapped_key" not in sql
-    steps = await database.read(
-        lambda connection: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given).all()  # type: ignore[arg-type]
-    )
-    assert not any(step.detail.startswith("SCAN") for step in steps)
 
 
 async def test_another_key_ring_finds_nothing(plans: CarePlans, database: Database, row: MakeRow) -> None:
