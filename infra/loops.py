@@ -46,9 +46,11 @@ async def repeat(
     """Call ``step(wait_s)`` again and again until cancelled; after a failure a little later, and later.
 
     A step waits for work, at most about a second, does at most ``full`` pieces of it, and returns how many. One that
-    was full is called again at once; else work is left to gather until the next multiple of ``gather_s``, which costs
-    less than a turn for every piece. With a ``lease`` the step is called only while this process holds it, and ``lost``
-    at each try that finds another with it.
+    was full is called again at once; else work is left to gather for ``gather_s``, which costs less than a turn for
+    every piece. With a ``lease`` the step is called only while this process holds it, and ``lost`` at each try that
+    finds another with it.
+
+    Readers do not gather until one instant (:func:`until_next`): a caller's event would wait behind them all.
     """
     pause = _FIRST_PAUSE_S
     try:
@@ -58,9 +60,9 @@ async def repeat(
                     lost()
                     await asyncio.sleep(until_next(STANDBY_S))
                     continue
-                done = await step(until_next(WAIT_S))
+                done = await step(WAIT_S)
                 pause = _FIRST_PAUSE_S
-                await asyncio.sleep(0 if done >= full else until_next(gather_s))
+                await asyncio.sleep(0 if done >= full else gather_s)
             except Exception as error:  # noqa: BLE001 - the reader must outlive whatever one batch does to it
                 log.error("loop_failed", loop=name, error=type(error).__name__, again_in_s=pause)
                 await asyncio.sleep(pause)

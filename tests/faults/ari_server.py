@@ -145,8 +145,13 @@ class AriServer:
         return None if self._up else socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "down\n")
 
     async def talk(self, socket: ServerConnection) -> None:
-        """One worker's connection."""
+        """One worker's connection, or the watch's, which is told nothing: here is nobody whom it could see."""
         assert socket.request is not None
+        if socket.request.path.startswith("/ari/events?app=watch-"):
+            async for text in socket:
+                refusal = {"type": "RESTResponse", "request_id": json.loads(text)["request_id"], "status_code": 500}
+                await socket.send(json.dumps(refusal | {"reason_phrase": "", "message_body": ""}))
+            return
         assert socket.request.path.startswith("/ari/events?app=callrouter-")
         self._sockets.append(socket)
         with contextlib.suppress(ConnectionClosed):  # broken by the test
