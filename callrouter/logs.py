@@ -56,7 +56,7 @@ def _with_places(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     """Add where it broke to what is said of a failure while it is being handled."""
     trace = sys.exc_info()[2]
     if trace is not None and "error" in event:
-        event["at"] = places(trace)
+        event.setdefault("at", places(trace))
     return event
 
 

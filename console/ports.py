@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Literal, Protocol
 
 from alerts.figures.items import Clock, Kpis, Scope, ScopeKind, Values
-from alerts.model import WaitingNow
+from alerts.figures.waiting import WaitingNow
 
 
 class ScopeFigures(Protocol):

@@ -10,7 +10,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from alerts.figures.items import Scope
-from alerts.model import NOBODY, ScopeFigures
+from alerts.figures.waiting import NOBODY
+from alerts.model import ScopeFigures
 from console.again import read_again
 from console.board import Counts, counts_of, row
 from console.city import Asked, read_age, read_firing, read_heat, read_trends

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from alerts.figures.items import Kpis, Scope
-from alerts.model import NOBODY, WaitingNow
+from alerts.figures.waiting import NOBODY, WaitingNow
 from console.board import counts_of
 from console.measures import amount
 from console.small_numbers import HELD_BACK, SMALL, SMALLEST, shown

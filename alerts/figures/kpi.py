@@ -24,7 +24,8 @@ from alerts.figures.ledger import Ledger, day_of
 from alerts.figures.live_call_backs import LiveCallBacks
 from alerts.figures.shares import Share, shares_of
 from alerts.figures.tally import Tally, merged
-from alerts.model import LONDON, NOBODY, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures, WaitingNow
+from alerts.figures.waiting import NOBODY, WaitingNow
+from alerts.model import LONDON, RECENT, TOTAL, Figures, MinutePoint, ScopeFigures
 from callrouter.events import Offered
 from infra.bus import Entry
 

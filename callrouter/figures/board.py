@@ -11,7 +11,8 @@ from alerts.figures.items import Clock as Since
 from alerts.figures.items import Kpis, Scope, ScopeKind, Values
 from alerts.figures.kpi import LiveFigures
 from alerts.figures.tally import Tally
-from alerts.model import LONDON, Figures, MinutePoint, WaitingNow
+from alerts.figures.waiting import WaitingNow
+from alerts.model import LONDON, Figures, MinutePoint
 from callrouter.journal import Journal
 from infra.bus import Entry, EventStream
 from infra.clock import Clock

@@ -13,7 +13,8 @@ from kpi_world import kpis
 
 from alerts.figures.items import TOTAL, Kpis, Scope, ScopeKind, Seconds, Values
 from alerts.figures.items import Clock as ItemClock
-from alerts.model import Figures, MinutePoint, ScopeFigures, WaitingNow
+from alerts.figures.waiting import WaitingNow
+from alerts.model import Figures, MinutePoint, ScopeFigures
 from callrouter.errors import PlanClosed, TooManyTries
 from callrouter.handover import CallPage, OpenedPlan, PlanNotice, SignedIn, TimelineRow
 from callrouter.view import CallView, Choice, RedFlag
