@@ -106,6 +106,7 @@ class Parts:
     ``without_probe_s``: for how long no probe of the auditor has come; None where none is expected, or not known.
     ``figures_differ``: in how many scopes the figures differ from the recount; None where that was not compared.
     ``call_back_late_s``: for how long the longest overdue call-back has been owed; None where another process looks.
+    ``figures_odd``: how many events and calls of the last hour cannot be read or be true; None where another one tells.
     """
 
     failing_s: Mapping[str, float]
@@ -114,12 +115,13 @@ class Parts:
     without_probe_s: float | None = None
     figures_differ: int | None = None
     call_back_late_s: float | None = None
+    figures_odd: int | None = None
 
 
 Metric = Literal[
     "longest_wait_s", "waiting", "abandoned_share", "answered_60_share", "average_answer_s", "centile95_s", "offered",
     "answer_unknown", "composite", "failed_calls", "dependency_down_s", "journal_lag_s", "figures_differ",
-    "auditor_silent", "call_back_late_s",
+    "figures_odd", "auditor_silent", "call_back_late_s",
     "night_message", "governance", "welfare_task", "surge", "demand_rise", "rule_removed",
 ]  # fmt: skip
 """The last six are no figures. Five say who is told of front-end messages that one person started at night, of plans

@@ -184,4 +184,5 @@ def _parts(
         board.without_probe_s() if settings.auditor_url else None,
         counting.check.differ,
         after.call_backs.late_s,
+        counting.check.odd,
     )

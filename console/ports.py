@@ -93,7 +93,7 @@ class LiveBoard(Protocol):
         """Who waits now, by scope, for each that has a call in progress; None while unknown."""
 
     def oddities(self) -> Mapping[str, int]:
-        """What of the day's events could not be read or cannot be true, by name (docs/alerts.md, Odd input)."""
+        """What of the last hour could not be read or cannot be true, by name (docs/alerts.md, Odd input)."""
 
     def minutes(self, count: int) -> Sequence[MinutePoint]:
         """The newest ``count`` minutes, oldest first; fewer where the service has not run that long."""

@@ -22,6 +22,7 @@ from alerts.figures.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, 
 from alerts.figures.items import TOTAL as WHOLE
 from alerts.figures.ledger import Ledger, day_of
 from alerts.figures.live_call_backs import LiveCallBacks
+from alerts.figures.odd import Oddities
 from alerts.figures.shares import Share, shares_of
 from alerts.figures.tally import Tally, merged
 from alerts.figures.waiting import NOBODY, WaitingNow
@@ -45,10 +46,6 @@ ENDED_KEPT = timedelta(hours=6)
 
 UNENDED_KEPT = timedelta(hours=24)
 """No caller waits a day: an older call without an end has lost it, and must not alarm for ever."""
-
-SKEW = timedelta(seconds=60)
-"""An event so far ahead of our clock is counted where its own says, and told as one from the future."""
-
 
 PROBE_LASTS = timedelta(seconds=60)
 """A probe that waits longer has lost its auditor; it must not hide the wait of the next one."""
@@ -83,7 +80,7 @@ class LiveFigures:
         self._ledger = Ledger()
         self._call_backs = LiveCallBacks()
         self._forgot_at: datetime | None = None
-        self._unreadable = 0
+        self._odd = Oddities()
 
     def anew(self) -> LiveFigures:
         """The same, without any entry."""
@@ -100,7 +97,7 @@ class LiveFigures:
         if entry.kind not in NEEDS:
             return
         if not is_readable(entry.seq, entry.kind, entry.facts):
-            self._unreadable += 1
+            self._odd.note_unreadable(entry.at)
             log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=entry.kind)
             return
         if entry.kind == OFFERED and entry.facts.get("resumes"):
@@ -113,13 +110,9 @@ class LiveFigures:
         return self._contacts.too_late > 0
 
     def oddities(self, now: datetime) -> Mapping[str, int]:
-        """Events that could not be read, and calls whose times cannot be true (docs/alerts.md, Odd input)."""
+        """Of the last hour: events that could not be read, and calls whose times cannot be true (docs/alerts.md)."""
         self._settle(now)
-        return {
-            "unreadable": self._unreadable,
-            "from_future": sum(call.first_at - now > SKEW for call in self._contacts.calls()),
-            "negative": sum(_is_odd(call) for call in self._contacts.calls()),
-        }
+        return self._odd.told(now)
 
     def figures(self, now: datetime) -> Figures:
         """The figures at ``now`` (UTC): counters of its Europe/London day, and everyone who waits."""
@@ -204,6 +197,7 @@ class LiveFigures:
         for news in self._contacts.read_again():
             self._ledger.replace(news.before, news.after)
             self._place(news.ref, news.call)
+            self._odd.look(news.ref, news.call, now)
             changed.append(news.ref)
         self._call_backs.place(changed, self._contacts.scopes)
         self._forget(now)
@@ -325,10 +319,6 @@ def _first_minute(now: datetime, minutes: int) -> datetime:
     if not 1 <= minutes <= MINUTES_AT_MOST:
         raise ValueError(f"a chart or window has 1 to {MINUTES_AT_MOST} minutes, not {minutes}")
     return now.replace(second=0, microsecond=0) - (minutes - 1) * MINUTE
-
-
-def _is_odd(call: Call) -> bool:
-    return any(at is not None and at < call.arrived_at for at in (call.answered_at, call.ended_at))
 
 
 def _failed_recently(call: Call, now: datetime) -> bool:

@@ -20,6 +20,7 @@ _METRICS: dict[Metric, str] = {
     "dependency_down_s": "Time since it stopped working",
     "journal_lag_s": "Age of the oldest event that is not in the journal",
     "figures_differ": "Scopes whose figures differ from the recount",
+    "figures_odd": "Events and calls of the last hour that cannot be read or be true",
     "auditor_silent": "Time since the last probe call",
     "call_back_late_s": "Time since a promised call-back was due",
     "surge": "Standard deviations above usual",

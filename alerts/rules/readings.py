@@ -110,6 +110,9 @@ class Seen:
             case "figures_differ":
                 differ = self.parts.figures_differ
                 return [] if differ is None else [Reading(rule.name, "Figures", float(differ), self.at)]
+            case "figures_odd":
+                odd = self.parts.figures_odd
+                return [] if odd is None else [Reading(rule.name, "Figures", float(odd), self.at)]
             case "journal_lag_s":
                 return [self._part(rule, "journal", self.parts.journal_lag_s, "Journal")]
             case "auditor_silent":

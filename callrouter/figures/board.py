@@ -103,7 +103,7 @@ class Board:
         )
 
     def oddities(self) -> Mapping[str, int]:
-        """What of the day's events could not be true or be read, by name; empty while unknown."""
+        """What of the last hour could not be true or be read, by name; empty while unknown."""
         return self._live.oddities(self._clock.now()) if self._known() else {}
 
     def tallies(self, day: date, over_by: datetime) -> Mapping[Scope, Tally] | None:

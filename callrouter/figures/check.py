@@ -150,6 +150,15 @@ class FigureCheck:
             return None
         return sum(each.scopes for each in self._found.values())
 
+    @property
+    def odd(self) -> int | None:
+        """How many events and calls of the last hour cannot be read or be true; None as for :attr:`differ`.
+
+        None, too, while the live figures are not known.
+        """
+        found = self._oddities()
+        return sum(found.values()) if found and self.differ is not None else None
+
     async def day(self, day: date, over_by: datetime | None = None) -> Compared:
         """Compare a day, and mend the history once if it is that which differs.
 

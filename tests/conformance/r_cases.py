@@ -17,6 +17,9 @@ import numpy as np
 KINDS = ("poisson", "overdispersed", "sparse", "huge", "rising", "falling", "constant", "zeros", "step",
          "zeros then cases", "missing", "missing at first", "outbreaks", "early zeros", "one level",
          "zeros but one")  # fmt: skip
+IGNORED = {"fitFun": "algo.farrington.fitGLM.flexible", "warnings": True, "glmWarnings": False, "verbose": False,
+           "method": "any"}  # fmt: skip
+"""Keys that change no number."""
 SCRIPT = Path(__file__).with_name("judge.R")
 Table = list[dict[str, str]]
 
@@ -56,7 +59,8 @@ def made_up(number: int, rng: np.random.Generator, folder: Path) -> Case:
     start = int(rng.integers(first, max(first + 1, length - 12)))
     case = Case(f"case{number}", method, control | {"range": [start, min(start + 5, length)]}, dated, kind, freq)
     _write_series(folder / f"{case.name}_input.csv", counts, dated, rng)
-    (folder / f"{case.name}.json").write_text(json.dumps(case.control | {"freq": freq}))
+    ignored = IGNORED if rng.random() < 0.3 else {}
+    (folder / f"{case.name}.json").write_text(json.dumps(ignored | case.control | {"freq": freq}))
     return case
 
 
@@ -97,13 +101,14 @@ def _series(length: int, freq: int, rng: np.random.Generator) -> tuple[str, np.n
 
 
 def _farrington(freq: int, rng: np.random.Generator) -> tuple[str, dict[str, Any], int]:
-    years, width = int(rng.choice([1, 2, 3, 4, 5])), int(rng.choice([0, 1, 2, 3, 3, 3, 3, 4, 5, 6]))
+    years, width = int(rng.choice([1, 2, 3, 4, 5, 6])), int(rng.choice([0, 1, 2, 3, 3, 3, 3, 4, 5, 6]))
     # A season of a single count has no residual, and R's answer hangs on rounding; so does that of windows that touch.
     width = max(1, min(width, freq // 2 - 1))
+    between = freq - 2 * width if years > 1 else 1 + (freq - 3 * width - 1) // 2
     control: dict[str, Any] = {
         "b": years,
         "w": width,
-        "noPeriods": min(int(rng.choice([1, 2, 3, 5, 7, 10, 12, 15])), freq - 2 * width),
+        "noPeriods": max(1, min(int(rng.integers(1, 21)), between)),
         "reweight": bool(rng.random() < 0.85),
         "weightsThreshold": float(rng.choice([0.5, 1, 1.5, 2, 2.58, 3])),
         "trend": bool(rng.random() < 0.8),
@@ -123,7 +128,7 @@ def _farrington(freq: int, rng: np.random.Generator) -> tuple[str, dict[str, Any
 
 def _ears(rng: np.random.Generator) -> tuple[str, dict[str, Any], int]:
     variant = str(rng.choice(["C1", "C2", "C3"]))
-    baseline = int(rng.choice([3, 5, 7, 14]))
+    baseline = int(rng.choice([7, rng.integers(3, 21)]))
     control: dict[str, Any] = {"method": variant, "baseline": baseline, "minSigma": float(rng.choice([0, 0.5, 1, 3]))}
     if rng.random() < 0.7:
         control["alpha"] = float(rng.choice([0.001, 0.01, 0.025, 0.05, 0.2]))

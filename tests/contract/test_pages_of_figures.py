@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from test_figures import DAY, NOW, START, House
 
 from alerts.figures.history_rows import midnight
 from alerts.figures.items import Kpis, Scope
@@ -18,6 +17,7 @@ from console.ports import FiringAlert
 from console.readings import Readings
 from console.reports import read_figures
 from infra.sql import Database
+from tests.figures_house import DAY, NOW, START, House
 from tests.hand_clock import HandClock
 from tests.made_up_calls import as_they_come, made_up_day
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -152,6 +153,16 @@ def test_times_that_cannot_be_true_are_told_and_stop_nothing() -> None:
     assert live.window(now, 5, "total")[0].of("A01") == 1, (
         "a call of the future is in the window when its minute has come"
     )
+    assert live.oddities(NOON + timedelta(hours=2)) == {"unreadable": 0, "from_future": 1, "negative": 0}
+    assert not any(live.oddities(NOON + timedelta(hours=2, seconds=1)).values()), "an alert of them ends"
+
+
+def test_an_event_in_a_newer_form_is_told_for_an_hour() -> None:
+    live = LiveFigures({})
+    (offered,) = Told("newer").offered().entries
+    live.apply(replace(offered, facts={}))
+    assert live.oddities(NOON + timedelta(hours=1))["unreadable"] == 1
+    assert live.oddities(NOON + timedelta(hours=1, minutes=1))["unreadable"] == 0
 
 
 def test_a_provider_that_is_renamed_keeps_its_figures() -> None:

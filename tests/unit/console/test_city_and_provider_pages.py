@@ -126,7 +126,7 @@ async def age_on(path: str, until: datetime | None) -> str:
 
 async def test_odd_events_are_told_on_the_page_of_the_city() -> None:
     text = await page(World())
-    assert "Odd events</strong> Of the last hours: 2 from a clock that is ahead" in text
+    assert "Odd events</strong> Of the last hour: 2 from a clock that is ahead" in text
     assert "could not be read" not in text
 
 
