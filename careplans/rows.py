@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -13,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from careplans.kinds import PlanKind, read_kind
 from careplans.model import Person, Plan, RowFault, is_nhs_number
-from infra.numbers import NumberClass, read_number
+from careplans.phones import Phones, read_phones
 
 T = TypeVar("T")
 
@@ -21,8 +20,6 @@ HANDLER_LINE_LONGEST = 160
 """Characters that a handler can read while somebody talks (docs/domain.md, care and crisis plans)."""
 DETAIL_LONGEST = 20_000
 """About six printed pages; more is a document, and belongs in its own system."""
-MOST_PHONES = 20
-"""More numbers than any person has: a row with more is a column gone astray."""
 EARLIEST_BIRTH = date(1880, 1, 1)
 """Nobody alive was born before; an older date is a typing error or a placeholder."""
 EARLIEST_PLAN = date(1948, 7, 5)
@@ -43,8 +40,6 @@ class Row:
     line: int
     values: Mapping[str, object] = field(repr=False)
     fault: str | None = None
-    oddities: tuple[RowFault, ...] = ()
-    """What whoever made the row out of something else had to leave out."""
     pointer: bool = False
     """It says of whom by a verified NHS number alone."""
     refusal: bool = False
@@ -78,11 +73,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """A plan that may be stored, and what is odd about it."""
+    """A plan that may be stored, and what is odd about it; of ``row`` it lacks what ``left_out`` says."""
 
     line: int
     plan: Plan
     warnings: tuple[RowFault, ...] = ()
+    left_out: tuple[RowFault, ...] = ()
+    row: Row | None = None
 
 
 def check_row(row: Row, today: date) -> CheckedRow | Gone | Refusal | tuple[RowFault, ...]:
@@ -103,7 +100,8 @@ def check_row(row: Row, today: date) -> CheckedRow | Gone | Refusal | tuple[RowF
     if faults:
         return faults
     oddities = tuple(RowFault(row.line, name, reason) for name, reason in _oddities(fields, today))
-    return CheckedRow(row.line, _plan(fields), (*row.oddities, *oddities))
+    left_out = tuple(RowFault(row.line, "phones", reason) for reason in fields.phones.left_out)
+    return CheckedRow(row.line, _plan(fields), oddities, left_out, row if left_out else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,40 +245,9 @@ def _nothing(value: object) -> None:
         raise ValueError("has no place in a pointer")
 
 
-def _phones(value: object) -> tuple[str, ...]:
+def _phones(value: object) -> Phones:
     pieces = value if isinstance(value, list) else _text(value).split(";")
-    texts = [text for text in map(_text, pieces) if text]
-    if len(texts) > MOST_PHONES:
-        raise ValueError(f"holds more than {MOST_PHONES} numbers")
-    numbers = [_phone(text, place) for place, text in enumerate(texts, start=1)]
-    return tuple(dict.fromkeys(numbers))
-
-
-_TEL = re.compile(r"^tel:\s*", re.IGNORECASE)
-
-
-def _plain(character: str) -> str:
-    """As numbers are written here: digits of any script, any dash or space, no mark of direction."""
-    match unicodedata.category(character):
-        case "Nd":
-            return str(unicodedata.decimal(character))
-        case "Pd":
-            return "-"
-        case "Zs":
-            return " "
-        case "Cf":
-            return ""
-        case _:
-            return character
-
-
-def _phone(text: str, place: int) -> str:
-    number = read_number(_TEL.sub("", "".join(map(_plain, text))))
-    if number.e164 is not None:
-        return number.e164
-    if number.kind is NumberClass.UNREADABLE:
-        raise ValueError(f"number {place} is not a telephone number")
-    raise ValueError(f"number {place} is one that may never be looked up")
+    return read_phones([_text(piece) for piece in pieces])
 
 
 class PlanFields(BaseModel):
@@ -296,7 +263,7 @@ class PlanFields(BaseModel):
     given_name: Annotated[str, BeforeValidator(_line(100, needed=False))] = ""
     family_name: Annotated[str, BeforeValidator(_line(100))]
     date_of_birth: Annotated[date | None, BeforeValidator(_needed_date)]
-    phones: Annotated[tuple[str, ...], BeforeValidator(_phones)] = ()
+    phones: Annotated[Phones, BeforeValidator(_phones)] = Phones()
     handler_line: Annotated[str, BeforeValidator(_line(HANDLER_LINE_LONGEST))]
     detail: Annotated[str, BeforeValidator(_paragraphs)] = ""
     valid_from: Annotated[date, BeforeValidator(_needed_date)]
@@ -380,7 +347,7 @@ def _plan(fields: PlanFields) -> Plan:
         family_name=fields.family_name,
         birth_date=fields.date_of_birth,
         nhs_number=fields.nhs_number,
-        phones=fields.phones,
+        phones=fields.phones.e164,
     )
     return Plan(
         plan_id=fields.plan_id,

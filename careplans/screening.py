@@ -36,8 +36,13 @@ class Screened:
         return tuple(fault for each in self.bad for fault in each.faults)
 
     @property
+    def whole(self) -> tuple[Plan, ...]:
+        """The plans of the good rows that could be read whole."""
+        return tuple(each.plan for each in self.good if each.row is None)
+
+    @property
     def warnings(self) -> tuple[RowFault, ...]:
-        return tuple(warning for row in self.good for warning in row.warnings)
+        return tuple(warning for row in self.good for warning in (*row.left_out, *row.warnings))
 
 
 def screen(rows: Iterable[Row], today: date, system: str | None = None) -> Screened:

@@ -49,17 +49,24 @@ class _Known:
     new_keys: PersonKeys | None = None
 
 
-def write_plans(connection: Connection, sealer: Sealer, new: Sequence[Plan], now: datetime) -> Written:
+def write_plans(
+    connection: Connection,
+    sealer: Sealer,
+    new: Sequence[Plan],
+    now: datetime,
+    completed: Collection[tuple[str, str]] = (),
+) -> Written:
     """Store the plans that are newer than what is stored, in order, in the transaction of ``connection``.
 
     An older or equal version changes nothing, so that the same file may be imported again; nor does one that was
-    withdrawn or erased come back by it. The number index is right at the end: a person who became restricted has left
-    it, one who no longer is has come back.
+    withdrawn or erased come back by it. ``completed``: plans (source, its id there) of which the stored version lacks
+    what could not be read: the same version takes its place. The number index is right at the end: a person who became
+    restricted has left it, one who no longer is has come back.
     """
     lock_for_writing(connection, plans)
     written = Written()
     for batch in batches(new):
-        _write_batch(connection, sealer, batch, now, written)
+        _write_batch(connection, sealer, batch, now, written, completed)
     return written
 
 
@@ -117,12 +124,17 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _write_batch(
-    connection: Connection, sealer: Sealer, batch: Sequence[Plan], now: datetime, written: Written
+    connection: Connection,
+    sealer: Sealer,
+    batch: Sequence[Plan],
+    now: datetime,
+    written: Written,
+    completed: Collection[tuple[str, str]],
 ) -> None:
     identities = [sealer.identities(plan.source, plan.plan_id) for plan in batch]
     known = _known(connection, identities)
     for identity, plan in zip(identities, batch, strict=True):
-        _take(known, identity[0], plan, written)
+        _take(known, identity[0], plan, written, again=(plan.source, plan.plan_id) in completed)
     changed = [each for each in known.values() if each.plan is not None]
     if changed:
         if sealer.rotates:
@@ -144,12 +156,12 @@ def _known(connection: Connection, identities: Sequence[tuple[str, ...]]) -> dic
     return found
 
 
-def _take(known: dict[str, _Known], identity: str, plan: Plan, written: Written) -> None:
+def _take(known: dict[str, _Known], identity: str, plan: Plan, written: Written, *, again: bool) -> None:
     stored = known.get(identity)
     if stored is None:
         known[identity] = _Known(identity, secrets.token_hex(16), plan.version, plan=plan)
         written.imported += 1
-    elif plan.version > stored.version:
+    elif plan.version > stored.version or (again and plan.version == stored.version and not stored.ended):
         if stored.ended and stored.plan is None:
             written.imported += 1
         else:

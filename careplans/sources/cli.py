@@ -195,7 +195,8 @@ def _run_words(run: RunReport) -> str:
 
 def _record_words(record: Quarantined) -> str:
     faults = "; ".join(f"{name}: {reason}" for name, reason in record.faults)
-    return f"{record.id} {record.source}, run {record.run}, line {record.line}: {faults} ({record.times} times)"
+    loaded = ", loaded without it" if record.loaded else ""
+    return f"{record.id} {record.source}, run {record.run}, line {record.line}: {faults} ({record.times} times{loaded})"
 
 
 def _discarded_words(each: Discarded) -> str:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from careplans.kinds import SNOMED, PlanKind
-from careplans.model import RowFault
 from careplans.rows import HANDLER_LINE_LONGEST, Row
 from careplans.sources.errors import SourceUnreadable
 from careplans.sources.fhir_consents import with_refusals
@@ -109,7 +108,7 @@ def _row(
     if _has_name_twice(resource):
         return Row(line, own, "has one name twice")
     patient = person_of(resource, people)
-    said, oddities = patient or ({}, [])
+    said = patient or {}
     # a new number, or a restriction, changes the patient and not the plan
     own["version"] = newer(own["version"], said.pop("changed", ""))
     own["restricted"] = said.pop("restricted", False) or restricted
@@ -123,8 +122,7 @@ def _row(
     if not said:
         return Row(line, own, "has no subject that stands in the bundle")
     values = {**own, **said, **_content(kind, resource, organisation)}
-    faults = tuple(RowFault(line, name, reason) for name, reason in oddities)
-    return Row(line, values, oddities=faults, pointer=pointer is not None)
+    return Row(line, values, pointer=pointer is not None)
 
 
 def _content(kind: str, resource: Mapping[str, Any], organisation: str) -> dict[str, object]:

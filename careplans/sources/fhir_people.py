@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from careplans.sources.fhir_values import listed, mapping, one_line, text
-from infra.numbers import read_number
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 _RESTRICTED = {"R", "V"}
@@ -46,10 +45,8 @@ def nhs_number_of(reference: object, people: Mapping[str, Mapping[str, Any]], re
     return (_nhs_number(patient) if patient else "") or given
 
 
-def person_of(
-    resource: Mapping[str, Any], people: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, Any], list[tuple[str, str]]] | None:
-    """The fields of a row that say who, and what had to be left out; None without a patient."""
+def person_of(resource: Mapping[str, Any], people: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The fields of a row that say who; None without a patient."""
     reference = text(mapping(resource.get("subject")).get("reference")).partition("/_history")[0]
     contained = {f"#{text(mapping(each).get('id'))}": mapping(each) for each in listed(resource.get("contained"))}
     known = {**people, **contained}
@@ -57,18 +54,16 @@ def person_of(
     if not reference or patient is None or patient.get("resourceType") != "Patient":
         return None
     name = _name(patient)
-    phones, oddities = _phones(patient)
     labels = {text(mapping(each).get("code")) for each in listed(mapping(patient.get("meta")).get("security"))}
-    said = {
+    return {
         "nhs_number": _nhs_number(patient),
         "given_name": one_line(" ".join(map(text, listed(name.get("given"))))),
         "family_name": one_line(name.get("family")),
         "date_of_birth": text(patient.get("birthDate")),
-        "phones": phones,
+        "phones": _phones(patient),
         "restricted": bool(labels & _RESTRICTED),
         "changed": text(mapping(patient.get("meta")).get("lastUpdated")),
     }
-    return said, oddities
 
 
 def pointed_at(resource: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -101,14 +96,8 @@ def _name(patient: Mapping[str, Any]) -> Mapping[str, Any]:
     return min(names, key=lambda each: order.get(text(each.get("use")), 5), default={})
 
 
-def _phones(patient: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Numbers that may be looked up. One that cannot be read must not keep a whole plan from being found."""
-    phones, oddities = [], []
-    for place, each in enumerate(map(mapping, listed(patient.get("telecom"))), start=1):
-        if text(each.get("system")) not in ("phone", "sms") or text(each.get("use")) == "old":
-            continue
-        if read_number(text(each.get("value"))).e164 is None:
-            oddities.append(("phones", f"number {place} is left out: it cannot be looked up"))
-        else:
-            phones.append(text(each.get("value")))
-    return phones, oddities
+def _phones(patient: Mapping[str, Any]) -> list[str]:
+    """Every number that is not one of before."""
+    telecom = [mapping(each) for each in listed(patient.get("telecom"))]
+    kept = [each for each in telecom if text(each.get("system")) in ("phone", "sms") and text(each.get("use")) != "old"]
+    return [text(each.get("value")) for each in kept]

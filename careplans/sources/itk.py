@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from careplans.kinds import PlanKind
-from careplans.model import RowFault
 from careplans.rows import HANDLER_LINE_LONGEST, Row
 from careplans.sources.errors import SourceUnreadable
 from careplans.sources.fhir_values import paragraphs
 from infra.itk import ItkError, Report, read_message
-from infra.numbers import read_number
 
 
 def read_notes(octets: bytes, organisation: str) -> Sequence[Row]:
@@ -37,9 +35,6 @@ def _row(line: int, report: Report, organisation: str) -> Row:
     patient, started = report.patient, report.started
     author = report.provider.name or report.provider.ods or organisation
     short = f"Special patient notes from {author}: a clinician can read them."
-    phones = [each for each in patient.telephones if read_number(each).e164 is not None]
-    left_out = len(patient.telephones) - len(phones)
-    odd = (RowFault(line, "phones", f"{left_out} left out: they cannot be looked up"),) if left_out else ()
     who = patient.nhs_number if patient.nhs_number_is_right else report.set_id or report.document_id
     values = {
         "plan_id": f"notes/{who}",
@@ -51,9 +46,9 @@ def _row(line: int, report: Report, organisation: str) -> Row:
         "given_name": " ".join(patient.given_names),
         "family_name": patient.family_name,
         "date_of_birth": patient.birth_date.isoformat() if patient.birth_date else "",
-        "phones": phones,
+        "phones": list(patient.telephones),
         "handler_line": short if len(short) <= HANDLER_LINE_LONGEST else "There are special patient notes.",
         "detail": paragraphs(report.special_patient_notes),
         "valid_from": started.at.date().isoformat() if started else "",
     }
-    return Row(line, values, oddities=odd)
+    return Row(line, values)

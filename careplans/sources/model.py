@@ -136,7 +136,10 @@ MOST_FAULTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A record that could not be read. ``faults`` are fields and reasons, without any value."""
+    """A record that could not be read. ``faults`` are fields and reasons, without any value.
+
+    ``loaded``: its plan is stored all the same, without what could not be read.
+    """
 
     id: str
     source: str
@@ -146,3 +149,4 @@ class Quarantined:
     first_at: datetime
     last_at: datetime
     times: int
+    loaded: bool = False

@@ -44,11 +44,20 @@ class Quarantine:
         self._sealer = Sealer(keyring)
 
     def keep(
-        self, connection: Connection, source: str, system: str | None, run: int, bad: Sequence[BadRow], now: datetime
+        self,
+        connection: Connection,
+        source: str,
+        system: str | None,
+        run: int,
+        bad: Sequence[BadRow],
+        now: datetime,
+        *,
+        loaded: bool = False,
     ) -> None:
         """Keep these records; one that is there already is written anew and counted.
 
-        One that was erased, in this version or a newer one, is not kept again.
+        ``loaded``: their plans are stored without what could not be read. One that was erased, in this version or a
+        newer one, is not kept again; nor does one that came late take the place of a newer version.
         """
         for each in bad:
             known = read_id(each.row.values, system)
@@ -63,9 +72,12 @@ class Quarantine:
                 "record": keys[0],
                 "nameless": known.plan_id is None,
                 "version": known.version,
+                "loaded": loaded,
             }
             same = (table.c.source == source, table.c.record.in_(keys))
-            stored = connection.execute(select(table.c.id, table.c.times).where(*same)).first()
+            stored = connection.execute(select(table.c.id, table.c.times, table.c.version).where(*same)).first()
+            if stored is not None and None not in (stored.version, known.version) and stored.version > known.version:
+                continue
             if stored is None:
                 row = secrets.token_hex(16)
                 new = {"id": row, "source": source, "first_at": now, "times": 1}
@@ -82,6 +94,23 @@ class Quarantine:
             keys = self._hashes(each.source, each.plan_id)
             not_newer = or_(table.c.version.is_(None), table.c.version <= each.version)
             connection.execute(delete(table).where(table.c.source == source, table.c.record.in_(keys), not_newer))
+
+    def completed(self, connection: Connection, source: str, run: int, whole: Iterable[Plan]) -> set[tuple[str, str]]:
+        """Which of these plans (source, its id there) were loaded in part by an earlier run, in this version."""
+        kept = (table.c.source == source, table.c.loaded, table.c.run != run)
+        if connection.execute(select(table.c.id).where(*kept).limit(1)).first() is None:
+            return set()
+        return {
+            (each.source, each.plan_id)
+            for each in whole
+            if connection.execute(
+                select(table.c.id).where(
+                    *kept,
+                    table.c.record.in_(self._hashes(each.source, each.plan_id)),
+                    table.c.version == each.version,
+                )
+            ).first()
+        }
 
     def forget_nameless(self, connection: Connection, source: str, run: int) -> None:
         """A full list was read to its end: records without an id that it lacks are corrected, or gone."""
@@ -148,7 +177,7 @@ def quarantined(connection: Connection, source: str | None, most: int) -> list[Q
     return [
         Quarantined(
             row.id, row.source, row.run, row.line, tuple((name, why) for name, why in json.loads(row.faults)),
-            row.first_at, row.last_at, row.times,
+            row.first_at, row.last_at, row.times, row.loaded,
         )
         for row in connection.execute(query)
     ]  # fmt: skip

@@ -39,6 +39,7 @@ from careplans.sources.model import (
     Sender,
     Stored,
 )
+from careplans.sources.partial import keep_found, stored_in_part
 from careplans.sources.quarantine import Quarantine, quarantined
 from careplans.sources.refusals import with_refused
 from careplans.withdrawing import withdraw_plans
@@ -177,13 +178,17 @@ class PlanRuns:
         self, connection: Connection, sender: Sender, batch: Batch, screened: Screened, now: datetime
     ) -> tuple[RunReport, Screened]:
         run = ledger.open_run(connection, sender.name) or ledger.begin_run(connection, sender, batch.whole, now)
-        written = write_plans(connection, self._sealer, screened.plans, now)
+        screened = keep_found(connection, self._sealer, screened)
+        completed = self._quarantine.completed(connection, sender.name, run.id, screened.whole)
+        written = write_plans(connection, self._sealer, screened.plans, now, completed)
         taken, seen_to = with_refused(connection, self._sealer, screened)
         taken = self._without_doubles(connection, run.id, taken, batch, sender.system)
         restrict_plans(connection, self._sealer, _restrictions(taken.bad, sender.system))
         self._ledger.note_gone(connection, run.id, taken.gone)
-        self._quarantine.release(connection, sender.name, [*taken.plans, *taken.gone, *seen_to])
-        self._quarantine.keep(connection, sender.name, sender.system, run.id, taken.bad, now)
+        self._quarantine.release(connection, sender.name, [*taken.whole, *taken.gone, *seen_to])
+        keep = partial(self._quarantine.keep, connection, sender.name, sender.system, run.id, now=now)
+        keep(bad=taken.bad)
+        keep(bad=stored_in_part(connection, self._sealer, taken), loaded=True)
         run = replace(
             run,
             state=RunState.READ if batch.last else RunState.RUNNING,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, false
 
 from infra.sql import UtcDateTime
 
@@ -79,10 +79,11 @@ plan_quarantine = Table(
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
     Column("times", Integer, nullable=False),
+    Column("loaded", Boolean, nullable=False, server_default=false()),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Index("ix_plan_quarantine_record", "source", "record", unique=True),
 )
 """Records that could not be read, with every reason. ``record`` is a keyed hash of system and id, or of all that stands
 in it where it has none (``nameless``): by it a corrected record is known again. ``faults`` holds fields and
-reasons, no value."""
+reasons, no value. ``loaded``: its plan is stored without what could not be read."""

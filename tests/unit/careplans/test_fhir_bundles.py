@@ -229,7 +229,7 @@ def test_a_change_of_the_patient_is_a_newer_version_of_the_plan() -> None:
 def test_a_number_that_cannot_be_read_does_not_hide_the_plan() -> None:
     found = screened({**PATIENT, "telecom": [{"system": "phone", "value": "ask the daughter"}]}, CARE_PLAN)
     assert [(odd.field, odd.reason) for odd in found.warnings] == [
-        ("phones", "number 1 is left out: it cannot be looked up")
+        ("phones", "number 1 is not a telephone number: it is left out")
     ]
 
 

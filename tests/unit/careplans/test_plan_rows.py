@@ -32,12 +32,6 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "placeholder_birth": ({"date_of_birth": "1753-01-01"}, "date_of_birth", "1880"),
     "year_1066": ({"valid_from": "1066-10-14"}, "valid_from", "before the NHS began"),
     "review_before_start": ({"review_by": "2026-05-03"}, "review_by", "before valid_from"),
-    "sql_in_number": ({"phones": "07700900101'; DROP TABLE plans;--"}, "phones", "number 1 is not"),
-    "xml_in_number": ({"phones": "07700900101;<uri>sip:x</uri>"}, "phones", "number 2 is not"),
-    "crlf_in_number": ({"phones": "07700\r\nVia: x"}, "phones", "number 1 is not"),
-    "emoji_in_number": ({"phones": "07700 900 10☎"}, "phones", "number 1 is not"),
-    "filler_number": ({"phones": "08979 123456"}, "phones", "never be looked up"),
-    "withheld_number": ({"phones": "anonymous"}, "phones", "never be looked up"),
     "too_many_numbers": ({"phones": ";".join(["07700900101"] * 21)}, "phones", "more than 20"),
     "no_handler_line": ({"handler_line": ""}, "handler_line", "is missing"),
     "long_handler_line": ({"handler_line": "x" * 161}, "handler_line", "longer than 160"),
@@ -52,6 +46,17 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "perhaps_restricted": ({"restricted": "perhaps"}, "restricted", "neither yes nor no"),
     "list_for_a_name": ({"given_name": ["Edith"]}, "given_name", "not text"),
     "unknown_field": ({"Edith Example": "x"}, "row", "not one of the known"),
+}
+
+
+LEFT_OUT = {
+    "sql_in_number": ("07700900101'; DROP TABLE plans;--", (), [1, 2, 3]),
+    "xml_in_number": ("07700900101;<uri>sip:x</uri>", ("+447700900101",), [2]),
+    "crlf_in_number": ("07700\r\nVia: x", (), [1]),
+    "emoji_in_number": ("07700 900 10☎; 020 7946 0101", ("+442079460101",), [1]),
+    "filler_number": ("08979 123456;07700900101", ("+447700900101",), [1]),
+    "withheld_number": ("anonymous", (), [1]),
+    "in_a_list": (["07700900101", "ask the daughter", "", "020 7946 0101"], ("+447700900101", "+442079460101"), [2]),
 }
 
 
@@ -97,9 +102,23 @@ def test_a_number_is_read_in_any_spelling(row: MakeRow, written: str) -> None:
 )
 def test_what_might_be_another_number_is_none(row: MakeRow, written: str) -> None:
     """An extension is a switchboard's, and nobody calls from it: who sends it is told."""
-    faults = check_row(row(phones=written), TODAY)
-    assert isinstance(faults, tuple)
-    assert [(each.field, each.reason) for each in faults] == [("phones", "number 1 is not a telephone number")]
+    checked = check_row(row(phones=written), TODAY)
+    assert isinstance(checked, CheckedRow)
+    assert checked.plan.person.phones == ()
+    assert [(each.field, each.reason) for each in checked.left_out] == [
+        ("phones", "number 1 is not a telephone number: it is left out")
+    ]
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_a_number_that_cannot_be_read_keeps_neither_the_others_nor_the_plan_out(row: MakeRow, case: str) -> None:
+    written, kept, places = LEFT_OUT[case]
+    given = row(7, phones=written)
+    checked = check_row(given, TODAY)
+    assert isinstance(checked, CheckedRow)
+    assert (checked.plan.person.phones, checked.row) == (kept, given)
+    assert [(each.line, each.field) for each in checked.left_out] == [(7, "phones")] * len(places)
+    assert [int(each.reason.split()[1]) for each in checked.left_out] == places
 
 
 def test_a_good_row_becomes_a_plan(row: MakeRow) -> None:
