@@ -9,8 +9,9 @@ from typing import Any
 
 from callrouter.errors import ConfigurationError
 from infra.yamlfile import YamlFile, YamlFileError, read_yaml
-from ivr.check import World, check, proven
+from ivr.check import World, check, defects_of_part, proven
 from ivr.errors import Defect, FlowDefect
+from ivr.export.part import leaves, with_exits
 from ivr.flow import Flow, read_flow
 from ivr.proof.prove import Proof
 from ivr.subflows import ReadFile, WrittenOut, write_out
@@ -43,6 +44,17 @@ def load_proof(path: Path, world: World | None = None) -> Proof:
         return proven(flow, world)
     except FlowDefect as error:
         raise FlowFileError(_name(files, written, error.defects)) from error
+
+
+def load_part(path: Path, world: World) -> Flow | None:
+    """A subflow's own file, its nodes checked one by one; None for a whole flow. Raises :class:`FlowFileError`."""
+    files: dict[str, YamlFile] = {}
+    written, part = _read(path, files)
+    if not leaves(part):
+        return None
+    if defects := defects_of_part(with_exits(part), world):
+        raise FlowFileError(_name(files, written, defects))
+    return part
 
 
 def load_written_out(path: Path, world: World | None = None) -> Flow:

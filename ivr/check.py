@@ -78,6 +78,11 @@ def proven(flow: Flow, world: World | None = None) -> Proof:
     return proof
 
 
+def defects_of_part(part: Flow, world: World) -> list[Defect]:
+    """What is wrong with the nodes of a subflow alone. The 999 words are for the flow that holds it to say."""
+    return [each for each in defects_of_nodes(part, world) if each.rule != "first_words"]
+
+
 def defects_of_nodes(flow: Flow, world: World) -> list[Defect]:
     """What is wrong with the flow's nodes, one by one."""
     rules: tuple[Callable[[Flow, World], Iterable[Defect]], ...] = (

@@ -12,7 +12,7 @@ import typer
 
 from callrouter.call_backs.in_force import call_backs_in_force
 from callrouter.dispatch.providers import read_providers
-from callrouter.flows import FlowFileError, load_flow, load_prompts, load_proof
+from callrouter.flows import FlowFileError, load_flow, load_part, load_prompts, load_proof
 from callrouter.publishing.soundness import promised_with
 from callrouter.settings import load_settings
 from callrouter.texts.in_force import texts_in_force
@@ -20,6 +20,8 @@ from infra.sounds import keys_of_sounds, seconds_of_sounds
 from ivr.check import World
 from ivr.export.markdown import as_markdown
 from ivr.export.mermaid import as_mermaid
+from ivr.export.part import part_as_markdown, with_exits
+from ivr.flow import Flow
 from ivr.proof.diff import as_data, as_table, differences
 from ivr.proof.lengths import Lengths, estimate_lengths
 from ivr.proof.report import report
@@ -102,13 +104,29 @@ def export(
     file: Annotated[Path, typer.Argument(help="A flow file (.yaml).")],
     form: Annotated[Form, typer.Option("--as", help="A diagram, or a document to sign.")] = Form.MARKDOWN,
 ) -> None:
-    """Write a flow that passed the check out: as a diagram, or as everything that a caller can meet, to be signed."""
+    """Write a flow that passed the check out: as a diagram, or as everything that a caller can meet, to be signed.
+
+    A subflow's file alone is written out with the facts that it shares and its exits, and says that it is a part.
+    """
     world = world_in_force()
-    proof = load_proof(file, world)
-    if form is Form.MERMAID:
-        typer.echo(as_mermaid(proof.flow), nl=False)
-        return
-    texts: dict[str, dict[str, str]] = {language: {} for language in proof.flow.languages}
+    if (part := load_part(file, world)) is not None:
+        written = (
+            as_mermaid(with_exits(part))
+            if form is Form.MERMAID
+            else part_as_markdown(part, _texts_for(part, part=True))
+        )
+    else:
+        proof = load_proof(file, world)
+        whole = proof.flow
+        written = as_mermaid(whole) if form is Form.MERMAID else as_markdown(report(proof), _texts_for(whole))
+    typer.echo(written, nl=False)
+
+
+def _texts_for(flow: Flow, *, part: bool = False) -> dict[str, dict[str, str]]:
+    """The prompts of the settings in the flow's languages; for a part in all, since it is said in its holder's."""
+    first, found = flow.languages[0], {language: dict[str, str]() for language in flow.languages}
     for key, text in load_prompts(load_settings().prompts_file).items():
-        texts.get(language_of(key) or proof.flow.languages[0], {})[plain_key(key)] = text
-    typer.echo(as_markdown(report(proof), texts), nl=False)
+        language = language_of(key) or first
+        if part or language in found:
+            found.setdefault(language, {})[plain_key(key)] = text
+    return found

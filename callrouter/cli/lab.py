@@ -16,8 +16,11 @@ from callrouter.dispatch.providers import read_providers
 from callrouter.embedded import serving
 from callrouter.errors import ConfigurationError
 from callrouter.exchange import asterisk_settings, speak, stand_in
+from callrouter.flows import load_prompts
 from callrouter.settings import Settings, load_settings
 from infra.asterisk import instance
+from infra.sounds import keys_of_sounds
+from ivr.voices import language_of
 
 PORTS = instance.Ports(sip=5060, ari=8088, ami=5038, rtp_first=10000, rtp_last=10400)
 """Documented in infra/asterisk/README.md; providers listen where callrouter/providers.yaml says."""
@@ -32,9 +35,20 @@ def add(app: typer.Typer) -> None:
 def prompts(folder: Annotated[Path, typer.Argument(help="Where the audio files go, one for each prompt.")]) -> None:
     """Speak every prompt into audio files, in each language that has a voice here, also slowly, ahead of any call.
 
-    Recorded files (KEY.wav) are left alone.
+    Recorded files (KEY.wav) are left alone. Exit 1 where a language has prompts without any sound, and no voice.
     """
-    typer.echo(f"{speak(load_settings(), folder, slow=True)} prompts spoken into {folder}")
+    settings = load_settings()
+    typer.echo(f"{speak(settings, folder, slow=True)} prompts spoken into {folder}")
+    texts = load_prompts(settings.prompts_file)
+    silent = {key for key, text in texts.items() if text} - keys_of_sounds(folder)
+    for language in sorted({language_of(key) for key in silent}):
+        count = sum(language_of(key) == language for key in silent)
+        typer.echo(
+            f"{language}: {count} prompts without a sound, and no voice here: record them, or as root, "
+            "apt-get install espeak-ng",
+            err=True,
+        )
+    raise typer.Exit(1 if silent else 0)
 
 
 def lab() -> None:

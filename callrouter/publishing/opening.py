@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from callrouter.flows import load_flow, load_prompts
@@ -34,7 +35,10 @@ def open_publishing(
     check = SoundCheck(services, settings.prompts_audio_dir, texts, call_backs)
     promised = promised_with(texts, call_backs)
     flows = PublishedFlows(
-        _shipped(settings, services, texts, promised), clock, check, settings.data_dir / "flows.json"
+        _shipped(settings, services, texts, promised),
+        clock,
+        replace(check, in_force=True),
+        settings.data_dir / "flows.json",
     )
     life = timedelta(days=settings.approval_days)
     drafts = Drafts(flows, services, settings.prompts_audio_dir, texts, call_backs)

@@ -48,6 +48,9 @@ class SoundCheck:
     """Keys of the texts that can be sent here; none where nothing sends any."""
     call_backs: bool = False
     """Whether somebody is bound to ring back whom a flow promises it."""
+    in_force: bool = False
+    """Of versions that people made live already: a machine without any sound of a further language serves them all the
+    same, its callers hear the first one. To write, release or stage one, every language must be whole."""
 
     def __call__(self, content: Content) -> Sequence[str]:
         """Every problem as a line; none if callers may meet it. Takes the time of a proof: never on a call's path."""
@@ -67,13 +70,11 @@ class SoundCheck:
         return problems
 
     def _sounds(self, keys: frozenset[str]) -> frozenset[str] | None:
-        """The prompts that can be heard by SIP here; None where nobody comes by it.
-
-        A language of which there is no sound at all stands there as heard: its callers hear the first one. One of which
-        some are there must be whole.
-        """
+        """The prompts that can be heard by SIP here; None where nobody comes by it."""
         if self.folder is None:
             return None
         here = keys_of_sounds(self.folder)
+        if not self.in_force:
+            return here
         languages = {language_of(key) for key in here}
         return here | {key for key in keys if language_of(key) not in languages}

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What the tests need beside Python: SIPp, flite (a voice), Chromium, PostgreSQL, Redis, Kamailio, OpenSSH, Alertmanager, Asterisk. Installs
+# What the tests need beside Python: SIPp, flite and espeak-ng (voices), Chromium, PostgreSQL, Redis, Kamailio, OpenSSH, Alertmanager, Asterisk. Installs
 # Debian packages as root; without root it says what is missing, and the tests that need it skip loudly.
 set -eu
 cd "$(dirname "$0")/../.."
 
 PATH=$PATH:/usr/sbin  # where Debian puts servers
 missing=()
-for pair in faketime:faketime sipp:sip-tester flite:flite chromium:chromium kamailio:kamailio \
+for pair in faketime:faketime sipp:sip-tester flite:flite espeak-ng:espeak-ng chromium:chromium kamailio:kamailio \
   sshd:openssh-server prometheus-alertmanager:prometheus-alertmanager redis-server:redis-server redis-sentinel:redis-sentinel redis-cli:redis-tools; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair##*:}")
 done

@@ -33,8 +33,8 @@ def as_markdown(report: Report, texts: Texts) -> str:
     """The document. ``texts``: prompt texts by language and key."""
     flow = report.proof.flow
     parts = (
-        _head(flow, report), _bounds(report), _path_classes(report.model), _diversions(flow),
-        _disclosures(flow), _facts(flow), _nodes(flow, texts), _rests_on(report), _diagram(flow), _signatures(flow),
+        _head(flow, report), _bounds(report), _path_classes(report.model), diversions(flow),
+        disclosures(flow), _facts(flow), every_node(flow, texts), _rests_on(report), diagram(flow), _signatures(flow),
     )  # fmt: skip
     return "\n".join(line for part in parts for line in part)
 
@@ -51,7 +51,7 @@ def _head(flow: Flow, report: Report) -> Iterator[str]:
 def _bounds(report: Report) -> Iterator[str]:
     yield "## Bounds"
     yield ""
-    yield from _table(
+    yield from table(
         ("who", "before a person, at most", "bound", "prompts, at most", "bound", "source of the bound"),
         (
             (
@@ -73,10 +73,11 @@ def _path_classes(model: Model) -> Iterator[str]:
         for ending in sorted(model.endings(state)):
             ways.setdefault((model.name(state), ending), model.tell(model.graph.way(found, state), state))
     rows = ((f"`{name}`", _ENDS[ending], way) for (name, ending), way in ways.items())
-    yield from _table(("node", "the call ends with", "shortest way"), rows)
+    yield from table(("node", "the call ends with", "shortest way"), rows)
 
 
-def _diversions(flow: Flow) -> Iterator[str]:
+def diversions(flow: Flow) -> Iterator[str]:
+    """The section on who may be sent elsewhere."""
     yield "## Who may be sent elsewhere, and who answers for it"
     yield ""
     rows = []
@@ -84,13 +85,14 @@ def _diversions(flow: Flow) -> Iterator[str]:
         owner = getattr(node, "clinical_owner", None)
         if owner is not None and not isinstance(node, Disclose):
             stay, net = getattr(node, "who_should_stay", ""), getattr(node, "safety_net", "")
-            rows.append((f"`{name}`", _action(node), stay, net, str(owner)))
+            rows.append((f"`{name}`", action_of(node), stay, net, str(owner)))
         elif getattr(node, "diverts", False):
             rows.append((f"`{name}`", f"connect to {', '.join(getattr(node, 'services', ()))}", "–", "–", "–"))
-    yield from _table(("node", "what", "who should stay (prompt)", "safety net (prompt)", "clinical owner"), rows)
+    yield from table(("node", "what", "who should stay (prompt)", "safety net (prompt)", "clinical owner"), rows)
 
 
-def _disclosures(flow: Flow) -> Iterator[str]:
+def disclosures(flow: Flow) -> Iterator[str]:
+    """The section on what a plan may let a caller hear."""
     yield "## Where a caller may hear that a plan is known"
     yield ""
     rows = [
@@ -98,17 +100,18 @@ def _disclosures(flow: Flow) -> Iterator[str]:
         for name, node in flow.nodes.items()
         if isinstance(node, Disclose)
     ]
-    yield from _table(("node", "level", "prompts", "leads to", "reason", "clinical owner"), rows)
+    yield from table(("node", "level", "prompts", "leads to", "reason", "clinical owner"), rows)
 
 
 def _facts(flow: Flow) -> Iterator[str]:
     yield "## Facts"
     yield ""
     rows = [(f"`{name}`", fact.type, ", ".join(fact.every_value()) or "–") for name, fact in flow.facts.items()]
-    yield from _table(("fact", "type", "values"), rows)
+    yield from table(("fact", "type", "values"), rows)
 
 
-def _nodes(flow: Flow, texts: Texts) -> Iterator[str]:
+def every_node(flow: Flow, texts: Texts) -> Iterator[str]:
+    """The section on nodes: words, settings, ways on."""
     yield "## Every node"
     yield ""
     for name, node in flow.nodes.items():
@@ -116,7 +119,7 @@ def _nodes(flow: Flow, texts: Texts) -> Iterator[str]:
 
 
 def _one_node(flow: Flow, name: str, node: Node, texts: Texts) -> Iterator[str]:
-    yield f"### `{name}`: {_action(node)}"
+    yield f"### `{name}`: {action_of(node)}"
     yield ""
     if node.note:
         yield f"{_cell(node.note)}"
@@ -129,7 +132,7 @@ def _one_node(flow: Flow, name: str, node: Node, texts: Texts) -> Iterator[str]:
         yield "- what the caller gave, joined from recorded pieces"
     yield from _settings(node)
     yield ""
-    yield from _table(("what happens", "leads to"), _leads(flow, name, node))
+    yield from table(("what happens", "leads to"), _leads(flow, name, node))
 
 
 def _settings(node: Node) -> Iterator[str]:
@@ -171,7 +174,8 @@ def _rests_on(report: Report) -> Iterator[str]:
     yield ""
 
 
-def _diagram(flow: Flow) -> Iterator[str]:
+def diagram(flow: Flow) -> Iterator[str]:
+    """The section with the picture."""
     yield from ("## Diagram", "", "```mermaid", as_mermaid(flow).rstrip(), "```", "")
 
 
@@ -180,15 +184,17 @@ def _signatures(flow: Flow) -> Iterator[str]:
     yield ""
     yield f"For version `{flow.version}` and no other."
     yield ""
-    yield from _table(("role", "name", "date", "signature"), [(role, " ", " ", " ") for role in SIGNATURES])
+    yield from table(("role", "name", "date", "signature"), [(role, " ", " ", " ") for role in SIGNATURES])
 
 
-def _action(node: object) -> str:
+def action_of(node: object) -> str:
+    """What a node does, with its kind if it has one: ``offer (text)``."""
     kind = getattr(node, "kind", "")
     return str(getattr(node, "action", "")) + (f" ({kind})" if kind else "")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table; "None." where there is no row."""
     lines = list(rows)
     if not lines:
         yield from ("None.", "")

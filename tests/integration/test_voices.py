@@ -8,8 +8,12 @@ from array import array
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from callrouter.cli.commands import commands
 from infra.voices import RATE, EspeakNg, at_16_khz, speak_prompts, voice_for
+from tests.service import LONDON
 
 pytestmark = pytest.mark.skipif(shutil.which("flite") is None, reason="NO FLITE: as root, apt-get install flite")
 
@@ -46,6 +50,50 @@ def test_other_language_is_spoken_where_there_is_a_voice_for_it(tmp_path: Path) 
     made = speak_prompts({"menu": "Press one.", "pl/menu": "Proszę nacisnąć jeden."}, tmp_path)
 
     assert made == (1 if voice_for("pl") is None else 2)
+
+
+@pytest.mark.skipif(voice_for("pl") is None, reason="NO VOICE FOR POLISH: as root, apt-get install espeak-ng")
+def test_polish_is_heard_from_a_file_and_lasts_as_long_as_it_takes_to_say(tmp_path: Path) -> None:
+    speak_prompts({"pl/menu": "Proszę nacisnąć jeden."}, tmp_path, slow=True)
+
+    assert 0.8 < seconds(tmp_path / "pl/menu.wav16") < seconds(tmp_path / "pl_slow/menu.wav16") < 5
+
+
+def command(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> Result:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(folder))
+    return CliRunner().invoke(commands(words), words)
+
+
+def test_a_language_without_a_voice_is_named_and_what_was_recorded_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {"en.yaml": "menu: Press one.\n", "qq.yaml": "menu: Qqq.\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("CALLROUTER_PROMPTS_FILE", str(tmp_path / "en.yaml"))
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "espeak-ng" else f"/usr/bin/{name}")
+    done = command(monkeypatch, tmp_path, "prompts", str(tmp_path / "spoken"))
+    assert done.exit_code == 1
+    assert "qq: 1 prompts without a sound, and no voice here: record them" in done.stderr
+    (tmp_path / "spoken/qq").mkdir()
+    (tmp_path / "spoken/qq/menu.wav").touch()
+    assert command(monkeypatch, tmp_path, "prompts", str(tmp_path / "spoken")).exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(voice_for("pl") is None, reason="NO VOICE FOR POLISH: as root, apt-get install espeak-ng")
+def test_the_shipped_flow_passes_with_the_sounds_that_are_made_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoken = tmp_path / "spoken"
+    assert command(monkeypatch, tmp_path, "prompts", str(spoken)).exit_code == 0
+    monkeypatch.setenv("CALLROUTER_PROMPTS_AUDIO_DIR", str(spoken))
+    checked = command(monkeypatch, tmp_path, "flow", "check", "-v", str(LONDON))
+
+    assert checked.exit_code == 0, checked.output
+    assert "113 of 113 measured" in checked.stdout
+    (spoken / "pl/main_menu.wav16").unlink()
+    assert "no sound of pl/main_menu" in command(monkeypatch, tmp_path, "flow", "check", str(LONDON)).stderr
 
 
 def test_espeak_is_told_language_and_speed_and_takes_no_text_for_an_option(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -250,19 +251,21 @@ def test_a_prompt_without_its_recording_is_a_problem_where_callers_hear_recordin
     assert recordings(None, TEXTS) == {}
 
 
-def test_a_language_of_which_some_sounds_are_there_must_be_whole(tmp_path: Path) -> None:
+def test_a_language_without_its_sounds_cannot_be_released_and_what_is_live_stays(tmp_path: Path) -> None:
     flow = content().flow.model_copy(update={"languages": ("en", "pl")})
     texts = TEXTS | {f"pl/{key}": "po polsku" for key in TEXTS}
     for key in TEXTS:
         (tmp_path / f"{key}.wav16").write_bytes(key.encode())
     polish = seal(flow, {"en": texts}, recordings(tmp_path, TEXTS))
     check = SoundCheck(PROVIDERS.services, tmp_path)
-    assert check(polish) == [], "its callers hear the first language"
+    (problem,) = check(polish)
+    assert problem.startswith("languages: no sound of pl/emergency_999, pl/hello, ")
+    assert replace(check, in_force=True)(polish) == [], "its callers hear the first language, not another flow"
     (tmp_path / "pl").mkdir()
     for key in TEXTS.keys() - {"hello"}:
         (tmp_path / "pl" / f"{key}.wav").write_bytes(key.encode())
 
-    assert check(polish) == [NO_SOUND.format("pl/hello")]
+    assert check(polish) == replace(check, in_force=True)(polish) == [NO_SOUND.format("pl/hello")]
 
 
 def test_a_flow_that_records_talks_is_a_problem_where_callers_come_by_sip(tmp_path: Path) -> None:
