@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 
 from alerts.figures.check import differences
 from alerts.figures.history import KpiHistory
 from alerts.figures.history_rows import midnight
-from alerts.figures.items import TOTAL, Scope, ScopeKind
+from alerts.figures.items import TOTAL, Scope, ScopeKind, Values
 from alerts.figures.kpi import LiveFigures
+from alerts.figures.recontact import Recontacts
 from alerts.figures.recount import recount
 from alerts.figures.tally import Tally
+from alerts.figures.waiting import WaitingNow
 from callrouter.figures.check import FigureCheck
+from callrouter.figures.comparing import Comparison
 from callrouter.figures.folding import KpiFolder
 from callrouter.journal import Journal
 from infra.bus import Entry, MemoryStream
@@ -66,13 +70,43 @@ async def of_hours(house: House) -> dict[Scope, dict[str, object]]:
     return {scope: tally.as_data() for scope, tally in (await house.history.of_hours(DAY)).items()}
 
 
+@dataclass
+class Shown:
+    """Live figures, as whoever compares reads them."""
+
+    live: LiveFigures
+    clock: HandClock
+
+    def tallies(self, day: date, over_by: datetime) -> Mapping[Scope, Tally]:
+        return self.live.tallies(self.clock.now(), day, over_by)
+
+    def call_backs(self, day: date, over_by: datetime) -> Mapping[Scope, Values]:
+        return self.live.call_backs(self.clock.now(), day, over_by)
+
+    def waited(self, at: datetime) -> Mapping[Scope, WaitingNow]:
+        return self.live.waited(self.clock.now(), at)
+
+    def oddities(self) -> Mapping[str, int]:
+        return self.live.oddities(self.clock.now())
+
+
+class Unknown:
+    """Live figures that are not known."""
+
+    def tallies(self, day: date, over_by: datetime) -> Mapping[Scope, Tally] | None:
+        return None
+
+    def call_backs(self, day: date, over_by: datetime) -> Mapping[Scope, Values] | None:
+        return None
+
+    def waited(self, at: datetime) -> Mapping[Scope, WaitingNow] | None:
+        return None
+
+    def oddities(self) -> Mapping[str, int]:
+        return {}
+
+
 def checking(house: House, live: LiveFigures, clock: HandClock) -> tuple[FigureCheck, Health]:
     health = Health(clock)
-
-    def tallies(day: date, over_by: datetime) -> Mapping[Scope, Tally]:
-        return live.tallies(clock.now(), day, over_by)
-
-    def oddities() -> Mapping[str, int]:
-        return live.oddities(clock.now())
-
-    return FigureCheck(house.database, house.folder, house.history, tallies, clock, health, oddities), health
+    comparison = Comparison(house.database, house.history, Recontacts(house.database))
+    return FigureCheck(comparison, house.folder, house.history, Shown(live, clock), clock, health), health

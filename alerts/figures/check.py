@@ -16,7 +16,7 @@ def differences(counted: Mapping[Scope, Tally], again: Counts) -> dict[str, int]
     return {scope: places for scope, places in sorted(found.items()) if places}
 
 
-def items_differ(counted: Mapping[Scope, Values], again: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+def items_differ(counted: Mapping[Scope, Values], again: Mapping[str, Mapping[str, float]]) -> dict[str, int]:
     """By scope, in how many items two counts differ, where they do; nothing is nought."""
     ours = {str(scope): values for scope, values in counted.items()}
     found = {}

@@ -127,6 +127,15 @@ class Contacts:
         """Every call that is known, as it was last read."""
         return (contact.call for contact in self._contacts.values() if contact.call is not None)
 
+    def as_of(self, at: datetime) -> Iterator[Call]:
+        """Every call that was not over ``at`` that time, as what was told before it reads; no probe."""
+        for contact in self._contacts.values():
+            call = contact.call
+            if call is None or call.is_probe or call.first_at >= at or (call.ended_at and call.ended_at < at):
+                continue
+            told = [[each for each in part.told if each[1] < at] for part in contact.parts]
+            yield read_call(told)
+
     def shares(self, refs: Iterable[str]) -> Iterator[Share]:
         """The shares of these calls."""
         return (share for ref in refs for share in self._contacts[ref].shares)

@@ -7,7 +7,7 @@ So a burst costs little, and the order of arrival cannot matter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import get_args
@@ -118,7 +118,7 @@ class LiveFigures:
         """The figures at ``now`` (UTC): counters of its Europe/London day, and everyone who waits."""
         self._settle(now)
         day = self._of_day(now.astimezone(LONDON).date(), "total", "provider")
-        waits = self._waiting(now, "total", "provider")
+        waits = _waiting(self._open.values(), now, ("total", "provider"))
         total, *providers = (
             self._scope(scope.id or TOTAL, day.get(scope), waits.get(scope, NOBODY))
             for scope in (WHOLE, *(Scope("provider", each) for each in self._providers))
@@ -133,7 +133,15 @@ class LiveFigures:
         that is known; at every provider that has still to answer them.
         """
         self._settle(now)
-        return self._waiting(now, kind)
+        return _waiting(self._open.values(), now, (kind,))
+
+    def waited(self, now: datetime, at: datetime) -> Mapping[Scope, WaitingNow]:
+        """Who waited ``at`` some time in the last hours, as :meth:`waiting` told then, or would have told.
+
+        Of what was told before it, by the times of the events: a later one changes nothing, however early it came.
+        """
+        self._settle(now)
+        return _waiting(self._contacts.as_of(at), at, get_args(ScopeKind))
 
     def minutes(self, now: datetime, count: int) -> tuple[MinutePoint, ...]:
         """The last ``count`` minutes of the whole service, oldest first; the last is the one in progress.
@@ -254,15 +262,6 @@ class LiveFigures:
         )
         return with_values(told, self._call_backs.values(start, now))
 
-    def _waiting(self, now: datetime, *kinds: ScopeKind) -> dict[Scope, WaitingNow]:
-        found: dict[Scope, WaitingNow] = {}
-        for call in self._open.values():
-            if not _is_past(call, now, ENDED_KEPT):
-                for scope, since, talks in _waits_of(call):
-                    if scope.kind in kinds:
-                        found[scope] = found.get(scope, NOBODY).and_one(since, now, talks=talks)
-        return found
-
     def _going_on(self, *kinds: str) -> Iterator[Share]:
         """The shares of calls in progress."""
         return (share for share in self._contacts.shares(self._open) if share.scope.kind in kinds)
@@ -323,6 +322,16 @@ def _first_minute(now: datetime, minutes: int) -> datetime:
 
 def _failed_recently(call: Call, now: datetime) -> bool:
     return call.failed_at is not None and now - call.failed_at < RECENT
+
+
+def _waiting(calls: Iterable[Call], now: datetime, kinds: Collection[ScopeKind]) -> dict[Scope, WaitingNow]:
+    found: dict[Scope, WaitingNow] = {}
+    for call in calls:
+        if not _is_past(call, now, ENDED_KEPT):
+            for scope, since, talks in _waits_of(call):
+                if scope.kind in kinds:
+                    found[scope] = found.get(scope, NOBODY).and_one(since, now, talks=talks)
+    return found
 
 
 def _waits_of(call: Call) -> Iterator[tuple[Scope, datetime | None, bool]]:

@@ -24,6 +24,7 @@ SENT_AWAY = ("deflected", "left_in_message", "self_served", "served_elsewhere")
 
 WITHIN_H = (1, 24, 72)
 LONGEST = timedelta(hours=72)
+SECOND = timedelta(seconds=1)
 KEPT = timedelta(hours=80)
 """A call that ends hours after its offer is followed for 72 hours from its end."""
 
@@ -182,7 +183,7 @@ def _come_back(connection: Connection, since: datetime) -> list[dict[str, Any]]:
         .group_by(earlier.c.call_ref, earlier.c.again_s, kpi_calls.c.ended_at)
     )
     found = [
-        (row.call_ref, int((row.at - row.ended_at).total_seconds()), row.again_s)
+        (row.call_ref, -(-(row.at - row.ended_at) // SECOND), row.again_s)  # a begun second counts
         for row in connection.execute(came_back)
         if row.at - row.ended_at <= LONGEST
     ]

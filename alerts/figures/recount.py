@@ -23,7 +23,8 @@ and the exact microseconds that they took together."""
 AROUND = timedelta(days=1)
 """How far around the time the journal is read: no call lasts longer."""
 
-_MICROSECONDS = {
+MICROSECONDS = {
+    # of the column "at"
     # without its fraction: SQLite rounds an instant to milliseconds, and .9999 s up to the next second
     "sqlite": "(CAST(strftime('%s', substr(at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(at, 21, 6) AS INTEGER))",
     "postgresql": "CAST(EXTRACT(EPOCH FROM at) * 1000000 AS BIGINT)",
@@ -227,10 +228,10 @@ def recount(connection: Connection, start: datetime, end: datetime, over_by: dat
 
 
 @contextmanager
-def prepared(connection: Connection, start: datetime, end: datetime) -> Iterator[None]:
-    """The journal around this time in temporary tables, which go again."""
-    journal = text(_RAW.format(microseconds=_MICROSECONDS[connection.dialect.name])).bindparams(
-        bindparam("first", start - AROUND, UtcDateTime), bindparam("last", end + AROUND, UtcDateTime)
+def prepared(connection: Connection, start: datetime, end: datetime, told_by: datetime | None = None) -> Iterator[None]:
+    """The journal around this time in temporary tables, which go again; with ``told_by`` what was told before it."""
+    journal = text(_RAW.format(microseconds=MICROSECONDS[connection.dialect.name])).bindparams(
+        bindparam("first", start - AROUND, UtcDateTime), bindparam("last", told_by or end + AROUND, UtcDateTime)
     )
     for each in (
         *_TABLES,

@@ -41,10 +41,11 @@ SELECT scope, COUNT(*), MIN(since) FROM waiting WHERE since > :since_us GROUP BY
 def recount_waiting(connection: Connection, now: datetime) -> Mapping[str, tuple[int, float]]:
     """By scope (``provider:kings``) how many callers wait ``now``, and for how many seconds the longest has.
 
-    No scope at which nobody waits. Makes temporary tables: for :meth:`infra.sql.Database.study`.
+    Of what was told before then. No scope at which nobody waits. Makes temporary tables: for
+    :meth:`infra.sql.Database.study`.
     """
     at_us = us_of(now)
     asked = {"all_calls": 1, "cut_us": at_us, "since_us": us_of(now - LONGEST)}
-    with prepared(connection, now, now):
+    with prepared(connection, now, now, told_by=now):
         rows = connection.execute(text(CALLS + _QUERY), asked).all()
     return {scope: (int(calls), (at_us - int(since)) / 1_000_000) for scope, calls, since in rows}

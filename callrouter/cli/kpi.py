@@ -20,14 +20,13 @@ from alerts.figures.history import KpiHistory
 from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.items import ITEMS, Kpis
 from alerts.figures.recontact import WITHIN_H, Recontact, Recontacts
-from alerts.figures.recount import recount
 from alerts.figures.recount_waiting import recount_waiting
 from alerts.model import LONDON
 from callrouter.cli.common import open_database
 from callrouter.cli.kpi_window import check_day, london_day, read_days, read_window
 from callrouter.dispatch.providers import Providers, read_providers
 from callrouter.errors import ConfigurationError
-from callrouter.figures.check import ROWS, SETTLED, Compared, added_up, call_backs, compare, with_call_backs
+from callrouter.figures.comparing import Compared, Comparison
 from callrouter.figures.folding import KpiFolder
 from callrouter.figures.kpis import contracts_of, history_of
 from callrouter.journal import Journal
@@ -219,11 +218,8 @@ async def _check(day: date) -> Compared:
     async with _opened() as counted:
         while await counted.history.roll():
             pass
-        again = await counted.database.study(partial(recount, start=midnight(day), end=midnight(day + DAY)))
-        sources = {ROWS: await counted.history.tallies(day), **await added_up(counted.history, day)}
-        over_by = SystemClock().now() - SETTLED
-        values, anew = await call_backs(counted.database, counted.history, day, over_by)
-        return with_call_backs(compare(day, sources, again), ROWS, values, anew)
+        comparison = Comparison(counted.database, counted.history, Recontacts(counted.database))
+        return await comparison.of_day(day, SystemClock().now())
 
 
 async def _fold(day: date) -> int:

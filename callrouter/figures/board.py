@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from alerts.auditor import Probes
+from alerts.figures.calls import NEEDS
 from alerts.figures.items import Clock as Since
 from alerts.figures.items import Kpis, Scope, ScopeKind, Values
-from alerts.figures.kpi import LiveFigures
+from alerts.figures.kpi import UNENDED_KEPT, LiveFigures
 from alerts.figures.tally import Tally
 from alerts.figures.waiting import WaitingNow
 from alerts.model import LONDON, Figures, MinutePoint
@@ -56,6 +57,9 @@ class Board:
         now = self._clock.now()
         midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0)
         async for entry in self._journal.entries_since(midnight - LONGEST_CALL):
+            self._apply(entry, live)
+        before = now - UNENDED_KEPT  # who has no end may still wait, and stands in the recount
+        for entry in await self._journal.told(await self._journal.unended(before), NEEDS.keys(), before):
             self._apply(entry, live)
         self._live = live
         self._caught_up = True
@@ -113,6 +117,10 @@ class Board:
     def call_backs(self, day: date, over_by: datetime) -> Mapping[Scope, Values] | None:
         """Items of today's call-backs over before ``over_by``, by scope, to be compared; None while unknown."""
         return self._live.call_backs(self._clock.now(), day, over_by) if self._known() else None
+
+    def waited(self, at: datetime) -> Mapping[Scope, WaitingNow] | None:
+        """Who waited ``at`` some time in the last hours, by scope, to be compared; None while unknown."""
+        return self._live.waited(self._clock.now(), at) if self._known() else None
 
     def _apply(self, entry: Entry, live: LiveFigures) -> None:
         live.apply(entry)

@@ -1,41 +1,29 @@
 """The figures compared with a recount of the journal: today so far every quarter of an hour, each night yesterday.
 
-Calls that the history lacks, since their events were lost on the way to it, are first counted anew from the journal.
-What still differs is a defect of ours, and somebody is told.
+For who rang again also the day until which callers are still followed. Calls that the history lacks, since their events
+were lost on the way to it, are first counted anew from the journal. What still differs is a defect of ours, and
+somebody is told.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from functools import partial
+from dataclasses import replace
+from datetime import date, datetime
 
 import structlog
 
-from alerts.figures.call_backs import over_before, values_by_scope
-from alerts.figures.check import differences, items_differ
 from alerts.figures.history import KpiHistory
 from alerts.figures.history_rows import DAY, midnight
-from alerts.figures.items import Scope, Values
-from alerts.figures.recount import Counts, recount
-from alerts.figures.recount_call_backs import recount_call_backs
-from alerts.figures.tally import Tally
 from alerts.model import LONDON
+from callrouter.figures.comparing import DAYS, HOURS, LIVE, ROWS, SETTLED, Compared, Comparison, Live
 from callrouter.figures.folding import KpiFolder
 from infra.clock import Clock
 from infra.health import Health
-from infra.sql import Database
 
 log = structlog.get_logger()
 
 PART = "figures"
-ROWS, HOURS, DAYS, LIVE = "calls", "hours", "days", "live"
-CALL_BACKS = "call-backs"
-"""What is compared: the history's rows of calls, what was added up of them, and the live figures; call-backs, of the
-rows and of the live figures, told as scopes of their own (``call-backs provider:kings``)."""
-
 EVERY_S = 15 * 60.0
 AGAIN_S = 60.0
 """After a comparison that failed."""
@@ -50,89 +38,24 @@ HANDED_OVER_S = 5.0
 FAILURES = 5
 """So many in a row are told: before, it is most likely the database that is away, which is told by itself."""
 
-SETTLED = timedelta(minutes=5)
-"""Today, calls count that were over so long ago: journal, stream and history have long told the same of them."""
-
 AT_NIGHT = 3
 """From this hour of London's clock on, yesterday is whole: who then still talks began before it."""
-
-Live = Callable[[date, datetime], Mapping[Scope, Tally] | None]
-LiveCallBacks = Callable[[date, datetime], Mapping[Scope, Values] | None]
-"""Items D13 to D18 of the day's promises that were over by then, by scope; None while unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Where the figures of a London day differ from its recount: of each source, the scopes and in how many places.
-
-    ``calls``: how many the recount has.
-    """
-
-    day: date
-    calls: int
-    differ: Mapping[str, Mapping[str, int]]
-
-    @property
-    def scopes(self) -> int:
-        """In how many scopes anything differs."""
-        return len({scope for found in self.differ.values() for scope in found})
-
-
-def compare(day: date, counted: Mapping[str, Mapping[Scope, Tally]], again: Counts) -> Compared:
-    """What each source counted of the day, against the recount."""
-    differ = {source: found for source, tallies in counted.items() if (found := differences(tallies, again))}
-    calls = sum(calls for (what, _, _), (calls, _) in again.get("total", {}).items() if what == "end")
-    return Compared(day, calls, differ)
-
-
-def with_call_backs(
-    compared: Compared, source: str, counted: Mapping[Scope, Values], again: Mapping[str, Mapping[str, int]]
-) -> Compared:
-    """The same, with the items of call-backs in which that source differs, if any."""
-    places = items_differ(counted, again)
-    if not places:
-        return compared
-    told = {f"{CALL_BACKS} {scope}": count for scope, count in places.items()}
-    found = {**compared.differ.get(source, {}), **told}
-    return replace(compared, differ={**compared.differ, source: found})
-
-
-async def added_up(history: KpiHistory, day: date) -> dict[str, Mapping[Scope, Tally]]:
-    """What the history added up of a day: all of its hours together, and the day itself."""
-    return {HOURS: await history.of_hours(day), DAYS: await history.rolled(day)}
-
-
-async def call_backs(
-    database: Database, history: KpiHistory, day: date, over_by: datetime
-) -> tuple[Mapping[Scope, Values], Mapping[str, Mapping[str, int]]]:
-    """Items of the day's call-backs that were over by then: what the history counts, and the recount."""
-    start, end = midnight(day), midnight(day + DAY)
-    again = await database.study(partial(recount_call_backs, start=start, end=end, over_by=over_by))
-    return values_by_scope(over_before(await history.promises(start, end), over_by), start, end), again
+FOLLOWED = 3
+"""So many days ago callers were last there who are still followed, should they ring again: looked at once more."""
 
 
 class FigureCheck:
     """Compares live figures and history with the recount. ``health`` has the part ``figures``."""
 
     def __init__(
-        self,
-        database: Database,
-        folder: KpiFolder,
-        history: KpiHistory,
-        live: Live,
-        clock: Clock,
-        health: Health,
-        oddities: Callable[[], Mapping[str, int]] = dict,
-        live_call_backs: LiveCallBacks = lambda _day, _over_by: None,
+        self, comparison: Comparison, folder: KpiFolder, history: KpiHistory, live: Live, clock: Clock, health: Health
     ) -> None:
-        self._database = database
+        self._comparison = comparison
         self._folder = folder
         self._history = history
         self._live = live
         self._clock = clock
         self._health = health
-        self._oddities = oddities
-        self._live_call_backs = live_call_backs
         self._found: dict[str, Compared] = {}
         self._next = 0.0
         self._failures = 0
@@ -156,14 +79,14 @@ class FigureCheck:
 
         None, too, while the live figures are not known.
         """
-        found = self._oddities()
+        found = self._live.oddities()
         return sum(found.values()) if found and self.differ is not None else None
 
     async def day(self, day: date, over_by: datetime | None = None) -> Compared:
         """Compare a day, and mend the history once if it is that which differs.
 
-        Compared are its calls' rows and call-backs; of a whole day also what was added up of it, by hour and in all;
-        with ``over_by`` the live figures of today.
+        Compared are its calls' rows and call-backs; of a whole day also what was added up of it, by hour and in all,
+        and who rang again; with ``over_by`` the live figures of today, and who waited then.
         """
         compared = await self._compare(day, over_by)
         if compared.differ.keys() & {ROWS, HOURS, DAYS}:
@@ -175,19 +98,9 @@ class FigureCheck:
         return compared
 
     async def _compare(self, day: date, over_by: datetime | None) -> Compared:
-        count = partial(recount, start=midnight(day), end=midnight(day + DAY), over_by=over_by)
-        again = await self._database.study(count)
-        counted: dict[str, Mapping[Scope, Tally]] = {ROWS: await self._history.tallies(day, over_by)}
         if over_by is None:
-            counted |= await added_up(self._history, day)
-        elif (live := self._live(day, over_by)) is not None:
-            counted[LIVE] = live
-        compared = await asyncio.to_thread(compare, day, counted, again)
-        cut = over_by or self._clock.now() - SETTLED
-        values, anew = await call_backs(self._database, self._history, day, cut)
-        compared = with_call_backs(compared, ROWS, values, anew)
-        told = self._live_call_backs(day, cut) if over_by else None
-        return compared if told is None else with_call_backs(compared, LIVE, told, anew)
+            return await self._comparison.of_day(day, self._clock.now())
+        return await self._comparison.of_today(day, over_by, self._live)
 
     async def step(self, wait_s: float) -> int:
         """Begin the comparison that is due, or wait for the one that goes on; returns 0. Cancelled, it ends.
@@ -235,11 +148,11 @@ class FigureCheck:
 
     async def _look(self) -> None:
         now = self._clock.now().astimezone(LONDON)
-        yesterday = now.date() - DAY
-        if now.hour >= AT_NIGHT and ("yesterday" not in self._found or self._found["yesterday"].day != yesterday):
-            self._found["yesterday"] = _told(await self.day(yesterday))
+        for name, day in (("yesterday", now.date() - DAY), ("followed", now.date() - FOLLOWED * DAY)):
+            if now.hour >= AT_NIGHT and (name not in self._found or self._found[name].day != day):
+                self._found[name] = _told(await self.day(day))
         self._found["today"] = _told(self._twice(await self.day(now.date(), self._clock.now() - SETTLED)))
-        if odd := {name: count for name, count in self._oddities().items() if count}:
+        if odd := {name: count for name, count in self._live.oddities().items() if count}:
             log.warning("figures_odd", **odd)
         if self.differ:
             self._health.failed(PART, "differ")

@@ -17,6 +17,7 @@ from callrouter.dispatch.providers import Provider
 from callrouter.figures.board import Board
 from callrouter.figures.callers import Callers
 from callrouter.figures.check import FigureCheck
+from callrouter.figures.comparing import Comparison
 from callrouter.figures.folding import KpiFolder
 from callrouter.journal import Journal
 from infra.areas import london
@@ -124,7 +125,7 @@ def open_counting(
     """The parts, put together; ``shared`` are numbers that many people call from."""
     history, recontacts = history_of(database, providers), Recontacts(database)
     folder = KpiFolder(stream, journal, history, Callers(recontacts, keys, shared))
-    check = FigureCheck(database, folder, history, board.tallies, clock, health, board.oddities, board.call_backs)
+    check = FigureCheck(Comparison(database, history, recontacts), folder, history, board, clock, health)
     return Counting(history, folder, check, recontacts, clock)
 
 

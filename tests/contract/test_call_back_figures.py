@@ -10,17 +10,20 @@ from functools import partial
 import pytest
 
 from alerts.figures.history import KpiHistory
-from alerts.figures.items import TOTAL, Kpis, ScopeKind
+from alerts.figures.items import TOTAL, Kpis, Scope, ScopeKind, Values
 from alerts.figures.kpi import LiveFigures
+from alerts.figures.recontact import Recontacts
 from alerts.figures.recount_call_backs import recount_call_backs
 from callrouter import events as ev
 from callrouter.figures.check import FigureCheck
+from callrouter.figures.comparing import Comparison, Live
 from callrouter.figures.folding import KpiFolder
 from callrouter.journal import Journal
 from infra.bus import Entry, MemoryStream
 from infra.crypto import KeyRing
 from infra.health import Health
 from infra.sql import Database
+from tests.figures_house import Unknown
 from tests.hand_clock import HandClock
 
 DAY = date(2026, 6, 3)
@@ -192,13 +195,26 @@ async def test_where_none_was_promised_there_is_no_figure_and_no_nought(house: H
     assert [live.values[code] for code in EXPECTED] == [None] * 4
 
 
+class CallBacksOnly(Unknown):
+    def __init__(self, live: LiveFigures) -> None:
+        self._live = live
+
+    def call_backs(self, day: date, over_by: datetime) -> Mapping[Scope, Values]:
+        return self._live.call_backs(NOW, day, over_by)
+
+
+def check_of(house: House, live: Live, clock: HandClock) -> FigureCheck:
+    comparison = Comparison(house.database, house.history, Recontacts(house.database))
+    return FigureCheck(comparison, house.folder, house.history, live, clock, Health(clock))
+
+
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_what_the_history_lacks_is_mended_by_the_check(house: House) -> None:
     entries = [entry for each in COURSES for entry in each]
     await house.bring([entry for entry in entries if not entry.kind.startswith("call_back")])
     await house.journal.write(entries)  # these the stream has lost
     clock = HandClock(NOW)
-    check = FigureCheck(house.database, house.folder, house.history, lambda _day, _cut: None, clock, Health(clock))
+    check = check_of(house, Unknown(), clock)
 
     assert await house.history.promises(START, END) == {}
     assert (await check.day(DAY, NOW)).differ == {}
@@ -212,8 +228,5 @@ async def test_live_figures_that_lack_a_call_back_are_found(house: House) -> Non
     clock, lacking = HandClock(NOW), LiveFigures({})
     lacks = {f"call-backs {scope}": 4 for scope in ("area:unknown", "service:unknown", "total")}
     for live, found in ((house.live, {}), (lacking, {"live": lacks})):
-        check = FigureCheck(
-            house.database, house.folder, house.history, lambda _day, _cut: None, clock, Health(clock),
-            live_call_backs=partial(live.call_backs, NOW),
-        )  # fmt: skip
+        check = check_of(house, CallBacksOnly(live), clock)
         assert (await check.day(DAY, NOW)).differ == found

@@ -95,6 +95,13 @@ async def test_who_waits_now_is_that_of_a_recount_in_every_scope(house: House, s
     total = live.figures(NOW).total
     assert (total.waiting, total.longest_wait_s) == again["total"]
 
+    for minutes in (1, 7, 20):  # and who waited then, of what was told before
+        at = NOW - timedelta(minutes=minutes)
+        again = await house.database.study(partial(recount_waiting, now=at))
+        waited = {str(scope): w for scope, w in live.waited(NOW, at).items() if w.waiting}
+        assert {scope: (w.waiting, w.longest_wait_s) for scope, w in waited.items()} == again
+        assert "total" in again
+
 
 def _ends(counts: Mapping[tuple[str, str, int], tuple[int, int]]) -> dict[str, int]:
     return {how: calls for (what, how, _), (calls, _) in counts.items() if what == "end"}

@@ -19,6 +19,7 @@ from alerts.rules.loading import load_rules
 from alerts.rules.readings import Seen
 from callrouter.alerting.watching import PARTS
 from callrouter.figures.check import AGAIN_S, EVERY_S, FAILURES, HANDED_OVER_S, IN_DOUBT_S
+from callrouter.figures.comparing import SETTLED
 from infra.sql import Database
 from tests.figures_house import DAY, NOW, SOON_S, START, House, checking, of_hours, rolled
 from tests.hand_clock import HandClock
@@ -144,10 +145,28 @@ async def test_calls_in_progress_are_no_difference(house: House) -> None:
     """What a call adds while two look at it is told by one and not yet by the other."""
     clock, live = HandClock(NOW - timedelta(hours=1)), LiveFigures({})
     over = made_up_day(11, 20, START, 20)
-    going_on = [each for each in made_up_day(12, 20, NOW - timedelta(hours=2), 0.9) if each.kind != "ended"]
+    going_on = [each for each in made_up_day(12, 20, NOW - timedelta(hours=1, minutes=4), 0.05) if each.kind != "ended"]
     await house.bring([*over, *going_on[:50]])
     for entry in (*over, *going_on):
         live.apply(entry)
-    compared = await checking(house, live, clock)[0].day(DAY, clock.now())
+    compared = await checking(house, live, clock)[0].day(DAY, clock.now() - SETTLED)
     assert compared.calls > 10
     assert compared.differ == {}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_caller_who_waits_in_one_count_alone_is_a_difference(house: House) -> None:
+    clock, live = HandClock(NOW), LiveFigures({})
+    over = made_up_day(11, 20, START, 20)
+    waits = [each for each in made_up_day(21, 12, NOW - timedelta(minutes=30), 0.2) if each.kind != "ended"]
+    await house.bring([*over, *waits])
+    for entry in (*over, *waits):
+        live.apply(entry)
+    at = NOW - timedelta(minutes=5)
+    assert (await checking(house, live, clock)[0].day(DAY, at)).differ == {}
+    lacking = LiveFigures({})
+    for entry in over:
+        lacking.apply(entry)
+    found = (await checking(house, lacking, clock)[0].day(DAY, at)).differ
+    assert "waiting total" in found["live"]
+    assert all(scope.startswith("waiting ") for scope in found["live"])

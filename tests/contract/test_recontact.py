@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from random import Random
 
 import pytest
 from sqlalchemy import select, text
@@ -12,14 +14,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from alerts.figures.history import KpiHistory
 from alerts.figures.history_tables import kpi_recontacts
 from alerts.figures.items import TOTAL, ScopeKind
-from alerts.figures.recontact import KEPT, Recontact, Recontacts
+from alerts.figures.recontact import KEPT, Caller, Recontact, Recontacts
+from alerts.figures.recount_recontact import recount_recontact
 from callrouter import events as ev
 from callrouter.figures.callers import Callers
+from callrouter.figures.comparing import Comparison
 from callrouter.figures.folding import KpiFolder
 from callrouter.journal import Journal, seal
 from infra.bus import MemoryStream
 from infra.crypto import KeyRing
 from infra.sql import Database
+from tests.made_up_calls import made_up_day
 
 NOON = datetime(2025, 6, 2, 11, tzinfo=UTC)
 DAY = date(2025, 6, 2)
@@ -92,38 +97,6 @@ async def test_callers_who_ring_again_are_told_by_message_and_version(house: Hou
     assert [area.of(code) for code in codes] == [3, 1, 2, 2]
 
 
-AGAIN = """
-WITH gone AS (
-  SELECT o.call_ref, e.at AS ended_at, n.number_key FROM journal o
-  JOIN journal e ON e.call_ref = o.call_ref AND e.kind = 'ended'
-  JOIN kpi_recontacts n ON n.call_ref = o.call_ref
-  WHERE o.kind = 'offered'
-    AND e.facts->>'end_class' IN ('deflected', 'left_in_message', 'self_served', 'served_elsewhere')
-),
-back AS (
-  SELECT gone.call_ref, {seconds} AS s FROM gone
-  LEFT JOIN kpi_recontacts later ON later.number_key = gone.number_key AND later.offered_at > ended_at
-  GROUP BY gone.call_ref, ended_at
-),
-scope AS (
-  SELECT call_ref, 'total' AS scope FROM gone
-  UNION SELECT call_ref, 'area:' || COALESCE((SELECT facts->>'area' FROM journal j WHERE j.call_ref = gone.call_ref
-                                              AND kind = 'area_known'), 'unknown') FROM gone
-  UNION SELECT call_ref, 'service:' || COALESCE((SELECT MAX(facts->>'service') FROM journal j
-                                                 WHERE j.call_ref = gone.call_ref AND kind = 'leg_started'), 'unknown')
-  FROM gone
-  UNION SELECT j.call_ref, 'provider:' || (facts->>'provider') FROM journal j JOIN gone ON gone.call_ref = j.call_ref
-  WHERE kind = 'leg_started'
-)
-SELECT scope, COUNT(*), COUNT(CASE WHEN s <= 3600 THEN 1 END), COUNT(CASE WHEN s <= 86400 THEN 1 END),
-       COUNT(CASE WHEN s <= 259200 THEN 1 END)
-FROM scope JOIN back ON back.call_ref = scope.call_ref GROUP BY scope
-"""
-"""A second count, of the raw journal and the hashes of numbers, which stand nowhere else: it shares no code."""
-SECONDS = {
-    "sqlite": "ROUND((julianday(MIN(later.offered_at)) - julianday(ended_at)) * 86400)",
-    "postgresql": "EXTRACT(EPOCH FROM MIN(later.offered_at) - ended_at)",
-}
 KINDS: tuple[ScopeKind, ...] = ("total", "provider", "service", "area")
 CODES = ("RECONTACT_BASE", "RECONTACT_1H", "RECONTACT_24H", "RECONTACT_72H")
 
@@ -137,8 +110,7 @@ async def test_who_rings_again_counts_for_the_service_the_area_and_each_provider
     while await house.history.roll():
         pass
     start, end = NOON, NOON + timedelta(hours=40)
-    asked = text(AGAIN.format(seconds=SECONDS[house.database.dialect]))
-    counted = await house.database.read(lambda connection: connection.execute(asked).all())
+    counted = await house.database.study(partial(recount_recontact, start=start, end=end))
     expected = {
         "total": (3, 1, 1, 2),
         "area:bexley": (2, 1, 1, 2),
@@ -148,7 +120,7 @@ async def test_who_rings_again_counts_for_the_service_the_area_and_each_provider
         "provider:kings": (1, 1, 1, 1),
         "provider:thames": (1, 1, 1, 1),
     }
-    assert {scope: tuple(counts) for scope, *counts in counted} == expected
+    assert {scope: tuple(counts.values()) for scope, counts in counted.items()} == expected
     windows = [each for kind in KINDS for each in await house.history.window(start, end, kind)]
     told = {str(each.scope): tuple(each.of(code) for code in CODES) for each in windows}
     assert {scope: counts for scope, counts in told.items() if counts[0] is not None} == expected
@@ -166,6 +138,36 @@ async def test_hours_count_from_the_end_of_the_call(house: House, after_h: float
     await house.call("sent-away", 0, ADA, "self_served")
     await house.call("again", after_h, ADA)
     assert [each.again for each in await house.told()] == [again]
+
+
+async def test_a_begun_second_counts_whole(house: House) -> None:
+    await house.call("sent-away", 0, ADA, "deflected")
+    await house.call("again", (120 + 3600.000_001) / 3600, ADA)
+    assert [each.again for each in await house.told()] == [(0, 1, 1)]
+    counted = await house.database.study(partial(recount_recontact, start=NOON, end=NOON + timedelta(hours=1)))
+    assert tuple(counted["total"].values()) == (1, 0, 1, 1)
+
+
+async def test_made_up_callers_who_ring_again_are_those_of_the_recount(house: House) -> None:
+    """Many of few numbers, cut off and back again, at three providers; then one is spoilt, and found."""
+    entries = made_up_day(31, 160, NOON, 30)
+    random = Random(31)
+    callers = [Caller(each.call_ref, f"number-{random.randrange(40)}", each.at) for each in entries if each.seq == 1]
+    await house.recontacts.note([each for each in callers if random.random() < 0.8])
+    await house.journal.write(entries)
+    await house.stream.append(entries)
+    while await house.folder.step(0) or await house.history.roll():
+        pass
+    now = NOON + timedelta(hours=40)
+    comparison = Comparison(house.database, house.history, house.recontacts)
+    again = await house.database.study(partial(recount_recontact, start=NOON, end=NOON + timedelta(days=1)))
+    assert {scope.partition(":")[0] for scope in again} == {*KINDS}
+    assert again["total"]["RECONTACT_BASE"] > again["total"]["RECONTACT_24H"] > again["total"]["RECONTACT_1H"] > 0
+    assert [(await comparison.of_day(day, now)).differ for day in (DAY, DAY + timedelta(days=1))] == [{}, {}]
+
+    spoil = "DELETE FROM kpi_calls WHERE end_class = 'deflected' AND contact IN (SELECT call_ref FROM kpi_recontacts)"
+    await house.database.write(lambda connection: connection.execute(text(spoil)))
+    assert "re-contact total" in (await comparison.of_day(DAY, now)).differ["calls"]
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])

@@ -113,3 +113,15 @@ async def test_the_day_is_read_again_for_an_event_of_a_call_that_was_forgotten(d
 async def test_windows_are_empty_while_the_day_is_unknown(database: Database) -> None:
     board = Board(LiveFigures({}), Cuttable(), Journal(database, KEYS), HandClock())
     assert (board.window(15, "total"), board.oddities()) == ((), {})
+
+
+async def test_a_caller_without_an_end_waits_a_day_whatever_is_restarted(database: Database) -> None:
+    """As in the recount, which a restart must not part from."""
+    clock, journal = HandClock(NOON), Journal(database, KEYS)
+    queued = seal(ev.Queued(services=("111",), band="routine"), "call", 2, NOON, KEYS.new_data_key())
+    await journal.write([*offered("call"), queued])
+    for hours, waiting in ((20, 1), (5, 0)):
+        clock.move(hours * 3600)
+        board = Board(LiveFigures({}), MemoryStream(), journal, clock)
+        await board.step(0)
+        assert (board.figures() or pytest.fail("not known")).total.waiting == waiting
