@@ -110,7 +110,7 @@ def _notice(view: CallView) -> PlanNotice:
     if found is None:
         return PlanNotice("unavailable", "not_looked_up", 0)
     if view.confirmed_by:
-        return PlanNotice(view.plan_level, view.confirmed_by, found.people)
+        return PlanNotice(view.plan_level, view.confirmed_by, found.people, view.confirmed_at, view.unmatched_at)
     return PlanNotice(view.plan_level, found.reason, found.people)
 
 

@@ -51,11 +51,14 @@ class PlanNotice:
     """What may be said of plans before the check: of how many people (``count``), never whose or what.
 
     ``outcome`` is the match level; once somebody has checked it is ``confirmed``, and ``reason`` says how.
+    ``unmatched_at``: when the newest check was, if it fitted nobody.
     """
 
     outcome: str
     reason: str
     count: int
+    confirmed_at: datetime | None = None
+    unmatched_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,9 @@ class CallView:
     repeat_answer: str = ""
     confirmed_by: str = ""
     """How a signed-in person confirmed whose plan it is: ``birth_date`` or ``said``; empty if nobody did."""
+    confirmed_at: datetime | None = None
+    unmatched_at: datetime | None = None
+    """When the newest check was, if it fitted nobody."""
 
     @property
     def plan_level(self) -> str:
@@ -126,7 +129,7 @@ def fold(recorded: Iterable[ev.Recorded]) -> CallView | None:
 
 
 def advance(view: CallView, recorded: ev.Recorded) -> CallView:
-    """``view`` after one more event. The life of a call only moves forward: nothing set is unset."""
+    """``view`` after one more event. The life of a call only moves forward: nothing set is unset, save what the newest check tells."""
     at = recorded.at
     match recorded.event:
         case ev.Offered() as e:
@@ -147,7 +150,9 @@ def advance(view: CallView, recorded: ev.Recorded) -> CallView:
             checked = Finding(at, e.outcome, e.reason, 0.0, {"earlier": e.earlier} if e.earlier else None)
             return replace(view, findings=(*view.findings, ("repeat", checked)))
         case ev.PlanChecked(outcome="confirmed", by=by):
-            return replace(view, confirmed_by=by)
+            return replace(view, confirmed_by=by, confirmed_at=at, unmatched_at=None)
+        case ev.PlanChecked(outcome="candidates"):
+            return replace(view, unmatched_at=at)
         case ev.RepeatAnswered(answer=answer):
             return replace(view, repeat_answer=answer)
         case ev.Queued() as e:

@@ -101,13 +101,23 @@ def plan_notice(plan: PlanNotice) -> Notice:
     if plan.outcome == "none" or plan.count < 1:
         return Notice("No plan found for this line", WITHOUT_PLAN, checkable=False)
     if plan.outcome == "confirmed":
-        text = f"{CONFIRMED[plan.reason]} It is closed again until the date of birth is checked."
-        return Notice("Plan confirmed in this call", text, checkable=True)
+        return _confirmed(plan)
     one = plan.count == 1
     title = "1 possible plan" if one else f"{plan.count} possible people on this line"
     closed = "It is closed" if one else "Their plans are closed"
     text = f"{closed} until the date of birth is checked. Until then: {WITHOUT_PLAN[0].lower()}{WITHOUT_PLAN[1:]}"
     return Notice(title, text, checkable=True)
+
+
+def _confirmed(plan: PlanNotice) -> Notice:
+    """A check that did not match takes nothing back, and is never left out: somebody else may be speaking by now."""
+    closed = "It is closed again until the date of birth is checked."
+    title = f"Plan confirmed at {clock_time(plan.confirmed_at)}" if plan.confirmed_at else "Plan confirmed"
+    if plan.unmatched_at is None:
+        return Notice(title, f"{CONFIRMED[plan.reason]} {closed}", checkable=True)
+    later = f"The date of birth that was checked at {clock_time(plan.unmatched_at)} fits no plan on this line"
+    text = f"{CONFIRMED[plan.reason]} {later}: ask again whom you speak with. {closed}"
+    return Notice(f"{title}; a later check did not match", text, checkable=True)
 
 
 def repeat(outcome: str) -> Repeat:

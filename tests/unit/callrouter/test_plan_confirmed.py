@@ -65,6 +65,13 @@ class World:
         assert view is not None
         return view
 
+    async def said(self, context: str) -> tuple[str, bool, bool]:
+        """What the page says of plans, whether it knows since when, and of a later check that did not match."""
+        await self.house.writer.drain()
+        page = await self.desk.page(context, HANDLER)
+        assert page is not None
+        return page.plan.outcome, page.plan.confirmed_at is not None, page.plan.unmatched_at is not None
+
     async def fact(self) -> Any:
         record = await self.house.door.record("call")
         assert record is not None
@@ -115,8 +122,10 @@ async def test_a_wrong_date_of_birth_confirms_nothing_and_takes_nothing_back(wor
     assert (await world.view()).plan_level == "candidates"
     assert await world.fact() == ("candidates", Band.RAISED)
     await world.desk.check_birth_date(reply.context, BORN, HANDLER)
+    assert await world.said(reply.context) == ("confirmed", True, False)
     await world.desk.check_birth_date(reply.context, WRONG, HANDLER)
     assert (await world.view()).plan_level == "confirmed"
+    assert await world.said(reply.context) == ("confirmed", True, True)
     outcomes = [each.outcome for each in await world.house.events(ev.PlanChecked)]
     assert outcomes == ["candidates", "confirmed", "candidates"]
 

@@ -317,6 +317,12 @@ async def test_hostile_values_stay_text() -> None:
         (PlanNotice("candidates", "", 1), "1 possible plan", True),
         (PlanNotice("asserted", "", 1), "1 possible plan", True),
         (PlanNotice("candidates", "shared_line", 3), "3 possible people on this line", True),
+        (PlanNotice("confirmed", "birth_date", 1, NOON), "Plan confirmed at 12:00:00<", True),
+        (
+            PlanNotice("confirmed", "birth_date", 1, NOON, NOON + timedelta(minutes=2)),
+            "Plan confirmed at 12:00:00; a later check did not match<",
+            True,
+        ),
         (PlanNotice("none", "", 0), "No plan found for this line", False),
         (PlanNotice("none", "withheld", 0), "nobody looked. There may be one: ask the caller", False),
         (
