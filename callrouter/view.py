@@ -129,7 +129,10 @@ def fold(recorded: Iterable[ev.Recorded]) -> CallView | None:
 
 
 def advance(view: CallView, recorded: ev.Recorded) -> CallView:
-    """``view`` after one more event. The life of a call only moves forward: nothing set is unset, save what the newest check tells."""
+    """``view`` after one more event. The life of a call only moves forward: nothing set is unset.
+
+    But a check that did not match is not told any more once one has matched.
+    """
     at = recorded.at
     match recorded.event:
         case ev.Offered() as e:

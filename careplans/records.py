@@ -7,11 +7,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
-import structlog
 from sqlalchemy import Column, Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from careplans.audit.chain import What
 from careplans.audit.trail import AuditTrail
@@ -19,14 +17,14 @@ from careplans.erasing import WhyErased, WhyHeld, erase_plans, hold_plan, lift_h
 from careplans.model import Viewer
 from careplans.reading import store_errors
 from careplans.retention import MOST_AT_ONCE, Record, Retention
+from careplans.scrubbing import Pages, lying, scrub
 from careplans.sealing import Sealer
 from careplans.sources.tables import plan_quarantine
 from careplans.subject import HeldRecord, held_of, unread_held, write_draft
-from careplans.tables import ended_plans, lock_for_writing, plans
+from careplans.tables import ended_plans, lock_for_writing, plan_held_versions, plans
 from careplans.unread import erase_unread, unread_about
 from infra.clock import Clock
 from infra.crypto import KeyRing
-from infra.scrubbing import pages_of, rewrite_pages
 from infra.sql import Database
 
 EVERY_S = 3600.0
@@ -36,8 +34,6 @@ QUARANTINE = "quarantine"
 _THE_JOB = Viewer("retention", "system")
 
 T = TypeVar("T")
-Pages: TypeAlias = dict[Column[str], list[int]]
-log = structlog.get_logger()
 
 
 class PlanRecords:
@@ -72,7 +68,8 @@ class PlanRecords:
 
         def both(connection: Connection) -> int:
             lock_for_writing(connection, plans)  # an import would write them anew elsewhere
-            pages.update(_pages(connection, ids, [each.id for each in unread_about(connection, self._keyring, ids)]))
+            unread_ids = [each.id for each in unread_about(connection, self._keyring, ids)]
+            pages.update(lying(connection, _of(ids, unread_ids)))
             unread = erase_unread(connection, self._keyring, ids, why, by, now)
             done = erase_plans(connection, ids, why, by, now)
             of_unread = self._audit.entries(viewer, What.ERASED, unread, about=QUARANTINE) if unread else []
@@ -80,18 +77,8 @@ class PlanRecords:
             return done + len(unread)
 
         erased = await self._audit.within(both)
-        await self._scrub(pages)
+        await scrub(self._database, pages)
         return erased
-
-    async def _scrub(self, pages: Pages) -> None:
-        """The keys are destroyed as far as anybody can ask; now their octets go from the database's files."""
-        try:
-            await self._database.scrub([each.name for each in (plans, ended_plans, plan_quarantine)])
-            if any(pages.values()):
-                await self._database.write(partial(_rewrite, pages=pages))
-        except SQLAlchemyError as error:
-            # erased is erased: what stays are octets that the database's next clean-up takes
-            log.warning("erased_rows_not_scrubbed", error=type(error).__name__)
 
     async def hold(self, plan: str, why: WhyHeld, viewer: Viewer) -> None:
         """See :func:`careplans.erasing.hold_plan`."""
@@ -100,7 +87,14 @@ class PlanRecords:
 
     async def lift(self, plan: str, viewer: Viewer) -> None:
         """See :func:`careplans.erasing.lift_hold`."""
-        await self._recorded(viewer, What.HOLD_LIFTED, [plan], lambda connection: lift_hold(connection, plan))
+        pages: Pages = {}
+
+        def lift_it(connection: Connection) -> None:
+            pages.update(lying(connection, _of([plan]) | {plan_held_versions.c.plan: [plan]}))
+            lift_hold(connection, plan)
+
+        await self._recorded(viewer, What.HOLD_LIFTED, [plan], lift_it)
+        await scrub(self._database, pages)
 
     async def export(self, plan: str, folder: Path, viewer: Viewer) -> tuple[Path, Path]:
         """Write the draft of what is held of this plan's person (:mod:`careplans.subject`); returns the two files.
@@ -127,15 +121,14 @@ class PlanRecords:
         pages: Pages = {}
 
         def end(connection: Connection) -> int:
-            pages.update(_pages(connection, waiting.get(Record.WITHDRAWN, [])))
+            pages.update(lying(connection, _of(waiting.get(Record.WITHDRAWN, []), waiting.get(Record.QUARANTINED, []))))
             done = self._retention.end(connection, by, now)
             if erased := done.get(Record.WITHDRAWN):
                 self._audit.enter(connection, _THE_JOB, self._audit.entries(_THE_JOB, What.ERASED, erased))
             return sum(map(len, done.values()))
 
         ended = await self._audit.within(end)
-        if waiting.get(Record.WITHDRAWN):
-            await self._scrub(pages)
+        await scrub(self._database, pages)
         return ended
 
     async def step(self, wait_s: float) -> int:
@@ -164,12 +157,6 @@ class PlanRecords:
         return await self._audit.within(both)
 
 
-def _pages(connection: Connection, ids: Sequence[str], unread: Sequence[str] = ()) -> Pages:
-    """Where these records lie, and these of the quarantine."""
-    lying = {plans.c.id: ids, ended_plans.c.id: ids, plan_quarantine.c.id: unread}
-    return {column: pages_of(connection, column, its) for column, its in lying.items()}
-
-
-def _rewrite(connection: Connection, pages: Pages) -> None:
-    for column, found in pages.items():
-        rewrite_pages(connection, column, found)
+def _of(ids: Sequence[str], unread: Sequence[str] = ()) -> dict[Column[str], Sequence[str]]:
+    """These records, wherever they stand, and these of the quarantine."""
+    return {plans.c.id: ids, ended_plans.c.id: ids, plan_quarantine.c.id: unread}

@@ -1,8 +1,9 @@
 """What PostgreSQL leaves of a row that is gone, in the page where it lay.
 
-A deleted row stays until VACUUM. VACUUM then moves the rows of the page together, over it, unless it was the last one
-put there: then its octets stay in the page's free space until a row is put there again. So the rows beside it are
-written anew after the VACUUM; PostgreSQL puts them into the same page, where the last one was.
+A deleted row stays until VACUUM. VACUUM then moves the rows of the page together; what lay in the room that this
+leaves stays there until a row is put there again. So the rows beside it are written anew after the VACUUM, again and
+again in one transaction, until the page is full: PostgreSQL puts them into the same page while there is room. What is
+smaller than a row may be left at its end, and a page without any other row is left as it is.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ def pages_of(connection: Connection, column: Column[str], values: Collection[str
 
 
 def rewrite_pages(connection: Connection, column: Column[str], pages: Collection[int]) -> None:
-    """Write the rows of these pages anew, as they are."""
+    """Write the rows of these pages anew, as they are, until each page is full; in one transaction."""
     for page in pages:
         there = text(f"ctid >= '({page:d},0)' AND ctid < '({page + 1:d},0)'")
-        connection.execute(update(column.table).values({column: column}).where(there))
+        again = update(column.table).values({column: column}).where(there).returning(text("(ctid::text::point)[0]"))
+        now_in = [page]
+        while now_in and all(each == page for each in now_in):
+            now_in = list(connection.execute(again).scalars())

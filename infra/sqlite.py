@@ -20,8 +20,9 @@ T = TypeVar("T")
 
 READERS = 2
 """Threads for look-ups: one may be held by a page that reads much while the other answers callers."""
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON")
-"""Write-ahead: readers and the writer never wait for each other. Another process's write is waited for 5 s."""
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON", "secure_delete=ON")
+"""Write-ahead: readers and the writer never wait for each other. Another process's write is waited for 5 s. Zeros are
+put over what is deleted or replaced: some builds of SQLite do so by themselves, not all."""
 
 
 class SqliteDatabase:

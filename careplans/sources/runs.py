@@ -22,6 +22,7 @@ from careplans.errors import PlanStoreFailed, PlanUnreadable
 from careplans.model import RowFault, Viewer, london_date
 from careplans.rows import Row, read_id
 from careplans.screening import BadRow, Screened, double_fault, screen
+from careplans.scrubbing import Pages, lying, scrub
 from careplans.sealing import Sealer
 from careplans.sources import ledger
 from careplans.sources.discards import Discarded, WhyDiscarded, discard, discarded
@@ -42,6 +43,7 @@ from careplans.sources.model import (
 from careplans.sources.partial import keep_found, stored_in_part
 from careplans.sources.quarantine import Quarantine, quarantined
 from careplans.sources.refusals import with_refused
+from careplans.sources.tables import plan_quarantine
 from careplans.withdrawing import withdraw_plans
 from careplans.writing import Restriction, restrict_plans, write_plans
 from infra.clock import Clock
@@ -154,7 +156,16 @@ class PlanRuns:
 
     async def discard(self, record: str, why: WhyDiscarded, viewer: Viewer) -> bool:
         """See :func:`careplans.sources.discards.discard`: what cannot be entered in the audit is not destroyed."""
-        return await self._audit.within(partial(discard, audit=self._audit, record=record, why=why, viewer=viewer))
+        pages: Pages = {}
+
+        def destroyed(connection: Connection) -> bool:
+            pages.update(lying(connection, {plan_quarantine.c.id: [record]}))
+            return discard(connection, self._audit, record, why, viewer)
+
+        found = await self._audit.within(destroyed)
+        if found:
+            await scrub(self._database, pages)
+        return found
 
     async def discarded(self, source: str | None = None, most: int = MOST_FAULTS) -> list[Discarded]:
         """What people have taken out of the quarantine, newest first."""

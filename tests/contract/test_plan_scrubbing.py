@@ -1,0 +1,108 @@
+"""Keys of what was destroyed otherwise than by erasing a plan lie nowhere in the database's files afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, select
+
+from careplans.erasing import WhyErased, WhyHeld
+from careplans.sources.discards import WhyDiscarded
+from careplans.sources.model import Sender
+from careplans.sources.runs import PlanRuns
+from careplans.sources.tables import plan_quarantine
+from careplans.tables import plan_held_versions, plans
+from infra.sql import Database
+from tests.plan_records_world import GOVERNOR, KEYS, World, plan
+from tests.plan_world import SYSTEM, Script
+from tests.plan_world import plan as row
+from tests.postgres import Postgres
+
+Octets = Callable[[], bytes]
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return World(database)
+
+
+@pytest.fixture
+def octets(database: Database, request: pytest.FixtureRequest, tmp_path: Path) -> Octets:
+    """What lies in the files of the database's tables now."""
+
+    def of_sqlite() -> bytes:
+        return (tmp_path / "contract.db").read_bytes() + (tmp_path / "contract.db-wal").read_bytes()
+
+    def of_postgresql() -> bytes:
+        server: Postgres = request.getfixturevalue("postgres")
+        server.sql("CHECKPOINT")
+        oid = server.sql("SELECT oid FROM pg_database WHERE datname = current_database()", server.last_url)
+        return b"".join(each.read_bytes() for each in (server.data / "base" / oid).iterdir() if each.is_file())
+
+    return of_sqlite if database.dialect == "sqlite" else of_postgresql
+
+
+async def keys_of(world: World, row_id: Column[str], key: Column[bytes]) -> dict[str, bytes]:
+    rows = await world.database.read(lambda c: c.execute(select(row_id, key)).all())
+    return {each: bytes(wrapped) for each, wrapped in rows}
+
+
+async def unread(world: World) -> tuple[PlanRuns, dict[str, bytes]]:
+    """Ten records that cannot be read, and the key of each."""
+    runs = PlanRuns(world.database, KEYS, world.clock)
+    rows = [row(at, f"P{at}", kind="?") for at in range(10)]
+    await runs.run(Sender("trust", SYSTEM), Script([[rows]]))
+    return runs, await keys_of(world, plan_quarantine.c.id, plan_quarantine.c.wrapped_key)
+
+
+@pytest.mark.parametrize("which", [0, 9], ids=["first", "newest"])
+async def test_a_record_that_somebody_discarded(world: World, octets: Octets, which: int) -> None:
+    runs, keys = await unread(world)
+    in_order = sorted(await runs.quarantined(), key=lambda each: each.line)
+    gone = in_order[which].id
+    assert await runs.discard(gone, WhyDiscarded.SEEN_TO, GOVERNOR)
+    left = octets()
+    assert [each for each, key in keys.items() if key not in left] == [gone]
+
+
+async def test_what_was_kept_for_a_legal_hold_that_was_lifted(world: World, octets: Octets) -> None:
+    for version in range(1, 4):
+        await world.write(plan(version=version), plan("P2", version=version))
+        for each in await world.ids() if version == 1 else ():
+            await world.records.hold(each, WhyHeld.CLAIM, GOVERNOR)
+    lifted, stays = await world.ids()
+    of = {each: await kept_for(world, each) for each in (lifted, stays)}
+    await world.records.lift(lifted, GOVERNOR)
+    left = octets()
+    assert (len(of[lifted]), [key for key in of[lifted] if key in left]) == (2, [])
+    assert [key for key in of[stays] if key not in left] == []
+
+
+async def kept_for(world: World, plan_id: str) -> list[bytes]:
+    c = plan_held_versions.c
+    query = select(c.wrapped_key).where(c.plan == plan_id)
+    return [bytes(each) for each in await world.database.read(lambda d: d.execute(query).scalars().all())]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_what_a_newer_version_replaced_is_gone_with_the_next_plan_that_is_erased(
+    world: World, octets: Octets
+) -> None:
+    await world.write(plan())
+    (before,) = (await keys_of(world, plans.c.id, plans.c.wrapped_key)).values()
+    await world.write(plan(version=4), plan("P2"))
+    one, _ = await world.ids()
+    await world.records.erase([one], WhyErased.WRONG_PERSON, GOVERNOR)
+    assert before not in octets()
+
+
+async def test_a_record_whose_time_is_over(world: World, octets: Octets) -> None:
+    _, old = await unread(world)
+    world.clock.at += timedelta(days=6)
+    await PlanRuns(world.database, KEYS, world.clock).run(Sender("other", "Other"), Script([[[row(1, kind="?")]]]))
+    assert await world.records.end_those_over() == len(old)
+    left = octets()
+    assert [each for each, key in old.items() if key in left] == []
