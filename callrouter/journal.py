@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from callrouter.events import Ended, Event, LateInput, Recorded, join, split
 from infra.bus import Entry, EventStream
+from infra.changes import change_each
 from infra.crypto import DataKey, KeyRing, SealError
 from infra.partitions import MONTHS_AHEAD, make_months, months_from
 from infra.sql import Database, UtcDateTime, insert_once
@@ -120,10 +121,8 @@ class Journal:
             # where the time is no part of the key, the key itself tells what is there, but for calls that end
             told = [e for e in entries if e.kind == Ended.kind or self._database.dialect == "postgresql"]
             new = _to_write(entries, _there(connection, told))
-            if new:
-                connection.execute(self._insert_entries, new)
-            if first:
-                connection.execute(self._insert_calls, first)
+            change_each(connection, self._insert_entries, new)
+            change_each(connection, self._insert_calls, first)
 
         await self._database.write(append)
 

@@ -34,6 +34,7 @@ from alerts.figures.recontact import recontact_between, recontact_values, sent_a
 from alerts.figures.tally import Tally
 from alerts.model import LONDON
 from infra.bus import Entry
+from infra.changes import change_each
 from infra.sql import Database
 
 HOUR = timedelta(hours=1)
@@ -54,6 +55,11 @@ class KpiHistory:
     def __init__(self, database: Database, names: Mapping[Scope, str]) -> None:
         self._database = database
         self._names = names
+        self._keep_call = self._upsert(kpi_calls, guard="events")
+        insert = self._insert(kpi_dirty)
+        self._mark_hour = insert.on_conflict_do_update(
+            index_elements=[kpi_dirty.c.hour], set_={"marks": insert.excluded.marks}
+        )
 
     # ------------------------------------------------------------------ keeping
 
@@ -89,10 +95,8 @@ class KpiHistory:
         hours |= {hour for ref in changed & set(known) for hour in hours_of(known[ref].shares)}
         if gone:
             connection.execute(delete(kpi_calls).where(kpi_calls.c.contact.in_(gone)))
-        if newer:
-            connection.execute(self._upsert(kpi_calls, guard="events"), newer)
-        if hours:
-            self._mark(connection, hours)
+        change_each(connection, self._keep_call, newer)
+        self._mark(connection, hours)
 
     async def keep_call_backs(self, entries: Sequence[Entry], first: Mapping[str, str]) -> None:
         """Keep what these events say of call-backs; again changes nothing. ``first``: with which each call goes on."""
@@ -114,11 +118,9 @@ class KpiHistory:
         )
 
     def _mark(self, connection: Connection, hours: Iterable[datetime]) -> None:
-        insert = self._insert(kpi_dirty)
-        marking = insert.on_conflict_do_update(
-            index_elements=[kpi_dirty.c.hour], set_={"marks": insert.excluded.marks}
-        )  # in order of hours, so that two writers wait for each other and none for ever
-        connection.execute(marking, [{"hour": hour, "marks": secrets.randbits(31)} for hour in sorted(hours)])
+        # in order of hours, so that two writers wait for each other and none for ever
+        marks = [{"hour": hour, "marks": secrets.randbits(31)} for hour in sorted(hours)]
+        change_each(connection, self._mark_hour, marks)
 
     # ------------------------------------------------------------------ adding up
 

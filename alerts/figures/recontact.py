@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.history_tables import kpi_calls, kpi_recontacts
 from alerts.figures.items import Scope, ScopeKind
+from infra.changes import change_each
 from infra.sql import Database, UtcDateTime, insert_once
 
 SENT_AWAY = ("deflected", "left_in_message", "self_served", "served_elsewhere")
@@ -57,16 +58,16 @@ class Recontacts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._insert = insert_once(kpi_recontacts, database.dialect)
 
     async def note(self, callers: Sequence[Caller]) -> None:
         """Keep these callers' hashes; again changes nothing."""
-        insert = insert_once(kpi_recontacts, self._database.dialect)
         rows = [
             {"call_ref": each.call_ref, "number_key": each.number_key, "offered_at": each.offered_at}
             for each in callers
         ]
         if rows:
-            await self._database.write(lambda connection: connection.execute(insert, rows))
+            await self._database.write(lambda connection: change_each(connection, self._insert, rows))
 
     async def follow(self, now: datetime) -> int:
         """Write down who has come back, and forget hashes older than :data:`KEPT`; returns how many have newly.

@@ -6,15 +6,18 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.surges.calls import HEARD, cells, heard, together
 from alerts.surges.indicators import Indicators
 from alerts.surges.model import Cell, CountedCall
 from alerts.surges.tables import surge_calls, surge_counts
 from infra.bus import Entry, EventStream
+from infra.changes import change_each
 from infra.clock import Clock
 from infra.sql import Database
 
@@ -28,6 +31,18 @@ Categories = Callable[[str], Awaitable[Collection[str] | None]]
 """The red-flag categories of a call; None while the journal has none of them yet."""
 
 log = structlog.get_logger()
+
+_NEW_CALL = insert(surge_calls)
+_KNOWN_CALL = update(surge_calls).where(surge_calls.c.call == bindparam("ref"))
+
+
+def _added(insert: Any) -> Any:
+    """An INSERT that adds to the cell that is there."""
+    more = {name: surge_counts.c[name] + insert.excluded[name] for name in ("demand", "deflected")}
+    return insert.on_conflict_do_update(index_elements=list(surge_counts.primary_key), set_=more)
+
+
+_ADDED = {"sqlite": _added(sqlite.insert(surge_counts)), "postgresql": _added(postgresql.insert(surge_counts))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +129,10 @@ class SurgeCounter:
             call = after.get(each.call, CountedCall())
             after[each.call] = heard(call, each.entry, self._indicators, each.categories, each.resumes)
             seen[each.call] = max(each.entry.at, seen.get(each.call, each.entry.at))
-        for ref, at in seen.items():
-            _keep(connection, ref, after[ref], at, is_new=ref not in before)
+        lines = [(ref, _line(after[ref], at)) for ref, at in seen.items()]
+        # two that tell of a new call at once: the second fails, and reads the batch again
+        change_each(connection, _NEW_CALL, [{"call": ref, **line} for ref, line in lines if ref not in before])
+        change_each(connection, _KNOWN_CALL, [{"ref": ref, **line} for ref, line in lines if ref in before])
         _add(connection, _difference(before, after, self._indicators))
 
 
@@ -146,8 +163,8 @@ def _contacts(calls: Mapping[str, CountedCall]) -> list[CountedCall]:
     return [together(call, others.get(ref, ())) for ref, call in calls.items() if not call.resumes]
 
 
-def _keep(connection: Connection, ref: str, call: CountedCall, at: datetime, *, is_new: bool) -> None:
-    values = {
+def _line(call: CountedCall, at: datetime) -> dict[str, Any]:
+    return {
         "seen_at": at,
         "quarter": call.quarter,
         "area": call.area,
@@ -157,10 +174,6 @@ def _keep(connection: Connection, ref: str, call: CountedCall, at: datetime, *, 
         "end_class": call.end_class,
         "resumes": call.resumes,
     }
-    if is_new:  # two that do so at once: the second fails, and reads the batch again
-        connection.execute(insert(surge_calls).values(call=ref, **values))
-    else:
-        connection.execute(update(surge_calls).where(surge_calls.c.call == ref).values(values))
 
 
 def _difference(
@@ -177,24 +190,19 @@ def _difference(
 
 
 def _add(connection: Connection, changes: Mapping[Cell, tuple[int, int]]) -> None:
-    at = surge_counts.c
     # always in the same order, so that two who count at once do not wait for each other for ever
-    for cell in sorted(changes, key=lambda each: (each.quarter, each.signal, each.area, each.version)):
-        demand, deflected = changes[cell]
-        same = (
-            (at.quarter == cell.quarter)
-            & (at.signal == cell.signal)
-            & (at.area == cell.area)
-            & (at.version == cell.version)
-        )
-        more = {"demand": at.demand + demand, "deflected": at.deflected + deflected}
-        if not connection.execute(update(surge_counts).where(same).values(more)).rowcount:
-            put_counts(connection, [(cell, demand, deflected)])
+    ordered = sorted(changes, key=lambda each: (each.quarter, each.signal, each.area, each.version))
+    change_each(connection, _ADDED[connection.dialect.name], _rows((cell, *changes[cell]) for cell in ordered))
 
 
 def put_counts(connection: Connection, rows: Iterable[tuple[Cell, int, int]]) -> None:
-    """Add new cells with their demand and deflected: those of history, from elsewhere, too."""
-    values = [
+    """Put new cells with their demand and deflected: those of history, from elsewhere."""
+    if values := _rows(rows):
+        connection.execute(insert(surge_counts), values)
+
+
+def _rows(counted: Iterable[tuple[Cell, int, int]]) -> list[dict[str, Any]]:
+    return [
         {
             "quarter": cell.quarter,
             "signal": cell.signal,
@@ -203,7 +211,5 @@ def put_counts(connection: Connection, rows: Iterable[tuple[Cell, int, int]]) ->
             "demand": demand,
             "deflected": deflected,
         }
-        for cell, demand, deflected in rows
+        for cell, demand, deflected in counted
     ]
-    if values:
-        connection.execute(insert(surge_counts), values)

@@ -21,6 +21,7 @@ from callrouter.repeat.asking import ask
 from callrouter.repeat.patient import FIVE, NOBODY, Patient, Traits, lookup_keys, traits_of
 from callrouter.repeat.rule import Encounter, judge
 from callrouter.repeat.tables import encounter_keys, encounters, short_calls
+from infra.changes import change_each
 from infra.crypto import DataKey, KeyRing, SealError
 from infra.numbers import Number
 from infra.sql import Database, insert_once
@@ -150,8 +151,7 @@ class RepeatCalls:
         forget = newest >= self._forget_at
 
         def write(connection: Connection) -> None:
-            for each in kept:
-                self._add(connection, each)
+            self._add(connection, [(each, None) for each in kept])
             if forget:
                 _forget(connection, newest)
 
@@ -190,14 +190,17 @@ class RepeatCalls:
             return False
         connection.execute(delete(encounter_keys).where(encounter_keys.c.encounter == encounter.id))
         connection.execute(delete(encounters).where(encounters.c.id == encounter.id))
-        self._add(connection, encounter, each)
+        self._add(connection, [(encounter, each)])
         return True
 
-    def _add(self, connection: Connection, each: Encounter, told: External | None = None) -> None:
-        connection.execute(self._insert, self._row(each, told))
-        keys = lookup_keys(self._keys, each.traits)
-        if pairs := [{"key": key, "encounter": each.id, "kind": kind} for kind, key in keys]:
-            connection.execute(self._insert_key, pairs)
+    def _add(self, connection: Connection, new: Sequence[tuple[Encounter, External | None]]) -> None:
+        change_each(connection, self._insert, [self._row(each, told) for each, told in new])
+        pairs = [
+            {"key": key, "encounter": each.id, "kind": kind}
+            for each, _ in new
+            for kind, key in lookup_keys(self._keys, each.traits)
+        ]
+        change_each(connection, self._insert_key, pairs)
 
     async def forget(self, now: datetime) -> None:
         """Delete what began longer than :data:`KEPT` before ``now``."""

@@ -1,0 +1,45 @@
+"""Changes of many rows by one statement: on SQLite by the driver itself, as single look-ups go (ADR 32)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Update
+from sqlalchemy.dialects.sqlite.pysqlite import dialect
+from sqlalchemy.exc import DBAPIError
+
+_Change = Callable[[Any], Any]
+
+
+def change_each(connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Execute ``statement`` for each of ``rows``, which all have the same names, in the transaction of ``connection``.
+
+    ``statement`` is one object for every call, since it is put into SQL once; no value of its own may stand in it, and
+    no column may have a default that is not the database's. Raises an SQLAlchemyError, whose text holds no value.
+    """
+    if not rows:
+        return
+    if connection.dialect.name != "sqlite":
+        connection.execute(statement, list(rows))
+        return
+    sql, names = _compiled(statement, tuple(rows[0]))
+    given = [[row[name] if change is None else change(row[name]) for name, change in names] for row in rows]
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.executemany(sql, given).close()
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True) from error
+
+
+@lru_cache(maxsize=64)
+def _compiled(
+    statement: Insert | Update, columns: tuple[str, ...]
+) -> tuple[str, tuple[tuple[str, _Change | None], ...]]:
+    """The SQL of a statement for these names, and the names in its order, each with what makes its value SQLite's."""
+    sqlite = dialect()
+    compiled = statement.compile(dialect=sqlite, column_keys=list(columns), for_executemany=True)
+    types = {name: bound.type.dialect_impl(sqlite) for name, bound in compiled.binds.items()}
+    return str(compiled), tuple((name, types[name].bind_processor(sqlite)) for name in compiled.positiontup or ())
