@@ -81,11 +81,10 @@ def _loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
     health, stores, messaging = service.health, service.stores, service.messaging
     writer, board, staged = service.writer, service.board, service.staged
     lease = partial(Lease, stores.leases, holder=secrets.token_hex(8))
-    yield watch(health, "sql", partial(ask_database, service.database))
     yield repeat("journal", writer.step, full=writer.BATCH, lease=lease(name="journal"))
     yield repeat("figures", board.step, full=board.BATCH)
     # alerts need no lease: of two workers one wins in SQL, and an alarm must not hang on the state store
-    yield service.alerts.run()
+    yield service.alerts.run(service.turns)
     yield keep_months_ahead(service.journal, service.clock)
     yield messaging.live.follower.follow(health)
     yield repeat("messages", messaging.look_after, full=1, lease=lease(name="messages"))
@@ -98,9 +97,15 @@ def _loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
     yield from service.surges.loops(lease)
     yield from service.counting.loops(lease)
     yield service.plan_sources.schedule.run()
+
+
+def _prompt_loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
+    """What callers wait for, and what says how the things are that they stand on."""
+    stores = service.stores
+    yield watch(service.health, "sql", partial(ask_database, service.database))
     if stores.nudges is not None:
         yield _hear_nudges(service.calls, stores.nudges)
-        yield watch(health, "redis", stores.ask)
+        yield watch(service.health, "redis", stores.ask)
         yield stores.run()
 
 
@@ -127,7 +132,8 @@ async def running(service: Service) -> AsyncIterator[None]:
     """Run everything that goes on behind the calls; on leaving, stop it and write what the journal lacks."""
     service.health.expect("sql")
     await _begin(service)
-    loops = [asyncio.create_task(each) for each in _loops(service)]
+    loops = [asyncio.create_task(service.turns.giving_way(each)) for each in _loops(service)]
+    loops += [asyncio.create_task(each) for each in _prompt_loops(service)]
     try:
         async with dispatching(service):
             yield

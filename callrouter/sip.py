@@ -50,7 +50,7 @@ def sip_workers(service: Service) -> list[SipWorker]:
     for edge in found:
         told = _tells(service.health, _part(edge, found))
         ari = Ari(edge.ari_url, app, settings.ari_user, password, told=told)
-        workers.append(SipWorker(ari, service.calls, service.clock, audio, edge=edge.name))
+        workers.append(SipWorker(ari, service.calls, service.clock, audio, edge=edge.name, turns=service.turns))
     return workers
 
 

@@ -43,6 +43,7 @@ from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
 from infra.health import Health
 from infra.sql import Database, connect_database
+from infra.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Service:
     texting: Texting
     surges: Surges
     counting: Counting
+    turns: Turns
 
 
 def build(settings: Settings) -> Service:
@@ -125,6 +127,7 @@ def build(settings: Settings) -> Service:
     parts = partial(_parts, settings, clock, health, board, writer, counting, after)
     replay = Replay(journal, publishing)
     return Service(
+        turns=Turns(),
         settings=settings,
         clock=clock,
         database=database,

@@ -29,6 +29,7 @@ from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.model import Input, Reply
 from callrouter.ports import Door
 from infra.clock import Clock
+from infra.turns import Turns
 from ivr.model import InputKind, LegWait, TalkWait
 
 LEASE_S = 2.0
@@ -46,7 +47,15 @@ class SipWorker:
     """Run it for as long as the process lives: ``async with worker: …``."""
 
     def __init__(
-        self, ari: Ari, door: Door, clock: Clock, audio: Mapping[str, str], *, edge: str = "", lease_s: float = LEASE_S
+        self,
+        ari: Ari,
+        door: Door,
+        clock: Clock,
+        audio: Mapping[str, str],
+        *,
+        edge: str = "",
+        lease_s: float = LEASE_S,
+        turns: Turns | None = None,
     ) -> None:
         self._ari = ari
         self._channels = Channels(ari)
@@ -64,6 +73,7 @@ class SipWorker:
         self._claiming = True
         self._left = asyncio.Event()
         self._renewed = time.monotonic()
+        self._turns = turns or Turns()
         door.perform_with(NETWORK, self)
 
     async def __aenter__(self) -> SipWorker:
@@ -188,7 +198,7 @@ class SipWorker:
             taken = self._taking.get(before)
         self._lines[channel.id] = self._by_call[call_ref] = line
         self._held[line] = []
-        self._taking[line] = task = self._spawn(self._take(line, facts, taken))
+        self._taking[line] = task = self._spawn(self._turns.at_once(self._take(line, facts, taken)))
         task.add_done_callback(lambda _: self._taking.pop(line, None))
 
     async def _take(self, line: Line, facts: Mapping[str, str], before: asyncio.Task[None] | None) -> None:
@@ -249,7 +259,7 @@ class SipWorker:
         if not line.over:
             line.over = True
             self._release(line)
-            self._after_first(line, partial(self._tell_end, line, talked, ended))
+            self._after_first(line, lambda: self._turns.giving_way(self._tell_end(line, talked, ended)))
 
     async def _tell_end(self, line: Line, talked: bool, ended: str) -> None:
         """``talked``: a talk was whole before the call ended."""
@@ -324,7 +334,7 @@ class SipWorker:
 
         Not awaited by the line: the reply replaces what the line is doing, which would be waiting for itself.
         """
-        self._after_first(line, partial(self._send, line, kind, key, wait_id, value))
+        self._after_first(line, lambda: self._turns.at_once(self._send(line, kind, key, wait_id, value)))
 
     def broken(self, line: Line, error: Exception) -> None:
         """Something of ours broke on this line: have the caller brought to a person; returns at once."""

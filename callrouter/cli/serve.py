@@ -32,7 +32,7 @@ def serve() -> None:
     asyncio.run(_prepare(settings))
     bound = listen(settings.host, settings.port, "CALLROUTER_PORT")
     app = create_app(settings)
-    traffic = Traffic(app, prefix="/twilio", monotonic=time.monotonic)
+    traffic = Traffic(app, prefix="/twilio", monotonic=time.monotonic, turns=app.state.service.turns)
     server = server_of(traffic)
     _keep_for_ever()
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:

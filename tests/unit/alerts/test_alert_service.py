@@ -21,6 +21,7 @@ from alerts.model import AlertState, Figures, Notice, Recipient, Rule, ScopeFigu
 from alerts.notices.wording import body, subject
 from alerts.ports import NoticeFailed
 from infra.sql import Database, connect_database
+from infra.turns import Turns
 
 SCREEN = Recipient("Control room screen", "webhook", "http://localhost/notices")
 
@@ -344,7 +345,7 @@ async def test_a_receiver_that_hangs_holds_up_no_other_of_its_channel(house: Hou
     house.screen = HangsForOne()
     hangs = replace(SCREEN, name="hangs", address="http://localhost/hangs")
     house.wait_s = 200
-    running = asyncio.create_task(house.service(replace(RULE, for_s=0, who=(hangs, SCREEN))).run())
+    running = asyncio.create_task(house.service(replace(RULE, for_s=0, who=(hangs, SCREEN))).run(Turns()))
     await asyncio.wait_for(house.screen.took.wait(), 10)
     house.screen.took.clear()
     house.wait_s = 0
@@ -356,7 +357,7 @@ async def test_a_receiver_that_hangs_holds_up_no_other_of_its_channel(house: Hou
 
 async def test_left_running_it_ticks_by_itself(house: House) -> None:
     house.wait_s = 200
-    running = asyncio.create_task(house.service(replace(RULE, for_s=0)).run())
+    running = asyncio.create_task(house.service(replace(RULE, for_s=0)).run(Turns()))
     await asyncio.wait_for(house.mail.took.wait(), 10)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,0 +1,145 @@
+"""Work that nobody waits for gives way to callers: piece by piece, one at a time, between their events.
+
+An event loop takes up what is ready in the order in which it came: a caller's event waits behind every reader of the
+stream that has just got an answer from its database, and so does each of the event's own steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from inspect import GEN_CREATED, getgeneratorstate
+from typing import Any, TypeVar
+
+LONGEST_S = 0.05
+"""Longest that a piece of work waits for callers. Then all work goes on for as long as if nobody were there: so callers
+who leave no gap get half of the time, and what is counted of them is late, but never stops."""
+
+T = TypeVar("T")
+
+_for_a_caller: ContextVar[bool] = ContextVar("_for_a_caller", default=False)
+
+
+class Turns:
+    """Who goes on next in one event loop.
+
+    :meth:`caller` stands around what a caller waits for, :meth:`giving_way` around what nobody does.
+    """
+
+    def __init__(self, longest_s: float = LONGEST_S) -> None:
+        self._longest_s = longest_s
+        self._callers = 0
+        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()  # since when, the oldest first
+        self._taken = False  # by a piece of work, until the loop has looked for events again
+        self._free_until = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def caller(self) -> Iterator[None]:
+        """While this lasts, a caller waits for it."""
+        self._callers += 1
+        before = _for_a_caller.set(True)
+        try:
+            yield
+        finally:
+            _for_a_caller.reset(before)
+            self._callers -= 1
+            self._next()
+
+    async def at_once(self, work: Awaitable[T]) -> T:
+        """What ``work`` returns or raises; meanwhile a caller waits for it."""
+        with self.caller():
+            return await work
+
+    def giving_way(self, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """``work``, to be run as a task: each time that it could go on after a wait, it waits for its turn, too.
+
+        What it does for a caller (:meth:`caller`) goes on at once. So do tasks that it makes: they are not part of it.
+        """
+        return _GivingWay(work, self)
+
+    def turn(self) -> Generator[Any, Any, None]:
+        """Wait until this piece of work may go on: after those that have waited for longer."""
+        if _for_a_caller.get():
+            return
+        if self._waiting or self._is_closed():
+            since, enqueue = asyncio.get_running_loop().time(), self._waiting.append
+            while True:
+                turn = asyncio.get_running_loop().create_future()
+                enqueue((since, turn))
+                self._watch()
+                yield from turn
+                if not self._is_closed():
+                    break
+                enqueue = self._waiting.appendleft  # a caller was quicker
+        self._taken = True
+        asyncio.get_running_loop().call_soon(self._give_back)
+
+    def _is_closed(self) -> bool:
+        return self._taken or (self._callers > 0 and asyncio.get_running_loop().time() >= self._free_until)
+
+    def _give_back(self) -> None:
+        self._taken = False
+        self._next()
+
+    def _next(self) -> None:
+        while self._waiting and not self._is_closed():
+            _, turn = self._waiting.popleft()
+            if not turn.done():  # cancelled with its task
+                turn.set_result(None)
+                break
+        self._watch()
+
+    def _watch(self) -> None:
+        """See to it that whoever has waited for longest does not wait for too long."""
+        if self._waiting and self._timer is None:
+            until = self._waiting[0][0] + self._longest_s
+            self._timer = asyncio.get_running_loop().call_at(until, self._let_go)
+
+    def _let_go(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        if self._waiting and now - self._waiting[0][0] >= self._longest_s:
+            self._free_until = now + self._longest_s
+        self._next()
+
+
+class _GivingWay(Coroutine[Any, Any, T]):
+    def __init__(self, work: Coroutine[Any, Any, T], turns: Turns) -> None:
+        self._work = work
+        self._pieces = _pieces(work, turns)
+
+    def send(self, value: Any) -> Any:
+        return self._pieces.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        if getgeneratorstate(self._pieces) == GEN_CREATED:  # cancelled before it began
+            self._work.close()
+        return self._pieces.throw(*error)
+
+    def close(self) -> None:
+        self._pieces.close()
+        self._work.close()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self._pieces
+
+
+def _pieces(work: Coroutine[Any, Any, T], turns: Turns) -> Generator[Any, Any, T]:
+    _for_a_caller.set(False)  # whoever made the task may have worked for one
+    answer: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            awaited = work.send(answer) if error is None else work.throw(error)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        answer = error = None
+        try:
+            answer = yield awaited
+            yield from turns.turn()
+        except BaseException as raised:  # noqa: BLE001 - the work's own to handle: it was cancelled, or failed
+            error = raised

@@ -1,0 +1,122 @@
+"""Work behind the calls gives way to callers, one piece at a time, and never stops for them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from infra.turns import Turns
+
+SOON_S = 30.0
+NEVER_S = 3600.0
+
+
+async def pieces(name: str, count: int, done: list[str]) -> str:
+    for number in range(count):
+        await asyncio.sleep(0)
+        done.append(f"{name}{number}")
+    return name
+
+
+async def turns_of_the_loop(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_no_piece_goes_on_while_a_caller_waits() -> None:
+    turns, done = Turns(NEVER_S), list[str]()
+    working = asyncio.create_task(turns.giving_way(pieces("a", 3, done)))
+    with turns.caller():
+        await turns_of_the_loop(50)
+        assert done == []
+        with turns.caller():  # a second caller's event, over before the first one's
+            await turns_of_the_loop(5)
+        await turns_of_the_loop(50)
+        assert done == []
+    assert await asyncio.wait_for(working, SOON_S) == "a"
+    assert done == ["a0", "a1", "a2"]
+
+
+async def test_a_caller_who_comes_does_not_wait_for_all_that_are_ready() -> None:
+    turns, done = Turns(NEVER_S), list[str]()
+    ready, over = asyncio.Event(), asyncio.Event()
+
+    async def reader(name: str) -> None:
+        await ready.wait()
+        done.append(name)
+        if name == "a":
+            tasks.append(asyncio.create_task(event()))
+
+    async def event() -> None:
+        with turns.caller():
+            await turns_of_the_loop(20)
+            done.append("caller")
+            await over.wait()
+
+    tasks = [asyncio.create_task(turns.giving_way(reader(name))) for name in "abcd"]
+    await asyncio.sleep(0)
+    ready.set()
+    await turns_of_the_loop(50)
+    assert done == ["a", "caller"]
+    over.set()
+    await asyncio.wait_for(asyncio.gather(*tasks), SOON_S)
+    assert done == ["a", "caller", "b", "c", "d"], "in the order in which they could have gone on"
+
+
+async def test_callers_who_leave_no_gap_do_not_stop_it() -> None:
+    turns, done = Turns(0.001), list[str]()
+    with turns.caller():
+        working = [asyncio.create_task(turns.giving_way(pieces(name, 200, done))) for name in "ab"]
+        await asyncio.wait_for(asyncio.gather(*working), SOON_S)
+    assert len(done) == 400
+
+
+async def test_what_it_does_for_a_caller_waits_for_nobody() -> None:
+    turns, done = Turns(NEVER_S), list[str]()
+
+    async def moves_a_call() -> None:
+        with turns.caller():
+            await pieces("call", 2, done)
+
+    with turns.caller():
+        await asyncio.wait_for(asyncio.create_task(turns.giving_way(moves_a_call())), SOON_S)
+    assert done == ["call0", "call1"]
+
+
+async def test_it_can_be_cancelled_whatever_it_waits_for() -> None:
+    turns, done = Turns(NEVER_S), list[str]()
+    before = asyncio.create_task(turns.giving_way(pieces("before its begin", 1, done)))
+    before.cancel()
+    asleep = asyncio.create_task(turns.giving_way(asyncio.sleep(NEVER_S)))
+    with turns.caller():
+        waiting = asyncio.create_task(turns.giving_way(pieces("a", 1, done)))
+        next_one = asyncio.create_task(turns.giving_way(pieces("b", 1, done)))
+        await turns_of_the_loop(5)
+        waiting.cancel()
+        asleep.cancel()
+        for each in (before, waiting, asleep):
+            with pytest.raises(asyncio.CancelledError):
+                await each
+    await asyncio.wait_for(next_one, SOON_S)
+    assert done == ["b0"]
+
+
+async def test_its_result_error_and_time_limits_are_its_own() -> None:
+    turns = Turns(NEVER_S)
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("its own")
+
+    async def gives_up() -> str:
+        try:
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return "gave up"
+        return ""
+
+    with pytest.raises(KeyError, match="its own"):
+        await asyncio.create_task(turns.giving_way(fails()))
+    assert await asyncio.create_task(turns.giving_way(gives_up())) == "gave up"
