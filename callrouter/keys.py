@@ -30,4 +30,14 @@ def session_secret(settings: Settings) -> str:
     """What signs the sign-in cookie."""
     if settings.session_secret is not None:
         return settings.session_secret.get_secret_value()
-    return load_or_create_secret(settings.data_dir / "session-secret")
+    return own_secret(settings, "session-secret")
+
+
+def own_secret(settings: Settings, name: str) -> str:
+    """A secret that a development set-up makes for itself, once; raises :class:`ConfigurationError`."""
+    settings.make_data_dir()
+    try:
+        return load_or_create_secret(settings.data_dir / name)
+    except OSError as error:
+        file = settings.data_dir / name
+        raise ConfigurationError(f"{file}: cannot be read or made ({error.strerror}): check its rights") from error

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     )
 
     host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8111, description="TCP port to listen on")
+    port: int = Field(8111, ge=0, le=65535, description="TCP port to listen on")
     public_url: str | None = Field(
         None, description="the address that Twilio and browsers see, without path; default: http://host:port"
     )
@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     )
 
     smtp_host: str | None = Field(None, description="mail server for alert notices; none: no e-mail is sent")
-    smtp_port: int = Field(25, description="port of the mail server")
+    smtp_port: int = Field(25, ge=1, le=65535, description="port of the mail server")
     smtp_starttls: bool = Field(False, description="encrypt the connection to the mail server")
     smtp_sender: str = Field("callrouter@localhost", description="sender of alert notices")
     voice_trunk: str = Field(
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     )
     auditor_email: str | None = Field(None, description="who is told when it fires, by e-mail")
     auditor_smtp_host: str | None = Field(None, description="the auditor's own mail server, not that of the service")
-    auditor_smtp_port: int = Field(25, description="port of the auditor's own mail server")
+    auditor_smtp_port: int = Field(25, ge=1, le=65535, description="port of the auditor's own mail server")
     auditor_smtp_starttls: bool = Field(False, description="encrypt the connection to the auditor's own mail server")
     auditor_webhook: str | None = Field(None, description="an address that is told when it fires")
     auditor_webhook_secret: SecretStr | None = Field(None, description="signs what the auditor tells that address")
@@ -217,6 +217,15 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """The public address in force, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    def make_data_dir(self) -> None:
+        """Make the data folder where there is none; raises :class:`ConfigurationError` if that cannot be done."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{PREFIX}DATA_DIR: {self.data_dir} cannot be made ({error.strerror}): name another folder"
+            ) from error
 
     @property
     def organisations_passed_to(self) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from callrouter.keys import own_secret
 from callrouter.settings import Settings
-from infra.secrets_file import load_or_create_secret
 
 
 def twilio_tokens(settings: Settings) -> tuple[str, ...]:
@@ -11,4 +11,4 @@ def twilio_tokens(settings: Settings) -> tuple[str, ...]:
     if settings.twilio_auth_tokens is not None:
         tokens = settings.twilio_auth_tokens.get_secret_value().split(",")
         return tuple(token.strip() for token in tokens if token.strip())
-    return (load_or_create_secret(settings.data_dir / "twilio-token"),)
+    return (own_secret(settings, "twilio-token"),)

@@ -88,7 +88,7 @@ def build(settings: Settings) -> Service:
     keys = key_ring(settings)
     providers = read_providers(settings.providers_file)
     prompts = load_prompts(settings.prompts_file)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.make_data_dir()
     database = connect_database(settings.database)
     rings_back = call_backs_in_force(settings)
     publishing, flows = open_publishing(

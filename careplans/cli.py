@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from careplans.errors import CarePlanError
+from careplans.errors import CarePlanError, PlanStoreFailed
 from careplans.model import Candidate, Match, MatchLevel, Viewer, unmatchable
 from careplans.operators import By
 from careplans.service import CarePlans
@@ -20,6 +20,7 @@ from careplans.sources.cli import OpenRuns, add_sources
 from infra.numbers import Number, read_number
 
 OpenService = Callable[[], AbstractAsyncContextManager[CarePlans]]
+"""Raises :class:`PlanStoreFailed` where the store cannot be opened."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 
 
@@ -77,8 +78,12 @@ async def _lookup(open_service: OpenService, number: Number) -> Match:
     refusal = unmatchable(number)
     if refusal is not None:
         return refusal
-    async with open_service() as plans:
-        return await plans.match_number(number)
+    try:
+        async with open_service() as plans:
+            return await plans.match_number(number)
+    except PlanStoreFailed as error:
+        typer.echo(str(error), err=True)
+        return Match(MatchLevel.UNAVAILABLE, "store_failed")
 
 
 def _match_json(match: Match) -> dict[str, object]:

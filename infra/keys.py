@@ -41,15 +41,18 @@ class KeyFile:
 
     def read(self) -> KeyRing:
         """See :class:`KeyProvider`."""
-        if self.create and not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(new_pair() + "\n")
         try:
+            if self.create and not self.path.exists():
+                self._make()
             return _ring(self.path.read_text())
         except OSError as error:
-            raise ValueError(f"the key file cannot be read: {error.strerror}") from None
+            raise ValueError(f"the key file cannot be read or made: {error.strerror}") from None
+
+    def _make(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(new_pair() + "\n")
 
 
 def new_pair() -> str:

@@ -38,13 +38,13 @@ class TwilioSettings:
     prompts_url: str | None = None
 
     def __post_init__(self) -> None:
-        _check_url("PUBLIC_URL", self.public_url, production=self.production)
+        _check_url("CALLROUTER_PUBLIC_URL", self.public_url, production=self.production)
         if not self.auth_tokens or not all(self.auth_tokens):
-            raise ConfigurationError("TWILIO_AUTH_TOKENS: at least one token, none of them empty")
+            raise ConfigurationError("CALLROUTER_TWILIO_AUTH_TOKENS: at least one token, none of them empty")
         if self.production and not self.fallback_number:
-            raise ConfigurationError("FALLBACK_NUMBER: must be set in production")
+            raise ConfigurationError("CALLROUTER_FALLBACK_NUMBER: must be set in production")
         if not _E164.fullmatch(self.fallback):
-            raise ConfigurationError("FALLBACK_NUMBER: must be in E.164 form, +44…")
+            raise ConfigurationError("CALLROUTER_FALLBACK_NUMBER: must be in E.164 form, +44…")
 
     @property
     def base(self) -> str:

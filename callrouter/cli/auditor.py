@@ -14,6 +14,8 @@ from callrouter.settings import load_settings
 from callrouter.stopping import listen, server_of
 from infra.clock import SystemClock
 
+_LAST_PORT = 65535
+
 
 def add(app: typer.Typer) -> None:
     """Add the command to the command line."""
@@ -28,8 +30,8 @@ def auditor() -> None:
     set_up_logs()
     settings = load_settings()
     host, _, port = settings.auditor_listen.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigurationError("CALLROUTER_AUDITOR_LISTEN: must be host:port")
+    if not host or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise ConfigurationError(f"CALLROUTER_AUDITOR_LISTEN: must be host:port, the port at most {_LAST_PORT}")
     asyncio.run(_audit(open_auditing(settings, SystemClock()), host, int(port)))
 
 

@@ -14,12 +14,13 @@ import callrouter.welfare.tables
 import careplans.sources.tables
 import careplans.store
 from callrouter.cli.refusals import in_words
-from callrouter.errors import ConfigurationError
+from callrouter.errors import ConfigurationError, DatabaseRefuses, DatabaseSilent
 from callrouter.keys import key_ring
 from callrouter.retention import retention
 from callrouter.settings import Settings, load_settings
 from careplans.audit.chain import What
 from careplans.audit.trail import AuditTrail
+from careplans.errors import PlanStoreFailed
 from careplans.model import Viewer
 from careplans.records import PlanRecords
 from careplans.reindexing import TABLES
@@ -57,11 +58,15 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def database_of(settings: Settings) -> AsyncIterator[Database]:
-    """The database of the settings as it stands, closed in the end."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    """The database of the settings as it stands, closed in the end.
+
+    What it raises is a :class:`ConfigurationError` in words (callrouter/cli/refusals.py).
+    """
+    settings.make_data_dir()
     database = connect_database(settings.database)
     try:
-        yield database
+        with in_words():
+            yield database
     finally:
         await database.close()
 
@@ -80,10 +85,13 @@ async def prepare_database(database: Database, settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_plans() -> AsyncIterator[CarePlans]:
-    """The plans of the settings, for one command."""
+    """The plans of the settings, for one command; raises :class:`PlanStoreFailed` where there is no database."""
     settings = load_settings()
-    async with open_database(settings) as database:
-        yield CarePlans(database, key_ring(settings), SystemClock())
+    try:
+        async with open_database(settings) as database:
+            yield CarePlans(database, key_ring(settings), SystemClock())
+    except (DatabaseSilent, DatabaseRefuses) as error:
+        raise PlanStoreFailed(str(error)) from error
 
 
 @asynccontextmanager

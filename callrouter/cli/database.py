@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from callrouter.cli.common import database_of
-from callrouter.cli.refusals import in_words
 from callrouter.errors import ConfigurationError
 from callrouter.settings import Settings, load_settings
 from infra.migrate import downgrade_database, upgrade_database
@@ -41,14 +40,12 @@ def downgrade(
 
 async def _upgrade(settings: Settings) -> tuple[str | None, str]:
     async with database_of(settings) as database:
-        with in_words():
-            return await upgrade_database(database)
+        return await upgrade_database(database)
 
 
 async def _downgrade(settings: Settings, revision: str) -> tuple[str | None, str | None]:
     async with database_of(settings) as database:
         try:
-            with in_words():
-                return await downgrade_database(database, revision)
+            return await downgrade_database(database, revision)
         except ValueError as error:
             raise ConfigurationError(str(error)) from error

@@ -33,6 +33,7 @@ _REFUSES = {
     "ReadOnlySQLTransactionError": "it only reads: this is a standby, or default_transaction_read_only is on",
     "LockNotAvailableError": "somebody else holds a lock on it: try again when fewer use it",
     "DiskFullError": "its disk is full: make room, then try again",
+    "DatabaseError": "the file is no database: put a copy of it back, or name another in CALLROUTER_DATABASE_URL",
     "OperationalError": "the file cannot be read or written: check the folder's rights and its room",
 }
 """Somebody has to do something."""

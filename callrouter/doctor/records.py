@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select, text
@@ -37,8 +38,8 @@ async def _look(database: Database, settings: Settings) -> list[Finding]:
     try:
         at = await database.read(_clock)
     except (SQLAlchemyError, OSError) as error:
-        if database.dialect == "sqlite" and not settings.is_production:
-            return [warning("sql", "there is no database yet", "start `callrouter serve`, which makes it")]
+        if database.dialect == "sqlite":
+            return [_of_a_file(settings, type(error).__name__)]
         do = "see that it runs and lets this machine in (pg_isready, pg_hba.conf), and check DATABASE_URL"
         return [failed("sql", f"does not answer ({type(error).__name__}); calls go on, records wait", do)]
     found = [ok("sql", f"{database.dialect} answers")]
@@ -55,6 +56,19 @@ async def _look(database: Database, settings: Settings) -> list[Finding]:
     else:
         found.append(failed("sql", "migrations are missing", "run `callrouter db upgrade`"))
     return found
+
+
+def _of_a_file(settings: Settings, error: str) -> Finding:
+    """Why SQLite does not open its file."""
+    file = Path(settings.database.removeprefix("sqlite:///"))
+    if file.exists():
+        do = "check its rights and its disk; if it is no database, put a copy of it back"
+        return failed("sql", f"the file cannot be read as a database ({error})", do)
+    if settings.database_url and not file.parent.is_dir():
+        return failed("sql", "the folder of its file is not there", "make it, or name another in DATABASE_URL")
+    if settings.is_production:
+        return failed("sql", "there is no database yet", "run `callrouter db upgrade`, which makes it")
+    return warning("sql", "there is no database yet", "start `callrouter serve`, which makes it")
 
 
 def _clock(connection: Connection) -> datetime:

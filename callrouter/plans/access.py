@@ -18,6 +18,7 @@ from callrouter.call_backs.service import taken_back_by
 from callrouter.dispatch.providers import Providers
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
+from callrouter.keys import own_secret
 from callrouter.plans.matched_calls import JournalCalls
 from callrouter.retention import retention
 from callrouter.settings import Settings
@@ -39,7 +40,6 @@ from infra.crypto import KeyRing
 from infra.health import Health
 from infra.lease import Lease
 from infra.loops import repeat
-from infra.secrets_file import load_or_create_secret
 from infra.sql import Database
 
 RETENTION = "retention"
@@ -124,7 +124,7 @@ def head_signer(settings: Settings) -> HeadSigner:
     """The key that signs the audit, of the settings or a development set-up's own."""
     before = [public_key("CALLROUTER_AUDIT_KEYS_BEFORE", each) for each in settings.audit_keys_before.split()]
     if settings.audit_key is None:
-        return HeadSigner(bytes.fromhex(load_or_create_secret(settings.data_dir / "audit-key")), before)
+        return HeadSigner(bytes.fromhex(own_secret(settings, "audit-key")), before)
     try:
         return HeadSigner(base64.b64decode(settings.audit_key.get_secret_value(), validate=True), before)
     except (ValueError, binascii.Error) as error:

@@ -14,12 +14,12 @@ from infra.numbers import NumberClass
 @pytest.mark.parametrize(
     ("about", "named"),
     [
-        ({"public_url": "http://calls.example"}, "PUBLIC_URL"),
-        ({"public_url": "https://calls.example/twilio"}, "PUBLIC_URL"),
-        ({"public_url": "https://calls.example?x=1"}, "PUBLIC_URL"),
-        ({"public_url": "https://user:secret@calls.example"}, "PUBLIC_URL"),
-        ({"public_url": "calls.example"}, "PUBLIC_URL"),
-        ({"public_url": ""}, "PUBLIC_URL"),
+        ({"public_url": "http://calls.example"}, "CALLROUTER_PUBLIC_URL"),
+        ({"public_url": "https://calls.example/twilio"}, "CALLROUTER_PUBLIC_URL"),
+        ({"public_url": "https://calls.example?x=1"}, "CALLROUTER_PUBLIC_URL"),
+        ({"public_url": "https://user:secret@calls.example"}, "CALLROUTER_PUBLIC_URL"),
+        ({"public_url": "calls.example"}, "CALLROUTER_PUBLIC_URL"),
+        ({"public_url": ""}, "CALLROUTER_PUBLIC_URL"),
         ({"auth_tokens": ()}, "TWILIO_AUTH_TOKENS"),
         ({"auth_tokens": ("a", "")}, "TWILIO_AUTH_TOKENS"),
         ({"fallback_number": ""}, "FALLBACK_NUMBER"),
