@@ -41,6 +41,11 @@ class DailyReport:
     providers: tuple[tuple[str, tuple[str, ...]], ...]
     services: ScopeTable
     recontact: tuple[tuple[str, str], ...]
+    afterwards: tuple[tuple[str, tuple[str, ...]], ...]
+    """Of each provider its call-backs, and its callers who rang again (:data:`AFTERWARDS`)."""
+
+
+AFTERWARDS = ("D13", "D14", "RECONTACT_BASE", "RECONTACT_1H", "RECONTACT_24H", "RECONTACT_72H")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,11 @@ def daily_report(day: date, now: datetime, figures: DayFigures, *, every_count: 
             for code, item in ITEMS.items()
             if code.startswith(RECONTACT)
         ),
+        afterwards=tuple(
+            (each.name, tuple(_number(each.values.get(code)) for code in AFTERWARDS))
+            for each in figures.providers
+            if each.scope != PROBES
+        ),
     )  # fmt: skip
 
 
@@ -119,6 +129,11 @@ def _line(kpis: Kpis) -> tuple[str, tuple[str, ...]]:
         _seconds(kpis, "B07"),
         _seconds(kpis, "B07_ALL"),
     )
+
+
+def _number(value: float | None) -> str:
+    """Nought where nobody was promised a call back, or sent elsewhere: then it is known that none was."""
+    return amount(value or 0, "calls")
 
 
 def _seconds(kpis: Kpis, code: str) -> str:

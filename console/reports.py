@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.figures.history_rows import midnight
 from callrouter.approvals import StoreAway
 from console import words
 from console.daily import DayFigures, daily_report
@@ -52,7 +53,7 @@ async def read_figures(readings: Readings, day: date) -> DayFigures | None:
     offered, later, providers, services = await gather(
         past.days(day, day, "total"),
         past.days(day, day, "total", "message_end"),
-        past.days(day, day, "provider"),
+        past.window(midnight(day), midnight(day + timedelta(days=1)), "provider"),  # with what came of their calls
         past.days(day, day, "service"),
     )
     if not offered:

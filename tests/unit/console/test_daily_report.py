@@ -71,8 +71,16 @@ def test_days_on_which_clocks_change_say_so(day: date, words: str) -> None:
     assert daily_report(day, datetime(2026, 11, 1, tzinfo=UTC), figures()).hours == words
 
 
+def test_what_came_of_a_providers_calls_stands_beside_it() -> None:
+    north = kpis("provider:north", "North", answers={10: 100}, D13=7, D14=6, RECONTACT_BASE=9, RECONTACT_1H=2,
+                 RECONTACT_24H=3, RECONTACT_72H=3)  # fmt: skip
+    report = daily_report(DAY, NEXT_MORNING, replace(figures(), providers=[north, kpis("provider:south", "South")]))
+    assert report.afterwards == (("North", ("7", "6", "9", "2", "3", "3")), ("South", ("0",) * 6))
+
+
 def test_probes_of_the_auditor_are_in_no_table() -> None:
-    assert [name for name, _ in daily_report(DAY, NEXT_MORNING, figures()).providers] == ["North"]
+    report = daily_report(DAY, NEXT_MORNING, figures())
+    assert [name for name, _ in report.providers] == [name for name, _ in report.afterwards] == ["North"]
 
 
 @pytest.mark.parametrize("role", sorted(Role))
