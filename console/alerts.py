@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import isfinite
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from alerts.life.service import Shown
 from alerts.model import WINDOW_METRICS, Rule, StepKind
-from alerts.notices.wording import amount, bounds, measure
+from alerts.notices.wording import bounds, measure
 from callrouter.alerting.desk import READERS, AlertDesk, AlertSheet, NoSuchAlert
 from callrouter.approvals import Refused, StoreAway
 from console.errors import NoSuchPage
 from console.session import Session
+from console.small_numbers import CLINICAL, amount_shown
 from console.web import Web
 
 SEVERITIES = {"critical": "red", "warning": "orange", "notice": "blue"}
@@ -42,7 +45,8 @@ def add_alerts(router: APIRouter, web: Web, desk: AlertDesk) -> None:
         session = web.require(request, *READERS)
         overview = await desk.overview(session.who)
         firing = [each for each in overview.alerts if each.state.is_open]
-        names: dict[str, Any] = {"severities": SEVERITIES, "amount": _now}
+        amount_of = partial(_now, every_count=session.who.role in CLINICAL)
+        names: dict[str, Any] = {"severities": SEVERITIES, "amount": amount_of}
         return web.page(request, "alerts.html", overview=overview, firing=firing, **names)
 
     @router.get("/alerts/{page}", name="alert")
@@ -88,7 +92,7 @@ async def _page(
         "sheet": sheet,
         "state": sheet.shown.state,
         "rule": sheet.shown.rule,
-        "facts": _facts(sheet),
+        "facts": _facts(sheet, every_count=session.who.role in CLINICAL),
         "severities": SEVERITIES,
         "titles": TITLES,
         "may_silence": session.who.role in READERS,
@@ -97,15 +101,15 @@ async def _page(
     return web.page(request, "alert.html", refused.status if refused else 200, **values)
 
 
-def _facts(sheet: AlertSheet) -> list[tuple[str, str]]:
+def _facts(sheet: AlertSheet, *, every_count: bool) -> list[tuple[str, str]]:
     """What stands under the title, in words."""
     rule, state = sheet.shown.rule, sheet.shown.state
     if rule is None:
         return [("Rule", "It is in the file no more")]
     facts = [("Where", state.where), ("Measured", _measured(rule))]
     if sheet.shown.value is not None:
-        facts.append(("Now", amount(rule, sheet.shown.value)))
-    facts.append(("At its worst", amount(rule, state.worst)))
+        facts.append(("Now", amount_shown(rule, state.scope, sheet.shown.value, every_count=every_count)))
+    facts.append(("At its worst", amount_shown(rule, state.scope, state.worst, every_count=every_count)))
     facts.append(("Rule", bounds(rule)))
     facts.append(("Numbers from", rule.source if rule.verified else f"{rule.source} (nobody has verified them yet)"))
     return facts
@@ -117,8 +121,10 @@ def _measured(rule: Rule) -> str:
     return f"{measure(rule.metric)}, {'today' if rule.window == 'today' else f'last {rule.window} minutes'}"
 
 
-def _now(shown: Any) -> str:
-    return amount(shown.rule, shown.value) if shown.rule is not None and shown.value is not None else ""
+def _now(shown: Shown, *, every_count: bool) -> str:
+    if shown.rule is None or shown.value is None:
+        return ""
+    return amount_shown(shown.rule, shown.state.scope, shown.value, every_count=every_count)
 
 
 def _hours(typed: str) -> float:

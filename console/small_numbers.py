@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from alerts.model import Rule
+from alerts.notices.wording import amount
+from alerts.rules.measures import COUNTS
 from callrouter.handover import Role
 
 SMALLEST = 5
@@ -28,3 +31,9 @@ def shown(counts: Mapping[str, int], also: Collection[str] = ()) -> dict[str, st
         hidden.add(others[0])
     texts = {name: HELD_BACK if name in hidden else f"{count:,}" for name, count in counts.items()}
     return texts | dict.fromkeys(small, SMALL)
+
+
+def amount_shown(rule: Rule, scope: str, value: float, *, every_count: bool) -> str:
+    """A value that a rule reads of a scope, in words; a small count of an area or a service is not told."""
+    is_count = rule.metric in COUNTS and not rule.than_usual and scope.partition(":")[0] in ("area", "service")
+    return f"fewer than {SMALLEST}" if is_count and value < SMALLEST and not every_count else amount(rule, value)

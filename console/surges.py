@@ -169,8 +169,8 @@ def _near(neighbour: Neighbour, signal: str, area: str) -> _Near:
     demand, usual = neighbour.demand, neighbour.expected
     return _Near(
         f"{signal}, {area}",
-        demand="fewer than 5" if demand is None else f"{demand}",
+        demand=f"{demand}",
         usual="not known yet" if usual is None else f"{usual:.0f}",
-        times=f"{demand / usual:.1f}" if demand is not None and usual else "–",
+        times=f"{demand / usual:.1f}" if usual else "–",
         share=per_cent(neighbour.share),
     )

@@ -58,7 +58,7 @@ class Neighbour:
     """Another series in the last 24 hours, of all ``calls`` in them."""
 
     series: Series
-    demand: int | None
+    demand: int
     expected: float | None
     calls: int = 0
 
@@ -134,7 +134,7 @@ def neighbours_of(connection: Connection, series: Series, end: datetime, areas: 
 
 
 def _times(neighbour: Neighbour) -> float:
-    return (neighbour.demand or 0) / neighbour.expected if neighbour.expected else 0.0
+    return neighbour.demand / neighbour.expected if neighbour.expected else 0.0
 
 
 def _narrow(connection: Connection, signal: str, first: int, last: int) -> Collection[tuple[int, str, int, int]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.surges.chart import Hour, Neighbour, hours_of, neighbours_of
@@ -24,6 +25,7 @@ from callrouter.messages.errors import NoSuchMessage
 from callrouter.messages.model import Content
 from callrouter.messages.service import MessageService
 from callrouter.surges.notices import area_name, signal_name
+from callrouter.surges.small_numbers import nested, without_small
 from infra.areas import Areas
 from infra.clock import Clock
 from infra.sql import Database
@@ -32,11 +34,10 @@ ASSESSORS = frozenset({Role.PUBLIC_HEALTH, Role.CLINICAL_SAFETY})
 """Who says what becomes of a proposal."""
 
 CLINICAL = ASSESSORS | {Role.CLINICIAN}
-"""Who sees small numbers; for everybody else a count under :data:`SMALLEST` is not shown."""
+"""Who sees small numbers; for everybody else a count under 5 is not shown (:mod:`callrouter.surges.small_numbers`)."""
 
 READERS = CLINICAL | {Role.COMMISSIONER, Role.ADMINISTRATOR}
 
-SMALLEST = 5
 LONGEST_REASON = 300
 TO_ASSESS: frozenset[State] = frozenset({"open", "watched"})
 
@@ -81,7 +82,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Everything about one proposal, small numbers left out for roles that do not see them.
+    """Everything about one proposal; for roles that do not see small numbers without them, and without neighbours.
+
+    Beside each other, areas and those that hold them tell small numbers.
 
     ``can_act``: there are words for a message, and nobody has acted yet.
     """
@@ -135,16 +138,19 @@ class SurgeDesk:
         require_role(who, READERS)
         proposal, steps = await self._get(proposal_id)
         end, series = start_of(quarter_of(self._clock.now() - SETTLED)), proposal.series
-        hours = await _asked(self._database.read(partial(hours_of, series=series, end=end, areas=self._areas)))
-        near = await _asked(self._database.read(partial(neighbours_of, series=series, end=end, areas=self._areas)))
         hides = who.role not in CLINICAL
-        if hides:  # nor what is a sum with this series in it: the difference would tell
-            hours = [_without_small(each) for each in hours]
-            near = [_withheld(each) for each in near if not self._are_nested(each.series, series)]
+        near: list[Neighbour] = []
+        if hides:
+            hours = await self._without_small(series, end)
+        else:
+            hours = tuple(
+                await _asked(self._database.read(partial(hours_of, series=series, end=end, areas=self._areas)))
+            )
+            near = await _asked(self._database.read(partial(neighbours_of, series=series, end=end, areas=self._areas)))
         return Sheet(
             await self._row(proposal),
             steps,
-            tuple(hours),
+            hours,
             tuple((each, self._signal(each.series), self._area(each.series)) for each in near),
             hides,
             self._template(proposal) is not None and proposal.state in TO_ASSESS,
@@ -216,11 +222,16 @@ class SurgeDesk:
     def _area(self, series: Series) -> str:
         return area_name(self._areas, series.area)
 
-    def _are_nested(self, one: Series, other: Series) -> bool:
-        if one.signal != other.signal:
-            return False
-        around = self._areas.around
-        return EVERYWHERE in (one.area, other.area) or one.area in around(other.area) or other.area in around(one.area)
+    async def _without_small(self, series: Series, end: datetime) -> tuple[Hour, ...]:
+        """Also beside what the pages of wider areas show of the same signal."""
+        shown = {each.series for each in await _asked(self._store.recent(self._clock.now() - KEPT))}
+        around = nested(series, shown, self._areas)
+        needed = {series, *(each for outer, taken in around for each in (outer, *taken))}
+
+        def read(connection: Connection) -> dict[Series, list[Hour]]:
+            return {each: hours_of(connection, each, end, self._areas) for each in needed}
+
+        return without_small(series, await _asked(self._database.read(read)), around)
 
 
 def content_of(series: Series, template: Template, areas: Areas, now: datetime) -> Content:
@@ -242,20 +253,6 @@ def content_of(series: Series, template: Template, areas: Areas, now: datetime) 
             "expires_at": now + timedelta(hours=template.expires_h),
         }
     )
-
-
-def _without_small(hour: Hour) -> Hour:
-    """The difference of both counts is a count, too."""
-    demand, deflected = hour.demand, hour.deflected
-    if demand is None or demand < SMALLEST:
-        return replace(hour, demand=None, deflected=None)
-    if deflected is None or deflected < SMALLEST or 0 < demand - deflected < SMALLEST:
-        return replace(hour, deflected=None)
-    return hour
-
-
-def _withheld(neighbour: Neighbour) -> Neighbour:
-    return replace(neighbour, demand=None) if (neighbour.demand or 0) < SMALLEST else neighbour
 
 
 async def _asked(asked: Awaitable[T]) -> T:

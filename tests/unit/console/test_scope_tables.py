@@ -12,10 +12,11 @@ from kpi_world import kpis
 from test_console_wallboard import get
 
 from alerts.figures.items import Kpis
+from alerts.model import Metric, Rule
 from callrouter.handover import Role
 from console.daily import DayFigures, daily_report
 from console.scopes import scope_table
-from console.small_numbers import CLINICAL, shown
+from console.small_numbers import CLINICAL, amount_shown, shown
 
 
 def area(name: str, answered: int, abandoned: int = 0, late: int = 0) -> Kpis:
@@ -70,6 +71,18 @@ def test_the_daily_report_holds_them_back_too(every_count: bool) -> None:
     day = DayFigures(kpis(answers={10: 153}), None, [], found)
     report = daily_report(date(2026, 2, 2), datetime(2026, 2, 3, tzinfo=UTC), day, every_count=every_count)
     assert report.services.rows[0].cells[0] == ("3" if every_count else "<5")
+
+
+@pytest.mark.parametrize(
+    ("metric", "scope", "every_count", "told"),
+    [("offered", "area:camden", False, "fewer than 5"), ("offered", "area:camden", True, "3"),
+     ("answer_unknown", "service:dental", False, "fewer than 5"), ("offered", "provider:kings", False, "3"),
+     ("longest_wait_s", "area:camden", False, "3 s")],
+)  # fmt: skip
+def test_an_alert_of_a_place_tells_no_small_number(metric: Metric, scope: str, every_count: bool, told: str) -> None:
+    rule = Rule(name="few", title="", metric=metric, threshold=9, clear=10, for_s=0, severity="notice", source="",
+                usually_helps="", link="", who=())  # fmt: skip
+    assert amount_shown(rule, scope, 3, every_count=every_count) == told
 
 
 @pytest.mark.parametrize("path", ["/areas/camden", "/services/dental", "/areas/camden/events"])

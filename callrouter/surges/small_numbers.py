@@ -1,0 +1,63 @@
+"""What of a surge is withheld outside the clinical roles: counts under 5, and what they could be worked out from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from alerts.surges.chart import Hour
+from alerts.surges.model import EVERYWHERE, Series
+from infra.areas import Areas
+
+SMALLEST = 5
+
+
+def is_inside(inner: Series, outer: Series, areas: Areas) -> bool:
+    """Whether every caller of the one is one of the other, which has more."""
+    if inner.signal != outer.signal or inner.area == outer.area:
+        return False
+    return outer.area == EVERYWHERE or outer.area in areas.around(inner.area)
+
+
+def nested(series: Series, shown: Collection[Series], areas: Areas) -> list[tuple[Series, tuple[Series, ...]]]:
+    """Each series that has a page and holds this one, with those inside it that are taken from it: what is left tells.
+
+    Once this one alone, once the largest of all that have a page: nobody is in two of them.
+    """
+    found: list[tuple[Series, tuple[Series, ...]]] = []
+    for outer in [each for each in shown if is_inside(series, each, areas)]:
+        within = [each for each in {*shown, series} if is_inside(each, outer, areas)]
+        largest = [each for each in within if not any(is_inside(each, other, areas) for other in within)]
+        found += [(outer, (series,)), (outer, tuple(largest))]
+    return found
+
+
+def without_small(
+    series: Series, hours: Mapping[Series, Sequence[Hour]], around: Collection[tuple[Series, tuple[Series, ...]]]
+) -> tuple[Hour, ...]:
+    """The hours of the series without small counts, nor those that leave a small rest of a wider series."""
+
+    def counts(place: int) -> list[int]:
+        return [
+            (hours[outer][place].demand or 0) - sum(hours[each][place].demand or 0 for each in taken)
+            for outer, taken in around
+        ]
+
+    return tuple(
+        _withheld(each) if any(0 < rest < SMALLEST for rest in counts(place)) else _without_small(each)
+        for place, each in enumerate(hours[series])
+    )
+
+
+def _without_small(hour: Hour) -> Hour:
+    """The difference of both counts is a count, too."""
+    demand, deflected = hour.demand, hour.deflected
+    if demand is None or demand < SMALLEST:
+        return _withheld(hour)
+    if deflected is None or deflected < SMALLEST or 0 < demand - deflected < SMALLEST:
+        return replace(hour, deflected=None)
+    return hour
+
+
+def _withheld(hour: Hour) -> Hour:
+    return replace(hour, demand=None, deflected=None)

@@ -1,0 +1,128 @@
+"""Every page of figures, walked as those who are no clinicians: no small number of a place or a need, nor its rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from html import unescape
+from typing import Literal
+
+import pytest
+from console_world import NOON, SetBoard, SetPast, World
+from fastapi.routing import APIRoute
+from kpi_world import kpis
+from starlette.routing import BaseRoute
+from test_console_wallboard import get
+
+from alerts.figures.items import Clock, Kpis, ScopeKind
+from callrouter.handover import Role
+from console.city_map import squares
+from console.small_numbers import CLINICAL
+
+BOROUGHS = {each.name: each.id for each in squares()}
+PLACES = {"Camden": 4, "Brent": 1, "Sutton": 2, "Bexley": 37, "Barnet": 61}
+"""Their sum, and that of the needs, is told with all calls: 1,111."""
+NEEDS = {"Dental": 3, "Mental health": 46, "Clinician": 131, "111": 931}
+CALLS = 1111
+WINDOWS = ("?window=5", "?window=15", "?window=60", "?window=week", "?from=2026-02-01&to=2026-02-02", "?screen=big")
+
+
+def figures(kind: ScopeKind, clock: Clock) -> Iterator[Kpis]:
+    def some(scope: str, name: str, calls: int) -> Kpis:
+        return kpis(scope, name, NOON, None, clock, {"abandoned": calls // 3}, {10: calls - calls // 3})
+
+    match kind:
+        case "total":
+            yield some("total", "Whole service", CALLS)
+        case "provider":
+            yield some("provider:south_east", "South East London", CALLS)
+        case "service":
+            yield from (some(f"service:{name.lower().replace(' ', '_')}", name, calls) for name, calls in NEEDS.items())
+        case "area":
+            yield from (some(f"area:{BOROUGHS[name]}", name, calls) for name, calls in PLACES.items())
+            yield some("area:unknown", "Not known", CALLS - sum(PLACES.values()))
+
+
+class FewBoard(SetBoard):
+    def window(self, minutes: int | Literal["today"], kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
+        return tuple(figures(kind, clock))
+
+
+class FewPast(SetPast):
+    async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
+        return list(figures(kind, clock))
+
+    async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
+        return list(figures(kind, clock))
+
+
+def addresses(world: World) -> Iterator[str]:
+    """Every page that can be got, of each place and need."""
+    values = {"provider": ["south_east"], "day": ["2026-02-02"], "name": ["camden", "dental"], "context": ["c" * 32]}
+    for route in _routes(world.app().routes):
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and not route.path.endswith("/events"):
+            names = re.findall(r"{(\w+)}", route.path)
+            for value in values[names[0]] if names else [""]:
+                yield route.path.replace(f"{{{names[0]}}}", value) if names else route.path
+
+
+def _routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    for route in routes:
+        inner = getattr(route, "original_router", None)  # of a router that was included
+        yield from [route] if inner is None else _routes(inner.routes)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What stands behind a name: a number, or that it is withheld."""
+
+    name: str
+    cells: tuple[str, ...]
+
+    @property
+    def count(self) -> int | None:
+        return int(self.cells[0].replace(",", "")) if re.fullmatch(r"[\d,]+", self.cells[0]) else None
+
+
+def tables(html: str, known: Mapping[str, int]) -> Iterator[list[Shown]]:
+    """The tables of which rows bear these names."""
+    for table in re.findall(r"<table.*?</table>", html, re.S):
+        found = []
+        for row in re.findall(r"<tr.*?</tr>", table, re.S):
+            cells = [unescape(re.sub(r"<[^>]*>", "", each)).strip() for each in
+                     re.findall(r"<t[hd].*?</t[hd]>", row, re.S)]  # fmt: skip
+            if cells and cells[0] in known:
+                found.append(Shown(cells[0], tuple(each for each in cells[1:] if re.match(r"[\d<–]", each))))
+        if found:
+            yield found
+
+
+@pytest.mark.parametrize("role", [role for role in sorted(Role) if role not in CLINICAL])
+async def test_no_page_tells_a_small_number_or_what_it_follows_from(role: Role) -> None:
+    world = World(board=FewBoard(), past=FewPast(), open_wallboard=True)
+    seen = 0
+    pages = [*addresses(world)]
+    for address in [*pages, *(f"/{window}" for window in WINDOWS)]:
+        page = await get(world, address, role)
+        if page.status_code != 200:
+            continue
+        for known, elsewhere in ((PLACES, CALLS - sum(PLACES.values())), (NEEDS, 0)):
+            for found in tables(page.text, known):
+                seen += 1
+                withheld = {each.name: known[each.name] for each in found if each.count is None}
+                few = {name for name, calls in known.items() if calls < 5}
+                assert few <= withheld.keys(), (address, found)
+                cells = [cell for each in found if each.name in few for cell in each.cells]
+                assert not [cell for cell in cells if re.fullmatch(r"[1-4]", cell)], (address, found)
+                rest = CALLS - elsewhere - sum(each.count or 0 for each in found)
+                assert rest == sum(withheld.values())
+                assert len(withheld) > 1, f"{address}: the sum of all calls tells the only one that is withheld"
+                assert set(withheld) - few or rest not in (len(few), 4 * len(few)), address
+        told = re.findall(r'map__name"[^>]*>([^<]*)<.*?map__count"[^>]*>([^<]*)<', page.text, re.S)
+        short = {each.short: PLACES.get(each.name, 0) for each in squares()}
+        assert not [name for name, text in told if short[unescape(name)] < 5 and re.fullmatch(r"\d+", text)], address
+        seen += bool(told)
+    assert len(pages) > 8
+    assert seen > 10
