@@ -13,9 +13,11 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.middleware.base import RequestResponseEndpoint
 
 from careplans.sources.fhir_http import FhirSource
 from careplans.sources.fhir_recheck import Recheck
+from tests.canaries import look_through
 from tests.running import free_port
 
 _OF_ANYBODY = frozenset({"patient", "subject"})
@@ -43,6 +45,11 @@ class FhirServer:
 
     def app(self) -> FastAPI:
         app = FastAPI()
+
+        @app.middleware("http")
+        async def looked_through(request: Request, answer: RequestResponseEndpoint) -> Response:
+            look_through("the FHIR server", str(request.url), request.headers)
+            return await answer(request)
 
         @app.get("/fhir/{resource}")
         async def search(resource: str, request: Request) -> Response:

@@ -15,6 +15,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
+from tests.canaries import look_through
+
 
 @dataclass
 class Relay:
@@ -36,8 +38,14 @@ class Relay:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         if self.answer.startswith("250"):
             self.mails.append(message_from_bytes(envelope.content))
+            look_through("the mail server", "", self.mails[-1].items(), _words(self.mails[-1]))
             self.encrypted.append(session.ssl is not None)
         return self.answer
+
+
+def _words(mail: Message) -> str:
+    texts = [each.get_payload(decode=True) for each in mail.walk() if not each.is_multipart()]
+    return "\n".join(each.decode() for each in texts if isinstance(each, bytes))
 
 
 async def serve_smtp(relay: Relay, tls: ssl.SSLContext | None = None) -> asyncio.Server:
@@ -68,6 +76,7 @@ def serve_http() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))
+            look_through("the receiver of notices", self.path, self.headers.items(), content.decode())
             got.requests.append(({k.lower(): v for k, v in self.headers.items()}, content))
             self.send_response(got.status)
             if got.status == 302:
@@ -81,9 +90,11 @@ def serve_http() -> Iterator[Receiver]:
         got.url = f"http://127.0.0.1:{server.server_address[1]}/notices"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield got
-        server.shutdown()
-        thread.join()
+        try:
+            yield got
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def free_port() -> int:

@@ -22,6 +22,7 @@ from adapters.notify.twilio_account import TwilioAccount
 from adapters.notify.twilio_texts import TwilioTexts
 from callrouter.texts.model import Template
 from infra.clock import Clock
+from tests.canaries import look_through
 
 SERVICE, SECRET = "26785a09-ab16-4eb0-8407-a37497a57506", "3d844edf-8d35-48ac-975b-e847b4f122b0"
 API_KEY = f"a_key-{SERVICE}-{SECRET}"
@@ -62,6 +63,7 @@ class _Faulty(httpx.AsyncBaseTransport):
         if of.fault == "down":
             raise httpx.ConnectError("nobody there")
         body = (await request.aread()).decode()
+        look_through(type(of).__name__, str(request.url), request.headers)
         of.received.append(f"{request.method} {request.url} {dict(request.headers)} {body}")
         if of.fault == "cut" and request.method == "POST":
             raise httpx.ReadError("the connection broke")
@@ -116,6 +118,7 @@ class Notify(StandIn):
         if missing := set(re.findall(r"\(\((\w+)\)\)", words)) - set(values):
             return _error(400, "BadRequestError", f"Missing personalisation: {', '.join(missing)}")
         filled = re.sub(r"\(\((\w+)\)\)", lambda found: str(values[found[1]]), words)
+        look_through("Notify", body["reference"], {}, filled)
         self.sent.append((body["phone_number"], filled, body["reference"]))
         answer = {"id": str(uuid.uuid4()), "reference": body["reference"], "content": {"body": filled}}
         return JSONResponse(answer, 201)
@@ -156,6 +159,7 @@ class Twilio(StandIn):
             message = f"Invalid 'To' Phone Number: {form['To']}"
             return JSONResponse({"code": 21211, "message": message, "status": 400}, 400)
         reference = form["StatusCallback"].removeprefix(f"{OWN}/texts/receipts/twilio/")
+        look_through("Twilio", form["StatusCallback"], {}, form["Body"])
         self.sent.append((form["To"], form["Body"], reference))
         return JSONResponse({"sid": "SM" + uuid.uuid4().hex, "status": "queued", "to": form["To"]}, 201)
 

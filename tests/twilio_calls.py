@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
+from tests.canaries import look_through
 from tests.text_providers import MOBILE, OWN, SID, TOKEN, StandIn
 
 
@@ -67,5 +68,6 @@ class TwilioCalls(StandIn):
         form = dict(parse_qsl((await request.body()).decode()))
         if not MOBILE.fullmatch(form["To"]) or not form["From"] or not form["Url"].startswith(OWN):
             return JSONResponse({"code": 21211, "message": f"Invalid 'To': {form['To']}", "status": 400}, 400)
+        look_through("Twilio", f"{form['Url']} {form.get('StatusCallback', '')}", {})
         self.created.append(form)
         return JSONResponse({"sid": "CA" + "3" * 32, "status": "queued", "to": form["To"]}, 201)

@@ -21,6 +21,7 @@ from careplans.model import Viewer
 from infra.crypto import KeyRing
 from infra.health import Health
 from infra.sql import Database
+from tests.canaries import look_through
 from tests.hand_clock import HandClock
 
 TOKEN = "a-token-of-the-tests-and-nothing-else"
@@ -47,6 +48,7 @@ class _Taking(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         house = cast(Receiver, self.server)
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        look_through("the other house", self.path, self.headers.items(), body.decode())
         allowed = self.headers["Authorization"] == f"Bearer {TOKEN}"
         if allowed and not house.full:
             with house.file.open("ab") as file:
