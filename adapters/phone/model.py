@@ -118,7 +118,8 @@ class Experience:
 
     ``ended_by``: caller, far (the person hung up first) or system. ``how``: hung_up, hangup (we were hung up
     on), document_ended, or error (no document could be had at all). ``fell_back``: a document that is not ours
-    to continue was performed: Twilio's fallback, or our static one.
+    to continue was performed: Twilio's fallback, or our static one. ``why``: what the service answered instead of a
+    document, or that it did not (``HTTP 403``, ``ConnectError``); empty where it gave the static one itself.
     """
 
     heard: list[str] = field(default_factory=list)
@@ -128,6 +129,7 @@ class Experience:
     ended_by: str = ""
     how: str = ""
     fell_back: bool = False
+    why: str = ""
     http_errors: int = 0
 
 

@@ -210,9 +210,10 @@ class Phone:
         """The next document; Twilio's fallback document when the service gives none."""
         try:
             return await self._line.document(url, {**self._about, **said})
-        except LineError:
+        except LineError as error:
             self._experience.http_errors += 1
             self._experience.fell_back = True
+            self._experience.why = str(error)
             return self._line.fallback
 
     async def _tell(self, url: str, **said: str) -> None:

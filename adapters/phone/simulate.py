@@ -30,7 +30,8 @@ class Summary:
     ``answered``: talked to somebody. ``abandoned``: hung up before that by their own decision, in a message
     or in a queue. ``deflected``: hung up content after hearing of another service. ``in_error``: an error or
     fallback document, and no person behind it. ``lost``: the system ended the call, or the caller got stuck.
-    ``fell_back``: of all these, how many met an error or the static document, answered or not.
+    ``fell_back``: of all these, how many met an error or the static document, answered or not. ``unserved``: of
+    these, how many the service gave no document when it was asked for one.
     """
 
     offered: int = 0
@@ -40,6 +41,7 @@ class Summary:
     in_error: int = 0
     lost: int = 0
     fell_back: int = 0
+    unserved: int = 0
 
 
 Progress = Callable[[Summary], None]
@@ -89,9 +91,10 @@ async def simulate(
         counts["offered"] += 1
         own_seed = f"{seed} {index}"
         ends = far(own_seed) if far else RandomFar(random.Random(f"far {own_seed}"), talk_s=talk_s)
-        outcome, fell_back = await _one_call(line, own_seed, pace, ends)
+        outcome, experience = await _one_call(line, own_seed, pace, ends)
         counts[outcome] += 1
-        counts["fell_back"] += fell_back
+        counts["fell_back"] += experience.fell_back
+        counts["unserved"] += bool(experience.why)
         if progress:
             progress(Summary(**counts))
 
@@ -103,7 +106,7 @@ async def simulate(
     return Summary(**counts)
 
 
-async def _one_call(line: Line, seed: str, pace: Pace, far: Far) -> tuple[str, bool]:
+async def _one_call(line: Line, seed: str, pace: Pace, far: Far) -> tuple[str, Experience]:
     rng = random.Random(f"caller {seed}")
     caller = SimulatedCaller(rng, pace)
     phone = Phone(line, caller, number=_number(rng), far=far, pace=pace)
@@ -111,12 +114,12 @@ async def _one_call(line: Line, seed: str, pace: Pace, far: Far) -> tuple[str, b
         async with asyncio.timeout(pace.real(LONGEST_CALL_S)):
             experience = await phone.call()
     except TimeoutError:
-        return "lost", False
+        return "lost", Experience()
     except Exception as error:  # noqa: BLE001
         # a document that a telephone cannot perform strands this caller, and must not stop the others
         log.warning("simulated_call_failed", error=type(error).__name__)
-        return "lost", False
-    return judge(experience, content=caller.content), experience.fell_back
+        return "lost", Experience()
+    return judge(experience, content=caller.content), experience
 
 
 def judge(experience: Experience, *, content: bool) -> str:

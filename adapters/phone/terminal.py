@@ -62,6 +62,8 @@ async def dial(
     with _interrupts_hang_up(caller):
         phone = Phone(line, caller, number=number, far=far, pace=Pace(speed), dialled=dialled)
         experience = await phone.call()
+    if experience.fell_back:
+        console.print(Text(_why_it_fell_back(experience), "bold red"))
     console.print(Text(_how_it_ended(experience), "bold"))
     return experience
 
@@ -168,6 +170,14 @@ class TerminalCaller:
     def _name(self, target: str) -> str:
         address = target.partition("?")[0].partition(";")[0].rpartition("@")[2]
         return f"{self._names[address]} ({address})" if address in self._names else address
+
+
+def _why_it_fell_back(experience: Experience) -> str:
+    what = {
+        "HTTP 403": "The service refused our signature (is it run with other tokens, or another data folder?)",
+        "": "No line took the call in time, or something in the service failed",
+    }.get(experience.why, f"The service gave no answer ({experience.why})")
+    return f"{what}: the fall-back rang the default 111 service."
 
 
 def _how_it_ended(experience: Experience) -> str:

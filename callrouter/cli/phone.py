@@ -139,5 +139,8 @@ def _print(summary: Summary, as_json: bool) -> None:
         typer.echo(json.dumps(figures))
     else:
         typer.echo("  ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures.items()))
+    if summary.unserved:
+        words = "of these had no answer of the service, and the fall-back rang the default 111 service for them"
+        typer.echo(f"{summary.unserved} {words}: `callrouter dial` says what it answered instead", err=True)
     if figures["lost"]:
         raise typer.Exit(1)

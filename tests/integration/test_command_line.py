@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.running import ROOT, free_port, run_command
+from tests.running import ROOT, RunningService, free_port, run_command
 
 LONDON = "ivr/flows/london-111.yaml"
 Type = Callable[..., "CompletedProcess[str]"]
@@ -130,6 +130,15 @@ def test_the_demo_ends_by_itself_and_loses_nobody(type_: Type) -> None:
     assert list(summary) == ["offered", "answered", "abandoned", "deflected", "in_error", "lost"]
     assert summary["lost"] == 0
     assert summary["offered"] == sum(list(summary.values())[1:]) > 0
+
+
+@pytest.mark.slow
+def test_a_simulation_with_other_tokens_says_that_nobody_was_served(type_: Type, tmp_path: Path) -> None:
+    with RunningService(tmp_path) as service:
+        words = ("simulate", "--calls", "3", "--rate", "50", "--speed", "100", "--json")
+        result = type_(*words, CALLROUTER_PORT=str(service.port), CALLROUTER_TWILIO_AUTH_TOKENS="another")
+    assert list(json.loads(result.stdout)) == ["offered", "answered", "abandoned", "deflected", "in_error", "lost"]
+    assert "3 of these had no answer of the service" in result.stderr
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from rich.console import Console
 
 from adapters.phone.line import Line
@@ -135,8 +135,8 @@ async def test_providers_that_do_not_answer_end_at_the_default_service(service: 
     assert experience.talked_to == []
 
 
-def _refuses(status: int) -> Callable[[Request], Response]:
-    return lambda _request: Response(status_code=status)
+def _refuses(status: int) -> Callable[[], Response]:
+    return lambda: Response(status_code=status)
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
@@ -147,6 +147,7 @@ async def test_a_service_that_fails_is_replaced_by_the_fallback_document(status:
     assert experience.talked_to == ["+442079460111"]
     assert experience.fell_back
     assert experience.http_errors >= 1
+    assert experience.why == f"HTTP {status}"
 
 
 async def test_a_document_that_is_no_twiml_strands_the_caller_and_says_so() -> None:
@@ -154,6 +155,17 @@ async def test_a_document_that_is_no_twiml_strands_the_caller_and_says_so() -> N
     app.add_api_route("/{path:path}", lambda: Response("<Response><Sing/></Response>"), methods=["POST"])
     experience = await call(a_line(app), Scripted())
     assert (experience.ended_by, experience.how, experience.talked_to) == ("system", "error", [])
+
+
+@pytest.mark.parametrize(("status", "said"), [(403, "refused our signature"), (500, "gave no answer (HTTP 500)")])
+async def test_the_terminal_says_that_the_service_did_not_take_the_call(status: int, said: str) -> None:
+    app, out = FastAPI(), io.StringIO()
+    app.add_api_route("/{path:path}", _refuses(status), methods=["POST"])
+    line = a_line(app)
+    async with line.client:
+        console = Console(file=out, width=200, no_color=True)
+        await dial(line, "+447700900123", console=console, typed=io.StringIO("h\n"), speed=SPEED)
+    assert said in out.getvalue()
 
 
 @pytest.mark.parametrize(

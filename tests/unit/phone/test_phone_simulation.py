@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,23 @@ async def test_outcomes_add_up_and_the_service_saw_the_same_calls(tmp_path: Path
     async with line.client:
         summary = await simulate(line, calls=60, rate=200, seed=7, speed=200, progress=told.append)
     sum_of = summary.answered + summary.abandoned + summary.deflected + summary.in_error + summary.lost
-    assert (summary.offered, sum_of, summary.lost) == (60, 60, 0)
+    assert (summary.offered, sum_of, summary.lost, summary.unserved) == (60, 60, 0, 0)
     assert len(told) == 60
     assert told[-1] == summary
     refs = set(await service.everything())
     assert len(refs) == 60
     for call_ref in refs:
         assert len(await service.events(call_ref, "ended")) == 1
+    await service.close()
+
+
+async def test_callers_whom_the_fall_back_alone_served_are_told_of(tmp_path: Path) -> None:
+    """Wrong tokens, say: every caller reaches a person, and the service none of them."""
+    service = await build_calls(tmp_path)
+    line = replace(a_line(an_app(service)), auth_token="another")
+    async with line.client:
+        summary = await simulate(line, calls=5, rate=200, seed=7, speed=200)
+    assert (summary.offered, summary.lost, summary.unserved) == (5, 0, 5)
     await service.close()
 
 
