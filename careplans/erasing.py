@@ -83,7 +83,8 @@ def lift_hold(connection: Connection, plan: str) -> None:
 
 _KEPT = ("id", "identity", "source", "version", "index_key")
 _PERSONAL = (
-    "author_org", "kind", "valid_from", "review_by", "nhs_key", "name_key", "wrapped_key", "person", "content",
+    "author_org", "kind", "valid_from", "review_by", "nhs_key", "name_key", "surname_key", "wrapped_key", "person",
+    "content",
 )  # fmt: skip
 """What an erased plan no longer has. Its kind and author say much of somebody, once it is known who it was."""
 

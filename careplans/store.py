@@ -116,9 +116,12 @@ def plans_by_id(connection: Connection, ids: Sequence[str]) -> list[SealedPlan]:
     return _sealed(connection, plans.c.id.in_(set(ids)))
 
 
-def ended_plans_of(connection: Connection, nhs_keys: Collection[str], name_keys: Collection[str]) -> list[SealedPlan]:
+def ended_plans_of(
+    connection: Connection, nhs_keys: Collection[str], name_keys: Collection[str], surname_keys: Collection[str] = ()
+) -> list[SealedPlan]:
     """Plans of these people that their source took back; of an erased one nothing says any more whose it was."""
-    either = or_(ended_plans.c.nhs_key.in_(nhs_keys), ended_plans.c.name_key.in_(name_keys))
+    c = ended_plans.c
+    either = or_(c.nhs_key.in_(nhs_keys), c.name_key.in_(name_keys), c.surname_key.in_(surname_keys))
     clear = [ended_plans.c[each.name] for each in _CLEAR if each is not plans.c.content_key]
     secret = (ended_plans.c.wrapped_key, ended_plans.c.person, ended_plans.c.content)
     query = select(*clear, null().label("content_key"), *secret).where(either, ended_plans.c.content.is_not(None))

@@ -76,6 +76,7 @@ ended_plans = Table(
     Column("restricted", Boolean, nullable=False),
     Column("nhs_key", String(64), index=True),
     Column("name_key", String(64), index=True),
+    Column("surname_key", String(64), index=True),
     Column("wrapped_key", LargeBinary),
     Column("person", LargeBinary),
     Column("content", LargeBinary),

@@ -84,7 +84,7 @@ def _tombstones(connection: Connection, tried: dict[str, str]) -> dict[str, str]
 
 _KEPT = (
     "id", "identity", "source", "index_key", "author_org", "kind", "valid_from", "review_by", "restricted", "nhs_key",
-    "name_key", "wrapped_key", "person", "content",
+    "name_key", "surname_key", "wrapped_key", "person", "content",
 )  # fmt: skip
 
 

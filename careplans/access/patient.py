@@ -27,8 +27,7 @@ def find_patient(
 ) -> list[SealedPlan]:
     """All plans of the one patient who is exactly this, restricted ones too; newest first, withdrawn ones last.
 
-    ``withdrawn``: those too that their source took back. A patient of whom no plan is left is found by NHS number only:
-    withdrawn plans are not indexed by family name.
+    ``withdrawn``: those too that their source took back, also where no other plan of the patient is left.
 
     Pointers are found by the NHS number alone, as they have no date of birth, unless another plan of that number has
     a different one from what was asked.
@@ -36,13 +35,12 @@ def find_patient(
     """
     number = "".join(asked.nhs_number.split()).replace("-", "")
     hashes = sealer.nhs_hashes(number) if is_nhs_number(number) else ()
-    if number:
-        fitting = plans_by_nhs_number(connection, hashes)
-    else:
-        fitting = plans_by_surname(connection, sealer.surname_hashes(asked.family_name, asked.birth_date))
+    surnames = () if number else sealer.surname_hashes(asked.family_name, asked.birth_date)
+    fitting = plans_by_nhs_number(connection, hashes) if number else plans_by_surname(connection, surnames)
     stored = plans_by_id(connection, [each.id for each in fitting])
     numbers = {*hashes, *(each.nhs_key for each in stored if each.nhs_key)}
-    ended = ended_plans_of(connection, numbers, {each.name_key for each in stored}) if withdrawn else []
+    names = {each.name_key for each in stored}
+    ended = ended_plans_of(connection, numbers, names, surnames) if withdrawn else []
     born = {plan: sealer.open_person(plan.found.id, plan.sealed).birth_date for plan in (*stored, *ended)}
     found = [plan for plan in born if born[plan] == asked.birth_date]
     if found or not any(born.values()):

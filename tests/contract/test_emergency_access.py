@@ -131,6 +131,21 @@ async def test_who_saw_tells_of_a_plan_that_was_withdrawn_since(house: House, as
             await house.emergency.ask(EDITH, REASON, CLIVE)
 
 
+@pytest.mark.parametrize("number", ["9990000018", ""], ids=["with an NHS number", "without"])
+async def test_who_saw_finds_by_name_who_has_no_plan_left(house: House, number: str) -> None:
+    await house.load({"nhs_number": number})
+    named = PatientAsked(BORN, family_name="O’EXAMPLE JONES")
+    await house.emergency.ask(named, REASON, CLIVE)
+    await house.load({"withdrawn": "yes"})
+    assert [each.what for each in await house.who_saw.of(named, INES)] == ["views_read", "broke_glass"]
+    with pytest.raises(NotOnePatient):
+        await house.who_saw.of(PatientAsked(BORN.replace(day=13), family_name="O’Example-Jones"), INES)
+    await house.load({"plan_id": "P9", "nhs_number": "9990000026", "given_name": "Edie"})
+    await house.load({"plan_id": "P9", "withdrawn": "yes"})
+    with pytest.raises(NotOnePatient):  # two people of that name and day: their NHS number must tell
+        await house.who_saw.of(named, INES)
+
+
 async def test_a_withdrawn_plan_that_may_be_of_another_hides_nobody_who_looked(house: House) -> None:
     """Without an NHS number, and named as one of the patient's plans only: it makes no second patient of them."""
     await house.load({"plan_id": "P8", "given_name": "Edie"}, {"plan_id": "P9", "nhs_number": ""})

@@ -185,7 +185,7 @@ async def test_a_tombstone_of_an_erased_plan_still_needs_the_older_index_key(dat
     await write(database, OLD, plan(1))
     await withdraw(database, OLD, Withdrawal("P1", 1))
     gone = update(ended_plans).values(
-        why="erased", wrapped_key=None, person=None, content=None, nhs_key=None, name_key=None
+        why="erased", wrapped_key=None, person=None, content=None, nhs_key=None, name_key=None, surname_key=None
     )
     await database.write(lambda c: c.execute(gone))
     done = await rotate(database)
@@ -260,6 +260,20 @@ async def test_rows_from_before_there_was_a_search_by_name_are_found_after_it(da
     await database.write(lambda c: c.execute(before))
     assert (await rotate(database, OLD)).changed == 1
     assert (await service(database, OLD).find_by_name("example-1", BORN)).people == 1
+
+
+@one_database
+async def test_plans_that_were_withdrawn_before_they_had_a_family_name_to_be_found_by_get_it(
+    database: Database,
+) -> None:
+    await write(database, OLD, plan(1))
+    await withdraw(database, OLD, Withdrawal("P1", 1))
+    hashed = select(ended_plans.c.surname_key, ended_plans.c.index_key)
+    known = await database.read(lambda c: c.execute(hashed).one())
+    assert None not in known
+    await database.write(lambda c: c.execute(update(ended_plans).values(index_key=None, surname_key=None)))
+    assert (await rotate(database, OLD)).changed == 1
+    assert await database.read(lambda c: c.execute(hashed).one()) == known
 
 
 @one_database
