@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
 
 from infra.plain_text import HIDDEN
 
@@ -43,10 +44,13 @@ class YamlFile:
         return str(self.path)
 
 
-class _Loader(yaml.SafeLoader):
-    """The safe loader without YAML 1.1's yes, no, on and off, that goes no deeper than :data:`MOST_DEEP`.
+_BRACKETS = frozenset("[]{}")
 
-    A value that only looks like a number or a day is an error with its line, as every other.
+
+class _Words:
+    """Values as the files mean them: without YAML 1.1's yes, no, on and off; no deeper than :data:`MOST_DEEP`.
+
+    One that only looks like a number or a day is an error with its line, as every other.
     """
 
     deep = 0
@@ -56,23 +60,47 @@ class _Loader(yaml.SafeLoader):
         if parent is not None and self.deep > MOST_DEEP:
             raise yaml.MarkedYAMLError(problem=f"nested more than {MOST_DEEP} deep", problem_mark=parent.start_mark)
         try:
-            return super().compose_node(parent, index)
+            found: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[misc]
+            return found
         finally:
             self.deep -= 1
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)
+            return super().construct_object(node, deep)  # type: ignore[misc]
         except ValueError as error:  # the 13th month; !!int of a word; a number of more digits than are read
             problem = f"not the {node.tag.rpartition(':')[2]} that it looks like"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+class _Loader(_Words, yaml.SafeLoader):
+    """PyYAML's own reader, whose words say what is wrong."""
+
+
+def _quick() -> type[Any]:
+    """libyaml's parser, where PyYAML has it: the same in a third of the time.
+
+    Its events are put together by PyYAML, which counts how deep they are; libyaml does not, and ends the process.
+    """
+    if not yaml.__with_libyaml__:
+        return _Loader
+
+    class _Quick(_Words, Composer, yaml.CSafeLoader):
+        def __init__(self, text: str) -> None:
+            Composer.__init__(self)
+            yaml.CSafeLoader.__init__(self, text)
+
+    return _Quick
+
+
+_Quick = _quick()
+
+for _loader in (_Loader, _Quick):
+    _loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    _loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 
 def read_yaml(path: Path) -> YamlFile:
@@ -90,11 +118,37 @@ def read_yaml(path: Path) -> YamlFile:
         raise YamlFileError(
             f"{path}:{line}: a character that is not shown, or turns the line round (U+{ord(hidden[0]):04X})"
         )
+    if _readers_differ(text):
+        return _read_or_say(path, text)
     try:
-        loader = _Loader(text)
+        return _read(path, text, _Quick)
+    except yaml.YAMLError:
+        return _read_or_say(path, text)
+
+
+def _readers_differ(text: str) -> bool:
+    """Whether libyaml may take what PyYAML's own reader refuses. The stricter then reads it, everywhere."""
+    if "\t" in text or "!" in text:
+        return True
+    return "?" in text and any("?" in line and not _BRACKETS.isdisjoint(line) for line in text.splitlines())
+
+
+def _read_or_say(path: Path, text: str) -> YamlFile:
+    """As :func:`_read`, slowly, and with what is wrong in the words that people know."""
+    try:
+        return _read(path, text, _Loader)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise YamlFileError(f"{path}:{line}: {error.reason}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise YamlFileError(f"{path}:{line}: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise YamlFileError(f"{path}: {error}") from error
+
+
+def _read(path: Path, text: str, loader_class: type[Any]) -> YamlFile:
+    loader = loader_class(text)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -102,11 +156,6 @@ def read_yaml(path: Path) -> YamlFile:
         lines: dict[tuple[str, ...], int] = {}
         _note_lines(path, node, (), lines, ())
         return YamlFile(path, loader.construct_document(node), lines)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise YamlFileError(f"{path}:{line}: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise YamlFileError(f"{path}: {error}") from error
     finally:
         loader.dispose()
 

@@ -15,13 +15,15 @@ def main() -> None:
     """Run the command line; a file or setting that cannot be used is said in words, without a traceback."""
     gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the start
     words = sys.argv[1:]
-    if not reads_files_alone(words):
+    on_files = reads_files_alone(words)
+    if not on_files:
         from callrouter.logs import set_up_logs
 
         set_up_logs(quiet=True)
     try:
         asked = commands(words)
-        gc.enable()
+        if not on_files:  # those are done before there is any
+            gc.enable()
         asked()
     except ConfigurationError as error:
         typer.echo(str(error), err=True)

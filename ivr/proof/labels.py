@@ -21,7 +21,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Labels:
-    """``facts``: the label of each fact, and the band, where a call enters a state; ``pc``: of the state itself."""
+    """``facts``: the label of each fact, and the band, where a call enters a state; ``pc``: of the state itself.
+
+    PUBLIC and CALLER are told apart where they are read, not in ``pc``: a place that a caller chose says nothing of a
+    plan.
+    """
 
     facts: dict[int, dict[str, Label]] = field(default_factory=dict)
     pc: dict[int, Label] = field(default_factory=dict)
@@ -75,7 +79,7 @@ def label(model: Model) -> Labels:
         changed = False
         for state in model.found:
             branch = branches_on(labels, model.graph.out[state])
-            if branch > Label.PUBLIC:
+            if branch is Label.PLAN:
                 if state not in regions:
                     regions[state] = _between(model, state, meeting[state])
                 for inside in regions[state]:

@@ -32,6 +32,7 @@ class Model:
     graph: Graph
     lengths: Lengths = field(default_factory=Lengths)
     on_facts: bool = False
+    _said: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     @cached_property
     def found(self) -> dict[int, Edge | None]:
@@ -57,7 +58,10 @@ class Model:
 
     def seconds(self, edge: Edge) -> float:
         """The longest time that a move takes, with what is heard."""
-        return edge.move.seconds + self.lengths.of(edge.move.heard)
+        heard = edge.move.heard
+        if (said := self._said.get(heard)) is None:
+            said = self._said[heard] = self.lengths.of(heard)
+        return edge.move.seconds + said
 
     def way_to(self, state: int) -> tuple[Edge, ...]:
         """A shortest way from the beginning of a call."""

@@ -17,8 +17,7 @@ from ivr.proof.model import Model, Rule
 ON_NODES: tuple[Rule, ...] = (
     reach.every_node_is_reached,
     reach.every_wait_has_a_way_out,
-    secrecy.nothing_audible_depends_on_a_plan,
-    secrecy.speech_depends_on_no_plan,
+    secrecy.nothing_heard_depends_on_a_plan,
 )
 STRUCTURE: tuple[Rule, ...] = (
     ends.hangs_up_on_choice,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from ivr.proof.bounds import (
     BOUNDS,
@@ -53,10 +54,28 @@ class Report:
     proof: Proof
     model: Model
     states: int | None
-    bounds: tuple[Measured, ...]
-    before: Longest
-    search: Longest
-    longest: Longest
+    allowed: Bounds
+
+    @cached_property
+    def bounds(self) -> tuple[Measured, ...]:
+        """What callers go through at most, each kind of them."""
+        kinds = (silent_callers, callers_of_key_0, callers_who_never_choose)
+        return tuple(kind(self.model, self.allowed) for kind in kinds)
+
+    @cached_property
+    def before(self) -> Longest:
+        """The longest time before a person."""
+        return before_a_person(self.model)
+
+    @cached_property
+    def search(self) -> Longest:
+        """The longest search for a team before 111."""
+        return before_111(self.model)
+
+    @cached_property
+    def longest(self) -> Longest:
+        """The longest path."""
+        return to_the_end(self.model)
 
     def verdict(self) -> str:
         """One line: which flow, its longest path, and the longest time before a person."""
@@ -104,13 +123,4 @@ def report(proof: Proof, bounds: Bounds = BOUNDS) -> Report:
         model, states = Model(proof.flow, graph, proof.nodes.lengths, on_facts=True), len(graph.names)
     except TooManyStates:
         pass  # the figures on nodes alone are no lower
-    kinds = (silent_callers, callers_of_key_0, callers_who_never_choose)
-    return Report(
-        proof,
-        model,
-        states,
-        tuple(kind(model, bounds) for kind in kinds),
-        before_a_person(model),
-        before_111(model),
-        to_the_end(model),
-    )
+    return Report(proof, model, states, bounds)

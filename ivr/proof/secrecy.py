@@ -27,9 +27,15 @@ BEHIND_A_DOOR = 0
 """The class of what is heard behind a ``disclose`` node: it may be anything."""
 
 
-def nothing_audible_depends_on_a_plan(model: Model) -> Iterator[Defect]:
-    """Behind every branch on PLAN all ways are heard alike, or lead through a ``disclose`` node."""
+def nothing_heard_depends_on_a_plan(model: Model) -> Iterator[Defect]:
+    """Neither what is said nor how, but behind a ``disclose`` node."""
     labels = label(model)
+    yield from _what_depends_on_a_plan(model, labels)
+    yield from _how_depends_on_a_plan(model, labels)
+
+
+def _what_depends_on_a_plan(model: Model, labels: Labels) -> Iterator[Defect]:
+    """Where a branch on PLAN has ways that are not heard alike, and do not lead through a ``disclose`` node."""
     heard = what_is_heard(model)
     for state in model.found:
         edges = [edge for edge in model.graph.out[state] if edge.target is not None]
@@ -44,9 +50,8 @@ def nothing_audible_depends_on_a_plan(model: Model) -> Iterator[Defect]:
             yield _defect(model, labels, state, *list(ways.values())[:2])
 
 
-def speech_depends_on_no_plan(model: Model) -> Iterator[Defect]:
-    """The facts that change how everything is said come from the caller, never from a record."""
-    labels = label(model)
+def _how_depends_on_a_plan(model: Model, labels: Labels) -> Iterator[Defect]:
+    """Where the facts that change how everything is said come from a record, not from the caller."""
     for state in model.found:
         for edge in model.graph.out[state]:
             for name, of in written(labels, edge).items():

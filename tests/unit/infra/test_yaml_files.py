@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from infra import yamlfile
 from infra.yamlfile import YamlFile, YamlFileError, read_yaml
+from tests.running import ROOT
 
 
 @pytest.fixture
@@ -116,3 +119,32 @@ def test_character_that_a_reader_would_not_see_is_refused(folder: Path, mark: st
 @pytest.mark.parametrize("text", ["کراچی\u200cمیں", "👩\u200d⚕️", "zażółć"])
 def test_words_of_any_script_are_taken(folder: Path, text: str) -> None:
     assert read(folder, f"text: {text}\n").data == {"text": text}
+
+
+SHIPPED = sorted(
+    {*ROOT.glob("ivr/**/*.yaml"), *ROOT.glob("callrouter/*.yaml"), *ROOT.glob("tests/flows/broken/*.yaml")}
+)
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="NO LIBYAML: one reader reads all")
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_the_quick_reader_reads_what_the_strict_one_does(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said() -> tuple[object, object]:
+        try:
+            found = read_yaml(file)
+        except YamlFileError as error:
+            return str(error), None
+        return found.data, found.lines
+
+    quickly = said()
+    monkeypatch.setattr(yamlfile, "_Quick", yamlfile._Loader)
+    assert said() == quickly
+
+
+@pytest.mark.parametrize("text", ["a:\tb", "{a: b?c}", "[a,\n b? c]", "{a: 1}\tb"])
+def test_what_only_libyaml_takes_is_refused_everywhere(folder: Path, text: str) -> None:
+    assert refusal(folder, text).startswith(":")
+
+
+def test_a_million_brackets_are_refused_by_their_line_not_by_the_end_of_the_process(folder: Path) -> None:
+    assert refusal(folder, "a: " + "[" * 1_000_000) == ":1: nested more than 50 deep"
