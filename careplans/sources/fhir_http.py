@@ -162,6 +162,8 @@ class FhirSource:
                 continue
             if response.status_code == httpx.codes.NOT_MODIFIED:
                 at.reading = ""
+                if answered := self._answered(asked, at):
+                    yield Batch((), at.written(), True, True, answered=answered)
                 return
             if not going_on:
                 at.etag = response.headers.get("etag", "")
@@ -169,14 +171,15 @@ class FhirSource:
             rows = [each for each in page.rows if _is_gone(each)] if asked.is_history else page.rows
             at.newest = later(at.newest, await asyncio.to_thread(asked.newest, _body(response)))
             at.line += page.entries
-            last = page.next_url is None
+            last, answered = page.next_url is None, ""
             if last:
                 self._finish(asked, at)
+                answered = self._answered(asked, at)
             else:
                 at.page = self._within(str(page.next_url), at.page)
-            if rows or going_on or not last:
+            if rows or going_on or not last or answered:
                 ignored = 0 if asked.is_history else page.ignored
-                yield Batch(tuple(rows), at.written(), not going_on, last, ignored=ignored)
+                yield Batch(tuple(rows), at.written(), not going_on, last, ignored=ignored, answered=answered)
             if last:
                 return
             going_on = True
@@ -199,8 +202,14 @@ class FhirSource:
             at.etags.pop(asked.key, None)  # of another question
         elif at.etag:
             at.etags[asked.key] = at.etag
-        at.unasked = [each for each in at.unasked if each != asked.key]
         at.leave()
+
+    def _answered(self, asked: Question, at: _Cursor) -> str:
+        """The question, if it was told of it that it cannot be asked; it is not any more."""
+        if asked.key not in at.unasked:
+            return ""
+        at.unasked = [each for each in at.unasked if each != asked.key]
+        return asked.key
 
     def _within(self, url: str, page: str) -> str:
         """The next page, which must be on the same server: the token goes to nobody else."""

@@ -25,7 +25,8 @@ class Batch:
     A delivery has a ``first`` and a ``last`` batch, which may be the same; it is ``whole`` if every plan that the
     source has stands in it, so that what is missing is gone. ``ignored`` counts fields that nobody knows here.
     ``broken`` says why the rest of it cannot be read: nothing is then missing. ``unasked`` says what the source cannot
-    be asked for; such a batch is a delivery of its own, without a row.
+    be asked for; such a batch is a delivery of its own, without a row. ``answered``: the question (field of
+    such a fault) that it was asked now.
     """
 
     rows: tuple[Row, ...]
@@ -36,6 +37,7 @@ class Batch:
     ignored: int = 0
     broken: RowFault | None = None
     unasked: RowFault | None = None
+    answered: str = ""
 
     @property
     def why(self) -> str:

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from careplans.model import Plan
-from careplans.rows import Gone, RecordId, read_id, read_nhs_number
+from careplans.rows import Gone, RecordId, Row, read_id, read_nhs_number
 from careplans.screening import BadRow
 from careplans.sealing import Sealer
 from careplans.sources.model import Quarantined
@@ -94,6 +94,12 @@ class Quarantine:
             keys = self._hashes(each.source, each.plan_id)
             not_newer = or_(table.c.version.is_(None), table.c.version <= each.version)
             connection.execute(delete(table).where(table.c.source == source, table.c.record.in_(keys), not_newer))
+
+    def release_question(self, connection: Connection, source: str, question: str) -> None:
+        """What ``source`` could not be asked it was asked now: nobody needs to see to it any more."""
+        if question:
+            keys = self._hashes(*_identity(BadRow(Row(0, {}, question), ()), "", None))
+            connection.execute(delete(table).where(table.c.source == source, table.c.record.in_(keys)))
 
     def completed(self, connection: Connection, source: str, run: int, whole: Iterable[Plan]) -> set[tuple[str, str]]:
         """Which of these plans (source, its id there) were loaded in part by an earlier run, in this version."""

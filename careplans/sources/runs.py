@@ -197,6 +197,7 @@ class PlanRuns:
         restrict_plans(connection, self._sealer, _restrictions(taken.bad, sender.system))
         self._ledger.note_gone(connection, run.id, taken.gone)
         self._quarantine.release(connection, sender.name, [*taken.whole, *taken.gone, *seen_to])
+        self._quarantine.release_question(connection, sender.name, batch.answered)
         keep = partial(self._quarantine.keep, connection, sender.name, sender.system, run.id, now=now)
         keep(bad=taken.bad)
         keep(bad=stored_in_part(connection, self._sealer, taken), loaded=True)
@@ -304,7 +305,8 @@ def _screened(batch: Batch, today: date, system: str | None) -> Screened:
     if (fault := batch.broken) is not None:
         bad.append(BadRow(Row(fault.line, {}, fault.reason), (fault,)))
     if (fault := batch.unasked) is not None:
-        bad.append(BadRow(Row(fault.line, {}, f"{fault.field}: {fault.reason}"), (fault,)))
+        # one line for each question, however it is refused
+        bad.append(BadRow(Row(fault.line, {}, fault.field), (fault,)))
     return replace(screened, bad=tuple(bad))
 
 

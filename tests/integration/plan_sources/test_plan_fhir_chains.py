@@ -85,11 +85,35 @@ async def test_what_changed_meanwhile_is_seen_once_the_server_can_be_asked(
         server.patient["meta"] = {"lastUpdated": "2026-06-03T12:00:00Z", "security": [label]}
         server.plans = [care_plan(2)]
         await runs.run(TRUST, server.source(port))
+        server.chains = 501
+        await runs.run(TRUST, server.source(port))
+        assert len(await runs.quarantined()) == 1
         server.plans, server.chains = [care_plan(1), care_plan(2)], 200
         await runs.run(TRUST, server.source(port))
+        assert await runs.quarantined() == [], "nobody needs to see to it any more"
         assert (await plans.match_number(read_number("07700 900101"))).outcome is MatchLevel.NONE
         server.chains = 400
         assert [each.run.why for each in await runs.run(TRUST, server.source(port))][-1:] == ["unasked"], "told anew"
+        assert len(await runs.quarantined()) == 1
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["nothing changed", "the patient changed"])
+async def test_the_line_leaves_with_the_first_answer_also_if_it_brings_nothing(
+    server: FhirServer, runs: PlanRuns, changed: bool
+) -> None:
+    server.plans = [care_plan(1)]
+    async with served(server.app()) as port:
+        for chains in (200, 200, 400):
+            server.chains = chains
+            await runs.run(TRUST, server.source(port))
+        assert len(await runs.quarantined()) == 1
+        server.chains = 200
+        if changed:
+            server.patient["meta"] = {"lastUpdated": "2026-06-03T12:00:00Z"}
+        await runs.run(TRUST, server.source(port))
+        assert await runs.quarantined() == []
+        again = await runs.run(TRUST, server.source(port))
+        assert all(each.run.records for each in again), "an empty run says it once"
 
 
 async def test_a_refused_plan_whose_patient_changed_in_the_same_hour_stays_withdrawn(
