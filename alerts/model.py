@@ -99,10 +99,10 @@ class MinutePoint:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the service stands on, as one process sees it now.
+    """What the service stands on, as the process ``seen_by`` (a word for people) sees it now.
 
-    ``failing_s``: for how many seconds each part has not worked, 0 for those that do. ``journal_lag_s``: age of
-    the oldest event that is not in the journal yet. ``seen_by``: the process, in a word for people.
+    ``failing_s``: for how many seconds each part has not worked, 0 for those that do.
+    ``journal_lag_s``: age of the oldest event that is not in the journal yet.
     ``without_probe_s``: for how long no probe of the auditor has come; None where none is expected, or not known.
     ``figures_differ``: in how many scopes the figures differ from the recount; None where that was not compared.
     ``call_back_late_s``: for how long the longest overdue call-back has been owed; None where another process looks.
@@ -121,12 +121,12 @@ class Parts:
 Metric = Literal[
     "longest_wait_s", "waiting", "abandoned_share", "answered_60_share", "average_answer_s", "centile95_s", "offered",
     "answer_unknown", "composite", "failed_calls", "dependency_down_s", "journal_lag_s", "figures_differ",
-    "figures_odd", "auditor_silent", "call_back_late_s",
-    "night_message", "governance", "welfare_task", "surge", "demand_rise", "rule_removed",
+    "figures_odd", "auditor_silent", "call_back_late_s", "night_message", "governance", "welfare_task", "surge",
+    "demand_rise", "rule_removed",
 ]  # fmt: skip
-"""The last six are no figures. Five say who is told of front-end messages that one person started at night, of plans
-that were opened in an emergency or recorded late, of welfare tasks that nobody took on, and of proposals to look at a
-rise in symptoms, or in all of 111; the last is of notices alone, of an alert whose rule is in the file no more."""
+"""The last six are no figures. Five say who is told of front-end messages begun at night by one person, of plans opened
+in an emergency or recorded late, of welfare tasks that nobody took on, and of proposals to look at a rise in symptoms,
+or in all of 111; the last is of notices alone, of an alert whose rule is in the file no more."""
 
 TOLD_METRICS: frozenset[Metric] = frozenset({"night_message", "governance", "welfare_task", "surge", "demand_rise"})
 """What is told by whoever finds it (:mod:`alerts.notices.once`), not read from figures."""

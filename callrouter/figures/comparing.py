@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -99,7 +100,7 @@ class Comparison:
             HOURS: await self._history.of_hours(day),
             DAYS: await self._history.rolled(day),
         }
-        compared = compare(day, counted, await self._recount(day))
+        compared = await asyncio.to_thread(compare, day, counted, await self._recount(day))
         values, again = await self._call_backs(day, now - SETTLED)
         compared = compared.beside(ROWS, CALL_BACKS, values, again)
         if midnight(day) < now - KEPT:
@@ -113,7 +114,7 @@ class Comparison:
         counted: dict[str, Mapping[Scope, Tally]] = {ROWS: await self._history.tallies(day, over_by)}
         if (tallies := live.tallies(day, over_by)) is not None:
             counted[LIVE] = tallies
-        compared = compare(day, counted, again)
+        compared = await asyncio.to_thread(compare, day, counted, again)
         values, call_backs = await self._call_backs(day, over_by)
         compared = compared.beside(ROWS, CALL_BACKS, values, call_backs)
         if (promised := live.call_backs(day, over_by)) is not None:

@@ -1,111 +1,27 @@
-"""Alerts on what the service stands on, and alerts while their own database is away."""
+"""Alerts on what the service stands on: each part, each process, each failed call."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-import structlog
-from alert_calls import NOON, Told
+from alert_calls import Told
+from alert_parts import DOWN, LAG, World
 from alert_rule import RULE
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.errors import RulesError
 from alerts.figures.kpi import LiveFigures
 from alerts.life.outage import OutageStore
 from alerts.life.service import AlertService
 from alerts.life.store import AlertStore, metadata
-from alerts.model import OWN_METRICS, Escalation, Figures, Notice, Parts, Rule, ScopeFigures, StepTaken
+from alerts.model import Escalation, Parts
 from alerts.notices.wording import body, subject
-from alerts.ports import NoticeFailed
 from alerts.rules.loading import load_rules
 from callrouter import events as ev
-from infra.sql import Database, connect_database
-
-DOWN = replace(
-    RULE, name="down", title="A part does not work", metric="dependency_down_s", threshold=20, clear=1, for_s=0
-)
-LAG = replace(RULE, name="lag", title="Events wait", metric="journal_lag_s", threshold=60, clear=10, for_s=0)
-
-
-class HandClock:
-    """Time that the test moves."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.passed)
-
-    def monotonic(self) -> float:
-        return self.passed
-
-
-class Inbox:
-    """A channel that keeps what it is given, while it works."""
-
-    def __init__(self) -> None:
-        self.taken: list[Notice] = []
-        self.works = True
-
-    async def send(self, notice: Notice) -> None:
-        if not self.works:
-            raise NoticeFailed("smtp_unreachable")
-        self.taken.append(notice)
-
-    @property
-    def told(self) -> list[tuple[str, str]]:
-        return [(each.rule, each.kind) for each in self.taken]
-
-
-class World:
-    """Workers over one real database that the test breaks by taking its tables away."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.clock = HandClock()
-        self.mail = Inbox()
-        self.wait_s: float | None = None
-        self.failing: dict[str, float] = {}
-        self.lag_s = 0.0
-
-    def figures(self) -> Figures | None:
-        if self.wait_s is None:
-            return None
-        total = ScopeFigures(scope="total", name="Whole service", longest_wait_s=self.wait_s)
-        return Figures(self.clock.now(), total, ())
-
-    def parts(self) -> Parts:
-        failing = {name: max(0.0, self.clock.passed - since) for name, since in self.failing.items()}
-        return Parts({"sql": 0.0, "redis": 0.0} | failing, self.lag_s, "worker one")
-
-    def worker(self, *rules: Rule) -> AlertService:
-        own = [each.name for each in rules if each.metric in OWN_METRICS]
-        store = OutageStore(AlertStore(self.database), self.clock, own)
-        return AlertService(rules, self.figures, {"email": self.mail}, store, self.clock, parts=self.parts)
-
-    async def live(self, seconds: int, *workers: AlertService) -> None:
-        for _ in range(seconds):
-            for each in workers:
-                await each.tick()
-            self.clock.passed += 1
-
-    async def take_tables(self) -> None:
-        await self._rename("alert_silences", "away_silences")
-        await self._rename("alert_states", "away_states")
-        await self._rename("alert_notices", "away_notices")
-
-    async def bring_tables(self) -> None:
-        await self._rename("away_silences", "alert_silences")
-        await self._rename("away_states", "alert_states")
-        await self._rename("away_notices", "alert_notices")
-
-    async def _rename(self, old: str, new: str) -> None:
-        await self.database.write(lambda connection: connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}")))
+from infra.sql import connect_database
 
 
 @pytest.fixture
@@ -221,138 +137,6 @@ async def test_what_one_worker_sees_no_other_contradicts(world: World) -> None:
         del world.failing["redis"]
         await other.tick()
         world.clock.passed += 1
-    assert world.mail.told == [("down", "fired")]
-
-
-async def test_a_lost_database_is_told_although_alerts_are_kept_in_it(world: World) -> None:
-    worker = world.worker(DOWN, RULE)
-    await world.live(5, worker)
-    world.failing["sql"] = world.clock.passed
-    await world.take_tables()
-    with structlog.testing.capture_logs() as logs:
-        await world.live(30, worker)
-        assert world.mail.told == [("down", "fired")]
-        await world.bring_tables()
-        del world.failing["sql"]
-        await world.live(10, worker)
-    assert world.mail.told == [("down", "fired"), ("down", "cleared")]
-    words = [each["event"] for each in logs]
-    assert (words.count("alert_store_away"), words.count("alert_store_back")) == (1, 1)
-
-
-async def test_callers_who_wait_are_told_of_while_the_database_is_away(world: World) -> None:
-    worker = world.worker(RULE)
-    world.wait_s = 0
-    await world.live(3, worker)
-    await world.take_tables()
-    world.wait_s = 200
-    await world.live(40, worker)
-    assert world.mail.told == [("longest-wait", "fired")]
-    await world.bring_tables()
-    await world.live(10, worker)
-    assert world.mail.told == [("longest-wait", "fired")], "its return tells nobody again"
-    assert (await AlertStore(world.database).states())["longest-wait"].phase == "firing"
-    world.wait_s = 0
-    await world.live(3, worker)
-    assert world.mail.told == [("longest-wait", "fired"), ("longest-wait", "cleared")]
-
-
-async def test_who_takes_it_on_while_the_database_is_away_is_on_record_when_it_is_back(world: World) -> None:
-    worker = world.worker(RULE)
-    world.wait_s = 200
-    await world.live(40, worker)
-    await world.take_tables()
-    assert await worker.acknowledge("longest-wait", "Sam Example", "page")
-    assert [each.kind for each in await worker.steps("longest-wait")] == ["acknowledged"]
-    await world.bring_tables()
-    await world.live(10, worker)
-    kept = AlertStore(world.database)
-    assert (await kept.states())["longest-wait"].acknowledged_by == "Sam Example"
-    steps = await kept.steps("longest-wait")
-    assert [each.kind for each in steps] == ["acknowledged", "sent", "fired", "pending"]
-
-
-async def test_an_alert_of_the_databases_own_absence_is_on_record_once_when_it_is_back(world: World) -> None:
-    worker, kept = world.worker(DOWN), AlertStore(world.database)
-    world.failing["sql"] = world.clock.passed
-    await world.take_tables()
-    await world.live(25, worker)
-    assert await worker.acknowledge("down:sql", "Sam Example", "page")
-    assert await kept.steps("down:sql") == []
-    del world.failing["sql"]
-    await world.live(1, worker)
-    await world.bring_tables()
-    await world.live(20, worker)
-    kinds = ["sent", "resolved", "acknowledged", "sent", "fired"]
-    assert sorted(each.kind for each in await kept.steps("down:sql")) == sorted(kinds)
-    assert await worker.steps("down:sql") == await kept.steps("down:sql"), "and nothing waits in memory any more"
-    times = [each.at for each in await kept.steps("down:sql")]
-    assert times == sorted(times, reverse=True)
-    assert [each.kind for each in await worker.history()] == ["resolved"]
-
-
-async def test_what_is_put_on_record_twice_stands_there_once(world: World) -> None:
-    step = StepTaken("down:sql", "fired", NOON, detail="A part does not work: database, seen by worker one")
-    other = replace(step, detail="A part does not work: database, seen by worker two")
-    kept = AlertStore(world.database)
-    await kept.record([step])
-    await kept.record([step, other])
-    assert set(await kept.steps("down:sql")) == {step, other}
-    assert len(await kept.steps("down:sql")) == 2
-
-
-async def test_a_silence_that_was_made_holds_while_the_database_is_away(world: World) -> None:
-    worker = world.worker(RULE)
-    await worker.silence("longest-wait", "Sam Example", "a test", world.clock.now() + timedelta(minutes=2))
-    await world.live(1, worker)
-    await world.take_tables()
-    with pytest.raises(SQLAlchemyError):
-        await worker.silence("longest-wait", "Sam Example", "a test", world.clock.now() + timedelta(minutes=9))
-    world.wait_s = 200
-    await world.live(60, worker)
-    assert world.mail.told == []
-    await world.live(65, worker)
-    assert world.mail.told == [("longest-wait", "fired")]
-
-
-async def test_an_alert_that_fired_before_the_outage_clears_in_it_once(world: World) -> None:
-    worker, other = world.worker(RULE), world.worker(RULE)
-    world.wait_s = 200
-    await world.live(40, worker, other)
-    await world.take_tables()
-    world.wait_s = 0
-    await world.live(5, worker)
-    assert world.mail.told == [("longest-wait", "fired"), ("longest-wait", "cleared")]
-    await world.bring_tables()
-    await world.live(10, worker, other)
-    assert world.mail.told == [("longest-wait", "fired"), ("longest-wait", "cleared")]
-
-
-async def test_what_another_worker_wrote_meanwhile_stands(world: World) -> None:
-    cut_off = world.worker(RULE)
-    world.wait_s = 0
-    await world.live(1, cut_off)
-    await world.take_tables()
-    world.wait_s = 200
-    await world.live(40, cut_off)
-    await world.bring_tables()
-    await world.live(31, world.worker(RULE))
-    await world.live(10, cut_off)
-    world.wait_s = 0
-    await world.live(3, cut_off, world.worker(RULE))
-    assert [kind for _, kind in world.mail.told] == ["fired", "fired", "cleared"], "at least once, cleared once"
-    steps = [each.kind for each in await cut_off.steps("longest-wait")]
-    assert (steps.count("fired"), steps.count("sent")) == (2, 3), "also what the one that was cut off did"
-
-
-async def test_a_notice_of_an_outage_that_the_relay_did_not_take_is_tried_again(world: World) -> None:
-    worker = world.worker(DOWN)
-    world.failing["sql"] = world.clock.passed
-    await world.take_tables()
-    world.mail.works = False
-    await world.live(25, worker)
-    world.mail.works = True
-    await world.live(10, worker)
     assert world.mail.told == [("down", "fired")]
 
 
