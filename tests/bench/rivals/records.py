@@ -135,11 +135,12 @@ class Records:
         quarter = int(call.offered_at.timestamp()) // 900
         row = {"call": self.keys.index("surge-call", call.call_ref), "seen_at": datetime.now(UTC), "quarter": quarter,
                "menu": "1", "signals": "other_symptoms", "end_class": "answered"}  # fmt: skip
-        cell = {"quarter": quarter, "signal": "all", "area": "unknown", "version": "", "demand": 1, "deflected": 0}
+        one = {"quarter": quarter, "area": "unknown", "demand": 1, "deflected": 0}
+        cells = [{"signal": "all", "version": "", **one}, {"signal": "other_symptoms", "version": "1", **one}]
         connection.execute(insert(surge_calls), row)
         more = {"demand": surge_counts.c.demand + 1}
         counted = insert(surge_counts).on_conflict_do_update(index_elements=list(surge_counts.primary_key), set_=more)
-        connection.execute(counted, cell)
+        connection.execute(counted, cells)
 
     def has_plan(self, call: Call) -> bool:
         """Whether there is a care plan for the number."""
