@@ -19,9 +19,6 @@ LONDON = ZoneInfo("Europe/London")
 TOTAL = "total"
 """The scope that is the whole service; every other scope is a provider's id."""
 
-ANSWERED_IN_TIME = timedelta(seconds=60)
-"""Item B01, answered within 60 s; the bound is included (docs/safety/rules.md, 8)."""
-
 RECENT = timedelta(minutes=15)
 """One failed call is news for this long; a defect of a flow fails calls all the time."""
 

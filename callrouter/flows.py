@@ -144,23 +144,3 @@ def read_texts(path: Path) -> dict[str, str]:
         lines = (f"{file.locate((str(key),))}: {key}: a prompt is plain text, without markup" for key in marked)
         raise ConfigurationError("\n".join(lines))
     return {str(key): str(text) for key, text in data.items()}
-
-
-class LoadedFlows:
-    """The flows of this process: one for every dialled number that has its own, a default for all others."""
-
-    def __init__(self, default: Flow, by_dialled: Mapping[str, Flow] | None = None) -> None:
-        self._default = default
-        self._by_dialled = dict(by_dialled or {})
-        self._versions = {(f.flow, f.version): f for f in (default, *self._by_dialled.values())}
-
-    def for_dialled(self, dialled: str, call_ref: str) -> Flow:
-        del call_ref
-        return self._by_dialled.get(dialled, self._default)
-
-    def version(self, name: str, version: str) -> Flow | None:
-        return self._versions.get((name, version))
-
-    def is_recalled(self, version: str) -> bool:
-        del version
-        return False

@@ -73,7 +73,6 @@ class CallView:
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     end_class: str = "in_progress"
-    end_reason: str = ""
     ended_by: str = ""
     provider: str | None = None
     service: str | None = None
@@ -177,6 +176,6 @@ def advance(view: CallView, recorded: ev.Recorded) -> CallView:
         case ev.HandedBack(reason=reason):
             return replace(view, handed_back=reason)
         case ev.Ended() as e if view.ended_at is None:
-            return replace(view, ended_at=at, end_class=e.end_class, end_reason=e.reason, ended_by=e.by)
+            return replace(view, ended_at=at, end_class=e.end_class, ended_by=e.by)
         case _:
             return view

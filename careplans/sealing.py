@@ -86,10 +86,6 @@ class Sealer:
         value = _surname(family_name, born)
         return self._keyring.index_all("plan-surname", value) if value else ()
 
-    def viewer_key(self, user: str) -> str:
-        """The hash that stands for a user in the record of views."""
-        return self._keyring.index("plan-viewer", user)
-
     def person_keys(self, person: Person) -> tuple[PersonKeys, ...]:
         """The hashes by which two plans of one person are recognised without opening them; those written first.
 

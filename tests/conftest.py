@@ -12,7 +12,7 @@ from pytest_socket import disable_socket, enable_socket
 
 import alerts.surveillance  # noqa: F401 - before numpy is imported: it tells numpy to use one thread
 from tests import canaries
-from tests.postgres import Postgres, PostgresMissing
+from tests.postgres import Postgres, own_postgres
 
 # the machine is shared: an example that waited for a core has broken no law
 settings.register_profile("house", deadline=None, max_examples=20)
@@ -51,9 +51,5 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL of this run's own; skipped, saying so, where none is installed. Leave it as it was."""
-    try:
-        server = Postgres()
-    except PostgresMissing as reason:
-        pytest.skip(f"NO POSTGRESQL: {reason}")
-    with server:
+    with own_postgres() as server:
         yield server

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import itertools
 import wave
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from callrouter.approvals import Refused
 from callrouter.handover import Role, SignedIn
 from callrouter.messages.content import Known
 from callrouter.messages.live import LiveMessages
@@ -159,3 +163,10 @@ def world_on(database: Database, folder: Path, *, clock: HandClock | None = None
         **options,
     )
     return World(database, clock, voice, reviewers, service, LiveMessages(database, clock, london(), folder / "sound"))
+
+
+async def refused(doing: Awaitable[object]) -> str:
+    """The stable id of the refusal."""
+    with pytest.raises(Refused) as found:
+        await doing
+    return found.value.error_id

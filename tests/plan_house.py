@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 
 from sqlalchemy import select
 
@@ -20,6 +20,7 @@ from careplans.rows import Row
 from careplans.service import CarePlans
 from infra.crypto import KeyRing
 from infra.sql import Database
+from tests.plan_world import HandClock
 
 BORN = date(1938, 4, 12)
 EDITH = PatientAsked(BORN, nhs_number="999 000 0018")
@@ -32,16 +33,6 @@ CREW = Viewer("amira", "ambulance", "session-a", "London Ambulance")
 
 
 @dataclass
-class HandClock:
-    at: datetime = datetime(2026, 6, 15, 12, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at.timestamp()
-
-
 @dataclass
 class Told:
     """Information governance's letter box."""

@@ -11,8 +11,11 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+
+import pytest
 
 from tests.running import free_port
 
@@ -189,3 +192,14 @@ class Session:
         self._psql.stdin.write(f"{statements};\n\\echo done\n")
         self._psql.stdin.flush()
         assert (said := self._psql.stdout.readline()) == "done\n", said
+
+
+@contextlib.contextmanager
+def own_postgres() -> Iterator[Postgres]:
+    """A server that may come to harm; the test is skipped, saying so, where none is installed."""
+    try:
+        server = Postgres()
+    except PostgresMissing as reason:
+        pytest.skip(f"NO POSTGRESQL: {reason}")
+    with server:
+        yield server

@@ -16,7 +16,7 @@ from callrouter import journal as journal_tables
 from callrouter.calls import Calls
 from callrouter.dispatch.local import LocalDispatch
 from callrouter.dispatch.providers import Provider, Providers
-from callrouter.flows import LoadedFlows, load_flow, load_prompts
+from callrouter.flows import load_flow, load_prompts
 from callrouter.hours import OpeningHours, read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
@@ -31,6 +31,7 @@ from infra.state import CallStates, MemoryStates
 from ivr.flow import Flow
 from nlp.lexicon import read_lexicon
 from nlp.service import KeywordUnderstanding
+from tests.loaded_flows import LoadedFlows
 
 ROOT = Path(__file__).resolve().parent.parent
 LONDON = ROOT / "ivr/flows/london-111.yaml"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
-from alerts.surges.counting import put_counts
 from alerts.surges.indicators import read_indicators
 from alerts.surges.model import ALL, Cell, quarter_of, start_of
+from alerts.surges.tables import surge_counts
 
 MENU = f"f1/{read_indicators().version}"
 USUAL = {"bromley": 1.5, "barnet": 1.5, "unknown": 3.0}
@@ -43,6 +44,12 @@ def write_past(
             if callers:
                 rows.append((Cell(quarter, "cold_or_flu", area, menu), callers, 0))
     put_counts(connection, rows)
+
+
+def put_counts(connection: Connection, rows: Iterable[tuple[Cell, int, int]]) -> None:
+    """Put new cells with their demand and deflected."""
+    values = [asdict(cell) | {"demand": demand, "deflected": deflected} for cell, demand, deflected in rows]
+    connection.execute(insert(surge_counts), values)
 
 
 def _poisson(chance: random.Random, mean: float) -> int:

@@ -195,12 +195,6 @@ def _add(connection: Connection, changes: Mapping[Cell, tuple[int, int]]) -> Non
     change_each(connection, _ADDED[connection.dialect.name], _rows((cell, *changes[cell]) for cell in ordered))
 
 
-def put_counts(connection: Connection, rows: Iterable[tuple[Cell, int, int]]) -> None:
-    """Put new cells with their demand and deflected: those of history, from elsewhere."""
-    if values := _rows(rows):
-        connection.execute(insert(surge_counts), values)
-
-
 def _rows(counted: Iterable[tuple[Cell, int, int]]) -> list[dict[str, Any]]:
     return [
         {

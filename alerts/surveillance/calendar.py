@@ -17,8 +17,6 @@ from alerts.surveillance.days import LONDON as LONDON
 from alerts.surveillance.days import hour_of_week
 from alerts.surveillance.days import kind_of_day as kind_of_day
 
-QUARTERS_A_DAY = 96
-
 
 def hours_of_week(start: datetime, quarters: int) -> NDArray[np.intp]:
     """(Q,): the hour of London's week, 0 for Monday 00:00, of each quarter-hour from ``start`` (with its zone) on."""

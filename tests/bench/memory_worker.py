@@ -19,7 +19,7 @@ from adapters.asterisk.worker import SipWorker
 from callrouter.calls import Calls
 from callrouter.dispatch.local import LocalDispatch
 from callrouter.dispatch.providers import read_providers
-from callrouter.flows import LoadedFlows, load_flow, load_prompts
+from callrouter.flows import load_flow, load_prompts
 from callrouter.hours import read_hours
 from callrouter.lookups import Lookups
 from callrouter.nearby import Nearby
@@ -30,6 +30,7 @@ from infra.clock import SystemClock
 from infra.crypto import KeyRing
 from infra.loops import repeat
 from infra.state import MemoryStates
+from tests.loaded_flows import LoadedFlows
 from tests.service import FakePlans, FakeRepeats, Understanding
 
 

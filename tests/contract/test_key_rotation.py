@@ -28,6 +28,7 @@ from infra.crypto import KeyRing
 from infra.numbers import read_number
 from infra.rewrap import WrappedKeys, rewrap
 from infra.sql import Database
+from tests.hand_clock import HandClock
 from tests.plan_world import SYSTEM, Script
 from tests.plan_world import plan as row
 
@@ -39,14 +40,6 @@ BORN = date(1938, 4, 12)
 MANY = 2 * PORTION + 50
 one_database = pytest.mark.parametrize("database_kind", ["sqlite"])
 """For what is told by our own comparisons: the statements are those of the other tests, which run on both."""
-
-
-class Clock:
-    def now(self) -> datetime:
-        return NOW
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 def plan(at: int, version: int = 1, *, source: str = "Demo Trust", nhs: str | None = None, restricted: bool = False,
@@ -67,7 +60,7 @@ async def withdraw(database: Database, keys: KeyRing, *gone: Withdrawal) -> int:
 
 
 def service(database: Database, keys: KeyRing) -> CarePlans:
-    return CarePlans(database, keys, Clock())
+    return CarePlans(database, keys, HandClock(NOW))
 
 
 async def found(database: Database, keys: KeyRing, at: int) -> int:
@@ -217,18 +210,18 @@ async def test_the_journal_opens_under_the_newest_master_key_alone(database: Dat
 @one_database
 async def test_what_stands_in_quarantine_is_known_again_under_the_newest_keys(database: Database) -> None:
     sender, script = Sender("trust", SYSTEM), Script([[[row(101, kind="?"), row(102, kind="?")]]])
-    await PlanRuns(database, OLD, Clock()).run(sender, script)
+    await PlanRuns(database, OLD, HandClock(NOW)).run(sender, script)
     done = await Rotation(database, BOTH, SEALED).run()
     assert (done.settled, not done.masters_needed) == (True, True)
     kept = select(plan_quarantine.c.id, plan_quarantine.c.wrapped_key, plan_quarantine.c.content)
     for each in await database.read(lambda c: c.execute(kept).all()):
         assert b"P10" in NEW.unwrap(each.wrapped_key).open(each.content, f"{each.id}/quarantine".encode())
     script.deliveries = [*script.deliveries, [[row(101), row(102, kind="?")]]]
-    runs = PlanRuns(database, BOTH, Clock())
+    runs = PlanRuns(database, BOTH, HandClock(NOW))
     await runs.run(sender, script)
     assert [(each.line, each.times) for each in await runs.quarantined()] == [(102, 2)]
     script.deliveries = [*script.deliveries, [[row(102)]]]
-    runs = PlanRuns(database, NEW, Clock())  # what came again meanwhile stands under the newest index key
+    runs = PlanRuns(database, NEW, HandClock(NOW))  # what came again meanwhile stands under the newest index key
     await runs.run(sender, script)
     assert await runs.quarantined() == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +11,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.announcing import announced
-from callrouter.approvals import Refused
 from callrouter.messages.life import EVERYWHERE
 from callrouter.messages.model import Content, Phase, Places
 from callrouter.model import CallRecord
@@ -32,6 +30,7 @@ from tests.message_world import (
     World,
     content,
     offer,
+    refused,
     template,
     world_on,
 )
@@ -57,13 +56,6 @@ def heard_by(world: World, wait: LookupWait, edge: str = "") -> list[str]:
     nothing, now = cast(Any, None), world.clock.now()
     record = CallRecord("call", "ctx", "sip", LANDLINE, "111", now, now, nothing, 1, 1, 0, "1.1", {}, edge)
     return [each.marker for each in announced(world.live, record, wait, now)[0].messages]
-
-
-async def refused(doing: Awaitable[object]) -> str:
-    """The stable id of the refusal."""
-    with pytest.raises(Refused) as found:
-        await doing
-    return found.value.error_id
 
 
 async def test_a_message_from_draft_to_stop(world: World) -> None:

@@ -33,6 +33,7 @@ from careplans.writing import write_plans
 from infra.crypto import KeyRing
 from infra.numbers import read_number
 from infra.sql import Database
+from tests.hand_clock import HandClock
 from tests.postgres import Postgres, find_binaries
 
 OLD = KeyRing(b"m" * 32, b"i" * 32)
@@ -49,14 +50,6 @@ WORDS = (
     "zzcanary", "9990000204", "7700900987", "1951-02-03", "19510203", "03/02/1951", "date(1951", "zzgiven",
 )  # fmt: skip
 CONTROL = "zzcontrol"
-
-
-class Clock:
-    def now(self) -> datetime:
-        return NOW
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 class OneCall:
@@ -77,12 +70,12 @@ def canaries_in(octets: bytes) -> list[str]:
 
 async def work_everything(database: Database, drafts: Path) -> list[str]:
     """Every use of the store, with failures; the texts of what was raised."""
-    trail = AuditTrail(database, OLD, Clock())
-    plans, records = CarePlans(database, OLD, Clock(), trail), PlanRecords(database, OLD, Clock(), trail)
+    trail = AuditTrail(database, OLD, HandClock(NOW))
+    plans, records = CarePlans(database, OLD, HandClock(NOW), trail), PlanRecords(database, OLD, HandClock(NOW), trail)
     others = [replace(CANARY, plan_id=f"Zzcanary-{at}", version=2, detail=f"Zzcanary {at}") for at in range(12)]
     await write(database, OLD, CANARY, *others)
     viewer, clinician = Viewer(USER, "handler"), Viewer(USER, "clinician")
-    on_call = PlansOnCall(database, OLD, Clock(), trail, OneCall(plans))
+    on_call = PlansOnCall(database, OLD, HandClock(NOW), trail, OneCall(plans))
     assert len(await on_call.open_by_birth_date("call-1", BORN, viewer)) == 13
     assert await on_call.open_by_birth_date("call-1", date(1951, 2, 4), viewer) == ()
     assert len(await on_call.open_checked("call-1", clinician)) == 13

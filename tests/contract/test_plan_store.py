@@ -20,6 +20,7 @@ from careplans.store import metadata
 from infra.crypto import KeyRing
 from infra.numbers import read_number
 from infra.sql import Database
+from tests.hand_clock import HandClock
 
 NUMBER = read_number("07700 900101")
 BORN = date(1938, 4, 12)
@@ -28,14 +29,6 @@ SECRET = (
     "date(1938",
 )  # fmt: skip
 HANDLER = Viewer("zzuser", "handler")
-
-
-class FixedClock:
-    def now(self) -> datetime:
-        return datetime(2026, 6, 15, 12, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 def row(line: int = 2, **changes: object) -> Row:
@@ -59,7 +52,7 @@ def row(line: int = 2, **changes: object) -> Row:
 
 @pytest.fixture
 def plans(database: Database) -> CarePlans:
-    return CarePlans(database, KeyRing(b"m" * 32, b"i" * 32), FixedClock())
+    return CarePlans(database, KeyRing(b"m" * 32, b"i" * 32), HandClock(datetime(2026, 6, 15, 12, tzinfo=UTC)))
 
 
 class OneCall:
@@ -74,7 +67,7 @@ class OneCall:
 
 @pytest.fixture
 def on_call(database: Database, plans: CarePlans) -> PlansOnCall:
-    keyring, clock = KeyRing(b"m" * 32, b"i" * 32), FixedClock()
+    keyring, clock = KeyRing(b"m" * 32, b"i" * 32), HandClock(datetime(2026, 6, 15, 12, tzinfo=UTC))
     return PlansOnCall(database, keyring, clock, AuditTrail(database, keyring, clock), OneCall(plans))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import select
 
 from alerts.surges.archive import EPOCH, QUARTERS_KEPT, SETTLED, archive
-from alerts.surges.counting import REMEMBERED, WITHOUT_WORDS, SurgeCounter, put_counts
+from alerts.surges.counting import REMEMBERED, WITHOUT_WORDS, SurgeCounter
 from alerts.surges.history import read_history
 from alerts.surges.indicators import read_indicators
 from alerts.surges.model import Cell, quarter_of
@@ -21,6 +21,7 @@ from infra.areas import london
 from infra.bus import Entry, MemoryStream
 from infra.sql import Database
 from tests.hand_clock import NOON, HandClock
+from tests.surge_past import put_counts
 
 INDICATORS = read_indicators()
 Counts = dict[tuple[int, str, str, str], tuple[int, int]]

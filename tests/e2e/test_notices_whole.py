@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from aiosmtpd.smtp import SMTP
 from e2e_browser import running
 
 from adapters.notify.voice import THANKS
@@ -21,6 +19,7 @@ from callrouter.texts.templates import ALERT_NOTICE, ALERT_WORDS
 from infra.clock import SystemClock
 from infra.voices import has_voice
 from tests.integration.conftest_asterisk import Line, line_of_a_test, session_line
+from tests.mail_relay import Relay, mail_relay
 from tests.running import ROOT, RunningService, free_port
 from tests.text_providers import API_KEY, BEARER, OWN, SID, TOKEN, Notify, notify_receipt
 from tests.twilio_calls import TwilioCalls
@@ -51,24 +50,9 @@ alerts:
 """
 
 
-class Relay:
-    """A mail server that keeps the subjects of what it takes."""
-
-    def __init__(self) -> None:
-        self.subjects: asyncio.Queue[str] = asyncio.Queue()
-        self.port = 0
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
-        self.subjects.put_nowait(str(message_from_bytes(envelope.content, policy=policy.default)["Subject"]))
-        return "250 taken"
-
-
 @pytest.fixture
 async def relay() -> AsyncIterator[Relay]:
-    relay = Relay()
-    loop = asyncio.get_running_loop()
-    async with await loop.create_server(lambda: SMTP(relay, hostname="relay"), "127.0.0.1", 0) as server:
-        relay.port = server.sockets[0].getsockname()[1]
+    async with mail_relay() as relay:
         yield relay
 
 
@@ -130,7 +114,7 @@ async def test_who_presses_1_has_the_alert_and_is_not_texted(line: Line, relay: 
     assert "taken_on" in said
     assert "7700900123" not in said
     assert "Duty manager" not in said
-    assert (notify.sent, relay.subjects.empty()) == ([], True)
+    assert (notify.sent, relay.mails.empty()) == ([], True)
 
 
 @pytest.mark.slow
@@ -145,14 +129,14 @@ async def test_an_engaged_line_leads_to_a_text_and_a_text_that_fails_to_a_mail(
             await until(lambda: bool(notify.sent), service)
             ((number, words, reference),) = notify.sent
             assert (number, words[:9]) == (MOBILE, "CRITICAL:")
-            assert relay.subjects.empty()
+            assert relay.mails.empty()
             bearer = {"Authorization": f"Bearer {BEARER}"}
             receipt = notify_receipt(reference, "permanent-failure")
             async with httpx.AsyncClient() as client:
                 path = f"{service.url}/texts/receipts/govuk-notify"
                 assert (await client.post(path, json=receipt, headers=bearer)).status_code == 204
             async with asyncio.timeout(SOON_S):
-                assert (await relay.subjects.get()).startswith("[CRITICAL] A part of the service does not work")
+                assert (await relay.next_subject(SOON_S)).startswith("[CRITICAL] A part of the service does not work")
         finally:
             await asyncio.to_thread(service.stop)
     assert "7700900123" not in service.log.read_text()

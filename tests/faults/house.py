@@ -36,7 +36,7 @@ from infra.asterisk.instance import (
 from tests.faults.callers import Caller, Phones
 from tests.faults.providers import Leg, StandIn
 from tests.faults.sound import Voice, write_sound
-from tests.postgres import Postgres, PostgresMissing
+from tests.postgres import own_postgres
 from tests.redis_server import RedisMissing, RedisServer
 from tests.running import RunningService
 from tests.wire import Wire
@@ -203,10 +203,7 @@ def _asterisk(servers: ExitStack, folder: Path, providers: Mapping[str, StandIn]
 
 def _postgres(servers: ExitStack) -> tuple[str, Wire, str]:
     """Its own address for the test, the wire to it, and the address at the end of that wire."""
-    try:
-        url = servers.enter_context(Postgres()).url
-    except PostgresMissing as reason:
-        pytest.skip(f"NO POSTGRESQL: {reason}")
+    url = servers.enter_context(own_postgres()).url
     port = urlsplit(url).port
     assert port is not None
     wire = servers.enter_context(Wire(port))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from email import message_from_bytes, policy
-from email.message import Message
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiosmtpd.smtp import SMTP
 
-from tests.postgres import Postgres, PostgresMissing
+from tests.mail_relay import Relay, mail_relay
+from tests.postgres import Postgres, own_postgres
 from tests.running import RunningService
 from tests.wire import Wire
 
@@ -37,37 +34,15 @@ alerts:
 """
 
 
-class Relay:
-    """A mail server that keeps what it takes."""
-
-    def __init__(self) -> None:
-        self.mails: asyncio.Queue[Message] = asyncio.Queue()
-        self.port = 0
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
-        self.mails.put_nowait(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 taken"
-
-    async def next_subject(self) -> str:
-        return str((await asyncio.wait_for(self.mails.get(), SOON_S))["Subject"])
-
-
 @pytest.fixture
 async def relay() -> AsyncIterator[Relay]:
-    relay = Relay()
-    loop = asyncio.get_running_loop()
-    async with await loop.create_server(lambda: SMTP(relay, hostname="relay"), "127.0.0.1", 0) as server:
-        relay.port = server.sockets[0].getsockname()[1]
+    async with mail_relay() as relay:
         yield relay
 
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    try:
-        server = Postgres()
-    except PostgresMissing as missing:
-        pytest.skip(str(missing))
-    with server:
+    with own_postgres() as server:
         yield server
 
 
@@ -91,9 +66,9 @@ async def test_a_lost_database_reaches_the_duty_manager_and_so_does_its_return(
         await asyncio.to_thread(service.__enter__)
         try:
             await asyncio.to_thread(wire.cut)
-            fired = await relay.next_subject()
+            fired = await relay.next_subject(SOON_S)
             await asyncio.to_thread(wire.mend)
-            cleared = await relay.next_subject()
+            cleared = await relay.next_subject(SOON_S)
         finally:
             await asyncio.to_thread(service.stop)
     assert fired.startswith("[CRITICAL] A part of the service does not work: Database (SQL), seen by 127.0.0.1:")

@@ -31,7 +31,7 @@ from infra.numbers import read_number
 from infra.postgres import LOOK_UPS, READERS, WRITERS
 from infra.sql import connect_database
 from ivr.model import GatherWait, LegWait
-from tests.postgres import Postgres, PostgresMissing
+from tests.postgres import Postgres, own_postgres
 
 NUMBER = "+447700900123"
 HEALS_S = 90.0
@@ -56,11 +56,7 @@ PLAN = Row(
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     """A server of this file's own: it comes to harm."""
-    try:
-        server = Postgres()
-    except PostgresMissing as reason:
-        pytest.skip(f"NO POSTGRESQL: {reason}")
-    with server:
+    with own_postgres() as server:
         yield server
 
 

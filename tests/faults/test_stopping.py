@@ -16,7 +16,7 @@ import pytest
 
 from adapters.phone.line import Line, open_line
 from callrouter.stopping import GONE_S, GRACE_S
-from tests.postgres import Postgres, PostgresMissing
+from tests.postgres import Postgres, own_postgres
 from tests.running import RunningService, free_port
 from tests.wire import Wire
 
@@ -60,11 +60,7 @@ async def running(folder: Path, **settings: str) -> AsyncIterator[Running]:
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    try:
-        server = Postgres()
-    except PostgresMissing as missing:
-        pytest.skip(str(missing))
-    with server:
+    with own_postgres() as server:
         yield server
 
 

@@ -32,7 +32,7 @@ from infra.asterisk.instance import (
 )
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
-from tests.postgres import Postgres, PostgresMissing
+from tests.postgres import Postgres, own_postgres
 from tests.running import RunningService, free_port, run_command
 from tests.sip.answering import AnsweringSip
 
@@ -61,11 +61,7 @@ async def only(check: Check, given: Settings) -> list[Finding]:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    try:
-        server = Postgres()
-    except PostgresMissing as missing:
-        pytest.skip(str(missing))
-    with server:
+    with own_postgres() as server:
         yield server
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.postgres import Postgres, PostgresMissing
+from tests.postgres import Postgres, own_postgres
 from tests.running import RunningService
 from tests.wire import Wire
 
@@ -19,11 +19,7 @@ SOON_S = 60.0  # the states change after seconds; the rest is for a busy machine
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    try:
-        server = Postgres()
-    except PostgresMissing as missing:
-        pytest.skip(str(missing))
-    with server:
+    with own_postgres() as server:
         yield server
 
 

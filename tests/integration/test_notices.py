@@ -28,6 +28,7 @@ from alerts.life.store import AlertStore, metadata
 from alerts.model import Figures, Notice, Recipient, Rule, ScopeFigures
 from alerts.ports import NoticeFailed, Notifier
 from infra.sql import connect_database
+from tests.hand_clock import HandClock
 from tests.notice_receivers import Receiver, Relay, free_port, serve_http, serve_smtp
 
 AT = datetime(2025, 6, 2, 11, 0, tzinfo=UTC)
@@ -41,19 +42,6 @@ NOTICE = Notice(
     worst=200.0, threshold=180.0, clear=120.0, usually_helps="More handlers.",
     link="http://localhost/wallboard", recipient=Recipient("Duty manager", "email", DUTY),
 )  # fmt: skip
-
-
-class HandClock:
-    """Time that the test moves."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def now(self) -> datetime:
-        return AT + timedelta(seconds=self.passed)
-
-    def monotonic(self) -> float:
-        return self.passed
 
 
 @dataclass(frozen=True)
@@ -139,7 +127,7 @@ def mail(port: int, **changed: Any) -> SmtpNotifier:
 
 
 def hook(timeout_s: float = 10.0) -> WebhookNotifier:
-    return WebhookNotifier(WebhookSettings(secret=SECRET, timeout_s=timeout_s), HandClock())
+    return WebhookNotifier(WebhookSettings(secret=SECRET, timeout_s=timeout_s), HandClock(AT))
 
 
 def to(url: str) -> Notice:
@@ -278,7 +266,7 @@ async def test_a_broken_relay_neither_stops_the_webhook_nor_goes_unlogged(
         source="a test", link="http://localhost/wallboard",
         who=(NOTICE.recipient, Recipient("Control room screen", "webhook", receiver.url)),
     )  # fmt: skip
-    clock = HandClock()
+    clock = HandClock(AT)
     wait_s = 200.0
 
     def figures() -> Figures:

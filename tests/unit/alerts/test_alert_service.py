@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,21 +21,9 @@ from alerts.notices.wording import body, subject
 from alerts.ports import NoticeFailed
 from infra.sql import Database, connect_database
 from infra.turns import Turns
+from tests.hand_clock import HandClock
 
 SCREEN = Recipient("Control room screen", "webhook", "http://localhost/notices")
-
-
-class HandClock:
-    """Time that the test moves."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.passed)
-
-    def monotonic(self) -> float:
-        return self.passed
 
 
 class Inbox:
@@ -70,7 +57,7 @@ class House:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.clock = HandClock()
+        self.clock = HandClock(NOON)
         self.wait_s: float | None = 0.0
         self.mail = Inbox()
         self.screen = Inbox()

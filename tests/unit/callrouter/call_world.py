@@ -18,7 +18,6 @@ from callrouter import journal as tables
 from callrouter.calls import Calls
 from callrouter.dispatch.local import LocalDispatch
 from callrouter.dispatch.providers import Provider, Providers
-from callrouter.flows import LoadedFlows
 from callrouter.hours import read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
@@ -36,6 +35,7 @@ from infra.state import CallStates, MemoryStates
 from ivr.flow import Flow
 from ivr.model import Band
 from tests.hand_clock import HandClock
+from tests.loaded_flows import LoadedFlows
 
 E = TypeVar("E")
 FindPlan: TypeAlias = Callable[[Number], Awaitable[PlanFound]]

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from callrouter.approvals import Refused
 from callrouter.handover import Role, SignedIn
 from callrouter.messages.errors import ContentRefused
 from callrouter.messages.model import Message, Offer, OfferKind, Places, Wording
@@ -31,6 +30,7 @@ from tests.message_world import (
     World,
     content,
     offer,
+    refused,
     template,
     world_on,
 )
@@ -44,13 +44,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await upgrade_database(database)
     yield world_on(database, tmp_path)
     await database.close()
-
-
-async def refused(doing: Awaitable[object]) -> str:
-    """The stable id of the refusal."""
-    with pytest.raises(Refused) as found:
-        await doing
-    return found.value.error_id
 
 
 SAME_SESSION = SignedIn("Zoe", Role.CLINICAL_SAFETY, ANN.session)

@@ -15,10 +15,11 @@ from alerts.rules.readings import Seen
 from callrouter.alerting.probe import AUDIT_SERVICE, PROBE, FlowsWithProbe, with_probe
 from callrouter.dispatch.providers import Providers
 from callrouter.errors import ConfigurationError
-from callrouter.flows import LoadedFlows, load_flow
+from callrouter.flows import load_flow
 from infra.bus import Entry
 from ivr.check import World, check
 from tests.hand_clock import NOON
+from tests.loaded_flows import LoadedFlows
 from tests.service import LONDON, PROMPTS, PROVIDERS, a_provider
 
 NUMBER = "+442079460999"

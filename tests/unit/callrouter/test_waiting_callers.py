@@ -12,11 +12,11 @@ from flows.player import inline
 from callrouter import events as ev
 from callrouter.dispatch.lines import COOL_DOWN_S
 from callrouter.dispatch.providers import Providers
-from callrouter.flows import LoadedFlows
 from callrouter.model import InputKind
 from callrouter.ports import Offer, Sought
 from ivr.flow import Flow
 from ivr.model import Band, Connect, GoneWait, HandBack, LegWait, OfferWait
+from tests.loaded_flows import LoadedFlows
 
 SHORT_S = 0.02
 

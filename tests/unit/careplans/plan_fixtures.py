@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -19,6 +18,7 @@ from careplans.store import metadata
 from infra.crypto import KeyRing
 from infra.numbers import read_number
 from infra.sql import Database, connect_database
+from tests.plan_world import HandClock as HandClock
 
 GOOD: dict[str, object] = {
     "plan_id": "P1",
@@ -38,22 +38,6 @@ GOOD: dict[str, object] = {
     "restricted": "no",
     "withdrawn": "no",
 }
-
-
-class HandClock:
-    """Stands at a summer noon until somebody moves it."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 6, 15, 12, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at.timestamp()
-
-    def move(self, **by: float) -> None:
-        self.at += timedelta(**by)
 
 
 @dataclass

@@ -9,23 +9,13 @@ import pytest
 import structlog
 
 from infra.health import Health, Part, watch
+from tests.hand_clock import HandClock
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 
 
-class HandClock:
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.passed)
-
-    def monotonic(self) -> float:
-        return self.passed
-
-
 def test_a_part_keeps_the_moment_of_its_change_and_is_logged_once_each_way() -> None:
-    clock = HandClock()
+    clock = HandClock(NOON)
     health = Health(clock)
     with structlog.testing.capture_logs() as logs:
         health.ok("sql")
@@ -44,7 +34,7 @@ def test_a_part_keeps_the_moment_of_its_change_and_is_logged_once_each_way() -> 
 
 
 def test_a_part_that_is_expected_and_never_comes_counts_as_failing_and_its_coming_is_no_news() -> None:
-    clock = HandClock()
+    clock = HandClock(NOON)
     health = Health(clock)
     with structlog.testing.capture_logs() as logs:
         health.expect("asterisk")
@@ -56,7 +46,7 @@ def test_a_part_that_is_expected_and_never_comes_counts_as_failing_and_its_comin
 
 
 def test_a_part_that_was_slow_to_start_and_then_fails_has_not_worked_since_it_was_expected() -> None:
-    clock = HandClock()
+    clock = HandClock(NOON)
     health = Health(clock)
     health.expect("asterisk")
     clock.passed = 31
@@ -66,7 +56,7 @@ def test_a_part_that_was_slow_to_start_and_then_fails_has_not_worked_since_it_wa
 
 
 def test_a_part_that_nobody_named_does_not_work() -> None:
-    assert not Health(HandClock()).works("redis")
+    assert not Health(HandClock(NOON)).works("redis")
 
 
 class Broken:
@@ -94,7 +84,7 @@ class Broken:
     ],
 )
 async def test_a_part_that_hangs_or_fails_is_told_by_a_word(broken: Broken, why: str) -> None:
-    health = Health(HandClock())
+    health = Health(HandClock(NOON))
     watching = asyncio.create_task(watch(health, "sql", broken, every_s=0, answer_s=0.01))
     await asyncio.wait_for(broken.again.wait(), 10)
     watching.cancel()
@@ -102,7 +92,7 @@ async def test_a_part_that_hangs_or_fails_is_told_by_a_word(broken: Broken, why:
 
 
 async def test_watching_goes_on_until_the_part_is_back() -> None:
-    health, answers = Health(HandClock()), [OSError(), OSError()]
+    health, answers = Health(HandClock(NOON)), [OSError(), OSError()]
     back = asyncio.Event()
 
     async def ask() -> None:

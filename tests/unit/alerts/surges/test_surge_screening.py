@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, delete, select, update
 
-from alerts.surges.counting import put_counts
 from alerts.surges.errors import ScreeningFailed
 from alerts.surges.history import read_history
 from alerts.surges.menus import note_asked
@@ -26,7 +25,7 @@ from alerts.surges.store import ProposalStore
 from alerts.surges.tables import metadata, surge_counts, surge_usual
 from infra.areas import london
 from infra.sql import Database, connect_database
-from tests.surge_past import write_past
+from tests.surge_past import put_counts, write_past
 
 FRIDAY = datetime(2026, 3, 27, 15, tzinfo=UTC)
 BROMLEY = Series("cold_or_flu", "bromley")
