@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from alert_calls import NOON
 from alert_rule import RULE
@@ -15,24 +14,12 @@ from alerts.life.store import AlertStore
 from alerts.model import OWN_METRICS, Figures, Notice, Parts, Rule, ScopeFigures
 from alerts.ports import NoticeFailed
 from infra.sql import Database
+from tests.hand_clock import HandClock
 
 DOWN = replace(
     RULE, name="down", title="A part does not work", metric="dependency_down_s", threshold=20, clear=1, for_s=0
 )
 LAG = replace(RULE, name="lag", title="Events wait", metric="journal_lag_s", threshold=60, clear=10, for_s=0)
-
-
-class HandClock:
-    """Time that the test moves."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.passed)
-
-    def monotonic(self) -> float:
-        return self.passed
 
 
 class Inbox:
@@ -57,7 +44,7 @@ class World:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.clock = HandClock()
+        self.clock = HandClock(NOON)
         self.mail = Inbox()
         self.wait_s: float | None = None
         self.failing: dict[str, float] = {}
