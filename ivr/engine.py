@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ivr.actions.connect import Connect
+from ivr.actions.hang_up import HangUp
 from ivr.actions.lookup import Lookup, weigh
 from ivr.actions.seek import Seek
 from ivr.errors import SessionError
@@ -84,7 +85,8 @@ def come_back(flow: Flow, session: Session) -> Sprint:
 
     In another version of the flow that place may be gone: then to the default 111 service. Who rings back may be
     somebody else of the household: a plan that was asserted is not, any more, and its callers go there, too; nor is one
-    that a person confirmed in that call.
+    that a person confirmed in that call. Nor is it they who chose to end the call: at the second question of two they
+    would be asked once.
     """
     session = _unconfirmed(flow, session)
     asserted = _asserted(flow, session)
@@ -94,7 +96,14 @@ def come_back(flow: Flow, session: Session) -> Sprint:
     run.raise_to(Band.RAISED)
     run.do(Answer(), Play((FIRST_WORDS, NOTICE, CUT_OFF), barge_in=False))
     same = (flow.flow, flow.version) == (session.flow, session.version) and session.node != FALL_BACK_NODE
-    return _guarded(run, session.node if same and not asserted else DEFAULT_NODE)
+    lost = asserted or not same or _may_end_next(flow, session.node)
+    return _guarded(run, DEFAULT_NODE if lost else session.node)
+
+
+def _may_end_next(flow: Flow, node_id: str) -> bool:
+    node = flow.node(node_id)
+    ahead = (node_id, *(node.exits.values() if node else ()))
+    return any(isinstance(flow.node(each), HangUp) for each in ahead)
 
 
 def _asserted(flow: Flow, session: Session) -> tuple[str, ...]:

@@ -195,7 +195,8 @@ class Explorer:
         keys, left = place.keys, place.session.node != sprint.session.node
         if given and given.caller:
             by_key = any(isinstance(each, Chose) and self._is_choice(each) for each in sprint.happenings)
-            keys = min(keys + 1, 2) if by_key else 0
+            # asked again, since they were not understood: the same question still
+            keys = min(keys + 1, 2) if by_key else 0 if left else keys
         failed = given is not None and isinstance(place.session.wait, OfferWait | LegWait) and left
         sent_back = failed or place.sent_back or self._was_raised(sprint)
         return Place(replace(sprint.session, visits={}), keys, sent_back and not isinstance(sprint.wait, OfferWait))

@@ -9,6 +9,7 @@ import pytest
 from flows.player import Player, World, inline, london
 
 from ivr import engine
+from ivr.flow import read_flow
 from ivr.model import MAX_SESSION, MAX_STEPS, Answered, Failed, HandBack, Heard, InputKind, OfferWait, written
 
 SAY = {"action": "say", "prompts": ["again"]}
@@ -106,6 +107,20 @@ def test_failed_session_may_still_visit_the_default_service_often() -> None:
     player.play("timer")
 
     assert player.instructions[-1] == HandBack("default_service_unreachable")
+
+
+def test_who_rings_back_before_the_second_question_of_two_is_not_hung_up_on_by_one_key() -> None:
+    ask = {"action": "menu", "prompts": ["q"], "keys": {"1": "yes"}}
+    nodes = {
+        "first": {**ask, "exits": {"yes": "second"}}, "second": {**ask, "exits": {"yes": "bye"}},
+        "bye": {"action": "hang_up"},
+    }  # fmt: skip
+    flow = read_flow({"flow": "ends", "title": "Ends", "start": "first", "nodes": nodes})
+    player = Player(flow).play("1")
+    assert player.session.node == "second"
+
+    assert engine.come_back(flow, player.session).session.node == "default_111"
+    assert engine.come_back(flow, engine.start(flow).session).session.node == "first"
 
 
 def test_asserted_plan_is_not_carried_over_to_who_rings_back() -> None:
