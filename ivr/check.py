@@ -30,6 +30,7 @@ from ivr.subflows import OUT
 from ivr.voices import in_voice
 
 RESERVED_CHOICES = Menu.SUPPLIED | {PERSON, "red_flag"}
+ENGINE_EXITS = frozenset({PERSON, "red_flag", "error", "timeout"})
 RESERVED_FACTS = frozenset({"red_flag"})
 FIRST_WORDS_S = 15.0
 """From the answer to the end of the 999 words (proposed; docs/safety/rules.md, 1)."""
@@ -140,7 +141,9 @@ def _exits(flow: Flow, _world: World) -> Iterator[Defect]:
             if flow.node(target) is None:
                 yield Defect(where, "dangling_exit", f"leads to {target}, {_why_not(target)}")
             if name not in node.exit_names():
-                yield Defect(where, "unknown_exit", f"a {_action(node)} never leaves by {name}")
+                own = "is the engine's own, and always leads to a person: leave it out"
+                text = f"{name} {own}" if name in ENGINE_EXITS else f"a {_action(node)} never leaves by {name}"
+                yield Defect(where, "unknown_exit", text)
         for name in sorted(node.exit_names() - node.SUPPLIED - {"failed", "raised"} - set(node.exits)):
             yield Defect(("nodes", node_id, "exits"), "missing_exit", f"no exit for {name}")
 

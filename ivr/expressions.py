@@ -14,6 +14,7 @@ comparison with a fact that is not known yet does not hold (``!=`` and ``not in`
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,6 +55,9 @@ class Expression:
         return list(_faults(self._root, declared))
 
 
+_LONE_EQUALS = re.compile(r"(?<![=!<>])=(?!=)")
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Expression:
     """Read a condition; raises :class:`ExpressionError`."""
@@ -62,7 +66,8 @@ def parse(text: str) -> Expression:
     try:
         root = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise ExpressionError(f"cannot be read: {getattr(error, 'msg', 'malformed')}") from None
+        hint = "; is equal to is ==" if _LONE_EQUALS.search(text) else ""
+        raise ExpressionError(f"cannot be read: {getattr(error, 'msg', 'malformed')}{hint}") from None
     tests = list(_tests(root))
     names = frozenset(name for kind, name in tests if kind == "value")
     return Expression(text, names, frozenset(name for kind, name in tests if kind == "known"), root)

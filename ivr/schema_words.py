@@ -24,7 +24,7 @@ _WORDS = {
     "string_too_long": "must have at most {max_length} characters",
     "literal_error": "must be {expected}",
     "string_pattern_mismatch": f"does not look like a name ({_NAME})",
-    "union_tag_invalid": "unknown action; there are {expected_tags}",
+    "union_tag_invalid": "unknown action; there are {expected_tags}, 'subflow'",
     "union_tag_not_found": "needs an action",
 }
 """By pydantic's name of the error; of what is not here, pydantic's own words."""
