@@ -98,12 +98,11 @@ class MinutePoint:
 class Parts:
     """What the service stands on, as the process ``seen_by`` (a word for people) sees it now.
 
-    ``failing_s``: for how many seconds each part has not worked, 0 for those that do.
-    ``journal_lag_s``: age of the oldest event that is not in the journal yet.
-    ``without_probe_s``: for how long no probe of the auditor has come; None where none is expected, or not known.
-    ``figures_differ``: in how many scopes the figures differ from the recount; None where that was not compared.
-    ``call_back_late_s``: for how long the longest overdue call-back has been owed; None where another process looks.
-    ``figures_odd``: how many events and calls of the last hour cannot be read or be true; None where another one tells.
+    ``failing_s``: for how many seconds each part has not worked, 0 for those that do. ``journal_lag_s``: age of the
+    oldest event that is not in the journal yet. ``without_probe_s``: for how long no probe of the auditor has come;
+    None where none is expected, or not known. ``figures_differ``: in how many scopes the figures differ from the
+    recount; ``figures_odd``: events and calls of the last hour that cannot be read or be true; ``call_back_late_s``:
+    for how long the longest overdue call-back has been owed; each None where another process looks.
     """
 
     failing_s: Mapping[str, float]

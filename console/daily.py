@@ -86,9 +86,7 @@ def daily_report(day: date, now: datetime, figures: DayFigures, *, every_count: 
         providers=tuple(_line(each) for each in figures.providers if each.scope != PROBES),
         services=scope_table(figures.services, every_count=every_count),
         recontact=tuple(
-            (item.title, words.UNKNOWN if total.values.get(code) is None else amount(total.values[code], item.unit))
-            for code, item in ITEMS.items()
-            if code.startswith(RECONTACT)
+            (item.title, _number(total.values.get(code))) for code, item in ITEMS.items() if code.startswith(RECONTACT)
         ),
         afterwards=tuple(
             (each.name, tuple(_number(each.values.get(code)) for code in AFTERWARDS))
