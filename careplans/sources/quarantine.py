@@ -21,6 +21,7 @@ from careplans.sources.tables import plan_quarantine as table
 from careplans.sources.tables import plan_runs
 from careplans.tables import ended_plans
 from careplans.withdrawing import ERASED
+from infra.bulk import one_of
 from infra.crypto import KeyRing, SealError
 
 _log = structlog.get_logger(__name__)
@@ -106,17 +107,14 @@ class Quarantine:
         kept = (table.c.source == source, table.c.loaded, table.c.run != run)
         if connection.execute(select(table.c.id).where(*kept).limit(1)).first() is None:
             return set()
-        return {
-            (each.source, each.plan_id)
+        asked = {
+            (record, each.version): (each.source, each.plan_id)
             for each in whole
-            if connection.execute(
-                select(table.c.id).where(
-                    *kept,
-                    table.c.record.in_(self._hashes(each.source, each.plan_id)),
-                    table.c.version == each.version,
-                )
-            ).first()
+            for record in self._hashes(each.source, each.plan_id)
         }
+        records = {record for record, _ in asked}
+        query = select(table.c.record, table.c.version).where(*kept, one_of(connection, table.c.record, records))
+        return {asked[found.record, found.version] for found in connection.execute(query) if tuple(found) in asked}
 
     def forget_nameless(self, connection: Connection, source: str, run: int) -> None:
         """A full list was read to its end: records without an id that it lacks are corrected, or gone."""
