@@ -139,6 +139,7 @@ def _house(chosen: Settings, sip_port: int) -> Iterator[_House]:
                 "ari_user": asterisks[0].settings.ari_user,
                 "ari_password": SecretStr(password),
                 "open_wallboard": True,
+                "public_url": chosen.address,  # of the first worker, for whoever has these settings without its port
             }
             | _auditor_settings(chosen)
         )
