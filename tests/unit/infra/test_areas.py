@@ -62,3 +62,17 @@ def test_the_certain_area_is_the_narrowest_that_is_alone_of_its_kind(where: froz
 def test_an_unknown_area_holds_nothing() -> None:
     assert london().around("atlantis") == frozenset()
     assert london().around("south_west") == {"south_west", "london"}
+
+
+LONDON_POSTAL_AREA = {
+    "E": {*range(1, 19), 20}, "EC": range(1, 5), "N": range(1, 23), "NW": range(1, 12), "SE": range(1, 29),
+    "SW": range(1, 21), "W": range(1, 15), "WC": (1, 2),
+}  # fmt: skip
+"""The postcode districts of the London post town (Royal Mail; E19 was never one, a letter behind is left out)."""
+
+
+@pytest.mark.parametrize("letters", LONDON_POSTAL_AREA)
+def test_every_district_of_the_london_post_town_lies_in_a_borough_and_its_board(letters: str) -> None:
+    for number in LONDON_POSTAL_AREA[letters]:
+        kinds = {london()[each].kind for each in london().of_postcode(f"{letters}{number} 1AA")}
+        assert {"borough", "icb"} <= kinds, f"{letters}{number}"
