@@ -84,7 +84,7 @@ def _loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
     yield repeat("journal", writer.step, full=writer.BATCH, lease=lease(name="journal"))
     yield repeat("figures", board.step, full=board.BATCH)
     # alerts need no lease: of two workers one wins in SQL, and an alarm must not hang on the state store
-    yield service.alerts.run(service.turns)
+    yield service.alerts.run()
     yield keep_months_ahead(service.journal, service.clock)
     yield messaging.live.follower.follow(health)
     yield repeat("messages", messaging.look_after, full=1, lease=lease(name="messages"))

@@ -25,6 +25,7 @@ from infra.errors import StateUnavailable
 from infra.packing import packed, unpacked
 from infra.redis import RedisLink, Script
 from infra.redis_keys import SHARDS, events_key, shard_of
+from infra.turns import alike
 
 POLL_S = 0.05  # between two looks for new entries; no caller waits for a reader
 IDLE_S = 3.0  # less than a lease: see above
@@ -163,7 +164,7 @@ class RedisStream:
                     raise
 
     async def _fetch(self, group: str, reader: _Reader, count: int) -> None:
-        found = await asyncio.gather(*(self._fetch_from(keys, group, reader, count) for keys in self._parts()))
+        found = await asyncio.gather(*(alike(self._fetch_from(keys, group, reader, count)) for keys in self._parts()))
         for key, entries in (each for part in found for each in part):
             if reader.cursor is not None and entries:
                 reader.cursor[key] = entries[-1][0].decode()

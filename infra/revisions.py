@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from infra.health import Health
 from infra.loops import until_next
 from infra.sql import Database
+from infra.turns import alike
 
 LOOK_EVERY_S = 0.5
 """A change is known to every worker within this and the time of two small queries (one second is promised)."""
@@ -74,7 +75,7 @@ class Follower(Generic[T]):
 
         Whoever stops waiting does not stop the look: a thread cannot be cancelled.
         """
-        look = asyncio.create_task(self._look())
+        look = asyncio.create_task(alike(self._look()))
         self._looks.add(look)
         look.add_done_callback(self._over)
         return await asyncio.shield(look)

@@ -20,7 +20,8 @@ who leave no gap get half of the time, and what is counted of them is late, but 
 
 T = TypeVar("T")
 
-_for_a_caller: ContextVar[bool] = ContextVar("_for_a_caller", default=False)
+_gives_way: ContextVar[Turns | None] = ContextVar("_gives_way", default=None)
+"""Of work that gives way, and is not doing something for a caller: to whom."""
 
 
 class Turns:
@@ -41,11 +42,11 @@ class Turns:
     def caller(self) -> Iterator[None]:
         """While this lasts, a caller waits for it."""
         self._callers += 1
-        before = _for_a_caller.set(True)
+        before = _gives_way.set(None)
         try:
             yield
         finally:
-            _for_a_caller.reset(before)
+            _gives_way.reset(before)
             self._callers -= 1
             self._next()
 
@@ -57,13 +58,13 @@ class Turns:
     def giving_way(self, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """``work``, to be run as a task: each time that it could go on after a wait, it waits for its turn, too.
 
-        What it does for a caller (:meth:`caller`) goes on at once. So do tasks that it makes: they are not part of it.
+        What it does for a caller (:meth:`caller`) goes on at once; so do tasks that it makes, but with :func:`alike`.
         """
         return _GivingWay(work, self)
 
     def turn(self) -> Generator[Any, Any, None]:
         """Wait until this piece of work may go on: after those that have waited for longer."""
-        if _for_a_caller.get():
+        if _gives_way.get() is None:
             return
         if self._waiting or self._is_closed():
             since, enqueue = asyncio.get_running_loop().time(), self._waiting.append
@@ -107,6 +108,12 @@ class Turns:
         self._next()
 
 
+def alike(work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+    """``work``, to be run as a task: it gives way if whoever makes the task does so now."""
+    turns = _gives_way.get()
+    return work if turns is None else turns.giving_way(work)
+
+
 class _GivingWay(Coroutine[Any, Any, T]):
     def __init__(self, work: Coroutine[Any, Any, T], turns: Turns) -> None:
         self._work = work
@@ -129,7 +136,7 @@ class _GivingWay(Coroutine[Any, Any, T]):
 
 
 def _pieces(work: Coroutine[Any, Any, T], turns: Turns) -> Generator[Any, Any, T]:
-    _for_a_caller.set(False)  # whoever made the task may have worked for one
+    _gives_way.set(turns)
     answer: Any = None
     error: BaseException | None = None
     while True:

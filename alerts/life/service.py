@@ -27,7 +27,7 @@ from alerts.rules.loading import in_order
 from alerts.rules.readings import KeptWindows, Seen, Windows
 from infra.clock import Clock
 from infra.loops import until_next
-from infra.turns import Turns
+from infra.turns import alike
 
 log = structlog.get_logger(__name__)
 
@@ -113,16 +113,16 @@ class AlertService:
         await _guarded("alert_check_failed", self.check)
         await asyncio.gather(*(self._guarded_delivery(self._carrier.deliver, channel) for channel in self._channels))
 
-    async def run(self, turns: Turns) -> None:
+    async def run(self) -> None:
         """Check and carry until cancelled; a slow channel or receiver delays neither the checks nor another."""
         try:
             async with asyncio.TaskGroup() as loops:
-                loops.create_task(turns.giving_way(self._keep_checking()))
+                loops.create_task(alike(self._keep_checking()))
                 if self._past is not None:
                     kinds = kinds_of(self._rules.values())
-                    loops.create_task(turns.giving_way(keep_learning(self._usual, self._past, kinds, self._clock)))
+                    loops.create_task(alike(keep_learning(self._usual, self._past, kinds, self._clock)))
                 for channel in self._channels:
-                    loops.create_task(turns.giving_way(self._keep_carrying(channel)))
+                    loops.create_task(alike(self._keep_carrying(channel)))
         finally:
             await self._carrier.stop()
 

@@ -149,11 +149,16 @@ def _webhook(rounds: Sequence[Results]) -> list[Verdict]:
 
 
 def _reaction(rounds: Sequence[Results]) -> list[Verdict]:
+    paced = [{variant: each[variant]["paced"] for variant in reaction.VARIANTS} for each in rounds]
+    return [*_reactions(rounds, ""), *_reactions(paced, f", {reaction.A_SECOND} calls a second")]
+
+
+def _reactions(rounds: Sequence[Results], when: str) -> list[Verdict]:
     def p99(variant: str, event: str) -> list[float]:
         return [each[variant][event]["p99_ms"] for each in rounds]
 
     return [
-        at_most(f"{what} (p99), {where}", p99(variant, event), p99("bare", event), "ms", 4)
+        at_most(f"{what} (p99){when}, {where}", p99(variant, event), p99("bare", event), "ms", 4)
         for event, what in (
             ("start", "ARI: StasisStart → answer"),
             ("wrong_key", "ARI: key that is not on offer → prompt"),

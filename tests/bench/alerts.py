@@ -32,7 +32,6 @@ from alerts.life.store import AlertStore, metadata
 from alerts.model import Figures, Recipient, Rule, ScopeFigures
 from infra.clock import SystemClock
 from infra.sql import connect_database
-from infra.turns import Turns
 from tests.alertmanager import AlertmanagerMissing, AlertmanagerServer
 from tests.bench.figures import Verdict, at_most, percentiles, printed
 
@@ -150,7 +149,7 @@ async def _ours(folder: Path, breaches: int) -> list[float]:
             rule = replace(RULE, who=(Recipient("Screen", "webhook", url),))
             notifier = WebhookNotifier(WebhookSettings(secret="a secret of the bench, long enough"), SystemClock())
             service = AlertService((rule,), figures, {"webhook": notifier}, store, SystemClock())
-            running = asyncio.create_task(service.run(Turns()))
+            running = asyncio.create_task(service.run())
             for _ in range(breaches):
                 await asyncio.sleep(random.uniform(0, 0.5))  # at any moment between two looks
                 began, wait_s = time.perf_counter(), 200.0

@@ -1,13 +1,15 @@
 """How soon a worker reacts to an ARI event: until its command is back at Asterisk's socket, against a bare client.
 
 Asterisk is a stand-in without sound (`ari_clock`): with real calls the noise of audio and threads would be larger than
-what is measured. Calls come one after another, so nobody waits for anybody else's event.
+what is measured. First calls come one right after another, so that nobody waits for anybody else's event, but the
+worker never rests; then so many begin a second, on the clock, whatever has become of those before.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,8 @@ from tests.running import free_port
 
 WARM_UP = 30
 EVENTS = ("start", "wrong_key", "key")
+A_SECOND = 20
+"""A third of what one worker carries (``capacity``): the rate of the second part, for all variants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ def measure(folder: Path, size: Size) -> dict[str, Any]:
         for number in range(size.rounds):
             names = list(VARIANTS) if number % 2 == 0 else list(reversed(VARIANTS))
             rounds.append({name: uvloop.run(_round(house, name, number, size.calls)) for name in names})
-    return {"conditions": {"calls_a_round": size.calls, "rounds": size.rounds, "warm_up": WARM_UP}, "rounds": rounds}
+    return {"conditions": {"calls_a_round": size.calls, "rounds": size.rounds, "warm_up": WARM_UP,
+                           "paced_a_second": A_SECOND}, "rounds": rounds}  # fmt: skip
 
 
 async def _round(house: _House, name: str, number: int, calls: int) -> dict[str, Any]:
@@ -69,9 +74,25 @@ async def _round(house: _House, name: str, number: int, calls: int) -> dict[str,
         waits = [await menu_call(clock, WARM_UP + each + 1, next(house.numbers)) for each in range(calls)]
         used = cpu_seconds(program.pid) - cpu
         others = Busy.now().others(busy, used)
-    figures = {event: percentiles([each[n] for each in waits]) for n, event in enumerate(EVENTS)}
-    raw = {f"{event}_ms": [round(each[n], 3) for each in waits] for n, event in enumerate(EVENTS)}
-    return {**figures, "cpu_ms_a_call": round(used / calls * 1000, 3), "other_cores_busy": others, **raw}
+        paced = await _paced(clock, WARM_UP + calls + 1, [next(house.numbers) for _ in range(calls)])
+    figures = {"cpu_ms_a_call": round(used / calls * 1000, 3), "other_cores_busy": others}
+    return {**_figures(waits), **figures, "paced": _figures(paced)}
+
+
+async def _paced(clock: AriClock, first: int, numbers: Sequence[str]) -> list[tuple[float, float, float]]:
+    begun = time.monotonic()
+    async with asyncio.TaskGroup() as calls:
+        tasks = []
+        for n, number in enumerate(numbers):
+            await asyncio.sleep(begun + n / A_SECOND - time.monotonic())
+            tasks.append(calls.create_task(menu_call(clock, first + n, number)))
+    return [each.result() for each in tasks]
+
+
+def _figures(waits: Sequence[tuple[float, float, float]]) -> dict[str, Any]:
+    raw = {event: [each[n] for each in waits] for n, event in enumerate(EVENTS)}
+    summed = {event: percentiles(each) for event, each in raw.items()}
+    return {**summed, **{f"{event}_ms": [round(one, 3) for one in each] for event, each in raw.items()}}
 
 
 @asynccontextmanager

@@ -20,7 +20,6 @@ from alerts.model import AlertState, Figures, Notice, Recipient, Rule, ScopeFigu
 from alerts.notices.wording import body, subject
 from alerts.ports import NoticeFailed
 from infra.sql import Database, connect_database
-from infra.turns import Turns
 from tests.hand_clock import HandClock
 
 SCREEN = Recipient("Control room screen", "webhook", "http://localhost/notices")
@@ -332,7 +331,7 @@ async def test_a_receiver_that_hangs_holds_up_no_other_of_its_channel(house: Hou
     house.screen = HangsForOne()
     hangs = replace(SCREEN, name="hangs", address="http://localhost/hangs")
     house.wait_s = 200
-    running = asyncio.create_task(house.service(replace(RULE, for_s=0, who=(hangs, SCREEN))).run(Turns()))
+    running = asyncio.create_task(house.service(replace(RULE, for_s=0, who=(hangs, SCREEN))).run())
     await asyncio.wait_for(house.screen.took.wait(), 10)
     house.screen.took.clear()
     house.wait_s = 0
@@ -344,7 +343,7 @@ async def test_a_receiver_that_hangs_holds_up_no_other_of_its_channel(house: Hou
 
 async def test_left_running_it_ticks_by_itself(house: House) -> None:
     house.wait_s = 200
-    running = asyncio.create_task(house.service(replace(RULE, for_s=0)).run(Turns()))
+    running = asyncio.create_task(house.service(replace(RULE, for_s=0)).run())
     await asyncio.wait_for(house.mail.took.wait(), 10)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from infra.turns import Turns
+from infra.turns import Turns, alike
 
 SOON_S = 30.0
 NEVER_S = 3600.0
@@ -120,3 +120,22 @@ async def test_its_result_error_and_time_limits_are_its_own() -> None:
     with pytest.raises(KeyError, match="its own"):
         await asyncio.create_task(turns.giving_way(fails()))
     assert await asyncio.create_task(turns.giving_way(gives_up())) == "gave up"
+
+
+async def test_tasks_made_alike_give_way_as_whoever_makes_them() -> None:
+    turns, done = Turns(NEVER_S), list[str]()
+
+    async def of_a_reader() -> None:
+        await asyncio.gather(alike(pieces("reader", 1, done)))
+
+    async def of_a_caller() -> None:
+        with turns.caller():
+            await asyncio.gather(alike(pieces("caller", 1, done)))
+
+    with turns.caller():
+        working = asyncio.create_task(turns.giving_way(of_a_reader()))
+        await asyncio.wait_for(asyncio.create_task(turns.giving_way(of_a_caller())), SOON_S)
+        await turns_of_the_loop(50)
+        assert done == ["caller0"]
+    await asyncio.wait_for(working, SOON_S)
+    assert done == ["caller0", "reader0"]
