@@ -17,6 +17,7 @@ from callrouter.messages.content import plain
 from callrouter.messages.model import Places, Wording
 from tests.canonical import canonical
 from tests.message_world import ANN, CAZ, content
+from tests.sip.rtp import RtpEnd
 from tests.three_ways import MARKER, SCRIPTS, WORDS, Journal, by_twilio, dialled_by, number_of, plan_file
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
@@ -41,12 +42,19 @@ def plans_known(house_with_everything: House, tmp_path_factory: pytest.TempPathF
     assert done.returncode == 0, done.stderr
 
 
-def by_sip(there: House, name: str) -> Journal:
-    """The journal of a caller who dials 111 by SIP."""
+STALLED_S = 0.3
+"""How late the caller's own telephone was, of whose keys nobody can say when they came: a key lasts 0.1 s, and
+every silence of the flow is counted by a clock. Such a call says nothing, and is made once more (a third call from one
+number would be a repeat caller's)."""
+
+
+def by_sip(there: House, name: str, ears: list[RtpEnd]) -> Journal:
+    """The journal of a caller who dials 111 by SIP; their telephone is put at the end of ``ears``."""
     how: dict[str, Any] = {"dial": dialled_by(name, "111")}
     if SCRIPTS[name].withheld:
         how |= {"from_header": '"Anonymous" <sip:anonymous@anonymous.invalid>', "headers": {"Privacy": "id"}}
     caller, ear = there.call(number_of(name), **how)
+    ears.append(ear)
     caller.wait_answered()
     assert ear.wait_heard(HEARD_FRAMES)
     for count, keys in enumerate(SCRIPTS[name].keys):
@@ -95,9 +103,22 @@ def live_where_told(there: House, name: str) -> Iterator[None]:
 def test_sip_tells_the_same_call(request: pytest.FixtureRequest, plans_known: None, tmp_path: Path, name: str) -> None:
     get: Callable[[str], House] = request.getfixturevalue
     house = get("house")
-    with live_where_told(house, name):
-        here = by_sip(house, name)
     there = asyncio.run(by_twilio(tmp_path, name))
+    ears: list[RtpEnd] = []
+    try:
+        tells_the_same(house, name, there, ears)
+    except AssertionError:
+        if not ears or ears[-1].late_s < STALLED_S:
+            raise
+        print(f"{name}: the caller's telephone was {ears[-1].late_s:.1f} s late; called again")
+        house.asterisk.cli("channel request hangup all")
+        house.ended(within=60)
+        tells_the_same(house, name, there, ears)
+
+
+def tells_the_same(house: House, name: str, there: Journal, ears: list[RtpEnd]) -> None:
+    with live_where_told(house, name):
+        here = by_sip(house, name, ears)
     if any(facts.get("provider") == HANGS_UP_ITSELF for _, facts in here):
         assert [kind for kind, _ in here[-2:]] == ["talk_ended", "ended"]
         here, there = here[:-2], there[:-2]  # this line ends the talk by itself; who ends it is another story

@@ -49,6 +49,7 @@ class RtpEnd:
         self._keys: list[str] = []
         self._sequence = 0
         self._stamp = 0
+        self._late_s = 0.0
         self._source = secrets.randbits(32)
         self._closed = threading.Event()
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._listen, self._speak)]
@@ -77,6 +78,11 @@ class RtpEnd:
         """Seconds of the longest silence between two packets that arrived after `since` (monotonic)."""
         times = [each.at for each in self.heard if each.at >= since]
         return max((b - a for a, b in pairwise(times)), default=0.0)
+
+    @property
+    def late_s(self) -> float:
+        """Seconds by which this telephone was late at worst with what it sends: others had the machine."""
+        return self._late_s
 
     def talk_to(self, address: str, port: int) -> None:
         """Send speech-like noise there from now on."""
@@ -125,6 +131,7 @@ class RtpEnd:
     def _speak(self) -> None:
         due = time.monotonic()
         while not self._closed.wait(max(0.0, due - time.monotonic())):
+            self._late_s = max(self._late_s, time.monotonic() - due)
             due += FRAME
             if self._peer is None:
                 continue
@@ -136,17 +143,14 @@ class RtpEnd:
 
     def _key(self, key: str) -> int:
         event, start = KEYS.index(key.upper()), self._stamp
-        due = time.monotonic()
+        # at once: where others have the machine in the middle of a key, the exchange takes it for two
         for n in range(1, KEY_FRAMES + KEY_ENDS + 1):
             last = n > KEY_FRAMES
             length = min(n, KEY_FRAMES) * SAMPLES
-            mark = n == 1
-            self._send(TELEPHONE_EVENT, struct.pack("!BBH", event, 0x80 * last | 10, length), start, mark)
-            due += FRAME
-            self._closed.wait(max(0.0, due - time.monotonic()))
-        # A pause of three frames, so that two equal keys are two.
-        self._closed.wait(3 * FRAME)
+            self._send(TELEPHONE_EVENT, struct.pack("!BBH", event, 0x80 * last | 10, length), start, n == 1)
+        # the time that it takes, and a pause of three frames, so that two equal keys are two
         frames = KEY_FRAMES + KEY_ENDS + 3
+        self._closed.wait(frames * FRAME)
         self._stamp += frames * SAMPLES
         return frames
 
