@@ -68,7 +68,8 @@ def step_due(rule: Rule, state: AlertState, at: datetime, *, unreached: bool = F
 
 
 def _passed(since: datetime | None, at: datetime) -> float:
-    return (at - since).total_seconds() if since is not None else 0.0
+    """A reading is made a moment after its look began: what fires in a look is told in it, not in the next."""
+    return max(0.0, (at - since).total_seconds()) if since is not None else 0.0
 
 
 def _begun(state: AlertState, value: float, at: datetime) -> AlertState:

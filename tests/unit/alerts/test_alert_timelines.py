@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from alert_rule import RULE
 from alert_timeline import CRITICAL, DUTY, KINGS, LADDER, SECOND, World
 
 from alerts.errors import SilenceRefused
+from alerts.life.outage import OutageStore
+from alerts.life.service import AlertService
 from alerts.life.store import metadata
-from alerts.model import Escalation
+from alerts.model import Escalation, Figures, ScopeFigures
 from infra.sql import connect_database
 
 
@@ -259,3 +262,17 @@ async def test_what_nobody_can_judge_any_more_escalates_and_is_not_told_for_ever
     await world.live(table, LADDER)
     assert list(world.service.unjudged) == ["longest-wait"]
     await world.live("76:00 wait 200 → escalated:head", LADDER)
+
+
+async def test_what_fires_in_a_look_is_told_in_it(world: World) -> None:
+    """Its reading is made a moment after the look began."""
+    took = timedelta(milliseconds=1)
+
+    def figures() -> Figures:
+        total = ScopeFigures(scope="total", name="Whole service", longest_wait_s=900)
+        return Figures(world.clock.now() + took, total, ())
+
+    store = OutageStore(world.store, world.clock)
+    service = AlertService((CRITICAL,), figures, {"email": world.mail}, store, world.clock)
+    await service.tick()
+    assert [each.kind for each in world.mail.taken] == ["fired"]
