@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from callrouter.events import Ended, Event, LateInput, Recorded, join, split
+from infra.bulk import one_of
 from infra.bus import Entry, EventStream
 from infra.changes import change_each
 from infra.crypto import DataKey, KeyRing, SealError
@@ -164,10 +165,13 @@ class Journal:
     async def told(self, refs: Collection[str], kinds: Collection[str], since: datetime) -> list[Entry]:
         """The events of these calls and kinds from ``since`` on, by call in order, without what is personal."""
         columns = (journal.c.call_ref, journal.c.seq, journal.c.at, journal.c.kind, journal.c.facts)
-        of_calls = select(*columns).where(
-            journal.c.call_ref.in_(refs), journal.c.kind.in_(kinds), journal.c.at >= since
-        )
-        rows = await self._all(of_calls.order_by(journal.c.call_ref, journal.c.seq))
+        query = select(*columns).where(journal.c.kind.in_(kinds), journal.c.at >= since)
+        ordered = query.order_by(journal.c.call_ref, journal.c.seq)
+
+        def read(connection: Connection) -> Any:
+            return connection.execute(ordered.where(one_of(connection, journal.c.call_ref, refs))).all()
+
+        rows = await self._database.read(read)
         return [Entry(row.call_ref, row.seq, row.at, row.kind, row.facts) for row in rows]
 
     async def entries_since(self, start: datetime) -> AsyncIterator[Entry]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from alerts.figures.history_rows import midnight
@@ -12,8 +12,9 @@ from alerts.figures.targets import targets
 from console import words
 from console.age import age
 from console.board import END_CLASSES, counts_of
-from console.item_table import RECONTACT, ItemRow, item_rows
+from console.item_table import ItemRow, item_rows
 from console.measures import Judged, amount, judged
+from console.rows_kept import OF_RECONTACT, RowsKept
 from console.scopes import ScopeTable, scope_table
 
 
@@ -47,6 +48,8 @@ class DailyReport:
 
 AFTERWARDS = ("D13", "D14", "RECONTACT_BASE", "RECONTACT_1H", "RECONTACT_24H", "RECONTACT_72H")
 
+KEPT = RowsKept()
+
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
@@ -62,9 +65,13 @@ class DayFigures:
     until: datetime | None = None
 
 
-def daily_report(day: date, now: datetime, figures: DayFigures, *, every_count: bool = False) -> DailyReport:
+def daily_report(
+    day: date, now: datetime, figures: DayFigures, *, every_count: bool = False, kept: RowsKept = KEPT
+) -> DailyReport:
     """The report of ``day`` as it can be told at ``now`` (UTC); ``every_count``: small numbers of services, too."""
-    total, later = figures.offered, figures.message_end
+    unknown = kept.unknown(day, now)
+    total = _without(unknown, figures.offered)
+    later = figures.message_end and _without(unknown, figures.message_end)
     collected = [each for each in targets() if each.part not in OF_CALL_BACKS or total.values.get("D13") is not None]
     lines = tuple(TargetLine(judged(each, total), judged(each, later)) for each in collected)
     everybody = sum(total.ends.values())
@@ -86,10 +93,10 @@ def daily_report(day: date, now: datetime, figures: DayFigures, *, every_count: 
         providers=tuple(_line(each) for each in figures.providers if each.scope != PROBES),
         services=scope_table(figures.services, every_count=every_count),
         recontact=tuple(
-            (item.title, _number(total.values.get(code))) for code, item in ITEMS.items() if code.startswith(RECONTACT)
+            (item.title, _number(total, code, unknown)) for code, item in ITEMS.items() if code in OF_RECONTACT
         ),
         afterwards=tuple(
-            (each.name, tuple(_number(each.values.get(code)) for code in AFTERWARDS))
+            (each.name, tuple(_number(each, code, unknown) for code in AFTERWARDS))
             for each in figures.providers
             if each.scope != PROBES
         ),
@@ -129,9 +136,14 @@ def _line(kpis: Kpis) -> tuple[str, tuple[str, ...]]:
     )
 
 
-def _number(value: float | None) -> str:
-    """Nought where nobody was promised a call back, or sent elsewhere: then it is known that none was."""
-    return amount(value or 0, "calls")
+def _number(kpis: Kpis, code: str, unknown: Collection[str]) -> str:
+    """Nought where nobody was promised a call back, or sent elsewhere: as long as it is known that none was."""
+    return amount(None if code in unknown else kpis.values.get(code) or 0, "calls")
+
+
+def _without(unknown: Collection[str], kpis: Kpis) -> Kpis:
+    """What some rows that are left come to is no figure."""
+    return replace(kpis, values={**kpis.values, **dict.fromkeys(unknown)})
 
 
 def _seconds(kpis: Kpis, code: str) -> str:

@@ -14,13 +14,14 @@ from console import words
 from console.daily import DayFigures, daily_report
 from console.errors import NoSuchPage
 from console.readings import Readings
+from console.rows_kept import RowsKept
 from console.small_numbers import CLINICAL
 from console.wallboard import REPORT_ROLES
 from console.web import Web
 from console.windows import read_day
 
 
-def add_reports(router: APIRouter, web: Web, readings: Readings) -> None:
+def add_reports(router: APIRouter, web: Web, readings: Readings, kept: RowsKept) -> None:
     """``GET /reports/daily/{day}`` (``2026-02-03``), always behind sign-in: it is a document, no notice on a wall."""
 
     @router.get("/reports/daily/{day}")
@@ -34,10 +35,11 @@ def add_reports(router: APIRouter, web: Web, readings: Readings) -> None:
         except (SQLAlchemyError, OSError) as error:
             raise StoreAway("the figures of that day cannot be read just now: look again in a moment") from error
         now = readings.clock.now()
+        every_count = session.who.role in CLINICAL
         return web.page(
             request,
             "daily_report.html",
-            report=daily_report(asked, now, figures, every_count=session.who.role in CLINICAL) if figures else None,
+            report=daily_report(asked, now, figures, every_count=every_count, kept=kept) if figures else None,
             day=asked,
             said_day=f"{asked:%A} {words.day(asked)}",
             before=asked - timedelta(days=1),

@@ -39,6 +39,7 @@ from console.ports import Alerts, LiveBoard, Past
 from console.provider import add_providers
 from console.readings import Readings
 from console.reports import add_reports
+from console.rows_kept import RowsKept
 from console.scope_pages import add_scope_pages
 from console.session import Sessions
 from console.sign_in import add_sign_in
@@ -68,6 +69,7 @@ class Figures:
     live: LiveBoard
     past: Past
     alerts: Alerts
+    kept: RowsKept = RowsKept()
 
 
 def console_router(
@@ -97,7 +99,7 @@ def console_router(
     add_wallboard(router, web, readings, feeds, is_open=open_wallboard)
     add_providers(router, web, readings, feeds, is_open=open_wallboard)
     add_scope_pages(router, web, readings, feeds)
-    add_reports(router, web, readings)
+    add_reports(router, web, readings, figures.kept)
     add_calls(router, web, pages, clock, tells_crews=crew is not None)
     add_sign_in(router, web, openid)
     if messages is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Insert, Update
 from sqlalchemy.dialects.sqlite.pysqlite import dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 _Change = Callable[[Any], Any]
 
@@ -26,7 +26,11 @@ def change_each(connection: Connection, statement: Insert | Update, rows: Sequen
         connection.execute(statement, list(rows))
         return
     sql, names = _compiled(statement, tuple(rows[0]))
-    given = [[row[name] if change is None else change(row[name]) for name, change in names] for row in rows]
+    try:
+        given = [[row[name] if change is None else change(row[name]) for name, change in names] for row in rows]
+    except Exception as error:  # noqa: BLE001 - whatever a column's type finds wrong with a value
+        unfit = ValueError(f"a value does not fit its column: {type(error).__name__}")  # its own words may quote it
+        raise StatementError(str(unfit), sql, None, unfit, hide_parameters=True) from unfit
     driver: Any = connection.connection.driver_connection
     try:
         driver.executemany(sql, given).close()

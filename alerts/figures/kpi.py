@@ -97,8 +97,8 @@ class LiveFigures:
         if entry.kind not in NEEDS:
             return
         if not is_readable(entry.seq, entry.kind, entry.facts):
-            self._odd.note_unreadable(entry.at)
-            log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=entry.kind)
+            if self._odd.note_unreadable(entry.call_ref, entry.seq, entry.at):
+                log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=entry.kind)
             return
         if entry.kind == OFFERED and entry.facts.get("resumes"):
             self._call_backs.note(entry)

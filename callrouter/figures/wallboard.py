@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.life.service import AlertService
 from alerts.model import AlertState, page_of
+from callrouter.retention import kept_for
 from callrouter.wiring import Service
+from careplans.retention import Kept, Record
 from console.routes import Figures
+from console.rows_kept import RowsKept
 
 
 def figures_of(service: Service) -> Figures:
     """For the console of this service."""
-    return Figures(live=service.board, past=service.counting.history, alerts=FiringNow(service.alerts))
+    return Figures(
+        live=service.board,
+        past=service.counting.history,
+        alerts=FiringNow(service.alerts),
+        kept=rows_kept(kept_for(service.settings)),
+    )
+
+
+def rows_kept(table: Iterable[Kept]) -> RowsKept:
+    """Of the table of the retention: until when a day's call-backs and re-contact are known."""
+    ends = {each.record: each.keep_for for each in table if each.verified}
+
+    def shortest(*records: Record) -> timedelta | None:
+        return min((ends[each] for each in records if each in ends), default=None)
+
+    return RowsKept(
+        recontact=shortest(Record.KPI_RECONTACT, Record.KPI_CALL),
+        call_backs=shortest(Record.KPI_CALL_BACK, Record.KPI_CALL),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,18 +35,38 @@ def nested(series: Series, shown: Collection[Series], areas: Areas) -> list[tupl
 def without_small(
     series: Series, hours: Mapping[Series, Sequence[Hour]], around: Collection[tuple[Series, tuple[Series, ...]]]
 ) -> tuple[Hour, ...]:
-    """The hours of the series without small counts, nor those that leave a small rest of a wider series."""
+    """The hours of the series without small counts, nor those that leave a small rest of a wider series.
 
-    def counts(place: int) -> list[int]:
-        return [
-            (hours[outer][place].demand or 0) - sum(hours[each][place].demand or 0 for each in taken)
-            for outer, taken in around
-        ]
-
+    A rest of callers kept from the queue that is small, or leaves few who were not, withholds the former alone.
+    """
     return tuple(
-        _withheld(each) if any(0 < rest < SMALLEST for rest in counts(place)) else _without_small(each)
-        for place, each in enumerate(hours[series])
+        _without_rest(hour, [_rest(hours, place, outer, taken) for outer, taken in around])
+        for place, hour in enumerate(hours[series])
     )
+
+
+def _rest(
+    hours: Mapping[Series, Sequence[Hour]], place: int, outer: Series, taken: Sequence[Series]
+) -> tuple[int, int]:
+    """What those taken from the wider series leave of it in one hour: all callers, and those kept from the queue."""
+    whole, parts = hours[outer][place], [hours[each][place] for each in taken]
+    return (
+        (whole.demand or 0) - sum(each.demand or 0 for each in parts),
+        (whole.deflected or 0) - sum(each.deflected or 0 for each in parts),
+    )
+
+
+def _without_rest(hour: Hour, rests: Sequence[tuple[int, int]]) -> Hour:
+    if any(_is_small(demand) for demand, _ in rests):
+        return _withheld(hour)
+    told = _without_small(hour)
+    if any(_is_small(deflected) or _is_small(demand - deflected) for demand, deflected in rests):
+        return replace(told, deflected=None)
+    return told
+
+
+def _is_small(count: int) -> bool:
+    return 0 < count < SMALLEST
 
 
 def _without_small(hour: Hour) -> Hour:
@@ -54,7 +74,7 @@ def _without_small(hour: Hour) -> Hour:
     demand, deflected = hour.demand, hour.deflected
     if demand is None or demand < SMALLEST:
         return _withheld(hour)
-    if deflected is None or deflected < SMALLEST or 0 < demand - deflected < SMALLEST:
+    if deflected is None or deflected < SMALLEST or _is_small(demand - deflected):
         return replace(hour, deflected=None)
     return hour
 

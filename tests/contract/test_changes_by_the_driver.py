@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from infra.changes import change_each
 from infra.sql import Database, UtcDateTime, insert_once
@@ -83,5 +83,13 @@ async def test_one_that_is_refused_takes_all_with_it_and_shows_no_value(database
 
     with pytest.raises(IntegrityError) as refused:
         await database.write(work)
+    assert "7700" not in str(refused.value)
+    assert await rows(database) == []
+
+
+@pytest.mark.parametrize("unfit", [{"at": AT.replace(tzinfo=None)}, {"facts": {"number": {"+447700900123"}}}])
+async def test_a_value_that_fits_no_column_is_an_error_of_the_store(database: Database, unfit: dict[str, Any]) -> None:
+    with pytest.raises(StatementError) as refused:
+        await database.write(lambda connection: change_each(connection, insert(notes), [OTHER, {**ONE, **unfit}]))
     assert "7700" not in str(refused.value)
     assert await rows(database) == []

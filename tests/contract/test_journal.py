@@ -69,6 +69,13 @@ async def test_an_entry_that_comes_again_changes_nothing(journal: Journal, keys:
     assert len(await journal.read("one")) == 2
 
 
+async def test_more_calls_are_asked_for_than_a_statement_has_places_for(journal: Journal, keys: KeyRing) -> None:
+    await journal.write([offered("one", keys.new_data_key())])
+    many = [f"call-{number}" for number in range(33_000)]
+    told = await journal.told([*many, "one"], ["offered"], NOON)
+    assert [each.call_ref for each in told] == ["one"]
+
+
 async def test_of_one_event_told_at_two_times_the_first_stands(journal: Journal, keys: KeyRing) -> None:
     key = keys.new_data_key()
     end = ended("one", key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,19 @@ async def test_figures_lack_nothing_of_journal_or_stream_and_count_once(database
     figures = board.figures()
     assert figures is not None
     assert figures.total.offered == 3
+
+
+async def test_an_event_that_cannot_be_read_is_one_however_often_it_comes(database: Database) -> None:
+    journal, stream, clock = Journal(database, KEYS), Cuttable(), HandClock()
+    await stream.join("journal")
+    newer = [replace(each, facts={"context": "x" * 32}) for each in offered("newer")]
+    await journal.write(newer)
+    await stream.append(newer)
+    board = Board(LiveFigures({}), stream, journal, clock)
+
+    await board.step(0)
+    await board.catch_up()
+    assert board.oddities()["unreadable"] == 1
 
 
 async def test_figures_are_not_shown_when_nothing_was_told_for_long_and_lack_nothing_afterwards(

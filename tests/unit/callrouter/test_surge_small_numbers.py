@@ -38,6 +38,21 @@ def test_a_small_rest_of_a_wider_page_is_not_to_be_reckoned(bromley: int, board:
     assert shown(BROMLEY, {BROMLEY: hours(bromley), BOARD: hours(board)}) == [told]
 
 
+@pytest.mark.parametrize(
+    ("kept_from_queue", "told"),
+    [
+        pytest.param(14, None, id="two others of the board were kept from the queue"),
+        pytest.param(12, 12, id="nobody else was"),
+        pytest.param(17, 12, id="five others were"),
+        pytest.param(50, None, id="all others but two were"),
+    ],
+)
+def test_nor_is_a_small_rest_of_those_kept_from_the_queue(kept_from_queue: int, told: int | None) -> None:
+    found = {BROMLEY: hours(40, deflected=12), BOARD: hours(80, deflected=kept_from_queue)}
+    (hour,) = without_small(BROMLEY, found, nested(BROMLEY, [*found], london()))
+    assert (hour.demand, hour.deflected) == (40, told)
+
+
 def test_nor_is_what_several_pages_leave_of_a_wider_one() -> None:
     found = {BROMLEY: hours(12), BEXLEY: hours(20), BOARD: hours(35), CITY: hours(90), COUGH: hours(13)}
     assert [shown(each, found) for each in (BROMLEY, BEXLEY, BOARD, CITY)] == [[None], [None], [35], [90]]

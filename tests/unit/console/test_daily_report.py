@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +12,12 @@ from kpi_world import kpis
 from test_console_wallboard import get
 
 from alerts.figures.items import CLASSES
+from callrouter.figures.wallboard import rows_kept
 from callrouter.handover import Role
+from careplans.retention import Kept, Record
 from console.daily import DayFigures, daily_report
 from console.reports import read_day
+from console.rows_kept import RowsKept
 from console.wallboard import REPORT_ROLES
 
 DAY = date(2026, 2, 2)
@@ -76,6 +79,31 @@ def test_what_came_of_a_providers_calls_stands_beside_it() -> None:
                  RECONTACT_24H=3, RECONTACT_72H=3)  # fmt: skip
     report = daily_report(DAY, NEXT_MORNING, replace(figures(), providers=[north, kpis("provider:south", "South")]))
     assert report.afterwards == (("North", ("7", "6", "9", "2", "3", "3")), ("South", ("0",) * 6))
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [(RowsKept(), "774220"), (RowsKept(timedelta(days=2), timedelta(days=2)), "774220"),
+     (RowsKept(recontact=timedelta(days=1)), "77????"), (RowsKept(call_backs=timedelta(days=1)), "??4220")],
+)  # fmt: skip
+def test_what_single_calls_told_is_not_known_once_some_may_be_gone(kept: RowsKept, told: str) -> None:
+    values = {"D13": 7, "D14": 7, "RECONTACT_BASE": 4, "RECONTACT_1H": 2, "RECONTACT_24H": 2, "RECONTACT_72H": None}
+    found = replace(figures(**values), providers=[kpis("provider:north", "North", answers={10: 100}, **values)])
+    report = daily_report(DAY, NEXT_MORNING, found, kept=kept)
+    (north,) = [[each.replace("not known", "?") for each in cells] for _, cells in report.afterwards]
+    assert "".join(north) == told
+    assert "".join(count.replace("not known", "?") for _, count in report.recontact) == told[2:]
+    assert ("D13" in {row.code for row in report.items}) == ("?" not in told[:2])
+
+
+def test_they_are_kept_as_the_retention_says() -> None:
+    table = [
+        Kept(Record.KPI_RECONTACT, timedelta(days=9), "a test", "IG"),
+        Kept(Record.KPI_CALL, timedelta(days=7), "a test", ""),
+    ]
+    assert rows_kept(table) == RowsKept(recontact=timedelta(days=9))
+    verified = [*table, replace(table[1], verified="IG")]
+    assert rows_kept(verified) == RowsKept(recontact=timedelta(days=7), call_backs=timedelta(days=7))
 
 
 def test_probes_of_the_auditor_are_in_no_table() -> None:
