@@ -18,6 +18,7 @@ from callrouter.leftovers import close_leftovers
 from callrouter.months import keep_months_ahead
 from callrouter.readiness import Readiness
 from callrouter.wiring import Service
+from infra import garbage
 from infra.errors import StateUnavailable
 from infra.health import watch
 from infra.lease import Lease
@@ -97,6 +98,7 @@ def _loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
     yield from service.surges.loops(lease)
     yield from service.counting.loops(lease)
     yield service.plan_sources.schedule.run()
+    yield garbage.looking()
 
 
 def _prompt_loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:

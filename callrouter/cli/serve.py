@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 
 import structlog
@@ -15,6 +14,7 @@ from callrouter.errors import DatabaseSilent
 from callrouter.logs import set_up_logs
 from callrouter.settings import PREFIX, Settings, load_settings
 from callrouter.stopping import Traffic, listen, serve_until_told, server_of
+from infra import garbage
 
 log = structlog.get_logger()
 
@@ -34,15 +34,9 @@ def serve() -> None:
     app = create_app(settings)
     traffic = Traffic(app, prefix="/twilio", monotonic=time.monotonic, turns=app.state.service.turns)
     server = server_of(traffic)
-    _keep_for_ever()
+    garbage.seldom()
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(serve_until_told(server, bound, app.state.readiness, lambda: traffic.is_busy))
-
-
-def _keep_for_ever() -> None:
-    """Have the garbage collector pass over what stands now: looking through it would hold every caller up."""
-    gc.collect()
-    gc.freeze()
 
 
 async def _prepare(settings: Settings) -> None:
