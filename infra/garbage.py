@@ -1,7 +1,7 @@
 """When a process that callers wait for looks for garbage.
 
-Nearly all that a call makes goes when nobody holds it any more: only what holds itself in a circle has to be looked for.
-A look stops the process: Python's own takes 0.3 to 3 ms nearly once a call and, through all that there is, some 25 ms
+Nearly all that a call makes goes when nobody holds it any more; what holds itself in a circle has to be looked for. A
+look stops the process: Python's own takes 0.3 to 3 ms nearly once a call and, through all that there is, some 25 ms
 once in a hundred calls (docs/bench.md).
 """
 
