@@ -6,11 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import structlog
-
+from infra.failing import Failing
 from infra.lease import Lease
-
-log = structlog.get_logger()
 
 WAIT_S = 1.0  # longest that one step waits for new work, so that a stop is noticed soon
 GATHER_S = 0.25  # after some work: what comes within this time is done together, in one transaction
@@ -50,21 +47,26 @@ async def repeat(
     every piece. With a ``lease`` the step is called only while this process holds it, and ``lost`` at each try that
     finds another with it.
 
+    A failure is told as :class:`infra.failing.Failing` says.
+
     Readers do not gather until one instant (:func:`until_next`): a caller's event would wait behind them all.
     """
     pause = _FIRST_PAUSE_S
+    failing = Failing("loop_failed", "loop_goes_again", loop=name)
     try:
         while True:
             try:
                 if lease is not None and not await lease.hold():
                     lost()
+                    failing.goes()
                     await asyncio.sleep(until_next(STANDBY_S))
                     continue
                 done = await step(WAIT_S)
                 pause = _FIRST_PAUSE_S
+                failing.goes()
                 await asyncio.sleep(0 if done >= full else gather_s)
             except Exception as error:  # noqa: BLE001 - the reader must outlive whatever one batch does to it
-                log.error("loop_failed", loop=name, error=type(error).__name__, again_in_s=pause)
+                failing.failed(error, pause)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE_S, pause * 2)
     finally:

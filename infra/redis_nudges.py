@@ -6,17 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-import structlog
 from redis.exceptions import RedisError
 
 from infra.errors import StateUnavailable
+from infra.failing import Failing
 from infra.redis import RedisLink
 from infra.redis_keys import LISTEN
 
 QUIET_S = 5.0  # after this long without a word the connection is asked for one; after twice, made again
 AGAIN_S = 1.0
-
-log = structlog.get_logger()
 
 
 class RedisNudges:
@@ -30,6 +28,7 @@ class RedisNudges:
             await self._link.do("PUBLISH", LISTEN, call_ref)
 
     async def listen(self) -> AsyncIterator[str]:
+        failing = Failing("nudges_unheard", "nudges_heard_again")
         while True:
             try:
                 async with self._link.pubsub() as listening:
@@ -37,6 +36,8 @@ class RedisNudges:
                     asked = False
                     while True:
                         message = await listening.get_message(ignore_subscribe_messages=True, timeout=QUIET_S)
+                        if message is not None:
+                            failing.goes()
                         if message is not None and message["type"] == "message":
                             yield message["data"].decode()
                         elif message is None and asked:
@@ -45,5 +46,5 @@ class RedisNudges:
                         if asked:
                             await listening.ping()
             except (RedisError, OSError, TimeoutError) as error:
-                log.warning("nudges_unheard", error=type(error).__name__, again_in_s=AGAIN_S)
+                failing.failed(error, AGAIN_S)
                 await asyncio.sleep(AGAIN_S)

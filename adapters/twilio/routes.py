@@ -19,7 +19,7 @@ from adapters.twilio.fallback import fallback_document
 from adapters.twilio.forms import FormTooLarge, read_form
 from adapters.twilio.settings import TwilioSettings
 from adapters.twilio.signature import HEADER, Form, Signatures
-from adapters.twilio.webhooks import Step, Webhooks
+from adapters.twilio.webhooks import Step, Webhooks, WithoutCall
 from callrouter.calls import Calls
 from callrouter.dispatch.providers import Providers
 from callrouter.errors import UnknownCall
@@ -116,6 +116,9 @@ class _Gate:
         except UnknownCall:
             log.warning("twilio_call_unknown")
             text = self._fallback
+        except WithoutCall:
+            log.error("webhook_without_call", path=request.url.path)
+            text = self._fallback
         except Exception as error:  # noqa: BLE001
             # a caller is on the line: whatever broke here, they go to the default service
             log.error("twilio_webhook_failed", call_ref=call_ref, error=type(error).__name__)
@@ -133,6 +136,9 @@ class _Gate:
                 await use(form)
         except UnknownCall:
             log.info("twilio_callback_of_unknown_call")  # forgotten, or the fallback document took it
+        except WithoutCall:
+            log.error("webhook_without_call", path=request.url.path)
+            return Response(status_code=503)
         except Exception as error:  # noqa: BLE001
             # nobody hears this answer; the call's other webhooks still tell how it went on
             log.error("twilio_callback_failed", error=type(error).__name__)

@@ -45,6 +45,10 @@ class Step:
         return f"{self.wait_id}.{self.what}"
 
 
+class WithoutCall(Exception):
+    """The form names no call: there is nothing that could go on."""
+
+
 class Webhooks:
     """One method for each kind of webhook. Errors go up; the routes answer them with the static document."""
 
@@ -69,8 +73,11 @@ class Webhooks:
         """The call of a CallSid: random to outsiders, the same when the first webhook is retried.
 
         While keys are changed, a call that began under an older one goes on under its name.
+        Raises :class:`WithoutCall`.
         """
-        newest, *older = (each[:REF_LENGTH] for each in self._keys.index_all("twilio-call", form["CallSid"]))
+        if not (sid := form.get("CallSid")):
+            raise WithoutCall
+        newest, *older = (each[:REF_LENGTH] for each in self._keys.index_all("twilio-call", sid))
         for each in older:
             if await self._calls.knows(each):
                 return each

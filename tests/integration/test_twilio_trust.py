@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from infra.numbers import NumberClass
 from tests.integration.test_twilio_caller import PUBLIC_URL
@@ -50,6 +51,21 @@ async def test_a_signature_is_for_one_url_and_one_form(world: World) -> None:
         call.sent.append((other_url, other_fields, headers))
         assert (await call.again(-1)).status == 403
     assert action.partition("#")[0] == url
+
+
+@pytest.mark.parametrize("sid", [[], [("CallSid", "")]])
+async def test_a_form_that_names_no_call_gets_the_fallback_and_is_told_in_words(
+    world: World, sid: list[tuple[str, str]]
+) -> None:
+    call = world.call()
+    fields = [*sid, *((name, value) for name, value in call.fields(CallStatus="completed") if name != "CallSid")]
+    with structlog.testing.capture_logs() as logs:
+        voice = await call.post(f"{PUBLIC_URL}/twilio/voice", fields)
+        status = await call.post(f"{PUBLIC_URL}/twilio/status", fields)
+    assert (voice.status, status.status) == (200, 503)
+    assert b"<Dial" in voice.body
+    assert [each["event"] for each in logs] == ["webhook_without_call"] * 2
+    assert await world.service.everything() == []
 
 
 async def test_repeated_fields_and_other_alphabets_are_signed_as_twilio_does(world: World) -> None:

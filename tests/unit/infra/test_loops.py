@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+import structlog
+
 from infra.errors import StateUnavailable
 from infra.lease import Lease, MemoryLeases
 from infra.loops import repeat, until_next
@@ -86,6 +88,28 @@ async def test_who_finds_another_at_work_is_told_so() -> None:
     assert not second.worked.is_set()
     await second.stop()
     await first.stop()
+
+
+async def test_a_loop_tells_once_that_it_fails_and_once_that_it_goes_again() -> None:
+    results: list[Exception | None] = [StateUnavailable(), StateUnavailable(), None, None]
+    worked = asyncio.Event()
+
+    async def step(wait_s: float) -> int:
+        if not results:
+            worked.set()
+            await asyncio.Event().wait()
+        if (error := results.pop(0)) is not None:
+            raise error
+        return 1
+
+    with structlog.testing.capture_logs() as logs:
+        task = asyncio.create_task(repeat("journal", step, full=1))
+        await asyncio.wait_for(worked.wait(), SOON_S)
+        task.cancel()
+    assert [(each["event"], each["loop"]) for each in logs] == [
+        ("loop_failed", "journal"),
+        ("loop_goes_again", "journal"),
+    ]
 
 
 def test_what_is_done_as_often_wakes_at_the_same_time() -> None:
