@@ -21,6 +21,7 @@ settings.register_profile("fuzz", deadline=None, max_examples=200)
 settings.load_profile(os.environ.get("CALLROUTER_EXAMPLES", "house"))
 
 TESTS = Path(__file__).parent
+collect_ignore = ["bench/rivals/packages"]  # what the rivals of the bench are made of, with tests of their own
 WITHOUT_NETWORK = ("unit", "flows")
 
 
