@@ -8,7 +8,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, false, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from careplans.held_versions import keep_held
 from careplans.model import Plan, same_person
@@ -59,8 +73,9 @@ def write_plans(
     """Store the plans that are newer than what is stored, in order, in the transaction of ``connection``.
 
     An older or equal version changes nothing, so that the same file may be imported again; nor does one that was
-    withdrawn or erased come back by it. ``completed``: plans (source, its id there) of which the stored version lacks
-    what could not be read: the same version takes its place. The number index is right at the end: a person who became
+    withdrawn or erased come back by it. The same version takes the place of a stored one that lacks what could not be
+    read: of ``completed`` plans (source, its id there), and where it has all numbers of the stored one and more.
+    The number index is right at the end: a person who became
     restricted has left it, one who no longer is has come back.
     """
     lock_for_writing(connection, plans)
@@ -133,8 +148,11 @@ def _write_batch(
 ) -> None:
     identities = [sealer.identities(plan.source, plan.plan_id) for plan in batch]
     known = _known(connection, identities)
-    for identity, plan in zip(identities, batch, strict=True):
-        _take(known, identity[0], plan, written, again=(plan.source, plan.plan_id) in completed)
+    named = [(identity[0], plan) for identity, plan in zip(identities, batch, strict=True)]
+    more = _with_more_numbers(connection, sealer, known, named)
+    for identity, plan in named:
+        again = (plan.source, plan.plan_id) in completed or identity in more
+        _take(known, identity, plan, written, again=again)
     changed = [each for each in known.values() if each.plan is not None]
     if changed:
         if sealer.rotates:
@@ -154,6 +172,27 @@ def _known(connection: Connection, identities: Sequence[tuple[str, ...]]) -> dic
             keys = PersonKeys(row.nhs_key, row.name_key) if row.name_key else None
             found[identity] = _Known(identity, row.id, row.version, True, table is ended_plans, keys)
     return found
+
+
+def _with_more_numbers(
+    connection: Connection, sealer: Sealer, known: dict[str, _Known], named: Sequence[tuple[str, Plan]]
+) -> set[str]:
+    """Of which of these plans the stored one, in the same version, has some of the numbers and lacks others.
+
+    Where the number index has as many as it is given nothing is opened: nearly always.
+    """
+    same = {
+        stored.id: (identity, set(plan.person.phones))
+        for identity, plan in named
+        if (stored := known.get(identity)) and not stored.ended and stored.version == plan.version
+    }
+    numbers = select(plan_numbers.c.plan, func.count().label("numbers")).where(
+        one_of(connection, plan_numbers.c.plan, same)
+    )
+    indexed = {row.plan: row.numbers for row in connection.execute(numbers.group_by(plan_numbers.c.plan))}
+    fewer = [each for each, (_, phones) in same.items() if indexed.get(each, 0) < len(phones)]
+    stored_phones = _phones_of(connection, sealer, one_of(connection, plans.c.id, fewer)) if fewer else {}
+    return {same[each][0] for each, phones in stored_phones.items() if same[each][1] > set(phones)}
 
 
 def _take(known: dict[str, _Known], identity: str, plan: Plan, written: Written, *, again: bool) -> None:
@@ -264,7 +303,11 @@ def _of_others(connection: Connection, sealer: Sealer, ids: Sequence[str]) -> di
     if not ids:
         return {}
     indexed = exists().where(plan_numbers.c.plan == plans.c.id)
-    query = select(plans.c.id, plans.c.wrapped_key, plans.c.person).where(plans.c.id.in_(ids), ~indexed)
+    return _phones_of(connection, sealer, and_(plans.c.id.in_(ids), ~indexed))
+
+
+def _phones_of(connection: Connection, sealer: Sealer, such: ColumnElement[bool]) -> dict[str, tuple[str, ...]]:
+    query = select(plans.c.id, plans.c.wrapped_key, plans.c.person).where(such)
     return {
         row.id: sealer.open_person(row.id, Sealed(row.wrapped_key, row.person, b"")).phones
         for row in connection.execute(query)

@@ -63,7 +63,8 @@ class Database(Protocol):
 
         SQLite: the log is written back into the file, where zeros were put over it. PostgreSQL: VACUUM, which leaves
         alone what an older transaction may still read; see :mod:`infra.scrubbing` for what stays in a page. Raises
-        SQLAlchemyError also where the server only warns, as it does a role that does not own the tables.
+        SQLAlchemyError also where it was left undone: where the server only warns, as it does a role that does not own
+        the tables, and where a reader keeps SQLite's log from being cut.
         """
 
     async def close(self) -> None:

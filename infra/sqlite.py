@@ -7,11 +7,13 @@ of the CPU of a call (docs/bench.md).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
 from infra.sqlite_look_ups import LookUps
 from infra.threads import Threads
@@ -20,9 +22,21 @@ T = TypeVar("T")
 
 READERS = 2
 """Threads for look-ups: one may be held by a page that reads much while the other answers callers."""
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON", "secure_delete=ON")
-"""Write-ahead: readers and the writer never wait for each other. Another process's write is waited for 5 s. Zeros are
-put over what is deleted or replaced: some builds of SQLite do so by themselves, not all."""
+WRITE_WAIT_MS = 5000
+"""The wait for another process's write."""
+_PRAGMAS = (
+    "journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={WRITE_WAIT_MS}", "foreign_keys=ON", "secure_delete=ON",
+)  # fmt: skip
+"""Write-ahead: readers and the writer never wait for each other. Zeros are put over what is deleted or replaced: some
+builds of SQLite do so by themselves, not all."""
+
+
+SCRUB_WAIT_MS = 100
+"""The wait for readers before the log is cut: it holds every writer up, so it is far below their 5 s."""
+
+
+class LogNotCut(SQLAlchemyError):
+    """A reader kept the write-ahead log from being cut: what was deleted still lies in it."""
 
 
 class SqliteDatabase:
@@ -37,6 +51,7 @@ class SqliteDatabase:
         self._reading = _engine(address, "query_only=ON")
         self._look_ups = LookUps(self._connect)
         self._writing = _engine(address)
+        self._log_left = False
         # at once, not at its first change: what a transaction reads must still hold when it writes
         event.listen(self._writing, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
 
@@ -61,7 +76,14 @@ class SqliteDatabase:
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""
-        return await self._writer.run(lambda: _in_transaction(self._writing, work))
+        return await self._writer.run(lambda: self._write(work))
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        done = _in_transaction(self._writing, work)
+        if self._log_left:
+            with contextlib.suppress(SQLAlchemyError):  # what was written is written; the next write tries again
+                self._cut_log(wait_ms=0)
+        return done
 
     async def maintain(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""
@@ -77,9 +99,20 @@ class SqliteDatabase:
             engine.dispose()
 
     async def scrub(self, tables: Collection[str]) -> None:  # noqa: ARG002 - one file holds all of them
-        """See :class:`infra.sql.Database`."""
-        checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"  # what a reader keeps from it is written back by a later one
-        await self._readers.run(lambda: _in_connection(self._reading, lambda c: c.exec_driver_sql(checkpoint).all()))
+        """See :class:`infra.sql.Database`. Raises :class:`LogNotCut`; then every later write here tries again."""
+        await self._readers.run(lambda: self._cut_log(SCRUB_WAIT_MS))
+
+    def _cut_log(self, wait_ms: int) -> None:
+        self._log_left = True
+        with self._reading.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={wait_ms}")
+            try:
+                busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={WRITE_WAIT_MS}")
+        if busy:
+            raise LogNotCut("a reader needs the write-ahead log: what was deleted still lies in it")
+        self._log_left = False
 
     async def close(self) -> None:
         """See :class:`infra.sql.Database`."""

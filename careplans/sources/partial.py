@@ -2,6 +2,8 @@
 
 A number is how a caller is known. Where the stored version is found by one, and none of the newer version's can be
 read, the stored one stays and the newer waits in the quarantine: better older words than a caller whom nobody knows.
+Unless the newer one is about another person: then the stored one named the wrong patient, and its number must not go
+on finding them.
 """
 
 from __future__ import annotations
@@ -10,10 +12,10 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, select
 
-from careplans.model import RowFault
+from careplans.model import RowFault, same_person
 from careplans.rows import CheckedRow
 from careplans.screening import BadRow, Screened
-from careplans.sealing import Sealer
+from careplans.sealing import PersonKeys, Sealer
 from careplans.tables import plan_numbers, plans
 
 LOST = "none of them can be read, and the stored version is found by number: that one stays"
@@ -38,7 +40,7 @@ def stored_in_part(connection: Connection, sealer: Sealer, screened: Screened) -
     return [
         BadRow(each.row, each.left_out)
         for each in screened.good
-        if each.row is not None and _is_stored(connection, sealer, each, plans.c.version == each.plan.version)
+        if each.row is not None and _stored(connection, sealer, each, plans.c.version == each.plan.version) is not None
     ]
 
 
@@ -47,9 +49,14 @@ def _would_hide(connection: Connection, sealer: Sealer, checked: CheckedRow) -> 
     if plan.person.phones or plan.restricted:
         return False
     found = exists().where(plan_numbers.c.plan == plans.c.id)
-    return _is_stored(connection, sealer, checked, and_(plans.c.version < plan.version, found))
+    stored = _stored(connection, sealer, checked, and_(plans.c.version < plan.version, found))
+    return stored is not None and any(same_person(stored, keys) for keys in sealer.person_keys(plan.person))
 
 
-def _is_stored(connection: Connection, sealer: Sealer, checked: CheckedRow, such: ColumnElement[bool]) -> bool:
+def _stored(
+    connection: Connection, sealer: Sealer, checked: CheckedRow, such: ColumnElement[bool]
+) -> PersonKeys | None:
+    """Whom the stored version is about, if there is ``such`` a one."""
     same = plans.c.identity.in_(sealer.identities(checked.plan.source, checked.plan.plan_id))
-    return connection.execute(select(plans.c.id).where(same, such)).first() is not None
+    row = connection.execute(select(plans.c.nhs_key, plans.c.name_key).where(same, such)).first()
+    return None if row is None else PersonKeys(row.nhs_key, row.name_key)

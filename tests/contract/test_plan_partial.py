@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from careplans.model import MatchLevel
+from careplans.model import MatchLevel, Viewer
 from careplans.service import CarePlans
+from careplans.sources.discards import WhyDiscarded
 from careplans.sources.model import Sender
 from careplans.sources.partial import LOST
 from careplans.sources.runs import PlanRuns
@@ -64,6 +65,25 @@ async def test_corrected_it_is_found_by_both_and_nothing_waits(house: House, ver
     assert await house.waiting() == []
 
 
+async def test_one_of_two_mended_in_the_same_version_is_taken_and_the_other_waits(house: House) -> None:
+    await house.gets(f"{GOOD};ask the daughter;or the son")
+    await house.gets(f"{GOOD};{OTHER};or the son")
+    assert (house.run.updated, await house.finds(GOOD), await house.finds(OTHER)) == (1, True, True)
+    assert [loaded for _, loaded in await house.waiting()] == [True]
+
+
+@pytest.mark.parametrize("restricted", ["", "yes"], ids=["open", "restricted"])
+async def test_corrected_after_it_was_discarded_it_is_taken_once(house: House, restricted: str) -> None:
+    await house.gets(HALF, restricted=restricted)
+    (waits,) = await house.runs.quarantined()
+    assert await house.runs.discard(waits.id, WhyDiscarded.CORRECTED, Viewer("governor", "administrator"))
+    for updated in (1, 0):
+        await house.gets(f"{GOOD};{OTHER}", restricted=restricted)
+        assert (house.run.updated, await house.finds(OTHER)) == (updated, not restricted)
+    await house.gets(GOOD, restricted=restricted)
+    assert (house.run.unchanged, await house.waiting()) == (1, [])
+
+
 async def test_with_no_number_that_can_be_read_it_is_found_otherwise(house: House) -> None:
     await house.gets("ask the daughter", nhs_number="9990000018")
     assert (await house.store.find_by_nhs_number("9990000018")).people == 1
@@ -78,6 +98,15 @@ async def test_who_is_found_by_number_is_not_lost_by_a_spelling(house: House) ->
     assert await house.waiting() == [(NONE_LEFT, False)]
     await house.gets(HALF, version=5)
     assert (house.run.updated, await house.waiting()) == (1, [((LEFT_OUT,), True)])
+
+
+async def test_the_wrong_patients_number_finds_a_corrected_plan_no_longer(house: House) -> None:
+    await house.gets(GOOD)
+    right = {"nhs_number": "9990000018", "family_name": "Zzother", "date_of_birth": "1950-01-01"}
+    await house.gets("ask the daughter", version=4, **right)
+    assert (house.run.updated, await house.finds(GOOD)) == (1, False)
+    assert (await house.store.find_by_nhs_number("9990000018")).people == 1
+    assert await house.waiting() == [((NONE_LEFT[0],), True)]
 
 
 async def test_who_becomes_restricted_in_it_leaves_the_number(house: House) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, select
+from structlog.testing import capture_logs
 
 from careplans.erasing import WhyErased, WhyHeld
 from careplans.sources.discards import WhyDiscarded
@@ -97,6 +100,26 @@ async def test_what_a_newer_version_replaced_is_gone_with_the_next_plan_that_is_
     one, _ = await world.ids()
     await world.records.erase([one], WhyErased.WRONG_PERSON, GOVERNOR)
     assert before not in octets()
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_reader_that_keeps_the_log_is_told_of_and_the_next_write_after_it_cuts_it(
+    world: World, octets: Octets, tmp_path: Path
+) -> None:
+    await world.write(plan())
+    await world.database.scrub(["plans"])
+    ((erased, key),) = (await keys_of(world, plans.c.id, plans.c.wrapped_key)).items()
+    await world.write(plan("P2"))
+    with closing(sqlite3.connect(tmp_path / "contract.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM plans").fetchall()
+        with capture_logs() as logs:
+            assert await world.records.erase([erased], WhyErased.WRONG_PERSON, GOVERNOR) == 1
+        assert [(each["event"], each["error"]) for each in logs] == [("erased_rows_not_scrubbed", "LogNotCut")]
+        await world.write(plan("P3"))
+        assert key in octets()
+    await world.write(plan("P4"))
+    assert key not in octets()
 
 
 async def test_a_record_whose_time_is_over(world: World, octets: Octets) -> None:
