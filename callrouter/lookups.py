@@ -37,7 +37,7 @@ from infra.health import Health
 from infra.numbers import Number, NumberClass
 from ivr.actions.call_back import LOOK_UP as CALL_BACK
 from ivr.actions.call_back import PROMISE
-from ivr.actions.lookup import NO_ANSWER
+from ivr.actions.lookup import KEYED, NO_ANSWER
 from ivr.flow import Flow
 from ivr.model import Answered, FactValue, LookupWait
 
@@ -165,9 +165,8 @@ class Lookups:
             case "plan":
                 return await self._plans.find(record.number)
             case "birth_date":
-                return await self._plans.check_birth_date(
-                    record.number, date.fromisoformat(wait.about), record.call_ref
-                )
+                born, keyed = date.fromisoformat(wait.about), wait.stage == KEYED
+                return await self._plans.check_birth_date(record.number, born, record.call_ref, keyed=keyed)
             case "repeat":
                 return await self._repeats.find(record.number, record.offered_at, resumes=record.resumes)
             case _:

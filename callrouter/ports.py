@@ -36,9 +36,10 @@ class Plans(Protocol):
     async def find(self, number: Number) -> PlanFound:
         """Candidates on this line; ``unavailable`` when the store fails, never ``none``."""
 
-    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
+    async def check_birth_date(self, number: Number, born: date, call_ref: str, *, keyed: bool) -> PlanFound:
         """``asserted`` if exactly one person with a plan on this line was born then; else what :meth:`find` says.
 
+        On a line that several people share only a ``keyed`` date, accepted by key, asserts anybody.
         Every try is recorded; beyond five wrong ones a day for a number, a right one says no more than a wrong one.
         """
 

@@ -113,12 +113,16 @@ class CarePlans:
             return Match(MatchLevel.UNAVAILABLE, "store_failed")
         return replace(match, reason=reason) if match.candidates else match
 
-    async def assert_birth_date(self, number: Number, born: date, call_ref: str) -> Match:
+    async def assert_birth_date(
+        self, number: Number, born: date, call_ref: str, *, keyed: bool = True, shared: bool = False
+    ) -> Match:
         """``asserted``, with the plans of the one person on this line born on that day; else as :meth:`match_number`.
 
-        For what a caller keyed: it opens nothing and names nobody. Each try is recorded. After :data:`DAILY_TRIES`
-        wrong ones from a number within a day, a right one is taken for wrong (docs/safety/rules.md, 3). A try that
-        cannot be recorded asserts nothing. Never raises: whatever fails is ``unavailable``.
+        For what a caller gave: it opens nothing and names nobody. A date that was said (``keyed`` false) asserts nobody
+        on a line of several people, by their plans or as the caller of this knows (``shared``). Each try is recorded.
+        After :data:`DAILY_TRIES` wrong ones from a number within a day, a right one is taken for wrong
+        (docs/safety/rules.md, 3). A try that cannot be recorded asserts nothing. Never raises: whatever fails is
+        ``unavailable``.
         """
         match = await self.match_number(number)
         if not match.candidates:
@@ -135,7 +139,8 @@ class CarePlans:
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller goes on to a person
             _log.error("birth_date_check_failed", error=type(error).__name__)
             return Match(MatchLevel.UNAVAILABLE, "store_failed")
-        if not (right and allowed):
+        is_shared = shared or match.people > 1
+        if not (right and allowed) or (is_shared and not keyed):
             return match
         return Match(MatchLevel.ASSERTED, "birth_date", self._candidates([plan.found for plan in right]), people=1)
 

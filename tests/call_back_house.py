@@ -49,7 +49,7 @@ class NoPlans:
     async def find(self, number: Number) -> PlanFound:
         return self.found
 
-    async def check_birth_date(self, number: Number, born: object, call_ref: str) -> PlanFound:
+    async def check_birth_date(self, number: Number, born: object, call_ref: str, *, keyed: bool) -> PlanFound:
         raise NotImplementedError
 
 

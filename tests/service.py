@@ -50,7 +50,7 @@ class FakePlans:
         self.asked.append(number)
         return self.found
 
-    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
+    async def check_birth_date(self, number: Number, born: date, call_ref: str, *, keyed: bool) -> PlanFound:
         return self.found
 
 

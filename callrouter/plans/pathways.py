@@ -56,9 +56,13 @@ class FoundPlans:
     async def find(self, number: Number) -> PlanFound:
         """Candidates; ``shared_line`` is the reason where the number is one, or more people than a household have."""
         found = as_found(await self._plans.match_number(number))
-        if found.outcome == MatchLevel.CANDIDATES and (number.e164 in self._shared or found.people > HOUSEHOLD):
+        if found.outcome == MatchLevel.CANDIDATES and (self._is_listed(number) or found.people > HOUSEHOLD):
             return replace(found, reason="shared_line")
         return found
 
-    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
-        return as_found(await self._plans.assert_birth_date(number, born, call_ref))
+    async def check_birth_date(self, number: Number, born: date, call_ref: str, *, keyed: bool) -> PlanFound:
+        shared = self._is_listed(number)
+        return as_found(await self._plans.assert_birth_date(number, born, call_ref, keyed=keyed, shared=shared))
+
+    def _is_listed(self, number: Number) -> bool:
+        return number.e164 in self._shared

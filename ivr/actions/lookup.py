@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ivr.actions.move import Label, Move, Written
 from ivr.actions.node import Node, Step
+from ivr.actions.read_back import was_keyed
 from ivr.errors import Defect, SessionError
 from ivr.facts import Fact
 from ivr.model import LOOKUP_S, Answered, Band, FactValue, Heard, LookupWait
@@ -38,6 +39,9 @@ OUTPUTS: dict[str, dict[str, tuple[FactValue, ...]]] = {"birth_date": {"pathway"
 
 LABELS: dict[str, Label] = {"plan": Label.PLAN, "repeat": Label.PLAN, "birth_date": Label.PLAN, "area": Label.CALLER}
 """How secret each answer is; public where nothing is said."""
+
+KEYED = "keyed"
+"""The stage of a ``birth_date`` look-up whose date was keyed, read back and accepted by key; else it is empty."""
 
 MOST_BIRTH_DATES = 2
 """Tries of a date of birth in one call (docs/safety/rules.md, 3). A third is not looked up, and changes nothing."""
@@ -113,7 +117,8 @@ class Lookup(Node):
             if run.counts["birth_dates"] > MOST_BIRTH_DATES:
                 return "next"
         given = run.facts.get(self.given) if self.given else self.service
-        return LookupWait(run.node, self.what, str(given or ""), language=run.language)
+        stage = KEYED if self.what == "birth_date" and was_keyed(run, str(self.given)) else ""
+        return LookupWait(run.node, self.what, str(given or ""), stage=stage, language=run.language)
 
     def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
         if not isinstance(heard, Answered):

@@ -31,11 +31,17 @@ from ivr.model import (
 if TYPE_CHECKING:
     from ivr.run import Run
 
-READ_BACK = "read_back"
+READ_BACK, SAID_BACK = "read_back", "said_back"
+"""What was keyed is read back, or what was said."""
 BEFORE, AFTER = "you_gave", "accept_or_again"
 """Prompts around what is read back: "you gave …", "if that is right, press 1; to give it again, press 2"."""
 MOST_TRIES = 2
 """Times that a caller may give it; then the exit ``no_match``, to a person."""
+
+
+def was_keyed(run: Run, fact: str) -> bool:
+    """Whether what ``fact`` holds was keyed, read back and accepted by key; false for what was said, or never read."""
+    return run.counts.get(f"{fact}.keyed", 0) == 1
 
 
 class ReadBack(Asking):
@@ -118,42 +124,43 @@ class ReadBack(Asking):
         return Gather(self.most_keys, self.speech and run.hears_words, self.timeout_s, finish_on=finish)
 
     def resume(self, run: Run, heard: Heard | Answered) -> Step | None:
-        if isinstance(run.wait, GatherWait) and run.wait.stage == READ_BACK and isinstance(heard, Heard):
-            return self._accepting(run, heard, run.wait.holding)
+        if isinstance(run.wait, GatherWait) and run.wait.stage in (READ_BACK, SAID_BACK) and isinstance(heard, Heard):
+            return self._accepting(run, heard, run.wait.holding, run.wait.stage)
         return super().resume(run, heard)
 
     def pressed(self, run: Run, keys: str) -> Step:
-        return self._given(run, self.keyed(keys))
+        return self._given(run, self.keyed(keys), READ_BACK)
 
     def understood(self, run: Run, answer: Answered) -> Step:
         del answer
-        return self._given(run, self.said(run.wait.about) if isinstance(run.wait, LookupWait) else None)
+        return self._given(run, self.said(run.wait.about) if isinstance(run.wait, LookupWait) else None, SAID_BACK)
 
-    def _given(self, run: Run, value: str | None) -> Step:
-        return self.missed(run, "no_match") if value is None else self._read_back(run, value)
+    def _given(self, run: Run, value: str | None, stage: str) -> Step:
+        return self.missed(run, "no_match") if value is None else self._read_back(run, value, stage)
 
-    def _read_back(self, run: Run, value: str, before: tuple[str, ...] = ()) -> Step:
+    def _read_back(self, run: Run, value: str, stage: str, before: tuple[str, ...] = ()) -> Step:
         play = Play((*before, BEFORE, *self.pieces(value), AFTER), personal=True)
-        return self.wait_for(run, play, Gather(1, False, self.timeout_s), READ_BACK, value)
+        return self.wait_for(run, play, Gather(1, False, self.timeout_s), stage, value)
 
-    def _accepting(self, run: Run, heard: Heard, value: str) -> Step | None:
+    def _accepting(self, run: Run, heard: Heard, value: str, stage: str) -> Step | None:
         match heard.kind:
             case InputKind.DIGIT if heard.value == "1":
                 run.facts[self.into] = value
+                run.counts[f"{self.into}.keyed"] = int(stage == READ_BACK)
                 run.tell(Chose(run.node, "accepted", "key"))
                 return "next"
             case InputKind.DIGIT if heard.value == "2":
                 run.tell(Chose(run.node, "again", "key"))
                 return self.ask(run) if run.count("again") < MOST_TRIES else "no_match"
             case InputKind.DIGIT if heard.value not in ("0", self.help_key):
-                return self._not_accepted(run, "no_match", value)
+                return self._not_accepted(run, "no_match", value, stage)
             case InputKind.SILENCE | InputKind.TIMER:
-                return self._not_accepted(run, "no_input", value)
+                return self._not_accepted(run, "no_input", value, stage)
             case _:
                 return super().resume(run, heard)
 
-    def _not_accepted(self, run: Run, what: str, value: str) -> Step:
+    def _not_accepted(self, run: Run, what: str, value: str, stage: str) -> Step:
         retry = self.no_input if what == "no_input" else self.no_match
         count = run.count(what)
         run.tell(Missed(run.node, what, count))
-        return what if count > retry.limit else self._read_back(run, value, retry.spoken(count))
+        return what if count > retry.limit else self._read_back(run, value, stage, retry.spoken(count))

@@ -87,6 +87,8 @@ class Facts:
 
     plan: FindPlan = no_plan
     repeat: FindRepeat = no_repeat
+    birth_date: Callable[..., Awaitable[PlanFound]] | None = None
+    """None: what ``plan`` says."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,9 @@ class _Plans:
     async def find(self, number: Number) -> PlanFound:
         return await self.facts.plan(number)
 
-    async def check_birth_date(self, number: Number, born: date, call_ref: str) -> PlanFound:
+    async def check_birth_date(self, number: Number, born: date, call_ref: str, *, keyed: bool) -> PlanFound:
+        if self.facts.birth_date is not None:
+            return await self.facts.birth_date(number, born, call_ref, keyed=keyed)
         return await self.facts.plan(number)
 
 

@@ -31,7 +31,7 @@ class NeverAsked:
     async def find(self, *_args: object, **_more: object) -> PlanFound | RepeatFound:
         raise NotImplementedError
 
-    async def check_birth_date(self, *_args: object) -> PlanFound:
+    async def check_birth_date(self, *_args: object, **_how: object) -> PlanFound:
         raise NotImplementedError
 
 
