@@ -137,6 +137,7 @@ def _for_machines(service: Service, crew: Crew | None) -> list[APIRouter]:
             providers=service.providers,
             prompts=service.prompts,
             clock=service.clock,
+            turns=service.turns,
         ),
         _encounters(service),
         receipts_of(settings, service.texting, service.channels.text_receipt),

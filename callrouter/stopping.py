@@ -24,7 +24,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callrouter.errors import ConfigurationError
 from callrouter.readiness import Readiness
-from infra.turns import Turns
 
 GRACE_S = 5.0
 """A load balancer asks ``/ready`` every two seconds and believes the second 503: until then it sends webhooks here."""
@@ -43,14 +42,10 @@ log = structlog.get_logger()
 
 
 class Traffic:
-    """ASGI middleware that knows whether calls come by webhook, for which other work gives way.
+    """ASGI middleware that knows whether calls come by webhook. ``monotonic`` gives seconds."""
 
-    ``monotonic`` gives seconds.
-    """
-
-    def __init__(self, app: ASGIApp, *, prefix: str, monotonic: Callable[[], float], turns: Turns) -> None:
+    def __init__(self, app: ASGIApp, *, prefix: str, monotonic: Callable[[], float]) -> None:
         self._app = app
-        self._turns = turns
         self._prefix = prefix
         self._monotonic = monotonic
         self._last = float("-inf")
@@ -59,10 +54,7 @@ class Traffic:
         """Pass everything on."""
         if scope["type"] == "http" and scope["path"].startswith(self._prefix):
             self._last = self._monotonic()
-            with self._turns.caller():
-                await self._app(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+        await self._app(scope, receive, send)
 
     @property
     def is_busy(self) -> bool:

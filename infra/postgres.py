@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from infra.look_ups import FAILURES, LookUps
 from infra.threads import run_apart
+from infra.turns import in_one_piece
 
 T = TypeVar("T")
 
@@ -93,7 +94,8 @@ class PostgresDatabase:
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See :class:`infra.sql.Database`."""
-        async with _failures(), self._writing.begin() as connection:
+        # a turn is waited for with no connection and no lock in hand: a caller's step may want them
+        async with in_one_piece(), _failures(), self._writing.begin() as connection:
             return await connection.run_sync(work)
 
     async def maintain(self, work: Callable[[Connection], T]) -> T:

@@ -29,6 +29,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from infra.errors import StateUnavailable
+from infra.turns import within
 
 BUDGET_S = 0.5
 """Longest that connecting and one command may take together while a caller waits for it. Shorter, and the pauses of a
@@ -199,7 +200,7 @@ class RedisLink:
         task = asyncio.current_task()
         cancels = task.cancelling() if task else 0
         try:
-            async with asyncio.timeout(within_s or self._budget_s):
+            async with within(within_s or self._budget_s):
                 if isinstance(self._client, RedisCluster):
                     async with self._finding:  # commands that come while it finds its nodes would lose theirs
                         await self._client.initialize()

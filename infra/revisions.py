@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from infra.health import Health
 from infra.loops import until_next
 from infra.sql import Database
-from infra.turns import alike
+from infra.turns import alike, within
 
 LOOK_EVERY_S = 0.5
 """A change is known to every worker within this and the time of two small queries (one second is promised)."""
@@ -82,7 +82,7 @@ class Follower(Generic[T]):
 
     async def _look(self) -> bool:
         async with self._one_at_a_time:
-            async with asyncio.timeout(BUDGET_S):
+            async with within(BUDGET_S):
                 seen = await self._database.read(partial(revision, name=self._name))
                 if seen == self._seen:
                     return False
@@ -106,7 +106,7 @@ class Follower(Generic[T]):
             try:
                 await self.look()
                 if beside is not None:
-                    async with asyncio.timeout(BUDGET_S):
+                    async with within(BUDGET_S):
                         await beside()
             except Exception as error:  # noqa: BLE001 - whatever one change does, the next may be an "off"
                 if not self._fails:  # once: the copy stays as it was, and callers notice nothing

@@ -2,21 +2,25 @@
 
 An event loop takes up what is ready in the order in which it came: a caller's event waits behind every reader of the
 stream that has just got an answer from its database, and so does each of the event's own steps.
+
+What has a time limit, or holds what a caller's step waits for, is one piece (:func:`in_one_piece`): a wait for a turn
+within would look like an outage of what had long answered, or keep a connection and locks from callers.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from inspect import GEN_CREATED, getgeneratorstate
 from typing import Any, TypeVar
 
 LONGEST_S = 0.05
-"""Longest that a piece of work waits for callers. Then all work goes on for as long as if nobody were there: so callers
-who leave no gap get half of the time, and what is counted of them is late, but never stops."""
+"""Longest that all work stands still for callers. Then it goes on for as long, a piece at a time, as if nobody were
+there, and callers have as long again: where neither leaves a gap each gets half of the time, and what is counted is
+late, but never stops. One piece of many that wait may wait longer: behind those that have waited longer still."""
 
 T = TypeVar("T")
 
@@ -50,15 +54,16 @@ class Turns:
             self._callers -= 1
             self._next()
 
-    async def at_once(self, work: Awaitable[T]) -> T:
+    async def at_once(self, work: Callable[[], Awaitable[T]]) -> T:
         """What ``work`` returns or raises; meanwhile a caller waits for it."""
         with self.caller():
-            return await work
+            return await work()
 
     def giving_way(self, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """``work``, to be run as a task: each time that it could go on after a wait, it waits for its turn, too.
 
-        What it does for a caller (:meth:`caller`) goes on at once; so do tasks that it makes, but with :func:`alike`.
+        What it does for a caller (:meth:`caller`) or :func:`in_one_piece` goes on at once; so do tasks that it makes,
+        but with :func:`alike`.
         """
         return _GivingWay(work, self)
 
@@ -72,7 +77,11 @@ class Turns:
                 turn = asyncio.get_running_loop().create_future()
                 enqueue((since, turn))
                 self._watch()
-                yield from turn
+                try:
+                    yield from turn
+                except BaseException:
+                    self._next()  # cancelled: were it its turn, it is now another's
+                    raise
                 if not self._is_closed():
                     break
                 enqueue = self._waiting.appendleft  # a caller was quicker
@@ -95,17 +104,41 @@ class Turns:
         self._watch()
 
     def _watch(self) -> None:
-        """See to it that whoever has waited for longest does not wait for too long."""
+        """See to it that the work does not stand still for too long."""
         if self._waiting and self._timer is None:
-            until = self._waiting[0][0] + self._longest_s
-            self._timer = asyncio.get_running_loop().call_at(until, self._let_go)
+            self._timer = asyncio.get_running_loop().call_at(self._let_go_at(), self._let_go)
+
+    def _let_go_at(self) -> float:
+        """Since when the oldest waits, or else callers have had the loop, and the longest after it."""
+        return max(self._waiting[0][0], self._free_until) + self._longest_s
 
     def _let_go(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        if self._waiting and now - self._waiting[0][0] >= self._longest_s:
+        if self._waiting and now >= self._let_go_at():
             self._free_until = now + self._longest_s
         self._next()
+
+
+@asynccontextmanager
+async def in_one_piece() -> AsyncIterator[None]:
+    """What gives way does not within: it goes on as soon as it can, and waits for its turn afterwards."""
+    if (turns := _gives_way.get()) is None:
+        yield
+        return
+    _gives_way.set(None)
+    try:
+        yield
+    finally:
+        _gives_way.set(turns)
+    await asyncio.sleep(0)  # the wait after which it must have its turn
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """As :func:`asyncio.timeout`, :func:`in_one_piece`: no wait for a turn counts. Raises TimeoutError."""
+    async with in_one_piece(), asyncio.timeout(seconds):
+        yield
 
 
 def alike(work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:

@@ -38,6 +38,7 @@ from infra.bus import Entry, MemoryStream, Position
 from infra.errors import StateUnavailable
 from infra.sql import Database
 from infra.state import MemoryStates, Stored, Version
+from infra.turns import Turns
 from tests.hand_clock import HandClock
 from tests.service import PROMPTS, PROVIDERS, CallService, build_calls
 
@@ -234,5 +235,5 @@ def _app(calls: CallService) -> FastAPI:
     app = FastAPI()
     about = TwilioSettings(public_url=PUBLIC, auth_tokens=(TOKEN,))
     parts = {"keys": calls.keys, "providers": calls.providers, "prompts": PROMPTS, "clock": calls.clock}
-    app.include_router(twilio_router(calls.calls, about, **parts))  # type: ignore[arg-type]
+    app.include_router(twilio_router(calls.calls, about, turns=Turns(), **parts))  # type: ignore[arg-type]
     return app

@@ -14,6 +14,7 @@ from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
 from infra.crypto import KeyRing
 from infra.keys import new_pair
+from infra.turns import Turns
 from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall
 from tests.service import PROMPTS, CallService, build_calls
 
@@ -43,14 +44,16 @@ class World:
         return event
 
 
-def an_app(service: CallService, prompts: Mapping[str, str] = PROMPTS, **settings: object) -> FastAPI:
+def an_app(
+    service: CallService, prompts: Mapping[str, str] = PROMPTS, turns: Turns | None = None, **settings: object
+) -> FastAPI:
     app = FastAPI()
     about = TwilioSettings(
         public_url=PUBLIC_URL, auth_tokens=("an-old-token", TOKEN), fallback_number=FALLBACK, production=True,
         **settings,  # type: ignore[arg-type]
     )  # fmt: skip
     parts = {"keys": service.keys, "providers": service.providers, "prompts": prompts, "clock": service.clock}
-    app.include_router(twilio_router(service.calls, about, **parts))  # type: ignore[arg-type]
+    app.include_router(twilio_router(service.calls, about, turns=turns or Turns(), **parts))  # type: ignore[arg-type]
     return app
 
 

@@ -198,7 +198,7 @@ class SipWorker:
             taken = self._taking.get(before)
         self._lines[channel.id] = self._by_call[call_ref] = line
         self._held[line] = []
-        self._taking[line] = task = self._spawn(self._turns.at_once(self._take(line, facts, taken)))
+        self._taking[line] = task = self._spawn(self._turns.at_once(partial(self._take, line, facts, taken)))
         task.add_done_callback(lambda _: self._taking.pop(line, None))
 
     async def _take(self, line: Line, facts: Mapping[str, str], before: asyncio.Task[None] | None) -> None:
@@ -259,7 +259,7 @@ class SipWorker:
         if not line.over:
             line.over = True
             self._release(line)
-            self._after_first(line, lambda: self._turns.giving_way(self._tell_end(line, talked, ended)))
+            self._after_first(line, partial(self._tell_end, line, talked, ended))
 
     async def _tell_end(self, line: Line, talked: bool, ended: str) -> None:
         """``talked``: a talk was whole before the call ended."""
@@ -334,7 +334,7 @@ class SipWorker:
 
         Not awaited by the line: the reply replaces what the line is doing, which would be waiting for itself.
         """
-        self._after_first(line, lambda: self._turns.at_once(self._send(line, kind, key, wait_id, value)))
+        self._after_first(line, partial(self._turns.at_once, partial(self._send, line, kind, key, wait_id, value)))
 
     def broken(self, line: Line, error: Exception) -> None:
         """Something of ours broke on this line: have the caller brought to a person; returns at once."""
@@ -384,14 +384,13 @@ class SipWorker:
             del self._by_call[line.call_ref]
 
     def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(_logged(work))
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
         return task
 
-
-async def _logged(work: Awaitable[None]) -> None:
-    try:
-        await work
-    except Exception as error:  # noqa: BLE001 - a defect in one call; its lease brings the caller to somebody
-        log.error("call_step_failed", error=type(error).__name__)
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # a defect in one call; its lease brings the caller to somebody
+            log.error("call_step_failed", error=type(error).__name__)

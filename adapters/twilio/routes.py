@@ -25,6 +25,7 @@ from callrouter.dispatch.providers import Providers
 from callrouter.errors import UnknownCall
 from infra.clock import Clock
 from infra.crypto import KeyRing
+from infra.turns import Turns
 
 ANSWER_S = 2.0  # Twilio tries elsewhere after 2.5 s (settings.OVERRIDES); the caller hears silence meanwhile
 TOKEN_HEADER = "I-Twilio-Idempotency-Token"  # noqa: S105
@@ -41,10 +42,11 @@ def twilio_router(
     providers: Providers,
     prompts: Mapping[str, str],
     clock: Clock,
+    turns: Turns,
 ) -> APIRouter:
-    """Twilio's webhooks before the door ``calls``. ``prompts``: texts by key."""
+    """Twilio's webhooks before the door ``calls``, to which other work gives way. ``prompts``: texts by key."""
     webhooks = Webhooks(calls, settings, keys=keys, providers=providers, prompts=prompts, clock=clock)
-    gate = _Gate(calls, settings)
+    gate = _Gate(calls, settings, turns)
 
     async def voice(request: Request) -> Response:
         return await gate.document(request, None, lambda form: webhooks.started(form, _token(request)))
@@ -98,9 +100,13 @@ async def _go_on(webhooks: Webhooks, step: Step, form: Form, request: Request) -
 
 
 class _Gate:
-    """Signature before, promise after: whatever happens inside, the caller gets a document."""
+    """Signature before, promise after: whatever happens inside, the caller gets a document.
 
-    def __init__(self, calls: Calls, settings: TwilioSettings) -> None:
+    Only what is signed is a caller's, to whom other work gives way: a request whose form never comes is not.
+    """
+
+    def __init__(self, calls: Calls, settings: TwilioSettings, turns: Turns) -> None:
+        self._turns = turns
         self._calls = calls
         self._signatures = Signatures(settings.base, settings.auth_tokens)
         self._fallback = fallback_document(settings.fallback, language=settings.language)
@@ -110,21 +116,23 @@ class _Gate:
         form = await self._signed_form(request)
         if isinstance(form, Response):
             return form
+        with self._turns.caller():
+            text = await self._text(form, call_ref, use, request.url.path)
+        return Response(text, media_type="text/xml")
+
+    async def _text(self, form: Form, call_ref: str | None, use: Callable[[Form], Awaitable[str]], path: str) -> str:
         try:
             async with asyncio.timeout(ANSWER_S):
-                text = await use(form)
+                return await use(form)
         except UnknownCall:
             log.warning("twilio_call_unknown")
-            text = self._fallback
         except WithoutCall:
-            log.error("webhook_without_call", path=request.url.path)
-            text = self._fallback
+            log.error("webhook_without_call", path=path)
         except Exception as error:  # noqa: BLE001
             # a caller is on the line: whatever broke here, they go to the default service
             log.error("twilio_webhook_failed", call_ref=call_ref, error=type(error).__name__)
             await self._note_handed_back(call_ref)
-            text = self._fallback
-        return Response(text, media_type="text/xml")
+        return self._fallback
 
     async def notice(self, request: Request, use: Callable[[Form], Awaitable[None]]) -> Response:
         """Take a callback that no caller waits on: 204, or 503 so that Twilio may tell it again."""
@@ -132,8 +140,9 @@ class _Gate:
         if isinstance(form, Response):
             return form
         try:
-            async with asyncio.timeout(ANSWER_S):
-                await use(form)
+            with self._turns.caller():
+                async with asyncio.timeout(ANSWER_S):
+                    await use(form)
         except UnknownCall:
             log.info("twilio_callback_of_unknown_call")  # forgotten, or the fallback document took it
         except WithoutCall:

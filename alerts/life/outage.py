@@ -10,7 +10,6 @@ database as soon as it answers, once.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from alerts.model import AlertState, Notice, Outcome, Silence, StepTaken, rule_o
 from alerts.ports import Store
 from infra.breaker import Breaker
 from infra.clock import Clock
+from infra.turns import within
 
 ANSWER_S = 2.0
 """A database that takes longer for a few rows is as good as away."""
@@ -210,7 +210,7 @@ class OutageStore:
         if not breaker.allows():
             raise _Away
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with within(ANSWER_S):
                 answer = await work()
         except Exception as error:
             breaker.failed()

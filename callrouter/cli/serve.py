@@ -32,7 +32,7 @@ def serve() -> None:
     asyncio.run(_prepare(settings))
     bound = listen(settings.host, settings.port, "CALLROUTER_PORT")
     app = create_app(settings)
-    traffic = Traffic(app, prefix="/twilio", monotonic=time.monotonic, turns=app.state.service.turns)
+    traffic = Traffic(app, prefix="/twilio", monotonic=time.monotonic)
     server = server_of(traffic)
     garbage.seldom()
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:

@@ -38,7 +38,7 @@ class Unanswered:
     """Reads the event stream as the group ``unanswered``; what it must know of a call is in its journal."""
 
     GROUP = "unanswered"
-    BATCH = 500  # as many as the index of encounters takes
+    BATCH = 100  # as many as the index of encounters takes
 
     def __init__(
         self,

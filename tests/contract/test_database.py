@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, bindparam, 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from infra.sql import Database, connect_database, insert_once
+from infra.turns import Turns
 
 TABLES = MetaData()
 things = Table("things", TABLES, Column("id", Integer, primary_key=True))
@@ -160,6 +161,27 @@ async def test_a_write_that_is_cancelled_is_whole_or_not_at_all(database: Databa
 async def test_many_at_once_are_all_done(database: Database) -> None:
     await asyncio.gather(*(database.write(put(number)) for number in range(MANY)))
     assert await database.read(ids) == list(range(MANY))
+
+
+async def test_a_caller_who_writes_does_not_wait_for_writers_who_wait_for_the_caller(database: Database) -> None:
+    """A transaction is one piece: it keeps no connection and no lock while it waits for its turn."""
+    turns, begun = Turns(3600.0), asyncio.Event()
+    here = asyncio.get_running_loop()
+
+    def twice(number: int) -> Callable[[Connection], None]:
+        def work(connection: Connection) -> None:
+            put(number)(connection)
+            here.call_soon_threadsafe(begun.set)
+            put(MANY + number)(connection)
+
+        return work
+
+    writers = [asyncio.create_task(turns.giving_way(database.write(twice(number)))) for number in range(AT_ONCE)]
+    await begun.wait()
+    with turns.caller():
+        await database.write(put(2 * MANY))
+    await asyncio.gather(*writers)
+    assert len(await database.read(ids)) == 2 * AT_ONCE + 1
 
 
 async def test_it_may_be_closed_twice_and_is_then_used_again(database: Database) -> None:

@@ -24,6 +24,7 @@ from infra.redis_nudges import RedisNudges
 from infra.redis_state import RedisStates
 from infra.redis_stream import RedisStream
 from infra.state import Stored, Version
+from infra.turns import Turns
 from tests.redis_server import RedisMissing, RedisServer, RedisWithSentinel
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -281,6 +282,18 @@ async def test_server_that_hangs_costs_the_budget_and_no_more(server: RedisServe
     finally:
         server.resume()
         await link.close()
+
+
+async def test_server_that_answers_is_not_away_because_work_waits_for_its_turn(server: RedisServer) -> None:
+    budget_s, turns = 0.5, Turns(3600.0)
+    link = RedisLink(RedisAddress.parse(server.url), budget_s=budget_s)
+    await link.do("PING")
+    with turns.caller():
+        asking = asyncio.create_task(turns.giving_way(link.do("PING")))
+        await asyncio.sleep(1.5 * budget_s)
+        assert not asking.done()
+    assert await asking
+    await link.close()
 
 
 async def test_server_that_refuses_us_says_nothing_of_address_or_password(server: RedisServer) -> None:

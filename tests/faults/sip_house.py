@@ -18,6 +18,7 @@ from callrouter.errors import UnknownCall
 from callrouter.model import CallRecord, Input, InputKind, Reply
 from callrouter.ports import Performer
 from infra.clock import SystemClock
+from infra.turns import Turns
 from ivr.model import Wait
 from tests.faults.ari_server import SOON_S, AriServer, Caller, asterisk
 from tests.service import PROMPTS, PROVIDERS, CallService, a_provider, build_calls
@@ -173,6 +174,7 @@ async def sip_house(
     audio: Mapping[str, str] = AUDIO,
     client: type[Ari] = Ari,
     lease_s: float = LEASE_S,
+    turns: Turns | None = None,
 ) -> AsyncIterator[SipHouse]:
     """A worker that is connected."""
     service = await build_calls(folder, providers=providers)
@@ -180,7 +182,7 @@ async def sip_house(
     try:
         async with asterisk() as server:
             ari = client(server.url, "callrouter-w1", "user", "secret", retry_seconds=(0.02,), request_seconds=1.0)
-            worker = SipWorker(ari, door, SystemClock(), audio, lease_s=lease_s)
+            worker = SipWorker(ari, door, SystemClock(), audio, lease_s=lease_s, turns=turns)
             async with worker:
                 await ari.wait_connected()
                 yield SipHouse(server, service, door, ari, worker)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from callrouter.model import InputKind
+from infra.turns import Turns
 from ivr.model import Band, GoneWait, OfferWait, TalkWait
 from tests.faults.ari_server import SOON_S, Caller
 from tests.faults.sip_house import ONE_LINE, BrokenAudio, EndingAri, SipHouse, sip_house
@@ -322,3 +325,33 @@ async def test_a_lease_that_is_refused_for_one_caller_is_renewed_for_the_others(
         await house.in_the_menu(a_caller("1.2", "b" * 32))
         await house.asterisk.wait_asked("channels/1.2/variable", 2)
         assert house.asterisk.requests("channels/1.1/variable")
+
+
+# ---------------------------------------------------------------------- who goes first
+
+
+class Noted(Turns):
+    """Turns that count for how many callers other work has given way."""
+
+    callers = 0
+
+    @contextmanager
+    def caller(self) -> Iterator[None]:
+        self.callers += 1
+        with super().caller():
+            yield
+
+
+async def test_other_work_gives_way_to_a_caller_and_the_end_of_a_call_to_nobody(tmp_path: Path) -> None:
+    """An end frees a line for the next caller, and nothing of its commit may wait for longer than the store takes."""
+    turns, caller = Noted(3600.0), a_caller()
+    async with sip_house(tmp_path, turns=turns) as house:
+        await house.in_the_menu(caller)
+        came = turns.callers
+        assert came > 0
+        await house.asterisk.press(caller, "1")
+        await house.asterisk.wait_asked("POST channels/1.1/continue")
+        assert turns.callers > came
+        with turns.caller():  # another one, for as long as the test likes
+            await house.asterisk.hang_up(caller)
+            await house.handled(InputKind.HUNG_UP)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -16,8 +19,21 @@ from callrouter.settings import load_settings
 from callrouter.wiring import Service, build
 from infra.migrate import upgrade_database
 from infra.numbers import read_number
+from infra.turns import Turns
 
 SOON_S = 60.0  # what takes a second; the rest is for a busy machine
+
+
+class Noted(Turns):
+    """Turns that note what runs as work that gives way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given_way = list[str]()
+
+    def giving_way(self, work: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+        self.given_way.append(work.__qualname__)
+        return super().giving_way(work)
 
 
 async def a_call(service: Service, call_ref: str) -> None:
@@ -59,12 +75,15 @@ async def test_a_call_that_ends_as_the_service_is_stopped_is_counted(
 ) -> None:
     """Without Redis the stream ends with the process: whoever reads it must have come to its end."""
     monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
-    service = build(load_settings())
+    turns = Noted()
+    service = replace(build(load_settings()), turns=turns)
     await upgrade_database(service.database)
     async with running(service):
         await a_call(service, "first-call")
         await asyncio.sleep(0)  # its readers have begun to gather
         await a_call(service, "last-call")
+    assert turns.given_way.count("repeat") > 5, "the readers of the stream give way to callers"
+    assert "watch" not in turns.given_way, "who says whether SQL answers waits for nobody"
     again = build(load_settings())
     try:
         assert await counted_for_surges(again) == 2

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
+from infra.turns import Turns
 from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall, check
 from tests.service import PROMPTS, build_calls
 
@@ -64,7 +65,13 @@ async def _live(folder: Path, steps: list[tuple[str, int, dict[str, str]]]) -> N
     about = TwilioSettings(public_url=PUBLIC_URL, auth_tokens=(TOKEN,))
     app.include_router(
         twilio_router(
-            service.calls, about, keys=service.keys, providers=service.providers, prompts=PROMPTS, clock=service.clock
+            service.calls,
+            about,
+            keys=service.keys,
+            providers=service.providers,
+            prompts=PROMPTS,
+            clock=service.clock,
+            turns=Turns(),
         )
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://internal") as client:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import structlog
+from starlette.types import Message
 
 from infra.numbers import NumberClass
-from tests.integration.test_twilio_caller import PUBLIC_URL
+from infra.turns import Turns
+from tests.integration.test_twilio_caller import PUBLIC_URL, TwilioCall
 from tests.twilio_world import (
     DENTAL,
     World,
+    a_client,
     a_world,
+    an_app,
 )
+
+
+class Noted(Turns):
+    """Turns that count for how many callers other work has given way."""
+
+    callers = 0
+
+    @contextmanager
+    def caller(self) -> Iterator[None]:
+        self.callers += 1
+        with super().caller():
+            yield
 
 
 @pytest.fixture
@@ -73,6 +91,33 @@ async def test_repeated_fields_and_other_alphabets_are_signed_as_twilio_does(wor
     more = [("CallerName", "Zoë Ωmega ☎"), ("SipHeader_X", "b"), ("SipHeader_X", "a"), ("Empty", "")]
     answer = await call.post(f"{PUBLIC_URL}/twilio/voice", [*call.fields(CallStatus="ringing"), *more])
     assert answer.status == 200
+
+
+async def test_only_who_has_signed_is_a_caller_to_whom_other_work_gives_way(world: World) -> None:
+    """A request whose form never comes holds nothing up."""
+    turns = Noted()
+    app = an_app(world.service, turns=turns)
+    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "POST", "path": "/twilio/voice", "raw_path": b"/twilio/voice"}
+    asked, nothing = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def never() -> Message:
+        asked.set()
+        return await nothing
+
+    async def no_answer(_message: Message) -> None:
+        raise AssertionError
+
+    idle = asyncio.create_task(app({**scope, "headers": headers, "query_string": b""}, never, no_answer))
+    await asked.wait()
+    assert turns.callers == 0
+    idle.cancel()
+    async with a_client(app) as client:
+        call = TwilioCall(client)
+        refused = await call.post(f"{PUBLIC_URL}/twilio/voice", call.fields(), sign_with=None)
+        assert (refused.status, turns.callers) == (403, 0)
+        await call.start()
+        assert turns.callers == 1
 
 
 async def test_a_token_that_is_being_replaced_still_counts(world: World) -> None:

@@ -31,6 +31,7 @@ from adapters.phone.terminal import dial
 from adapters.twilio.fallback import fallback_document
 from adapters.twilio.routes import twilio_router
 from adapters.twilio.settings import TwilioSettings
+from infra.turns import Turns
 from tests.service import PROMPTS, CallService, build_calls
 
 PUBLIC_URL, TOKEN, SPEED = "https://calls.example", "t", 200.0
@@ -63,7 +64,7 @@ def an_app(service: CallService) -> FastAPI:
     app = FastAPI()
     settings = TwilioSettings(public_url=PUBLIC_URL, auth_tokens=(TOKEN,))
     parts = {"keys": service.keys, "providers": service.providers, "prompts": PROMPTS, "clock": service.clock}
-    app.include_router(twilio_router(service.calls, settings, **parts))  # type: ignore[arg-type]
+    app.include_router(twilio_router(service.calls, settings, turns=Turns(), **parts))  # type: ignore[arg-type]
     return app
 
 
