@@ -47,6 +47,15 @@ STALLED_S = 0.3
 every silence of the flow is counted by a clock. Such a call says nothing, and is made once more (a third call from one
 number would be a repeat caller's)."""
 
+MOST_CALLED_AGAIN = 2
+"""Of the 33 of a run: more is a defect of what is tried, or a machine on which nothing can be told."""
+
+
+@pytest.fixture(scope="module")
+def called_again() -> list[str]:
+    """The callers of this run who were called again."""
+    return []
+
 
 def by_sip(there: House, name: str, ears: list[RtpEnd]) -> Journal:
     """The journal of a caller who dials 111 by SIP; their telephone is put at the end of ``ears``."""
@@ -100,7 +109,14 @@ def live_where_told(there: House, name: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", [each if each in OFTEN else pytest.param(each, marks=FAULTS) for each in BY_KEYS])
-def test_sip_tells_the_same_call(request: pytest.FixtureRequest, plans_known: None, tmp_path: Path, name: str) -> None:
+def test_sip_tells_the_same_call(
+    request: pytest.FixtureRequest,
+    plans_known: None,
+    called_again: list[str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+) -> None:
     get: Callable[[str], House] = request.getfixturevalue
     house = get("house")
     there = asyncio.run(by_twilio(tmp_path, name))
@@ -108,9 +124,14 @@ def test_sip_tells_the_same_call(request: pytest.FixtureRequest, plans_known: No
     try:
         tells_the_same(house, name, there, ears)
     except AssertionError:
-        if not ears or ears[-1].late_s < STALLED_S:
+        if not ears or ears[-1].late_s < STALLED_S or len(called_again) == MOST_CALLED_AGAIN:
             raise
-        print(f"{name}: the caller's telephone was {ears[-1].late_s:.1f} s late; called again")
+        called_again.append(name)
+        with capsys.disabled():
+            print(
+                f"\n{name}: the telephone was {ears[-1].late_s:.1f} s late and the call differed; called again, "
+                f"{len(called_again)} of {MOST_CALLED_AGAIN} that may be in a run"
+            )
         house.asterisk.cli("channel request hangup all")
         house.ended(within=60)
         tells_the_same(house, name, there, ears)

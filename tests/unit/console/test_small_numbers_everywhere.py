@@ -1,4 +1,4 @@
-"""Every page of figures, walked as those who are no clinicians: no small number of a place or a need, nor its rest."""
+"""The wallboard, places, needs and the report, walked as no clinicians: no small number of one, nor its rest."""
 
 from __future__ import annotations
 
