@@ -17,6 +17,7 @@ import holidays
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from callrouter.errors import ConfigurationError
+from infra.schema_words import first_told
 from infra.yamlfile import YamlFileError, read_yaml
 
 LONDON = ZoneInfo("Europe/London")
@@ -105,6 +106,4 @@ def read_hours(path: Path) -> OpeningHours:
     except YamlFileError as error:
         raise ConfigurationError(str(error)) from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = [str(part) for part in first["loc"]]
-        raise ConfigurationError(f"{file.locate(where)}: {'.'.join(where)}: {first['msg']}") from error
+        raise ConfigurationError(first_told(file, error)) from error

@@ -23,6 +23,7 @@ PREFIX = "CALLROUTER_"
 FILE_KEY = "CALLROUTER_SETTINGS_FILE"
 _ELSEWHERE = {FILE_KEY, "CALLROUTER_CACHE", "CALLROUTER_DEBIAN_MIRROR"}  # read by set-up scripts
 _HERE = Path(__file__).resolve().parent
+_READ_AT_ONCE = ("providers_file", "hours_file", "plan_sources_file", "alert_rules_file", "indicators_file")
 
 _LONGEST_SYSTEM = 60
 _SHORTEST_TOKEN = 32  # characters of a secret that only machines know
@@ -253,6 +254,10 @@ class Settings(BaseSettings):
             check_address(self.database)
         except ValueError as error:
             wrong.append(f"DATABASE_URL: {error}")
+        files = {name: getattr(self, name) for name in _READ_AT_ONCE}
+        wrong += [
+            f"{name.upper()}: there is no file {path}" for name, path in files.items() if path and not path.exists()
+        ]
         wrong += self._wrong_of_sign_in()
         wrong += self._wrong_of_texts()
         wrong += self._wrong_of_auditor()

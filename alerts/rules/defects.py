@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from infra.schema_words import in_words
 from infra.yamlfile import YamlFile
 
 _PLAIN = {
@@ -29,7 +30,7 @@ _FORMS = {
 
 def told_all(file: YamlFile, error: ValidationError) -> Iterator[str]:
     """A line for each defect of shape."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
+    found = error.errors(include_url=False, include_input=False)
     inside = {each["loc"][:depth] for each in found for depth in range(len(each["loc"]))}
     for each in found:
         if each["loc"] not in inside:  # a list is also told to be too short for each of its defective items
@@ -44,7 +45,7 @@ def told_at(file: YamlFile, where: Sequence[str], cause: str) -> str:
 
 def _told(file: YamlFile, error: Any) -> str:
     where = [str(part) for part in error["loc"]]
-    cause = _PLAIN.get(error["type"], error["msg"].removeprefix("Value error, "))
+    cause = in_words(error, _PLAIN)
     if error["type"] == "string_pattern_mismatch":
         key = where[-1] if not ("who" in where and where[-1] == "name") else ""
         cause = _FORMS.get(key, "must be one line of text")

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from alerts.surges.errors import IndicatorsError
+from infra.schema_words import in_words
 from infra.yamlfile import YamlFile, YamlFileError, read_yaml
 
 DEFAULT_INDICATORS = Path(__file__).with_name("indicators.yaml")
@@ -107,7 +108,7 @@ def read_indicators(path: Path = DEFAULT_INDICATORS) -> Indicators:
 
 
 def _told(file: YamlFile, error: ValidationError) -> Iterable[str]:
-    for each in error.errors(include_url=False, include_input=False, include_context=False):
+    for each in error.errors(include_url=False, include_input=False):
         where = tuple(str(part) for part in each["loc"])
         name = ".".join(part for part in where if not part.isdigit())
-        yield f"{file.locate(where)}: {name}: {each['msg'].removeprefix('Value error, ')}"
+        yield ": ".join(part for part in (file.locate(where), name, in_words(each)) if part)

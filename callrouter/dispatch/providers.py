@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from callrouter.errors import ConfigurationError
+from infra.schema_words import first_told
 from infra.yamlfile import YamlFileError, read_yaml
 
 MANY_LINES = 1000
@@ -96,9 +97,7 @@ def read_providers(path: Path) -> Providers:
     except YamlFileError as error:
         raise ConfigurationError(str(error)) from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = [str(part) for part in first["loc"]]
-        raise ConfigurationError(f"{file.locate(where)}: {'.'.join(where)}: {first['msg']}") from error
+        raise ConfigurationError(first_told(file, error)) from error
     seen: set[str] = set()
     for number, each in enumerate(providers):
         if each.id in seen:

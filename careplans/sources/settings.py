@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, FilePath, HttpUrl, Validation
 
 from careplans.sources.errors import SourceSettingsWrong
 from careplans.sources.model import BY_HAND, Sender
+from infra.schema_words import first_told
 from infra.yamlfile import YamlFileError, read_yaml
 
 FRESH_FOR_H = 26.0
@@ -113,9 +114,7 @@ def read_sources(path: Path | None) -> Sequence[AnySource]:
     except YamlFileError as error:
         raise SourceSettingsWrong(str(error)) from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = [str(part) for part in first["loc"]]
-        raise SourceSettingsWrong(f"{file.locate(where)}: {'.'.join(where)}: {first['msg']}") from None
+        raise SourceSettingsWrong(first_told(file, error)) from None
     for name in ("name", "system"):
         seen: dict[str, int] = {}
         for number, each in enumerate(found):

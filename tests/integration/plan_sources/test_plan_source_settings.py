@@ -10,8 +10,8 @@ from careplans.sources.errors import SourceSettingsWrong
 from careplans.sources.settings import read_sources
 
 WRONG = {
-    "unknown_key": ("colour: red", "2: sources.0.folder.colour: Extra inputs are not permitted"),
-    "bad_name": ("name: Bad Name", "2: sources.0.folder.name: String should match pattern"),
+    "unknown_key": ("colour: red", "2: sources.0.folder.colour: there is no such field"),
+    "bad_name": ("name: Bad Name", "2: sources.0.folder.name: does not have the form"),
     "no_folder": ("kind: push", "2: sources.0.push."),
 }
 

@@ -52,8 +52,8 @@ def test_who_is_raised_hears_no_message_so_signals_in_words_have_none() -> None:
     [
         ("choices: [dental]", "choices: []", "    name: Dental", "needs choices or red_flags, and not both"),
         ("id: dental", "id: Dental", "id: Dental", "id"),
-        ("expires_h: 48", "expires_h: 0", "expires_h: 0", "greater than or equal to 1"),
-        ("choices: [dental]", "choice: [dental]", "choice: [dental]", "Extra inputs"),
+        ("expires_h: 48", "expires_h: 0", "expires_h: 0", "must be at least 1"),
+        ("choices: [dental]", "choice: [dental]", "choice: [dental]", "there is no such field"),
         ('version: "2026.1"', 'version: "2026 1"', 'version: "2026 1"', "version"),
     ],
 )
