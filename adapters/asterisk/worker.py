@@ -35,6 +35,9 @@ from ivr.model import InputKind, LegWait, TalkWait
 LEASE_S = 2.0
 FINISH_S = 1.0  # for inputs that are at the door when we stop
 HAND_OVER_S = 5.0  # they leave at once; one who does not is brought on by the lease
+ENDS_AT_ONCE = 20
+"""When hundreds end in one instant (a trunk that died), their commits would wait for one another in our own loop for
+longer than the budget of the state store, which would then be taken for away."""
 UNHEARD = "unknown gone"
 """Who ended a call and why, when the dialplan's hangup handler could not tell us."""
 CUT_OFF = "us edge_restarted"
@@ -72,6 +75,7 @@ class SipWorker:
         self._loops: list[asyncio.Task[None]] = []
         self._claiming = True
         self._left = asyncio.Event()
+        self._ends = asyncio.Semaphore(ENDS_AT_ONCE)
         self._renewed = time.monotonic()
         self._turns = turns or Turns()
         door.perform_with(NETWORK, self)
@@ -264,9 +268,10 @@ class SipWorker:
     async def _tell_end(self, line: Line, talked: bool, ended: str) -> None:
         """``talked``: a talk was whole before the call ended."""
         try:
-            if talked:
-                await self._send(line, InputKind.TALK_ENDED, f"{line.call_ref}.talk_ended", "", ended)
-            await self._send(line, InputKind.HUNG_UP, f"{line.call_ref}.ended", "", ended)
+            async with self._ends:
+                if talked:
+                    await self._send(line, InputKind.TALK_ENDED, f"{line.call_ref}.talk_ended", "", ended)
+                await self._send(line, InputKind.HUNG_UP, f"{line.call_ref}.ended", "", ended)
         finally:
             self._forget(line)
 

@@ -29,18 +29,24 @@ ONE_LINE = Providers((a_provider("one-eleven", "111", tel="+442079460101", lines
 
 
 class FailingDoor:
-    """The real door, until it is told to fail at inputs of a kind. It tells what it has done with."""
+    """The real door, until it is told to fail at inputs of a kind, or to be slow. It tells what comes, and what it has
+    done with."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self.fails_at: set[InputKind] = set()
         self.handled: asyncio.Queue[tuple[str, Input]] = asyncio.Queue()
         self.given_up: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self.came: asyncio.Queue[InputKind] = asyncio.Queue()
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
 
     async def handle(self, call_ref: str, given: Input) -> Reply:
         """As the door, or a defect."""
         if given.kind in self.fails_at:
             raise RuntimeError("a defect")
+        self.came.put_nowait(given.kind)
+        await self.goes_on.wait()
         try:
             return await self._calls.handle(call_ref, given)
         finally:

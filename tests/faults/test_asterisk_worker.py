@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.asterisk.worker import ENDS_AT_ONCE
 from callrouter.model import InputKind
 from infra.turns import Turns
 from ivr.model import Band, GoneWait, OfferWait, TalkWait
@@ -355,3 +356,26 @@ async def test_other_work_gives_way_to_a_caller_and_the_end_of_a_call_to_nobody(
         with turns.caller():  # another one, for as long as the test likes
             await house.asterisk.hang_up(caller)
             await house.handled(InputKind.HUNG_UP)
+
+
+async def test_many_ends_in_one_instant_come_to_the_door_in_turn(tmp_path: Path) -> None:
+    """Else they would wait for one another longer than the state store may take, which is then given up."""
+    stays, *others = [a_caller(f"{n}.1", f"{n:032x}") for n in range(2 * ENDS_AT_ONCE)]
+    async with sip_house(tmp_path) as house:
+        for caller in (stays, *others):
+            await house.in_the_menu(caller)
+        house.door.goes_on.clear()
+        while not house.door.came.empty():
+            house.door.came.get_nowait()
+        for caller in others:
+            await house.asterisk.hang_up(caller)
+        await house.asterisk.press(stays, "1")  # heard after all of them, and it waits for none
+        came = []
+        async with asyncio.timeout(SOON_S):
+            while InputKind.DIGIT not in came:
+                came.append(await house.door.came.get())
+        assert came == [InputKind.HUNG_UP] * ENDS_AT_ONCE + [InputKind.DIGIT]
+
+        house.door.goes_on.set()
+        ended = {(await house.handled(InputKind.HUNG_UP))[0] for _ in others}
+        assert ended == {caller.call_ref for caller in others}
