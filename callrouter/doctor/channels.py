@@ -18,6 +18,7 @@ from alerts.life.store import AlertStore
 from alerts.model import Rule
 from callrouter.doctor.clocks import now
 from callrouter.doctor.model import Finding, failed, ok, warning
+from callrouter.doctor.records import database_is_there
 from callrouter.edges import edges
 from callrouter.settings import Settings, alertmanager_urls
 from callrouter.texts.templates import ALERT_NOTICE, read_templates
@@ -138,6 +139,8 @@ async def _alertmanager(url: str) -> Finding:
 
 
 async def _failures(settings: Settings) -> list[Finding]:
+    if not database_is_there(settings):
+        return []
     database = connect_database(settings.database)
     try:
         lately = await AlertStore(database).failures(now() - LATELY)

@@ -23,6 +23,8 @@ OLDEST = 14
 
 async def check_database(settings: Settings) -> Sequence[Finding]:
     """The records' database."""
+    if not database_is_there(settings):
+        return [_without_a_file(settings)]
     try:
         database = connect_database(settings.database)
     except ValueError:
@@ -39,7 +41,8 @@ async def _look(database: Database, settings: Settings) -> list[Finding]:
         at = await database.read(_clock)
     except (SQLAlchemyError, OSError) as error:
         if database.dialect == "sqlite":
-            return [_of_a_file(settings, type(error).__name__)]
+            do = "check its rights and its disk; if it is no database, put a copy of it back"
+            return [failed("sql", f"the file cannot be read as a database ({type(error).__name__})", do)]
         do = "see that it runs and lets this machine in (pg_isready, pg_hba.conf), and check DATABASE_URL"
         return [failed("sql", f"does not answer ({type(error).__name__}); calls go on, records wait", do)]
     found = [ok("sql", f"{database.dialect} answers")]
@@ -58,13 +61,17 @@ async def _look(database: Database, settings: Settings) -> list[Finding]:
     return found
 
 
-def _of_a_file(settings: Settings, error: str) -> Finding:
-    """Why SQLite does not open its file."""
-    file = Path(settings.database.removeprefix("sqlite:///"))
-    if file.exists():
-        do = "check its rights and its disk; if it is no database, put a copy of it back"
-        return failed("sql", f"the file cannot be read as a database ({error})", do)
-    if settings.database_url and not file.parent.is_dir():
+def database_is_there(settings: Settings) -> bool:
+    """False only where SQLite's file is not there: to look into it would make it."""
+    return not settings.database.startswith("sqlite") or _file(settings).exists()
+
+
+def _file(settings: Settings) -> Path:
+    return Path(settings.database.removeprefix("sqlite:///"))
+
+
+def _without_a_file(settings: Settings) -> Finding:
+    if settings.database_url and not _file(settings).parent.is_dir():
         return failed("sql", "the folder of its file is not there", "make it, or name another in DATABASE_URL")
     if settings.is_production:
         return failed("sql", "there is no database yet", "run `callrouter db upgrade`, which makes it")
