@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from sys import intern
 from typing import NamedTuple, TypeAlias
 
-from alerts.figures.calls import Call, Told, read_call
+from alerts.figures.calls import Call, Told, kept_of, read_call
 from alerts.figures.items import Scope
 from alerts.figures.shares import Share, shares_of
 from callrouter import events as ev
@@ -86,7 +87,7 @@ class Contacts:
             part.routed = True
         elif kind == _OFFERED and (first := entry.facts.get("resumes")):
             self._join(part, first)
-        part.told.append((seq, entry.at, kind, entry.facts))
+        part.told.append((seq, entry.at, intern(kind), kept_of(kind, entry.facts)))
         self._news[part.contact.ref] = part.contact
 
     def _note_late(self, entry: Entry) -> None:
