@@ -53,7 +53,7 @@ class KpiFolder:
             since = min(entry.at for entry in news) - BEFORE
             known = await self.fold({entry.call_ref for entry in news}, since)
             if others := [entry for entry in news if (entry.call_ref, entry.seq) not in known]:
-                known |= await self._journal.settled(others)  # two processes told of one call: one telling stands
+                known |= await self._settled(others, since)
             if self._callers is not None:
                 await self._callers.note(news)
         done = [position for position, each in batch if each.kind not in COUNTED or (each.call_ref, each.seq) in known]
@@ -61,6 +61,16 @@ class KpiFolder:
             await self._stream.acknowledge(self.GROUP, done)
         self.has_all = len(done) == len(batch) < self.BATCH
         return len(done)
+
+    async def _settled(self, others: Sequence[Entry], since: datetime) -> set[tuple[str, int]]:
+        """Those that are not waited for: two processes told of one call, and the other's telling stands.
+
+        Or the journal has got them since their call was read; so it is read once more.
+        """
+        settled = await self._journal.settled(others)
+        if settled:
+            await self.fold({ref for ref, _ in settled}, since)
+        return settled
 
     async def fold(self, refs: Collection[str], since: datetime, *, anew: bool = False) -> set[tuple[str, int]]:
         """Count these calls as the journal tells them; returns each event of theirs that it has.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -15,8 +15,10 @@ from alerts.figures.kpi import LiveFigures
 from alerts.figures.recount import recount
 from alerts.figures.recount_waiting import recount_waiting
 from callrouter.figures.folding import KpiFolder
+from callrouter.journal import Journal
+from infra.bus import Entry
 from infra.sql import Database
-from tests.figures_house import DAY, KINDS, NOW, START, House
+from tests.figures_house import DAY, KEYS, KINDS, NOW, START, House
 from tests.made_up_calls import as_they_come, made_up_day
 
 ANSWERS = ("offered", "answered")
@@ -144,6 +146,31 @@ async def test_an_end_that_the_journal_has_not_yet_is_waited_for(house: House) -
     await house.journal.write(calls)
     await house.folder.step(0)
     assert house.folder.has_all
+    assert await house.again() == {}
+
+
+class WrittenMeanwhile(Journal):
+    """The journal, whose writer comes right after the first look into it."""
+
+    to_write: list[Entry]
+
+    async def told(self, refs: Collection[str], kinds: Collection[str], since: datetime) -> list[Entry]:
+        """As the journal tells; then comes the writer."""
+        found = await super().told(refs, kinds, since)
+        to_write, self.to_write = self.to_write, []
+        await self.write(to_write)
+        return found
+
+
+async def test_what_is_written_while_the_figures_look_is_counted(house: House) -> None:
+    calls = made_up_day(8, 20, START, 20)
+    journal = WrittenMeanwhile(house.database, KEYS)
+    journal.to_write = calls
+    folder = KpiFolder(house.stream, journal, house.history)
+    await house.stream.append(calls)
+    while await folder.step(0):
+        pass
+    assert folder.has_all
     assert await house.again() == {}
 
 
