@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterable
 from types import TracebackType
+from typing import Any
 
 
 class Wire:
@@ -19,7 +21,7 @@ class Wire:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._passing: set[asyncio.Task[None]] = set()
         self._flows = asyncio.Event()
         self._flows.set()
 
@@ -63,27 +65,28 @@ class Wire:
     async def _cut(self) -> None:
         if self._server is not None:
             self._server.close()
-        for each in self._open:
-            each.transport.abort()
+        await _cancelled(self._passing)
 
     async def _end(self) -> None:
-        own = asyncio.current_task()
-        others = [each for each in asyncio.all_tasks() if each is not own]
-        for each in others:
-            each.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await _cancelled(asyncio.all_tasks() - {asyncio.current_task()})
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on until one side ends or the wire is cut, be it before the server has accepted."""
+        ends = [writer]
+        own = asyncio.current_task()
+        assert own is not None
+        self._passing.add(own)
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+            if self._server is not None and self._server.is_serving():  # else cut since it was accepted
+                there, back = await asyncio.open_connection("127.0.0.1", self.target)
+                ends.append(back)
+                await asyncio.gather(self._pass(reader, back), self._pass(there, writer), return_exceptions=True)
         except OSError:
-            writer.transport.abort()
-            return
-        self._open |= {writer, back}
-        await asyncio.gather(self._pass(reader, back), self._pass(there, writer), return_exceptions=True)
-        for each in (writer, back):
-            self._open.discard(each)
-            each.transport.abort()
+            pass  # a server that refuses: so does the wire
+        finally:
+            self._passing.discard(own)
+            for each in ends:
+                each.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -93,3 +96,11 @@ class Wire:
                 await writer.drain()
         finally:
             writer.close()
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel these, and wait until they are over."""
+    waited_for = list(tasks)
+    for each in waited_for:
+        each.cancel()
+    await asyncio.gather(*waited_for, return_exceptions=True)
