@@ -48,11 +48,14 @@ NOISE_S = 4.0
 FOLLOWER = """
 import asyncio, sys, time
 from pathlib import Path
+import structlog
 from infra.clock import SystemClock
 from infra.health import Health
 from infra.sql import connect_database
 from tests.message_world import LANDLINE, world_on
 from tests.publishing_world import a_worker
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # no line of another thread in ours
 
 async def main():
     clock, health = SystemClock(), Health(SystemClock())
@@ -94,7 +97,9 @@ class Others:
     async def _meets(self, process: asyncio.subprocess.Process, wanted: str) -> float:
         assert process.stdout is not None
         while True:
-            said = (await process.stdout.readline()).decode().split()  # among the lines of its log
+            said = (await process.stdout.readline()).decode().split()
+            assert said, "the process has ended"
+            print(process.pid, *said)
             if said[:2] == ["met", wanted]:
                 return float(said[2])
 
