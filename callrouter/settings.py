@@ -23,7 +23,10 @@ PREFIX = "CALLROUTER_"
 FILE_KEY = "CALLROUTER_SETTINGS_FILE"
 _ELSEWHERE = {FILE_KEY, "CALLROUTER_CACHE", "CALLROUTER_DEBIAN_MIRROR"}  # read by set-up scripts
 _HERE = Path(__file__).resolve().parent
-_READ_AT_ONCE = ("providers_file", "hours_file", "plan_sources_file", "alert_rules_file", "indicators_file")
+_READ_AT_ONCE = (
+    "flow_file", "prompts_file", "texts_file", "providers_file", "hours_file", "shared_lines_file",
+    "plan_sources_file", "alert_rules_file", "indicators_file",
+)  # fmt: skip
 
 _LONGEST_SYSTEM = 60
 _SHORTEST_TOKEN = 32  # characters of a secret that only machines know
@@ -254,10 +257,6 @@ class Settings(BaseSettings):
             check_address(self.database)
         except ValueError as error:
             wrong.append(f"DATABASE_URL: {error}")
-        files = {name: getattr(self, name) for name in _READ_AT_ONCE}
-        wrong += [
-            f"{name.upper()}: there is no file {path}" for name, path in files.items() if path and not path.exists()
-        ]
         wrong += self._wrong_of_sign_in()
         wrong += self._wrong_of_texts()
         wrong += self._wrong_of_auditor()
@@ -278,6 +277,22 @@ class Settings(BaseSettings):
                 wrong.append("PUBLIC_URL: must begin with https:// in production")
         if wrong:
             raise ConfigurationError("\n".join(f"{PREFIX}{each}" for each in wrong))
+
+    def check_files(self) -> None:
+        """Raise :class:`ConfigurationError`, naming every key whose file the service needs and cannot read.
+
+        Not a part of :meth:`check`: commands that need none of them go without them.
+        """
+        wrong: list[str] = []
+        for name in _READ_AT_ONCE:
+            path: Path | None = getattr(self, name)
+            try:
+                if path is not None:
+                    path.open("rb").close()
+            except OSError as error:
+                wrong.append(f"{PREFIX}{name.upper()}: {path}: {error.strerror}")
+        if wrong:
+            raise ConfigurationError("\n".join(wrong))
 
     def _wrong_of_texts(self) -> list[str]:
         wrong: list[str] = []

@@ -83,6 +83,7 @@ class Service:
 
 def build(settings: Settings) -> Service:
     """Put the service together; raises :class:`ConfigurationError` naming file, line and cause."""
+    settings.check_files()
     clock = SystemClock()
     health = Health(clock)
     keys = key_ring(settings)

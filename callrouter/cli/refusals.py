@@ -11,6 +11,7 @@ from callrouter.errors import DatabaseRefuses, DatabaseSilent
 
 _NOT_THERE = "is it running, and are host and port of CALLROUTER_DATABASE_URL right?"
 _SIGN_IN = "check user and password of CALLROUTER_DATABASE_URL"
+_UPGRADE = "its tables are not those of this version: run `callrouter db upgrade`"
 _OTHERWISE = "check CALLROUTER_DATABASE_URL, then the database's own log"
 
 _AWAY = {
@@ -34,6 +35,10 @@ _REFUSES = {
     "LockNotAvailableError": "somebody else holds a lock on it: try again when fewer use it",
     "DiskFullError": "its disk is full: make room, then try again",
     "DatabaseError": "the file is no database: put a copy of it back, or name another in CALLROUTER_DATABASE_URL",
+    "SQLITE_ERROR": _UPGRADE,
+    "UndefinedTableError": _UPGRADE,
+    "UndefinedColumnError": _UPGRADE,
+    "SQLITE_BUSY": "somebody else holds a lock on it: try again when fewer use it",
     "OperationalError": "the file cannot be read or written: check the folder's rights and its room",
 }
 """Somebody has to do something."""
@@ -55,4 +60,5 @@ def _cause(error: BaseException) -> str:
     """The name of the driver's own error, which says more than what it is wrapped in."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return type(error).__name__
+    code = str(getattr(error, "sqlite_errorname", ""))  # SQLite has one name for a lock, a full disk and no such table
+    return code if code in _REFUSES else type(error).__name__

@@ -49,6 +49,13 @@ def test_a_command_says_what_is_wrong_with_the_store(broken_store: str, words: t
     assert "zzsecret" not in str(error)
 
 
+def test_a_database_without_its_tables_is_not_taken_for_a_broken_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    assert str(type_("audit", "verify").exception).endswith("run `callrouter db upgrade`")
+
+
 @pytest.mark.parametrize("broken_store", ["nobody listens", "no database"], indirect=True)
 def test_a_look_up_without_a_store_answers_unavailable_and_never_none(broken_store: str) -> None:
     result = type_("plan", "lookup", "07700 900101", "--json")

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from alerts.rules.loading import load_rules
 from alerts.surges.indicators import read_indicators
+from callrouter.cli.commands import commands
 from callrouter.dispatch.providers import read_providers
 from callrouter.errors import ConfigurationError
 from callrouter.hours import read_hours
 from callrouter.settings import load_settings
+from callrouter.wiring import build
 from careplans.sources.settings import read_sources
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -36,10 +39,30 @@ def test_a_file_of_another_shape_is_refused_without_the_words_of_a_schema(tmp_pa
     assert "ield required" not in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", READERS)
-def test_a_file_that_is_not_there_is_named_by_its_setting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+@pytest.fixture(params=[*READERS, "flow", "prompts", "texts", "shared_lines"])
+def setting(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The setting of a file; it names one that is not there."""
+    name = f"CALLROUTER_{request.param.upper()}_FILE"
+    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv(name, str(tmp_path / "nope.yaml"))
+    return name
+
+
+def test_the_service_names_the_setting_of_a_file_that_is_not_there(setting: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^{setting}: .*nope.yaml: No such file or directory$"):
+        build(load_settings())
+
+
+@pytest.mark.parametrize(("value", "why"), [("{}", "Is a directory"), ("{}/" + 300 * "a", "File name too long")])
+def test_the_service_names_the_setting_of_what_cannot_be_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, why: str
 ) -> None:
-    monkeypatch.setenv(f"CALLROUTER_{kind.upper()}_FILE", str(tmp_path / "nope.yaml"))
-    with pytest.raises(ConfigurationError, match=rf"{kind.upper()}_FILE: there is no file .*nope.yaml"):
-        load_settings()
+    monkeypatch.setenv("CALLROUTER_HOURS_FILE", value.format(tmp_path))
+    with pytest.raises(ConfigurationError, match=f"^CALLROUTER_HOURS_FILE: .*: {why}$"):
+        build(load_settings())
+
+
+@pytest.mark.usefixtures("setting")
+def test_a_command_that_reads_none_of_the_files_goes_without_them() -> None:
+    """Among them the change of the database, erasure, the alert auditor: none may hang on the providers' hours."""
+    assert CliRunner().invoke(commands(["audit"]), ["audit", "key"]).exit_code == 0
