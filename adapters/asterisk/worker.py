@@ -76,12 +76,12 @@ class SipWorker:
         self._claiming = True
         self._left = asyncio.Event()
         self._ends = asyncio.Semaphore(ENDS_AT_ONCE)
-        self._renewed = time.monotonic()
         self._turns = turns or Turns()
         door.perform_with(NETWORK, self)
 
     async def __aenter__(self) -> SipWorker:
         await self._ari.__aenter__()
+        self._renewed = time.monotonic()  # a start that took longer than a lease is no pause: nobody was ours yet
         listening = asyncio.create_task(self._listen())
         listening.add_done_callback(self._deafened)
         keeping = asyncio.create_task(self._keep_leases())

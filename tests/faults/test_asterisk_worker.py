@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.asterisk.ari import Ari
 from adapters.asterisk.worker import ENDS_AT_ONCE
 from callrouter.model import InputKind
 from infra.turns import Turns
@@ -379,3 +380,22 @@ async def test_many_ends_in_one_instant_come_to_the_door_in_turn(tmp_path: Path)
         house.door.goes_on.set()
         ended = {(await house.handled(InputKind.HUNG_UP))[0] for _ in others}
         assert ended == {caller.call_ref for caller in others}
+
+
+# ---------------------------------------------------------------------- slow_start
+
+
+LEASE_S = 1.0
+
+
+class SlowlyBegun(Ari):
+    """``slow_start``: from the worker's making until it begins more than a lease has passed, on a busy machine."""
+
+    async def __aenter__(self) -> Self:
+        await asyncio.sleep(1.2 * LEASE_S)
+        return await super().__aenter__()
+
+
+async def test_the_first_caller_after_a_slow_start_is_kept(tmp_path: Path) -> None:
+    async with sip_house(tmp_path, client=SlowlyBegun, lease_s=LEASE_S) as house:
+        await house.in_the_menu(a_caller())
