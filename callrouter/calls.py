@@ -41,7 +41,7 @@ from callrouter.moves import (
 from callrouter.ports import Dispatch, Flows, Nudge, Offer, Performer
 from callrouter.pushing import Pushing
 from callrouter.records import Records
-from callrouter.resuming import Resuming
+from callrouter.resuming import IsConnected, Resuming, always
 from infra.bus import Entry
 from infra.clock import Clock
 from infra.crypto import DataKey, KeyRing
@@ -85,6 +85,7 @@ class Calls:
         new_id: Callable[[], str],
         answers: Mapping[str, str] | None = None,
         nudge: Nudge | None = None,
+        connected: IsConnected = always,
     ) -> None:
         self._states = states
         self._flows = flows
@@ -99,7 +100,7 @@ class Calls:
         self._lanes: dict[str, Lane] = {}
         self._pushing = Pushing(self.present, self.give_up, nudge)
         self._deadlines = Deadlines(clock, self.deliver)
-        self._resuming = Resuming(states, keys, self.record)
+        self._resuming = Resuming(states, keys, self, clock, connected)
 
     def perform_with(self, network: str, performer: Performer) -> None:
         """Have replies that no input of ``network`` asked for (offers, timers) performed by its adapter."""
@@ -283,7 +284,7 @@ class Calls:
         if arrival is None:
             raise ValueError("a started input needs its arrival")
         wait_id, now = f"{given.epoch}.1", min(given.at, self._clock.now())
-        dropped = await self._resuming.find(arrival.number, call_ref) if not given.value else None
+        dropped = await self._resuming.find(arrival, call_ref) if not given.value else None
         same = self._flows.version(dropped.session.flow, dropped.session.version) if dropped else None
         flow = same or self._flows.for_dialled(arrival.dialled, call_ref)
         sprint = first_sprint(flow, given, dropped)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import partial
 
+from adapters.asterisk.absence import is_connected
 from callrouter.alerting.probe import FlowsWithProbe
 from callrouter.calls import Calls
 from callrouter.dispatch.local import LocalDispatch
@@ -65,6 +67,7 @@ def open_door(
         new_id=lambda: secrets.token_hex(16),
         answers={each.id: each.answers for each in providers},
         nudge=stores.nudges.send if stores.nudges else None,
+        connected=partial(is_connected, stores.leases),
     )
     dispatch.on_offer = calls.offered
     return calls, dispatch

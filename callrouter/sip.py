@@ -18,6 +18,7 @@ from adapters.asterisk.worker import SipWorker
 from callrouter.edges import Edge, edges
 from callrouter.errors import ConfigurationError
 from callrouter.readiness import ASTERISK
+from callrouter.resuming import CutOff
 from callrouter.running import dispatching
 from callrouter.sweep import Sweep
 from callrouter.wiring import Service
@@ -28,6 +29,7 @@ from ivr.voices import language_of
 
 LOOK_EVERY_S = 2.0
 """An answer or end that no worker saw is known after this, and the three seconds in which a worker may still tell."""
+SAY_EVERY_S = 1.0
 WATCH_AGAIN_S = (0.1, 0.5, 1.0, LOOK_EVERY_S)
 """Between the watch's tries to connect: an Asterisk that is back is seen by the look after the next at the latest."""
 
@@ -58,13 +60,12 @@ def sip_workers(service: Service) -> list[SipWorker]:
 async def telling_who_is_connected(service: Service) -> AsyncIterator[None]:
     """Tell the watch, again and again, which Asterisks this process is connected to."""
     found = edges(service.settings)
-    holder = secrets.token_hex(8)
 
     async def step(_wait_s: float) -> int:
         for edge in found:
             if service.health.works(_part(edge, found)):
-                await say_connected(service.stores.leases, edge.name, holder)
-        await asyncio.sleep(LOOK_EVERY_S)
+                await say_connected(service.stores.leases, edge.name)
+        await asyncio.sleep(SAY_EVERY_S)
         return 0
 
     loop = asyncio.create_task(repeat("connected", step, full=1))
@@ -131,6 +132,7 @@ async def watching(service: Service) -> AsyncIterator[None]:
     password = settings.ari_password.get_secret_value()
     holder = secrets.token_hex(8)
     watches: dict[str, AsteriskWatch] = {}
+    cut_off = CutOff(service.stores.states, service.keys)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(dispatching(service))
         for edge in edges(settings):
@@ -141,13 +143,14 @@ async def watching(service: Service) -> AsyncIterator[None]:
                 await stack.enter_async_context(ami)
             absence = Absence(
                 service.clock,
-                partial(is_connected, service.stores.leases, edge.name, holder),
+                partial(is_connected, service.stores.leases, edge.name),
                 partial(_another_answers, watches, edge.name),
                 service.stores.trusted,
             )
             watches[edge.name] = AsteriskWatch(
-                edge.name, ari, ami, service.calls, service.dispatch, service.clock, service.stores.trusted, absence
-            )
+                edge.name, ari, ami, service.calls, service.dispatch, service.clock, service.stores.trusted, absence,
+                cut_off.note,
+            )  # fmt: skip
         sweep = Sweep(service.stores.states, service.calls, watches, service.clock)
         step = partial(_look, list(watches.values()), sweep)
         loop = asyncio.create_task(repeat("watch", step, full=1, lease=Lease(service.stores.leases, "watch", holder)))

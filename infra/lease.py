@@ -21,6 +21,9 @@ class Leases(Protocol):
     async def hold(self, name: str, holder: str, seconds: float) -> bool:
         """Take the lease ``name`` for ``seconds`` from now, or renew it; False while another holds it."""
 
+    async def is_held(self, name: str) -> bool:
+        """Whether anybody holds the lease ``name`` now."""
+
     async def release(self, name: str, holder: str) -> None:
         """Give the lease back. Nothing happens if ``holder`` no longer has it."""
 
@@ -38,6 +41,9 @@ class MemoryLeases:
             return False
         self._held[name] = (holder, now + seconds)
         return True
+
+    async def is_held(self, name: str) -> bool:
+        return self._held.get(name, ("", 0.0))[1] > time.monotonic()
 
     async def release(self, name: str, holder: str) -> None:
         if self._held.get(name, ("", 0.0))[0] == holder:

@@ -26,5 +26,8 @@ class RedisLeases:
     async def hold(self, name: str, holder: str, seconds: float) -> bool:
         return bool(await self._link.run(_HOLD, [lease_key(name)], [holder, int(seconds * 1000)]))
 
+    async def is_held(self, name: str) -> bool:
+        return bool(await self._link.do("EXISTS", lease_key(name)))
+
     async def release(self, name: str, holder: str) -> None:
         await self._link.run(_RELEASE, [lease_key(name)], [holder])

@@ -17,10 +17,11 @@ from infra.lease import Leases
 
 AWAY_S = 10.0
 
-CONNECTED_S = 6.0
-"""How long a worker's word that it is connected holds; it is given again every two seconds."""
+CONNECTED_S = 3.0
+"""How long a worker's word that it is connected holds; it is given again every second."""
 
-_MOMENT_S = 0.1
+_ANY_WORKER = "a worker"
+"""All give the same word under the same name: it holds until the last of them has stopped giving it."""
 
 
 class Absence:
@@ -57,15 +58,15 @@ class Absence:
         return self._since is not None and self._clock.monotonic() - self._since >= AWAY_S and self._another()
 
 
-async def say_connected(leases: Leases, edge: str, holder: str) -> None:
+async def say_connected(leases: Leases, edge: str) -> None:
     """A worker's word to all: the Asterisk called ``edge`` has a connection. One that says it is enough."""
-    await leases.hold(_name(edge), holder, CONNECTED_S)
+    await leases.hold(_name(edge), _ANY_WORKER, CONNECTED_S)
 
 
-async def is_connected(leases: Leases, edge: str, holder: str) -> bool:
+async def is_connected(leases: Leases, edge: str) -> bool:
     """Whether any worker says so; True, too, while that cannot be known."""
     try:
-        return not await leases.hold(_name(edge), holder, _MOMENT_S)
+        return await leases.is_held(_name(edge))
     except StateUnavailable:
         return True
 

@@ -7,7 +7,7 @@ worker are written down, too: nobody's call is missing from the day's figures be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,8 +21,9 @@ from adapters.asterisk.ari import Ari, AriError
 from adapters.asterisk.channel import Channel
 from adapters.asterisk.facts import NETWORK, arrival, first_line, named_first
 from callrouter.errors import StaleEpoch
-from callrouter.model import WITHOUT_US, Arrival, Input, InputKind, lives
+from callrouter.model import WITHOUT_US, Arrival, CallRecord, Input, InputKind, lives
 from callrouter.ports import Dispatch, Door
+from callrouter.resuming import given_up
 from infra.clock import Clock
 from infra.numbers import Number, NumberClass
 from ivr.model import TalkWait
@@ -30,7 +31,6 @@ from ivr.model import TalkWait
 CONNECT_S = 0.5  # an Asterisk that is away does not keep the next look at the others for longer
 SETTLE_S = 3.0  # a living worker tells an end within milliseconds; only what is older is ours to tell
 MOST_ROWS = 100  # told in one look: more of them must not keep trunks and stuck callers from being seen to
-AWAY = "us edge_away"  # who ended the calls of an Asterisk that stays away, and why
 REF_LENGTH = 32  # of a call's own name; a later life's has its epoch after that
 
 Place = Literal["held", "dialplan", "gone", "unknown"]
@@ -57,12 +57,14 @@ class AsteriskWatch:
 
     ``ari`` is a connection of the watch's own, so that a stuck worker does not hold it up, under a name to which no
     caller is broadcast. It hears of nothing; it stays open because a request over it costs a tenth of one by HTTP.
-    ``absence``: whether it stays away; without it its callers are never given up while it does not answer.
+    ``absence``: whether it stays away; without it its callers are never given up while it does not answer. ``doubt``
+    is told of each call on it as soon as a look is in vain: the next call of that number may be the same caller.
     """
 
     def __init__(
         self, edge: str, ari: Ari, ami: Ami | None, door: Door, dispatch: Dispatch, clock: Clock,
         trusted: Callable[[], bool] = lambda: True, absence: Absence | None = None,
+        doubt: Callable[[CallRecord], Awaitable[None]] | None = None,
     ) -> None:  # fmt: skip
         self.edge = edge
         self._ari = ari
@@ -72,8 +74,10 @@ class AsteriskWatch:
         self._clock = clock
         self._trusted = trusted
         self._absence = absence
+        self._doubt = doubt
         self._seen: dict[str, _Seen] | None = None
         self._left: set[str] = set()  # who was on the line at the last look that was answered
+        self._undoubted: set[str] = set()  # of those
         self._told: dict[str, tuple[str, str]] = {}
         self._firsts: dict[str, str] = {}  # a line's own name → the name of the call, which may have come by another
         self._missed: dict[str, float] = {}  # asked for and not on the line: since when (monotonic)
@@ -90,7 +94,7 @@ class AsteriskWatch:
             log.warning("asterisk_unseen", edge=self.edge, error=type(error).__name__)
             await self._miss()
             return
-        self._left = set(self._seen)
+        self._left, self._undoubted = set(self._seen), set(self._seen)
         if self._absence is not None:
             self._absence.answers()
         if not self._trusted():
@@ -115,21 +119,28 @@ class AsteriskWatch:
         if self._absence is None:
             return
         await self._absence.does_not_answer()
-        while self._absence.is_away and self._trusted() and self._left:
-            call_ref = self._left.pop()
+        if self._doubt is not None:
+            await self._of_each(self._undoubted, self._doubt)
+        if self._absence.is_away:
+            await self._of_each(self._left, self._close_lost)
+            if not self._left:
+                self._firsts.clear()
+
+    async def _of_each(self, refs: set[str], tell: Callable[[CallRecord], Awaitable[None]]) -> None:
+        """Tell of each call that is still here, and take it out of ``refs``."""
+        while refs and self._trusted():
+            call_ref = refs.pop()
             try:
-                await self._close_lost(self._firsts.pop(call_ref, call_ref))
+                record = await self._door.record(self._firsts.get(call_ref, call_ref))
+                if record is not None and record.ended is None and record.edge == self.edge:
+                    await tell(record)  # else the caller may be on a newer line, at another Asterisk
             except Exception as error:  # noqa: BLE001 - one call that cannot be read must not hide the others
                 log.error("end_untold", call_ref=call_ref, error=type(error).__name__)
 
-    async def _close_lost(self, call_ref: str) -> None:
-        record = await self._door.record(call_ref)
-        if record is None or record.ended is not None or record.edge != self.edge:
-            return  # the caller may be on a newer line, at another Asterisk
-        log.warning("call_lost", call_ref=call_ref, edge=self.edge)
-        ended = Input(f"{call_ref}.ended", InputKind.HUNG_UP, self._clock.now(), value=AWAY, epoch=record.epoch)
+    async def _close_lost(self, record: CallRecord) -> None:
+        log.warning("call_lost", call_ref=record.call_ref, edge=self.edge)
         with suppress(StaleEpoch):
-            await self._door.handle(call_ref, ended)
+            await self._door.handle(record.call_ref, given_up(record, self._clock.now()))
 
     async def _tell_caller(self, call_ref: str, seen: _Seen) -> None:
         if call_ref not in self._firsts:

@@ -52,10 +52,19 @@ async def test_only_the_holder_gives_it_back(leases: Leases) -> None:
     assert not await leases.hold("journal", "two", LONG_S)
 
 
+async def test_anybody_may_ask_whether_it_is_held_and_takes_nothing_by_asking(leases: Leases) -> None:
+    assert not await leases.is_held("journal")
+    await leases.hold("journal", "one", LONG_S)
+    assert await leases.is_held("journal")
+    await leases.release("journal", "one")
+    assert not await leases.is_held("journal")
+
+
 async def test_lease_of_the_dead_lapses(leases: Leases) -> None:
     await leases.hold("journal", "one", MOMENT_S)
     await asyncio.sleep(2 * MOMENT_S)
 
+    assert not await leases.is_held("journal")
     assert await leases.hold("journal", "two", LONG_S)
     assert not await leases.hold("journal", "one", LONG_S)
 

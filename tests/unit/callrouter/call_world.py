@@ -24,6 +24,7 @@ from callrouter.lookups import Lookups
 from callrouter.model import Arrival, Input, InputKind, Reply
 from callrouter.nearby import Nearby
 from callrouter.ports import Dispatch, Flows, Meaning, Offer, PlanFound, RepeatFound
+from callrouter.resuming import always
 from callrouter.settings import Settings
 from infra import areas
 from infra.bus import MemoryStream
@@ -140,6 +141,7 @@ class House:
         self._ids = (f"{n:032x}" for n in itertools.count())
         self._keys = (f"key{n}" for n in itertools.count())
         self._doors: list[Calls] = []
+        self.connected: Callable[[str], Awaitable[bool]] = always  # to an Asterisk, as the workers say
         self.door = self.new_door()
         self.dispatch.on_offer = self.door.offered
 
@@ -156,7 +158,7 @@ class House:
         door = Calls(
             states=states or self.states, flows=flows or LoadedFlows(flow or self.flow), lookups=lookups,
             dispatch=dispatch or self.dispatch, keys=self.keys, clock=self.clock, new_id=lambda: next(self._ids),
-            answers={each.id: each.answers for each in self.providers},
+            answers={each.id: each.answers for each in self.providers}, connected=lambda edge: self.connected(edge),
         )  # fmt: skip
         door.perform_with("test", self)
         self._doors.append(door)

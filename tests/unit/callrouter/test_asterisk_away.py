@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +14,13 @@ from adapters.asterisk.absence import AWAY_S, Absence, is_connected, say_connect
 from adapters.asterisk.ari import Ari, AriLost
 from adapters.asterisk.watch import AsteriskWatch
 from callrouter import events as ev
-from callrouter.model import NEXT_LIFE, InputKind
+from callrouter.calls import Calls
+from callrouter.model import NEXT_LIFE, Arrival, Input, InputKind, Reply
+from callrouter.resuming import CutOff
 from infra.errors import StateUnavailable
 from infra.lease import Leases, MemoryLeases
-from ivr.model import GatherWait
+from infra.numbers import read_number
+from ivr.model import GatherWait, LegWait
 
 pytestmark = pytest.mark.asyncio
 RING_BACK = "+447700900123"
@@ -52,6 +56,9 @@ class NoLeases:
     async def hold(self, name: str, holder: str, seconds: float) -> bool:
         raise StateUnavailable("away")
 
+    async def is_held(self, name: str) -> bool:
+        raise StateUnavailable("away")
+
     async def release(self, name: str, holder: str) -> None:
         raise StateUnavailable("away")
 
@@ -67,16 +74,17 @@ class Watched:
     watches: dict[str, AsteriskWatch] = field(default_factory=dict)
 
     def open(self) -> None:
+        self.house.connected = lambda edge: is_connected(self.leases, edge)
         for edge in ("east", "west"):
             self.exchanges[edge] = Exchange()
             absence = Absence(self.house.clock, self._connected(edge), self._another(edge), lambda: self.is_trusted)
             self.watches[edge] = AsteriskWatch(
                 edge, self.exchanges[edge], None, self.house.door, self.house.dispatch, self.house.clock,
-                lambda: self.is_trusted, absence,
+                lambda: self.is_trusted, absence, CutOff(self.house.states, self.house.keys).note,
             )  # fmt: skip
 
     def _connected(self, edge: str) -> Callable[[], object]:
-        return lambda: is_connected(self.leases, edge, "watch")
+        return lambda: is_connected(self.leases, edge)
 
     def _another(self, edge: str) -> Callable[[], bool]:
         return lambda: any(each.answers for name, each in self.watches.items() if name != edge)
@@ -93,6 +101,20 @@ class Watched:
             await self.look()
         for each in self.watches.values():
             await each.look()
+
+    async def dies(self, edge: str) -> None:
+        """The process; the next look is in vain."""
+        self.exchanges[edge].is_gone = True
+        await self.look()
+
+    async def rings_again(self, call_ref: str = "again", door: Calls | None = None, edge: str = "west") -> Reply:
+        """The same number, by the other Asterisk."""
+        arrival = Arrival("test", "111", read_number(RING_BACK), edge)
+        given = Input(call_ref, InputKind.STARTED, self.house.clock.now(), epoch=1, arrival=arrival)
+        return await (door or self.house.door).handle(call_ref, given)
+
+    async def resumed(self, call_ref: str = "again") -> str | None:
+        return (await self.house.events(ev.Offered, call_ref))[0].resumes
 
     async def ends(self, call_ref: str = "call") -> list[str]:
         return [each.end_class for each in await self.house.events(ev.Ended, call_ref)]
@@ -141,7 +163,7 @@ async def test_a_call_that_nobody_saw_on_it_is_gone_for_the_sweep(watched: Watch
 
 
 async def a_worker_is_connected(watched: Watched) -> None:
-    await say_connected(watched.leases, "east", "worker")
+    await say_connected(watched.leases, "east")
 
 
 async def nothing_answers(watched: Watched) -> None:
@@ -222,3 +244,75 @@ async def test_one_that_stays_away_after_our_own_cut_is_given_up_later(watched: 
     await the_other_answers_again(watched)
     await watched.look(LONG_S + 2.0)
     assert await watched.ends() == ["dropped_by_us"]
+
+
+async def test_who_rings_back_at_once_goes_on_where_they_were(watched: Watched) -> None:
+    """No ten seconds have gone by: that its number rings again, by the other one, says what nobody else can."""
+    await watched.rings("east")
+    await watched.dies("east")
+    reply = await watched.rings_again()
+    assert isinstance(reply.wait, GatherWait)
+    assert reply.wait.node == "main_menu"
+    assert await watched.resumed() == "call"
+    assert await watched.ends() == ["dropped_by_us"]
+    await watched.look(LONG_S)
+    assert await watched.ends() == ["dropped_by_us"], "the watch has nothing more to tell"
+
+
+async def test_who_was_talking_is_put_through_at_once_though_nobody_has_closed_the_talk_yet(watched: Watched) -> None:
+    first = await watched.house.start(number=RING_BACK, edge="east")
+    await watched.house.press("1", first)
+    await watched.house.tell(InputKind.LEG_ANSWERED)
+    watched.exchanges["east"].callers.append("call")
+    await watched.look()
+    await watched.dies("east")
+    assert isinstance((await watched.rings_again()).wait, LegWait)
+    assert await watched.ends() == ["answered"]
+
+
+async def test_of_two_who_ring_back_by_two_workers_at_once_one_goes_on(watched: Watched) -> None:
+    """Two people of one line: neither hears anything of the first call; the old call has one end."""
+    await watched.rings("east")
+    await watched.dies("east")
+    other = watched.house.new_door()
+    await asyncio.gather(watched.rings_again(), watched.rings_again("too", door=other))
+    assert sorted([str(await watched.resumed()), str(await watched.resumed("too"))]) == ["None", "call"]
+    assert await watched.ends() == ["dropped_by_us"]
+
+
+@pytest.mark.parametrize("it_is", [a_worker_is_connected, redis_is_away, the_caller_is_on_a_newer_line])
+async def test_who_may_be_on_the_line_still_is_not_dropped_by_another_call_of_the_number(
+    watched: Watched, it_is: Callable[[Watched], object]
+) -> None:
+    await watched.rings("east")
+    await watched.dies("east")
+    await it_is(watched)  # type: ignore[misc]
+    await watched.rings_again()
+    assert await watched.resumed() is None
+    assert await watched.ends() == []
+
+
+async def test_a_cut_of_the_watch_alone_makes_nobody_a_caller_who_rings_back(watched: Watched) -> None:
+    """It sees nothing for a moment; the call goes on and ends as any; and then they ring again."""
+    await watched.rings("east")
+    await watched.dies("east")
+    watched.exchanges["east"].is_gone = False
+    await watched.look(2)
+    await watched.house.tell(InputKind.HUNG_UP, "caller 16")
+    await watched.rings_again()
+    assert await watched.resumed() is None
+
+
+async def test_what_its_asterisk_tells_late_of_a_call_that_another_resumed_moves_neither(watched: Watched) -> None:
+    """It lived, cut off from us all: who talks there goes on until they hang up. Nobody ends it for them."""
+    await watched.rings("east")
+    await watched.dies("east")
+    await watched.rings_again()
+    before = await watched.house.recorded("again")
+    watched.exchanges["east"].is_gone = False
+    await watched.look(2)
+    for kind, value in ((InputKind.TAKEN_OVER, "east"), (InputKind.LEG_ANSWERED, ""), (InputKind.HUNG_UP, "caller 16")):
+        late = await watched.house.tell(kind, value, epoch=2)
+        assert late.instructions == ()
+    assert await watched.ends() == ["dropped_by_us"]
+    assert await watched.house.recorded("again") == before
