@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from tests.missing import Missing
 from tests.running import free_port
 
 START_S = 30.0
@@ -33,8 +34,10 @@ receivers:
 """
 
 
-class AlertmanagerMissing(Exception):
+class AlertmanagerMissing(Missing):
     """No Alertmanager on this machine: as root, apt-get install prometheus-alertmanager."""
+
+    what = "ALERTMANAGER"
 
 
 @dataclass

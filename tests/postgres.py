@@ -15,16 +15,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-import pytest
-
+from tests.missing import Missing, or_skip
 from tests.running import free_port
 
 USER = "callrouter"
 START_S = 60.0
 
 
-class PostgresMissing(Exception):
+class PostgresMissing(Missing):
     """No PostgreSQL server on this machine: as root, apt-get install postgresql."""
+
+    what = "POSTGRESQL"
 
 
 def find_binaries() -> Path:
@@ -197,9 +198,5 @@ class Session:
 @contextlib.contextmanager
 def own_postgres() -> Iterator[Postgres]:
     """A server that may come to harm; the test is skipped, saying so, where none is installed."""
-    try:
-        server = Postgres()
-    except PostgresMissing as reason:
-        pytest.skip(f"NO POSTGRESQL: {reason}")
-    with server:
+    with or_skip(), Postgres() as server:
         yield server

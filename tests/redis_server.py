@@ -15,14 +15,17 @@ from typing import Any
 
 import redis
 
+from tests.missing import Missing
 from tests.running import free_port
 
 START_S = 30.0
 MASTER = "calls"
 
 
-class RedisMissing(Exception):
+class RedisMissing(Missing):
     """No Redis server on this machine: as root, apt-get install redis-server redis-sentinel."""
+
+    what = "REDIS"
 
 
 def until(true: Callable[[], Any], what: str) -> None:

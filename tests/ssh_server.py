@@ -11,13 +11,16 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from tests.missing import Missing
 from tests.running import free_port
 
 START_S = 60.0
 
 
-class SshMissing(Exception):
+class SshMissing(Missing):
     """No OpenSSH server on this machine: as root, apt-get install openssh-server."""
+
+    what = "SSHD"
 
 
 class SshServer:

@@ -15,8 +15,9 @@ import pytest
 from infra.migrate import upgrade_database
 from infra.redis import RedisAddress, RedisLink
 from infra.sql import Database, connect_database
+from tests.missing import or_skip
 from tests.postgres import Postgres
-from tests.redis_server import RedisMissing, RedisNodes, RedisServer, RedisWithSentinel
+from tests.redis_server import RedisNodes, RedisServer, RedisWithSentinel
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -110,10 +111,8 @@ class Servers:
 
     def empty(self, kind: str) -> str:
         """The address of one without data; skips, saying so, where none is installed."""
-        try:
+        with or_skip():
             server = self._running.get(kind) or self._stack.enter_context(REDIS[kind]())
-        except RedisMissing as reason:
-            pytest.skip(f"NO REDIS: {reason}")
         self._running[kind] = server
         for each in server.masters:
             each.client.flushall()

@@ -25,7 +25,8 @@ from infra.redis_state import RedisStates
 from infra.redis_stream import RedisStream
 from infra.state import Stored, Version
 from infra.turns import Turns
-from tests.redis_server import RedisMissing, RedisServer, RedisWithSentinel
+from tests.missing import or_skip
+from tests.redis_server import RedisServer, RedisWithSentinel
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 PASSWORD = "not-for-logs"
@@ -34,11 +35,7 @@ PATIENT_S = 20.0
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RedisServer]:
-    try:
-        server = RedisServer(password=PASSWORD)
-    except RedisMissing as reason:
-        pytest.skip(f"NO REDIS: {reason}")
-    with server:
+    with or_skip(), RedisServer(password=PASSWORD) as server:
         yield server
 
 
@@ -187,11 +184,7 @@ async def test_reader_goes_on_when_redis_came_back_empty(link: RedisLink, server
 
 
 async def test_commit_is_on_a_replica_before_it_is_answered_and_a_lost_replica_costs_one_wait() -> None:
-    try:
-        servers = RedisWithSentinel()
-    except RedisMissing as reason:
-        pytest.skip(f"NO REDIS: {reason}")
-    with servers:
+    with or_skip(), RedisWithSentinel() as servers:
         patient, hasty = (RedisLink(RedisAddress.parse(servers.url), budget_s=each) for each in (PATIENT_S, 2.0))
 
         async def commit(call_ref: str, link: RedisLink) -> None:
@@ -215,11 +208,7 @@ async def test_connection_is_encrypted_and_the_certificate_checked(
 ) -> None:
     certificate, key = self_signed(tmp_path)
     files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
-    try:
-        server = RedisServer("--tls-auth-clients", "no", *map(str, files), tls=certificate)
-    except RedisMissing as reason:
-        pytest.skip(f"NO REDIS: {reason}")
-    with server:
+    with or_skip(), RedisServer("--tls-auth-clients", "no", *map(str, files), tls=certificate) as server:
         address = RedisAddress.parse(server.url)
         for trusted in (False, True):
             if trusted:

@@ -19,7 +19,8 @@ from infra.numbers import read_number
 from infra.redis import RedisAddress, RedisLink
 from infra.redis_state import RedisStates
 from infra.redis_stream import RedisStream
-from tests.redis_server import RedisMissing, RedisServer
+from tests.missing import or_skip
+from tests.redis_server import RedisServer
 from tests.service import CallService, FakePlans, build_calls
 
 CONTROL, END = "zzcontrolcall", "zzend-of-the-test"
@@ -33,12 +34,8 @@ PATIENCE_S = 20.0
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    try:
-        # what is compressed could not be searched
-        made = RedisServer("--rdbcompression", "no", "--loglevel", "debug")
-    except RedisMissing as reason:
-        pytest.skip(f"NO REDIS: {reason}")
-    with made:
+    # what is compressed could not be searched
+    with or_skip(), RedisServer("--rdbcompression", "no", "--loglevel", "debug") as made:
         yield made
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.alertmanager import AlertmanagerMissing, AlertmanagerServer
+from tests.alertmanager import AlertmanagerServer
+from tests.missing import or_skip
 from tests.running import RunningService
 
 RULES = """\
@@ -42,11 +43,7 @@ def until_logged(service: RunningService, event: str) -> None:
 def test_an_alertmanager_that_was_away_hears_what_fires_and_of_its_end(tmp_path: Path) -> None:
     rules = tmp_path / "alerts.yaml"
     rules.write_text(RULES)
-    try:
-        server = AlertmanagerServer()
-    except AlertmanagerMissing as reason:
-        pytest.skip(str(reason))
-    with server:
+    with or_skip(), AlertmanagerServer() as server:
         server.kill()
         settings = {"ALERT_RULES_FILE": str(rules), "ALERTMANAGER_URL": server.url}
         with RunningService(tmp_path, settings) as service:

@@ -22,8 +22,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
+from tests.missing import or_skip
 from tests.postgres import Postgres
-from tests.redis_server import RedisMissing, RedisServer
+from tests.redis_server import RedisServer
 from tests.running import START_S, RunningService, free_port
 from tests.wire import Wire
 
@@ -192,11 +193,7 @@ def test_notices_that_nobody_takes_are_told(tmp_path: Path, mailbox: tuple[queue
 def test_a_redis_that_dies_is_told_and_so_is_its_return(
     tmp_path: Path, mailbox: tuple[queue.Queue[EmailMessage], int]
 ) -> None:
-    try:
-        redis = RedisServer()
-    except RedisMissing as missing:
-        pytest.skip(f"NO REDIS: {missing}")
-    with redis, a_house(tmp_path, mailbox, {"REDIS_URL": redis.url}) as house:
+    with or_skip(), RedisServer() as redis, a_house(tmp_path, mailbox, {"REDIS_URL": redis.url}) as house:
         redis.kill()
         assert "Alerts of the service do not arrive" in house.next_subject()
         redis.start()

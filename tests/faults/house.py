@@ -36,8 +36,9 @@ from infra.asterisk.instance import (
 from tests.faults.callers import Caller, Phones
 from tests.faults.providers import Leg, StandIn
 from tests.faults.sound import Voice, write_sound
+from tests.missing import or_skip
 from tests.postgres import own_postgres
-from tests.redis_server import RedisMissing, RedisServer
+from tests.redis_server import RedisServer
 from tests.running import RunningService
 from tests.wire import Wire
 
@@ -211,10 +212,8 @@ def _postgres(servers: ExitStack) -> tuple[str, Wire, str]:
 
 
 def _redis(servers: ExitStack) -> RedisServer:
-    try:
-        return servers.enter_context(RedisServer())
-    except RedisMissing as reason:
-        pytest.skip(f"NO REDIS: {reason}")
+    servers.enter_context(or_skip())
+    return servers.enter_context(RedisServer())
 
 
 def _settings(

@@ -15,7 +15,8 @@ from callrouter.ports import Nobody, Offer, Waiting
 from infra.redis import RedisAddress, RedisLink
 from ivr.model import Band
 from tests.hall import SOON_S, Hall, provider
-from tests.redis_server import RedisMissing, RedisServer
+from tests.missing import or_skip
+from tests.redis_server import RedisServer
 from tests.wire import Wire
 
 BUDGET_S = 1.0  # more than in production: a busy machine must not look like a fault
@@ -24,11 +25,7 @@ BUDGET_S = 1.0  # more than in production: a busy machine must not look like a f
 @pytest.fixture(scope="module")
 def server() -> Iterator[RedisServer]:
     """A Redis that a test may hurt."""
-    try:
-        made = RedisServer()
-    except RedisMissing as reason:
-        pytest.skip(f"NO REDIS: {reason}")
-    with made:
+    with or_skip(), RedisServer() as made:
         yield made
 
 

@@ -32,8 +32,9 @@ from infra.redis import RedisAddress, RedisLink
 from infra.redis_stream import RedisStream
 from infra.sql import Database, connect_database
 from tests.made_up_calls import made_up_day
-from tests.postgres import Postgres, PostgresMissing
-from tests.redis_server import RedisMissing, RedisServer
+from tests.missing import or_skip
+from tests.postgres import Postgres
+from tests.redis_server import RedisServer
 
 WITHIN_S = 120.0
 """Pauses of ours are 5 s at most; the rest is for a busy machine."""
@@ -42,11 +43,8 @@ WITHIN_S = 120.0
 @pytest.fixture
 def servers() -> Iterator[tuple[Postgres, RedisServer]]:
     """Two servers of this test's own: they come to harm."""
-    try:
-        with Postgres() as postgres, RedisServer() as redis:
-            yield postgres, redis
-    except (PostgresMissing, RedisMissing) as reason:
-        pytest.skip(f"NO SERVER: {reason}")
+    with or_skip(), Postgres() as postgres, RedisServer() as redis:
+        yield postgres, redis
 
 
 @asynccontextmanager

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from redis_house import Caller, RedisHouse, redis_house
 
-from tests.redis_server import RedisMissing, RedisServer, RedisWithSentinel
+from tests.missing import or_skip
+from tests.redis_server import RedisServer, RedisWithSentinel
 
 DEAD_AIR_S = 3.0
 """Longest that a caller may hear nothing. One answer may cost a few budgets (0.25 s) on a busy machine."""
@@ -18,11 +19,7 @@ DEAD_AIR_S = 3.0
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    try:
-        made = RedisServer()
-    except RedisMissing as reason:
-        pytest.skip(f"NO REDIS: {reason}")
-    with made:
+    with or_skip(), RedisServer() as made:
         yield made
 
 
@@ -97,11 +94,7 @@ async def test_commits_under_way_while_redis_dies_are_neither_lost_nor_doubled(
 
 @pytest.mark.slow
 async def test_sentinel_fails_over_under_load(tmp_path: Path) -> None:
-    try:
-        servers = RedisWithSentinel()
-    except RedisMissing as reason:
-        pytest.skip(f"NO REDIS: {reason}")
-    with servers:
+    with or_skip(), RedisWithSentinel() as servers:
         async with redis_house(servers.url, tmp_path) as house:
             await house.at_every_stage()
             servers.master.kill()

@@ -17,7 +17,8 @@ from adapters.phone.simulate import simulate
 from adapters.twilio.fallback import fallback_document
 from adapters.twilio.settings import DEMO_FALLBACK
 from infra.sql import connect_database
-from tests.redis_server import RedisMissing, RedisServer
+from tests.missing import or_skip
+from tests.redis_server import RedisServer
 from tests.running import RunningService
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
@@ -62,10 +63,8 @@ class Town:
 async def town(folder: Path) -> AsyncIterator[Town]:
     """Skips, saying so, where Redis is not installed."""
     with ExitStack() as stack:
-        try:
-            redis = stack.enter_context(RedisServer())
-        except RedisMissing as reason:
-            pytest.skip(f"NO REDIS: {reason}")
+        stack.enter_context(or_skip())
+        redis = stack.enter_context(RedisServer())
         worker = RunningService(folder, {"REDIS_URL": redis.url, "TWILIO_AUTH_TOKENS": TOKEN})
         await asyncio.to_thread(stack.enter_context, worker)
         async with httpx.AsyncClient(base_url=worker.url, timeout=20) as client:

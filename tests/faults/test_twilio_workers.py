@@ -27,8 +27,9 @@ from adapters.phone.simulate import Summary, simulate
 from adapters.twilio.fallback import fallback_document
 from adapters.twilio.settings import DEMO_FALLBACK
 from infra.sql import connect_database
-from tests.postgres import Postgres, PostgresMissing
-from tests.redis_server import RedisMissing, RedisServer
+from tests.missing import or_skip
+from tests.postgres import Postgres
+from tests.redis_server import RedisServer
 from tests.running import ROOT, RunningService, run_command
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
@@ -129,11 +130,9 @@ def everybody_answers(seed: str) -> Far:
 async def city(folder: Path) -> AsyncIterator[City]:
     """Real Redis, PostgreSQL and two worker processes; skips, saying so, where a server is not installed."""
     with ExitStack() as stack:
-        try:
-            redis = stack.enter_context(RedisServer())
-            postgres = stack.enter_context(Postgres())
-        except (RedisMissing, PostgresMissing) as reason:
-            pytest.skip(f"NO SERVER: {reason}")
+        stack.enter_context(or_skip())
+        redis = stack.enter_context(RedisServer())
+        postgres = stack.enter_context(Postgres())
         settings = {
             "REDIS_URL": redis.url,
             "DATABASE_URL": postgres.url,

@@ -16,8 +16,9 @@ from adapters.notify.alertmanager import Alertmanager
 from alerts.model import AlertState, Recipient, Rule
 from infra.clock import Clock, SystemClock
 from infra.health import Health
-from tests.alertmanager import AlertmanagerMissing, AlertmanagerServer
+from tests.alertmanager import AlertmanagerServer
 from tests.hand_clock import NOON, HandClock
+from tests.missing import or_skip
 
 RULE = Rule(
     name="longest-wait", title="Callers wait too long", metric="longest_wait_s", scope="provider:kings",
@@ -69,11 +70,8 @@ async def house() -> AsyncIterator[tuple[House, Alertmanager, HandClock]]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[AlertmanagerServer]:
-    try:
-        with AlertmanagerServer() as server:
-            yield server
-    except AlertmanagerMissing as reason:
-        pytest.skip(str(reason))
+    with or_skip(), AlertmanagerServer() as server:
+        yield server
 
 
 async def test_debians_alertmanager_shows_it_tells_of_it_and_of_its_end(server: AlertmanagerServer) -> None:

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from alerts.life.store import AlertStore, Change
 from alerts.model import AlertState, Recipient
 from callrouter.doctor.local import check_alerts
@@ -16,7 +14,8 @@ from callrouter.settings import Settings
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
 from tests.alert_notices import FIRED, MOBILE
-from tests.alertmanager import AlertmanagerMissing, AlertmanagerServer
+from tests.alertmanager import AlertmanagerServer
+from tests.missing import or_skip
 from tests.running import free_port
 from tests.text_providers import API_KEY, BEARER, SID, TOKEN
 
@@ -82,11 +81,8 @@ async def test_who_calls_staff_is_looked_at(tmp_path: Path) -> None:
 
 async def test_an_alertmanager_answers_or_not(tmp_path: Path) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    try:
-        with AlertmanagerServer() as server:
-            findings = await told(settings(tmp_path, alertmanager_url=f"{server.url}, {nobody}/"))
-    except AlertmanagerMissing as reason:
-        pytest.skip(str(reason))
+    with or_skip(), AlertmanagerServer() as server:
+        findings = await told(settings(tmp_path, alertmanager_url=f"{server.url}, {nobody}/"))
     assert about(findings, "Alertmanager") == [
         "ok: Alertmanager answers", "warning: Alertmanager does not answer (ConnectError)",
     ]  # fmt: skip

@@ -12,7 +12,8 @@ import pytest
 from callrouter.doctor.live import check_redis
 from callrouter.doctor.model import Finding, examine
 from callrouter.settings import Settings
-from tests.redis_server import RedisMissing, RedisNodes, RedisServer, RedisWithSentinel
+from tests.missing import or_skip
+from tests.redis_server import RedisNodes, RedisServer, RedisWithSentinel
 from tests.running import free_port
 
 
@@ -32,10 +33,8 @@ def stack() -> Iterator[ExitStack]:
 
 
 def started(stack: ExitStack, make: Any, *arguments: str, **differently: str) -> Any:
-    try:
-        return stack.enter_context(make(*arguments, **differently))
-    except RedisMissing as missing:
-        pytest.skip(str(missing))
+    stack.enter_context(or_skip())
+    return stack.enter_context(make(*arguments, **differently))
 
 
 @pytest.mark.parametrize("make", [RedisServer, RedisWithSentinel, RedisNodes])

@@ -19,8 +19,9 @@ from careplans.sources.sftp import SftpAddress, SftpSource
 from infra.crypto import KeyRing
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
+from tests.missing import or_skip
 from tests.plan_world import SYSTEM, HandClock, plan
-from tests.ssh_server import SshMissing, SshServer
+from tests.ssh_server import SshServer
 
 TRUST = Sender("trust", SYSTEM)
 CLOCK = HandClock()
@@ -29,11 +30,7 @@ OLD = CLOCK.now().timestamp() - 600
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SshServer]:
-    try:
-        server = SshServer()
-    except SshMissing as reason:
-        pytest.skip(f"NO SSHD: {reason}")
-    with server:
+    with or_skip(), SshServer() as server:
         yield server
 
 

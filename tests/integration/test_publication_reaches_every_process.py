@@ -36,9 +36,10 @@ from tests.integration.test_twilio_caller import PUBLIC_URL, TOKEN, TwilioCall
 from tests.message_world import ANN as MESSAGE_AUTHOR
 from tests.message_world import CAZ, World, world_on
 from tests.message_world import content as message
+from tests.missing import or_skip
 from tests.postgres import Postgres
 from tests.publishing_world import ANN, SAFE, a_worker, approved, content
-from tests.redis_server import RedisMissing, RedisServer
+from tests.redis_server import RedisServer
 from tests.running import ROOT, RunningService, run_command
 
 PROMISED_S = 1.0
@@ -201,10 +202,8 @@ async def chooses_a_dentist(call: TwilioCall) -> str:
 async def two_workers(folder: Path, postgres: Postgres) -> AsyncIterator[tuple[Service, list[RunningService]]]:
     """What changes versions and messages, in this process, and two workers that serve callers."""
     async with AsyncExitStack() as stack:
-        try:
-            redis = stack.enter_context(RedisServer())
-        except RedisMissing as reason:
-            pytest.skip(f"NO REDIS: {reason}")
+        stack.enter_context(or_skip())
+        redis = stack.enter_context(RedisServer())
         keys, database = base64.b64encode(os.urandom(64)).decode(), postgres.new_database()
         settings = {"REDIS_URL": redis.url, "DATABASE_URL": database, "KEYS": keys,
                     "TWILIO_AUTH_TOKENS": TOKEN, "PUBLIC_URL": PUBLIC_URL}  # fmt: skip

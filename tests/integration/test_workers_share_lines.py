@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
 from pydantic import SecretStr
 
 from callrouter.ports import Offer, Waiting
@@ -13,7 +12,8 @@ from callrouter.running import dispatching
 from callrouter.settings import Settings
 from callrouter.wiring import Service, build
 from ivr.model import Band
-from tests.redis_server import RedisMissing, RedisServer
+from tests.missing import or_skip
+from tests.redis_server import RedisServer
 
 HOUSE = """providers:
   - {id: first-111, name: First, services: ["111"], tel: "+442079460101", lines: 1}
@@ -35,11 +35,7 @@ async def test_line_that_one_service_took_is_taken_for_the_other(tmp_path: Path)
         for each in EVERYTHING
     )
     providers.write_text(HOUSE + others)
-    try:
-        server = RedisServer()
-    except RedisMissing as reason:
-        pytest.skip(f"NO REDIS: {reason}")
-    with server:
+    with or_skip(), RedisServer() as server:
         settings = Settings(data_dir=tmp_path, providers_file=providers, redis_url=SecretStr(server.url))
         one, other = build(settings), build(settings)
         try:
