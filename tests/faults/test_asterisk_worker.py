@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,10 +12,10 @@ from structlog.testing import capture_logs
 from adapters.asterisk.ari import Ari
 from adapters.asterisk.worker import ENDS_AT_ONCE
 from callrouter.model import InputKind
-from infra.turns import Turns
 from ivr.model import Band, GoneWait, OfferWait, TalkWait
 from tests.faults.ari_server import SOON_S, Caller
 from tests.faults.sip_house import ONE_LINE, BrokenAudio, EndingAri, SipHouse, sip_house
+from tests.noted_turns import Noted
 
 REF = "a" * 32
 
@@ -330,18 +328,6 @@ async def test_a_lease_that_is_refused_for_one_caller_is_renewed_for_the_others(
 
 
 # ---------------------------------------------------------------------- who goes first
-
-
-class Noted(Turns):
-    """Turns that count for how many callers other work has given way."""
-
-    callers = 0
-
-    @contextmanager
-    def caller(self) -> Iterator[None]:
-        self.callers += 1
-        with super().caller():
-            yield
 
 
 async def test_other_work_gives_way_to_a_caller_and_the_end_of_a_call_to_nobody(tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ import structlog
 from starlette.types import Message
 
 from infra.numbers import NumberClass
-from infra.turns import Turns
 from tests.integration.test_twilio_caller import PUBLIC_URL, TwilioCall
+from tests.noted_turns import Noted
 from tests.twilio_world import (
     DENTAL,
     World,
@@ -22,18 +21,6 @@ from tests.twilio_world import (
     a_world,
     an_app,
 )
-
-
-class Noted(Turns):
-    """Turns that count for how many callers other work has given way."""
-
-    callers = 0
-
-    @contextmanager
-    def caller(self) -> Iterator[None]:
-        self.callers += 1
-        with super().caller():
-            yield
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 
 import pytest
 from alert_calls import Told
@@ -16,12 +15,12 @@ from alerts.figures.items import CLASSES, ITEMS, Clock, Kpis, Scope, ScopeKind, 
 from alerts.figures.kpi import LiveFigures
 from alerts.figures.usual import Usual
 from alerts.life.service import AlertService
-from alerts.life.store import AlertStore, metadata
+from alerts.life.store import AlertStore
 from alerts.model import Condition, Figures, Notice, Rule, ScopeFigures, Window
 from alerts.notices.wording import body, subject
 from alerts.rules.readings import COUNTED_FOR_S
 from alerts.rules.rotas import Hours
-from infra.sql import Database, connect_database
+from infra.sql import Database
 from tests.hand_clock import HandClock
 
 SERVICES = ("gp", "dental", "pharmacy")
@@ -97,11 +96,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
-    await database.write(metadata.create_all)
-    yield World(database)
-    await database.close()
+def world(database: Database) -> World:
+    return World(database)
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from alert_timeline import DUTY, HEAD, LADDER, Mail, World
 
 from alerts.life.outage import OutageStore
 from alerts.life.service import AlertService
-from alerts.life.store import metadata
 from alerts.model import Notice, Recipient
 from alerts.ports import NoticeFailed
-from infra.sql import connect_database
+from infra.sql import Database
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
-    await database.write(metadata.create_all)
-    yield World(database)
-    await database.close()
+def world(database: Database) -> World:
+    return World(database)
 
 
 async def test_a_receipt_that_says_no_leads_to_the_next_channel_and_then_to_the_next_person(world: World) -> None:

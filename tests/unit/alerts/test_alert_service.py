@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,11 +81,8 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
-    await database.write(metadata.create_all)
-    yield House(database)
-    await database.close()
+def house(database: Database) -> House:
+    return House(database)
 
 
 async def test_one_notice_when_it_fires_and_one_when_it_clears(house: House) -> None:

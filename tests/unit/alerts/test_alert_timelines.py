@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from alert_rule import RULE
@@ -14,17 +12,13 @@ from alert_timeline import CRITICAL, DUTY, KINGS, LADDER, SECOND, World
 from alerts.errors import SilenceRefused
 from alerts.life.outage import OutageStore
 from alerts.life.service import AlertService
-from alerts.life.store import metadata
 from alerts.model import Escalation, Figures, ScopeFigures
-from infra.sql import connect_database
+from infra.sql import Database
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
-    await database.write(metadata.create_all)
-    yield World(database)
-    await database.close()
+def world(database: Database) -> World:
+    return World(database)
 
 
 async def test_nobody_takes_it_on(world: World) -> None:

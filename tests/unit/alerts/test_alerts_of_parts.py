@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,20 +15,17 @@ from alerts.errors import RulesError
 from alerts.figures.kpi import LiveFigures
 from alerts.life.outage import OutageStore
 from alerts.life.service import AlertService
-from alerts.life.store import AlertStore, metadata
+from alerts.life.store import AlertStore
 from alerts.model import Escalation, Parts
 from alerts.notices.wording import body, subject
 from alerts.rules.loading import load_rules
 from callrouter import events as ev
-from infra.sql import connect_database
+from infra.sql import Database
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
-    await database.write(metadata.create_all)
-    yield World(database)
-    await database.close()
+def world(database: Database) -> World:
+    return World(database)
 
 
 async def test_a_part_that_does_not_work_for_long_is_told_and_so_is_its_return(world: World) -> None:

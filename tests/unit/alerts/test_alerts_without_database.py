@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import structlog
@@ -14,17 +12,14 @@ from alert_parts import DOWN, World
 from alert_rule import RULE
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.life.store import AlertStore, metadata
+from alerts.life.store import AlertStore
 from alerts.model import StepTaken
-from infra.sql import connect_database
+from infra.sql import Database
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = connect_database(f"sqlite:///{tmp_path}/alerts.db")
-    await database.write(metadata.create_all)
-    yield World(database)
-    await database.close()
+def world(database: Database) -> World:
+    return World(database)
 
 
 async def test_a_lost_database_is_told_although_alerts_are_kept_in_it(world: World) -> None:
