@@ -21,6 +21,7 @@ class Person:
     """Whom a plan is about, as its source says. Never printed: it has no ``repr`` of its values.
 
     A pointer names an NHS number and nothing else: then both names are empty and ``birth_date`` is None.
+    ``kept_phones``: of an older version, where none of this one's can be read.
     """
 
     given_name: str
@@ -28,6 +29,12 @@ class Person:
     birth_date: date | None
     nhs_number: str | None = None
     phones: tuple[str, ...] = ()
+    kept_phones: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Every number by which they are found."""
+        return self.phones + self.kept_phones
 
     @property
     def full_name(self) -> str:

@@ -17,7 +17,7 @@ from careplans.erasing import WhyErased, WhyHeld, erase_plans, hold_plan, lift_h
 from careplans.model import Viewer
 from careplans.reading import store_errors
 from careplans.retention import MOST_AT_ONCE, Record, Retention
-from careplans.scrubbing import Pages, lying, scrub
+from careplans.scrubbing import Pages, Scrubber, lying
 from careplans.sealing import Sealer
 from careplans.sources.tables import plan_quarantine
 from careplans.subject import HeldRecord, held_of, unread_held, write_draft
@@ -55,6 +55,7 @@ class PlanRecords:
         self._audit = audit
         self._retention = retention or Retention()
         self._next_look = clock.monotonic()
+        self.scrubber = Scrubber(database)
 
     async def erase(self, ids: Sequence[str], why: WhyErased, viewer: Viewer) -> int:
         """See :func:`careplans.erasing.erase_plans` and :func:`careplans.unread.erase_unread`.
@@ -77,7 +78,7 @@ class PlanRecords:
             return done + len(unread)
 
         erased = await self._audit.within(both)
-        await scrub(self._database, pages)
+        await self.scrubber.scrub(pages)
         return erased
 
     async def hold(self, plan: str, why: WhyHeld, viewer: Viewer) -> None:
@@ -94,7 +95,7 @@ class PlanRecords:
             lift_hold(connection, plan)
 
         await self._recorded(viewer, What.HOLD_LIFTED, [plan], lift_it)
-        await scrub(self._database, pages)
+        await self.scrubber.scrub(pages)
 
     async def export(self, plan: str, folder: Path, viewer: Viewer) -> tuple[Path, Path]:
         """Write the draft of what is held of this plan's person (:mod:`careplans.subject`); returns the two files.
@@ -128,16 +129,20 @@ class PlanRecords:
             return sum(map(len, done.values()))
 
         ended = await self._audit.within(end)
-        await scrub(self._database, pages)
+        await self.scrubber.scrub(pages)
         return ended
 
     async def step(self, wait_s: float) -> int:
-        """For :func:`infra.loops.repeat`: :meth:`end_those_over` each hour, and at once again after a full portion."""
+        """For :func:`infra.loops.repeat`: :meth:`end_those_over` each hour, and at once again after a full portion.
+
+        What a command left in SQLite's log goes then, too.
+        """
         if self._clock.monotonic() < self._next_look:
             await asyncio.sleep(wait_s)
             return 0
         done = await self.end_those_over()
         if done < MOST_AT_ONCE:
+            await self.scrubber.cut_log()
             self._next_look = self._clock.monotonic() + EVERY_S
         return done
 

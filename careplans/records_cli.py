@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -77,13 +78,16 @@ async def _expire(records: PlanRecords) -> int:
         ended += done
         if done < MOST_AT_ONCE:
             break
+    await records.scrubber.cut_log()
     return ended
 
 
 def _run(open_records: OpenRecords, work: Callable[[PlanRecords], Awaitable[T]]) -> T:
     async def opened() -> T:
         async with open_records() as records:
-            return await work(records)
+            done = await work(records)
+            await records.scrubber.wait_for_readers(partial(typer.echo, err=True))
+            return done
 
     try:
         return asyncio.run(opened())

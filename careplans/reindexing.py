@@ -92,7 +92,7 @@ def _rehashed(sealer: Sealer, table: Table, row: Row[Any]) -> tuple[dict[str, An
     identity, *_ = sealer.identities(row.source, plan_id)
     keys = asdict(sealer.row_keys(identity, person, content, row.review_by))
     values = {name: value for name, value in keys.items() if name in table.c}
-    return values | {"row": row.id}, [sealer.number_hash(phone) for phone in person.phones]
+    return values | {"row": row.id}, [sealer.number_hash(phone) for phone in person.numbers]
 
 
 def _renumber(connection: Connection, numbers: dict[str, list[str]]) -> None:

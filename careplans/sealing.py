@@ -122,7 +122,7 @@ class Sealer:
             "birth_date": person.birth_date and person.birth_date.isoformat(),
             "nhs_number": person.nhs_number,
             "phones": person.phones,
-        }
+        } | ({"kept_phones": person.kept_phones} if person.kept_phones else {})
         what = {"handler_line": plan.handler_line, "detail": plan.detail}
         return Sealed(
             key.wrapped,
@@ -157,6 +157,7 @@ class Sealer:
             birth_date=born and date.fromisoformat(born),
             nhs_number=values["nhs_number"],
             phones=tuple(values["phones"]),
+            kept_phones=tuple(values.get("kept_phones", ())),
         )
 
     def open_content(self, row_id: str, sealed: Sealed) -> Content:
@@ -179,6 +180,11 @@ def _context(row_id: str, column: str) -> bytes:
 def _valid_number(person: Person) -> str | None:
     number = person.nhs_number
     return number if number and is_nhs_number(number) else None
+
+
+def same_names(one: Person, other: Person) -> bool:
+    """Whether their names, as sources may spell them, and their dates of birth are the same."""
+    return _names(one) == _names(other)
 
 
 def _names(person: Person) -> str:

@@ -85,14 +85,16 @@ def _by_number(keys: int) -> Select[Any]:
         .join(plan_numbers, plan_numbers.c.plan == plans.c.id)
         # The index never holds restricted plans; asked again, because one slip here is a disclosure.
         .where(either, plans.c.restricted == false())
-        .order_by(*_NEWEST_FIRST)
     )
 
 
 async def plans_by_number(database: Database, hashes: Sequence[str]) -> list[FoundPlan]:
     """The plans that a number may mean, newest first: one query, on an index. ``hashes``: under each live key."""
     asked = {f"hash{at}": each for at, each in enumerate(hashes)}
-    return [_found(row) for row in await database.look_up(_by_number(len(hashes)), asked)]
+    found = [_found(row) for row in await database.look_up(_by_number(len(hashes)), asked)]
+    if len(found) > 1:  # seldom: to have it sorted costs the server a fifth of the query each time
+        found.sort(key=lambda each: (-each.valid_from.toordinal(), each.source, each.id))
+    return found
 
 
 _BY_NHS_NUMBER, _BY_SURNAME = (

@@ -100,7 +100,7 @@ def _facts(connection: Connection, sealer: Sealer, row: Mapping[str, Any]) -> di
             "name": person.full_name,
             "born": _plain(person.birth_date),
             "nhs_number": person.nhs_number,
-            "telephones": list(person.phones),
+            "telephones": list(person.numbers),
             "for_whoever_takes_the_call": content.handler_line,
             "for_clinicians": content.detail,
         }

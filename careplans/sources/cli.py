@@ -110,7 +110,9 @@ async def _runs(runs: PlanRuns, source: str | None, most: int) -> tuple[list[Run
 def _ask(open_runs: OpenRuns, question: Callable[[PlanRuns], Awaitable[T]], as_json: bool) -> T:
     async def ask() -> T:
         async with open_runs() as runs:
-            return await question(runs)
+            answer = await question(runs)
+            await runs.scrubber.wait_for_readers(partial(typer.echo, err=True))
+            return answer
 
     try:
         return asyncio.run(ask())

@@ -22,7 +22,7 @@ from careplans.errors import PlanStoreFailed, PlanUnreadable
 from careplans.model import RowFault, Viewer, london_date
 from careplans.rows import Row, read_id
 from careplans.screening import BadRow, Screened, double_fault, screen
-from careplans.scrubbing import Pages, lying, scrub
+from careplans.scrubbing import Pages, Scrubber, lying
 from careplans.sealing import Sealer
 from careplans.sources import ledger
 from careplans.sources.discards import Discarded, WhyDiscarded, discard, discarded
@@ -40,7 +40,7 @@ from careplans.sources.model import (
     Sender,
     Stored,
 )
-from careplans.sources.partial import keep_found, stored_in_part
+from careplans.sources.partial import keep_numbers, stored_in_part
 from careplans.sources.quarantine import Quarantine, quarantined
 from careplans.sources.refusals import with_refused
 from careplans.sources.tables import plan_quarantine
@@ -89,6 +89,7 @@ class PlanRuns:
         self._ledger = Ledger(keyring, self._sealer)
         self._quarantine = Quarantine(keyring)
         self._clock = clock
+        self.scrubber = Scrubber(database)
 
     async def run(self, sender: Sender, source: PlanSource) -> list[Delivered]:
         """Take all that is new from ``source``; one report for each delivery, none if there was nothing.
@@ -164,7 +165,7 @@ class PlanRuns:
 
         found = await self._audit.within(destroyed)
         if found:
-            await scrub(self._database, pages)
+            await self.scrubber.scrub(pages)
         return found
 
     async def discarded(self, source: str | None = None, most: int = MOST_FAULTS) -> list[Discarded]:
@@ -189,7 +190,7 @@ class PlanRuns:
         self, connection: Connection, sender: Sender, batch: Batch, screened: Screened, now: datetime
     ) -> tuple[RunReport, Screened]:
         run = ledger.open_run(connection, sender.name) or ledger.begin_run(connection, sender, batch.whole, now)
-        screened = keep_found(connection, self._sealer, screened)
+        screened = keep_numbers(connection, self._sealer, screened)
         completed = self._quarantine.completed(connection, sender.name, run.id, screened.whole)
         written = write_plans(connection, self._sealer, screened.plans, now, completed)
         taken, seen_to = with_refused(connection, self._sealer, screened)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from careplans.kinds import PlanKind
 from careplans.model import MatchLevel, Viewer
 from careplans.service import CarePlans
 from careplans.sources.discards import WhyDiscarded
 from careplans.sources.model import Sender
-from careplans.sources.partial import LOST
+from careplans.sources.partial import KEPT
 from careplans.sources.runs import PlanRuns
 from infra.crypto import KeyRing
 from infra.numbers import read_number
@@ -19,7 +22,7 @@ KEYS = KeyRing(b"m" * 32, b"i" * 32)
 GOOD, OTHER = "07700 900101", "020 7946 0101"
 HALF = f"{GOOD};ask the daughter"
 LEFT_OUT = ("phones", "number 2 is not a telephone number: it is left out")
-NONE_LEFT = (("phones", "number 1 is not a telephone number: it is left out"), ("phones", LOST))
+NONE_LEFT = (("phones", "number 1 is not a telephone number: it is left out"), ("phones", KEPT))
 
 
 class House:
@@ -38,6 +41,9 @@ class House:
 
     async def waiting(self) -> list[tuple[tuple[tuple[str, str], ...], bool]]:
         return [(each.faults, each.loaded) for each in await self.runs.quarantined()]
+
+    async def kinds(self, number: str) -> list[PlanKind]:
+        return [each.kind for each in (await self.store.match_number(read_number(number))).candidates]
 
     async def finds(self, number: str) -> bool:
         return (await self.store.match_number(read_number(number))).outcome is MatchLevel.CANDIDATES
@@ -90,14 +96,55 @@ async def test_with_no_number_that_can_be_read_it_is_found_otherwise(house: Hous
     assert [loaded for _, loaded in await house.waiting()] == [True]
 
 
-async def test_who_is_found_by_number_is_not_lost_by_a_spelling(house: House) -> None:
+async def test_who_is_found_by_number_is_not_lost_by_a_spelling_and_the_newest_words_are_told(house: House) -> None:
+    await house.gets(GOOD, kind="crisis plan")
+    await house.gets("ask the daughter", version=4, kind="contingency plan")
+    assert (house.run.refused, house.run.updated, await house.kinds(GOOD)) == (0, 1, [PlanKind.CONTINGENCY])
+    assert await house.waiting() == [(NONE_LEFT, True)]
+    await house.gets("ask the son", version=5)
+    assert (house.run.updated, await house.finds(GOOD)) == (1, True)
+
+
+async def test_the_number_kept_goes_when_its_own_can_be_read_also_after_it_was_discarded(house: House) -> None:
     await house.gets(GOOD)
-    told = await house.gets("ask the daughter", version=4)
-    assert (house.run.refused, house.run.updated, len(told)) == (1, 0, 2)
+    await house.gets("ask the daughter", version=4)
+    (waits,) = await house.runs.quarantined()
+    assert await house.runs.discard(waits.id, WhyDiscarded.CORRECTED, Viewer("governor", "administrator"))
+    await house.gets(OTHER, version=4)
+    assert (house.run.updated, await house.finds(GOOD), await house.finds(OTHER)) == (1, False, True)
+    assert await house.waiting() == []
+
+
+async def test_of_two_versions_that_come_together_the_newer_keeps_the_numbers_of_the_other(house: House) -> None:
+    together = [plan(1, "P1", phones=GOOD, version=3), plan(1, "P1", phones="ask the daughter", version=4)]
+    house.given.append([[replace(each, line=at) for at, each in enumerate(together, start=1)]])
+    await house.runs.run(Sender("trust", SYSTEM), Script(house.given))  # type: ignore[arg-type]
     assert await house.finds(GOOD)
-    assert await house.waiting() == [(NONE_LEFT, False)]
-    await house.gets(HALF, version=5)
-    assert (house.run.updated, await house.waiting()) == (1, [((LEFT_OUT,), True)])
+
+
+@pytest.mark.parametrize(
+    "correction",
+    [{"nhs_number": "9990000026"}, {"family_name": "Zzmarried"}],
+    ids=["the NHS number", "the name"],
+)
+async def test_a_correction_with_no_number_that_can_be_read_is_taken_and_found_by_the_numbers_before(
+    house: House, correction: dict[str, str]
+) -> None:
+    await house.gets(GOOD, nhs_number="9990000018")
+    right = {"nhs_number": "9990000018"} | correction
+    await house.gets("ask the daughter", version=4, **right)
+    assert (house.run.updated, await house.finds(GOOD)) == (1, True)
+    assert (await house.store.find_by_nhs_number("9990000018")).people == int(right["nhs_number"] == "9990000018")
+    assert (await house.store.find_by_nhs_number(right["nhs_number"])).people == 1
+    assert await house.waiting() == [(NONE_LEFT, True)]
+
+
+async def test_a_kept_number_finds_nobody_while_they_are_restricted_and_again_when_they_are_not(house: House) -> None:
+    await house.gets(GOOD)
+    await house.gets("ask the daughter", version=4, restricted="yes")
+    assert not await house.finds(GOOD)
+    await house.gets("ask the daughter", version=5)
+    assert await house.finds(GOOD)
 
 
 async def test_the_wrong_patients_number_finds_a_corrected_plan_no_longer(house: House) -> None:

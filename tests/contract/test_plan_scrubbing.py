@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -13,12 +13,14 @@ from sqlalchemy import Column, select
 from structlog.testing import capture_logs
 
 from careplans.erasing import WhyErased, WhyHeld
+from careplans.scrubbing import LEFT, OUT, TRIES, WAITING
 from careplans.sources.discards import WhyDiscarded
 from careplans.sources.model import Sender
 from careplans.sources.runs import PlanRuns
 from careplans.sources.tables import plan_quarantine
 from careplans.tables import plan_held_versions, plans
-from infra.sql import Database
+from infra.numbers import read_number
+from infra.sql import Database, connect_database
 from tests.plan_records_world import GOVERNOR, KEYS, World, plan
 from tests.plan_world import SYSTEM, Script
 from tests.plan_world import plan as row
@@ -102,10 +104,9 @@ async def test_what_a_newer_version_replaced_is_gone_with_the_next_plan_that_is_
     assert before not in octets()
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"])
-async def test_a_reader_that_keeps_the_log_is_told_of_and_the_next_write_after_it_cuts_it(
-    world: World, octets: Octets, tmp_path: Path
-) -> None:
+@pytest.fixture
+async def erased_beside_a_reader(world: World, tmp_path: Path) -> AsyncIterator[tuple[bytes, sqlite3.Connection]]:
+    """The key of a plan that was erased while somebody read, and the reader."""
     await world.write(plan())
     await world.database.scrub(["plans"])
     ((erased, key),) = (await keys_of(world, plans.c.id, plans.c.wrapped_key)).items()
@@ -116,10 +117,51 @@ async def test_a_reader_that_keeps_the_log_is_told_of_and_the_next_write_after_i
         with capture_logs() as logs:
             assert await world.records.erase([erased], WhyErased.WRONG_PERSON, GOVERNOR) == 1
         assert [(each["event"], each["error"]) for each in logs] == [("erased_rows_not_scrubbed", "LogNotCut")]
-        await world.write(plan("P3"))
-        assert key in octets()
+        yield key, reader
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_reader_that_keeps_the_log_is_told_of_and_the_next_write_after_it_cuts_it(
+    world: World, octets: Octets, erased_beside_a_reader: tuple[bytes, sqlite3.Connection]
+) -> None:
+    key, reader = erased_beside_a_reader
+    await world.write(plan("P3"))
+    assert key in octets()
+    reader.execute("COMMIT")
     await world.write(plan("P4"))
     assert key not in octets()
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+@pytest.mark.parametrize("reads_on", [False, True], ids=["who goes", "who stays"])
+async def test_a_command_waits_for_the_reader_and_says_how_it_ended(
+    world: World, octets: Octets, erased_beside_a_reader: tuple[bytes, sqlite3.Connection], reads_on: bool
+) -> None:
+    key, reader = erased_beside_a_reader
+    told, pauses = list[str](), list[float]()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3 and not reads_on:
+            reader.execute("COMMIT")
+
+    await world.records.scrubber.wait_for_readers(told.append, sleep)
+    assert (told, len(pauses)) == (([WAITING, LEFT], TRIES) if reads_on else ([WAITING, OUT], 3))
+    assert (key in octets()) == reads_on
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_service_takes_out_within_the_hour_what_a_command_had_to_leave(
+    world: World, octets: Octets, erased_beside_a_reader: tuple[bytes, sqlite3.Connection], tmp_path: Path
+) -> None:
+    key, reader = erased_beside_a_reader
+    service = World(connect_database(f"sqlite:///{tmp_path}/contract.db"))
+    await service.plans.match_number(read_number("07700 900101"))  # it has the file open from before
+    reader.execute("COMMIT")
+    assert key in octets()
+    await service.records.step(0)
+    assert key not in octets()
+    await service.database.close()
 
 
 async def test_a_record_whose_time_is_over(world: World, octets: Octets) -> None:
