@@ -292,7 +292,7 @@ class Calls:
             call_ref=call_ref, context=self._new_id(), network=arrival.network, edge=arrival.edge,
             number=arrival.number, dialled=arrival.dialled, offered_at=now,
             arrived_at=dropped.arrived_at if dropped else now, session=sprint.session, epoch=given.epoch,
-            step=1, seq=0, wait_id=wait_id, replies={}, resumes=dropped.first if dropped else None,
+            step=1, seq=0, wait_id=wait_id, replies={}, resumes=dropped.first if dropped else arrival.begins_again,
             call_back=bool(dropped and dropped.call_back),
         )  # fmt: skip
         offered = ev.Offered(

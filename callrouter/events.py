@@ -35,7 +35,8 @@ def personal(default: Any = None) -> Any:
 class Offered:
     """The call is connected to the service's telephony; the ``offered`` clock starts.
 
-    ``resumes``: of a caller whom we cut off and who rang back within minutes, the first call of this one contact.
+    ``resumes``: the first call of this one contact, of a caller whom we cut off and who rang back within minutes, or
+    whose call began again under another name, since its state could not be read.
     """
 
     kind: ClassVar[str] = "offered"

@@ -33,12 +33,14 @@ class Arrival:
     """What the network knows of a new call.
 
     ``network`` names the adapter that speaks for it, ``edge`` the Asterisk that holds the line, if one does.
+    ``begins_again``: the first life of a call that is taken over and whose state cannot be read: one contact with it.
     """
 
     network: str
     dialled: str
     number: Number
     edge: str = ""
+    begins_again: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class CallRecord:
 
     @property
     def first(self) -> str:
-        """The first call of this contact: a call resumed after we cut it off is no other one."""
+        """The first call of this contact: one resumed, or begun again without its state, is no other."""
         return self.resumes or self.call_ref
 
     @property

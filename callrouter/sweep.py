@@ -66,21 +66,20 @@ class Sweep:
                 await self._go_on(record)
             return
         match edge.place(record.call_ref):
+            case "gone" | "held" if await self._has_later_life(record.call_ref):
+                await self._close(record, "unknown begun_again")
             case "gone":
                 log.warning("call_lost", call_ref=record.call_ref)
                 await self._close(record, "us lost")
             case "held":
-                if await self._has_later_life(record.call_ref):
-                    await self._close(record, "unknown begun_again")
-                else:
-                    await edge.rescue(record.call_ref)
+                await edge.rescue(record.call_ref)
             case "dialplan":
                 await self._calls.postpone(record.call_ref)
             case "unknown":
                 pass  # its Asterisk does not answer us; it may well serve the caller
 
     async def _has_later_life(self, call_ref: str) -> bool:
-        """Whether the call began again while this state of it could not be read: that one is held, not this."""
+        """Whether the call began again while this state of it could not be read: the caller is, or was, there."""
         return any([await self._calls.knows(name) for name in lives(call_ref, MOST_LIVES)])
 
     async def _go_on(self, record: CallRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -73,6 +74,8 @@ class Taking:
 
     def _started(self, line: Line, facts: Mapping[str, str]) -> Input:
         came = arrival(facts, self._edge)
+        if line.call_ref != facts["CALL_REF"]:
+            came = replace(came, begins_again=facts["CALL_REF"])
         return Input(started_key(facts), InputKind.STARTED, self._clock.now(), epoch=line.epoch, arrival=came)
 
     async def _find_life(self, line: Line, call_ref: str, first: str) -> Reply | None:

@@ -151,6 +151,10 @@ class SipHouse:
         """The journal of a call, kinds only."""
         return [each.kind for each in await self.service.events(call_ref)]
 
+    async def offered(self, call_ref: str) -> ev.Offered:
+        """How the call came."""
+        return next(each for each in await self.service.events(call_ref, "offered") if isinstance(each, ev.Offered))
+
     async def ended(self, call_ref: str) -> ev.Ended:
         """The one end of a call."""
         found = [each for each in await self.service.events(call_ref, "ended") if isinstance(each, ev.Ended)]

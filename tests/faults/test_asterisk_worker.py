@@ -53,6 +53,7 @@ async def test_a_call_that_nobody_knows_begins_again_under_a_name_of_its_own(tmp
         assert (await house.handled(InputKind.HUNG_UP))[0] == f"{REF}e2"
         assert (await house.kinds(f"{REF}e2"))[0] == "offered"
         assert await house.kinds(REF) == []
+        assert (await house.offered(f"{REF}e2")).resumes == REF, "one contact: one caller is not counted twice"
 
 
 @pytest.mark.parametrize("gap", [False, True])

@@ -71,6 +71,23 @@ async def test_a_caller_held_by_a_stuck_worker_is_rescued_and_the_call_stays(new
     assert isinstance((await house.door.present("call")).wait, GatherWait)
 
 
+@pytest.mark.parametrize("where", ["held", "gone"])
+async def test_the_first_life_of_a_call_that_began_again_is_closed_and_is_no_call_that_we_dropped(
+    new_house: NewHouse, where: Place
+) -> None:
+    """Its state was out of reach when another worker took the caller; now it can be read, and nobody is on it."""
+    house = await new_house()
+    await house.start(edge="east")
+    await house.start("calle2", key="e2", epoch=2, edge="east")
+    exchange = Exchange(where)
+    await a_sweep(house, exchange).step()
+    assert await house.end_class() == "left_in_message"
+    assert exchange.rescued == [], "who is held is on the later one"
+    await house.tell(InputKind.HUNG_UP, "caller 16", call_ref="calle2", epoch=2)
+    await house.start("later", key="later", edge="east")
+    assert [each.resumes for each in await house.events(ev.Offered, "later")] == [None]
+
+
 @pytest.mark.parametrize("where", ["dialplan", "unknown"])
 async def test_a_talk_that_goes_on_is_left_alone(new_house: NewHouse, where: Place) -> None:
     house = await new_house()
