@@ -6,6 +6,7 @@ from alerts.figures.history_tables import kpi_call_backs, kpi_calls, kpi_reconta
 from alerts.life.tables import alert_notices, alert_silences, alert_states, alert_taken_on
 from callrouter.call_backs.tables import call_back_steps, call_backs
 from callrouter.errors import ConfigurationError
+from callrouter.recordings.tables import recording_parts
 from callrouter.settings import Settings
 from callrouter.texts.tables import texts
 from callrouter.welfare.tables import welfare_tasks
@@ -20,6 +21,7 @@ OTHERS = {
     Record.CALL_BACK_STEP: Rows(
         call_back_steps, call_back_steps.c.id, call_back_steps.c.at, done=call_back_steps.c.is_told
     ),
+    Record.CALL_RECORDING: Rows(recording_parts, recording_parts.c.id, recording_parts.c.at, recording_parts.c.sealed),
     Record.TEXT: Rows(texts, texts.c.reference, texts.c.changed_at, done=texts.c.wrapped_key.is_(None)),
     Record.ALERT_NOTICE: Rows(
         alert_notices,

@@ -13,11 +13,14 @@ from pathlib import Path
 from adapters.asterisk.absence import Absence, is_connected, say_connected
 from adapters.asterisk.ami import Ami
 from adapters.asterisk.ari import Ari
+from adapters.asterisk.recordings import TakeRecordings
+from adapters.asterisk.rest import rest_client
 from adapters.asterisk.watch import AsteriskWatch
 from adapters.asterisk.worker import SipWorker
 from callrouter.edges import Edge, edges
 from callrouter.errors import ConfigurationError
 from callrouter.readiness import ASTERISK
+from callrouter.recordings.service import Recordings
 from callrouter.resuming import CutOff
 from callrouter.running import dispatching
 from callrouter.sweep import Sweep
@@ -153,12 +156,25 @@ async def watching(service: Service) -> AsyncIterator[None]:
             )  # fmt: skip
         sweep = Sweep(service.stores.states, service.calls, watches, service.clock)
         step = partial(_look, list(watches.values()), sweep)
-        loop = asyncio.create_task(repeat("watch", step, full=1, lease=Lease(service.stores.leases, "watch", holder)))
+        lease = partial(Lease, service.stores.leases, holder=holder)
+        loops = [asyncio.create_task(repeat("watch", step, full=1, lease=lease(name="watch")))]
+        for edge in edges(settings):
+            taking, name = await _taking(service, edge, stack), f"recordings:{edge.name}"
+            loops.append(asyncio.create_task(repeat(name, taking.step, full=1, lease=lease(name=name))))
         try:
             yield
         finally:
-            loop.cancel()
-            await asyncio.gather(loop, return_exceptions=True)
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def _taking(service: Service, edge: Edge, stack: AsyncExitStack) -> TakeRecordings:
+    """What takes the recordings from one Asterisk; a stuck one keeps nobody from those of the others."""
+    settings = service.settings
+    client = rest_client(edge.ari_url, settings.ari_user, settings.ari_password.get_secret_value())
+    recordings = Recordings(service.database, service.keys, service.clock, service.calls.note)
+    return TakeRecordings(await stack.enter_async_context(client), recordings, service.clock)
 
 
 async def _look(watches: list[AsteriskWatch], sweep: Sweep, _wait_s: float) -> int:

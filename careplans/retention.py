@@ -41,6 +41,7 @@ class Record(StrEnum):
     WELFARE_TASK = "welfare_task"
     CALL_BACK = "call_back"
     CALL_BACK_STEP = "call_back_step"
+    CALL_RECORDING = "call_recording"
     TEXT = "text"
     ALERT_NOTICE = "alert_notice"
     ALERT_TOLD = "alert_told"
@@ -61,6 +62,7 @@ _FROM = {
     Record.WELFARE_TASK: "acknowledged_at",
     Record.CALL_BACK: "ended_at",
     Record.CALL_BACK_STEP: "at",
+    Record.CALL_RECORDING: "at",
     Record.TEXT: "changed_at",
     Record.ALERT_NOTICE: "next_try_at",
     Record.ALERT_TOLD: "since",

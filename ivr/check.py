@@ -15,7 +15,6 @@ from ivr.actions.lookup import OUTCOMES, Lookup
 from ivr.actions.menu import Menu
 from ivr.actions.node import PERSON
 from ivr.actions.offer import Offer
-from ivr.actions.record import Record
 from ivr.actions.say import Say
 from ivr.actions.seek import Seek
 from ivr.actions.set import Set
@@ -50,8 +49,6 @@ class World:
     """What callers may be promised, since something keeps it: ``call_back``, ``text``. Not given: nothing."""
     texts: frozenset[str] | None = None
     """Keys of the texts that can be sent."""
-    records: bool = True
-    """Whether talks can be recorded whichever way callers come."""
     sounds: frozenset[str] | None = None
     """Prompts that there is a sound of, those of other languages under their voice; None where texts are spoken."""
 
@@ -87,7 +84,7 @@ def defects_of_part(part: Flow, world: World) -> list[Defect]:
 def defects_of_nodes(flow: Flow, world: World) -> list[Defect]:
     """What is wrong with the flow's nodes, one by one."""
     rules: tuple[Callable[[Flow, World], Iterable[Defect]], ...] = (
-        _size, _first_words, _exits, _choices, _facts, _prompts, _sounds, _services, _promises, _records,
+        _size, _first_words, _exits, _choices, _facts, _prompts, _sounds, _services, _promises,
     )  # fmt: skip
     return [defect for rule in rules for defect in rule(flow, world)]
 
@@ -240,13 +237,6 @@ def _promises(flow: Flow, world: World) -> Iterator[Defect]:
             yield Defect(("nodes", node_id), "not_carried_out", text)
         if world.texts is not None and isinstance(node, Offer) and node.text and node.text not in world.texts:
             yield Defect(("nodes", node_id, "text"), "unknown_text", f"no text is called {node.text}")
-
-
-def _records(flow: Flow, world: World) -> Iterator[Defect]:
-    """Who was told that the talk is recorded, and has need of it later, finds nothing."""
-    for node_id, node in flow.nodes.items():
-        if isinstance(node, Record) and not world.records:
-            yield Defect(("nodes", node_id), "not_recorded", "callers by SIP are not recorded: Asterisk is not told to")
 
 
 def _action(node: object) -> str:

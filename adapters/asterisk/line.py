@@ -183,14 +183,15 @@ class Line:
                 case ivr.Unhold() | ivr.StopPlaying():
                     await self._quiet()
                 case ivr.Connect(target=target, ring_s=ring_s, may_leave=may_leave):
-                    keys = "k" if may_leave else ""
-                    await self._say(f"to{ceil(ring_s)}{keys}-{reply.context}-{target}")
+                    marks = ("k" if may_leave else "") + ("r" if _records(reply) else "")
+                    await self._say(f"to{ceil(ring_s)}{marks}-{reply.context}-{target}")
                 case ivr.HandBack():
                     await self._say("fallback")
                 case ivr.End():
                     await self._say("end")
                 case _:
-                    pass  # answer again; record and disconnect_leg: the dialplan's own ring time-out ends a leg
+                    # answer again; record, which is part of the order to dial; disconnect_leg: the dialplan ends a leg
+                    pass
         if isinstance(reply.wait, ivr.PlaybackWait):
             self._message = None
             key = f"{reply.object_id('playback')}.finished"
@@ -305,3 +306,7 @@ def _leaves_by_key(wait: ivr.Wait) -> bool:
 
 def _gathers(reply: Reply) -> bool:
     return any(isinstance(each, ivr.Gather) for each in reply.instructions)
+
+
+def _records(reply: Reply) -> bool:
+    return any(isinstance(each, ivr.Record) for each in reply.instructions)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +16,15 @@ from callrouter.cli.common import open_database
 from callrouter.events import Recorded
 from callrouter.journal import Journal
 from callrouter.keys import key_ring
+from callrouter.recordings.service import Recordings
 from callrouter.settings import load_settings
 from callrouter.view import CallView, fold
+from careplans.audit.chain import What
+from careplans.audit.trail import AuditTrail
+from careplans.errors import PlanStoreFailed
+from careplans.model import Viewer
+from careplans.operators import By, operator
+from infra.clock import SystemClock
 from infra.sql import Database
 
 app = typer.Typer(help="Calls in the journal.", no_args_is_help=True)
@@ -41,6 +50,31 @@ def show(
         typer.echo(summary(view, personal))
 
 
+@app.command()
+def recording(
+    call: Annotated[str, typer.Argument(metavar="ID", help="The call's reference or its context id.")],
+    by: By,
+    folder: Annotated[Path, typer.Option(help="Where it is written, a file for each talk.")] = Path(),
+) -> None:
+    """Write the recorded talks of a call by SIP as WAV files that their owner alone may read; the audit says who did.
+
+    Exit 1 if there is none, or if it cannot be entered in the audit.
+    """
+    try:
+        written = asyncio.run(_write_recordings(call, operator(by), folder))
+    except PlanStoreFailed:
+        typer.echo("the audit cannot be written: nothing is opened", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        typer.echo(f"the recording cannot be written: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
+    for file in written:
+        typer.echo(str(file))
+    if not written:
+        typer.echo(f"no recording of a call {call}", err=True)
+        raise typer.Exit(1)
+
+
 @app.command("list")
 def list_calls(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20) -> None:
     """Print the newest calls: when, reference, how they ended, who answered, and the context id of the page.
@@ -58,6 +92,23 @@ async def _read(call: str) -> list[Recorded]:
     async with open_database(settings) as database:
         journal = _journal(database)
         return await journal.read(await journal.call_of_context(call) or call)
+
+
+async def _write_recordings(call: str, viewer: Viewer, folder: Path) -> list[Path]:
+    settings = load_settings()
+    written = []
+    async with open_database(settings) as database:
+        keys, clock = key_ring(settings), SystemClock()
+        call_ref = await _journal(database).call_of_context(call) or call
+        audit = AuditTrail(database, keys, clock)
+        await audit.record(viewer, audit.entries(viewer, What.RECORDING_OPENED, call_ref=call_ref))
+        for each in await Recordings(database, keys, clock).of_call(call_ref):
+            file = folder / f"recording-{each.id}.wav"
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as opened:
+                opened.write(each.as_wav)
+            written.append(file)
+    return written
 
 
 async def _newest(limit: int) -> list[CallView]:

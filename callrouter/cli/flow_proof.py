@@ -62,7 +62,7 @@ def check(
     folder = load_settings().prompts_audio_dir
     by_sip = folder is not None if network is None else network is not Network.TWILIO
     sounds = keys_of_sounds(folder) if folder is not None and by_sip else None
-    world = replace(world_in_force(), records=not by_sip, sounds=sounds)
+    world = replace(world_in_force(), sounds=sounds)
     sound = True
     for file in files:
         try:

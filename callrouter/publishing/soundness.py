@@ -56,9 +56,7 @@ class SoundCheck:
         """Every problem as a line; none if callers may meet it. Takes the time of a proof: never on a call's path."""
         keys = frozenset(content.texts.get(content.flow.languages[0], {}))
         promised = promised_with(self.texts, self.call_backs)
-        world = World(
-            keys, self.services, content.lengths, promised, self.texts, self.folder is None, self._sounds(keys)
-        )
+        world = World(keys, self.services, content.lengths, promised, self.texts, self._sounds(keys))
         problems = [str(each) for each in check(content.flow, world)]
         if self.folder is None:
             return problems

@@ -34,6 +34,7 @@ class What(StrEnum):
     EXPORTED = "exported"
     ERASED = "erased"
     DISCARDED = "discarded"
+    RECORDING_OPENED = "recording_opened"
     HELD = "held"
     HOLD_LIFTED = "hold_lifted"
     KEYS_ROTATED = "keys_rotated"

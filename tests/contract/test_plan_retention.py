@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Table, insert, select, update
 
 from callrouter.call_backs.tables import call_backs
+from callrouter.recordings.tables import recording_parts
 from callrouter.texts.tables import texts
 from callrouter.welfare.tables import welfare_tasks
 from careplans.access.tables import plan_emergencies, plan_references
@@ -72,11 +73,11 @@ class TestRetention:
         world.clock.at = NOON + timedelta(days=30)
         assert await world.records.end_those_over() == 0
         world.clock.at += timedelta(seconds=1)
-        assert await world.records.end_those_over() == 6
+        assert await world.records.end_those_over() == 7
         left = {table.name: await _ids(database, table) for table, _ in _done_with(NOON)}
         assert left == {
             "plan_emergencies": ["unreviewed"], "plan_references": [], "crew_notices": [],
-            "welfare_tasks": ["open"], "call_backs": ["owed"], "texts": ["waiting"],
+            "welfare_tasks": ["open"], "call_backs": ["owed"], "recording_parts": [], "texts": ["waiting"],
         }  # fmt: skip
 
     @one_database
@@ -123,6 +124,7 @@ def _done_with(at: datetime) -> list[tuple[Table, list[dict[str, object]]]]:
                          task | {"call_ref": "open", "id": "2", "acknowledged_at": None, "wrapped_key": b"zzkey"}]),
         (call_backs, [call_back | {"call_ref": "over", "id": "1", "ended_at": at},
                       call_back | {"call_ref": "owed", "id": "2", "ended_at": None, "wrapped_key": b"zzkey"}]),
+        (recording_parts, [{"id": "r.000000", "recording": "r", "call_ref": "c", "at": at, "sealed": key}]),
         (texts, [text_row | {"reference": "sent", "state": "delivered", "wrapped_key": None},
                  text_row | {"reference": "waiting", "state": "waiting", "wrapped_key": b"zzkey of a waiting text"}]),
     ]  # fmt: skip

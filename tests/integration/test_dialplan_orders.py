@@ -47,6 +47,7 @@ async def test_a_stale_owner_moves_nobody(line: Line, order: str) -> None:
         "e1-to-" + "a" * 32 + "-No",
         "e1-to20m-" + "a" * 32 + "-north",
         "e1-tok20-" + "a" * 32 + "-north",
+        "e1-to20rk-" + "a" * 32 + "-north",
         "nonsense",
         "e1",
     ],

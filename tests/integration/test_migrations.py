@@ -18,6 +18,7 @@ import callrouter.call_backs.tables
 import callrouter.journal
 import callrouter.messages.tables
 import callrouter.publishing.tables
+import callrouter.recordings.tables
 import callrouter.repeat.tables
 import callrouter.replay.tables
 import callrouter.texts.tables
@@ -35,12 +36,12 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0046"
+HEAD = "0045"
 OWNERS = (
     callrouter.journal, callrouter.repeat.tables, callrouter.welfare.tables, callrouter.publishing.tables,
     callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.life.store,
     alerts.surges.tables, alerts.figures.history_tables, infra.revisions,
-    callrouter.call_backs.tables,
+    callrouter.call_backs.tables, callrouter.recordings.tables,
 )  # fmt: skip
 DECLARED = [each.metadata for each in OWNERS]
 KEYS = KeyRing(b"m" * 32, b"i" * 32)

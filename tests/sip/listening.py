@@ -13,15 +13,17 @@ Sound = NDArray[np.float64]
 
 def likeness(alaw: bytes, wav: bytes) -> float:
     """How much of ``wav`` (16 kHz, mono) stands in the sound of a call, at its best place: from 0 to 1."""
-    heard, sought = _linear(alaw), _telephone(wav)
-    if len(heard) < len(sought):
-        return 0.0
-    size = 1 << (len(heard) + len(sought)).bit_length()
-    product = np.fft.irfft(np.fft.rfft(heard, size) * np.fft.rfft(sought[::-1], size), size)
-    overlaps = product[len(sought) - 1 : len(heard)]
-    sums = np.concatenate(([0.0], np.cumsum(heard**2)))
-    energy = sums[len(sought) :] - sums[: -len(sought)]
-    return float(np.max(overlaps / np.sqrt(np.maximum(energy, 1.0) * np.sum(sought**2))))
+    return _best(_linear(alaw), _telephone(wav))
+
+
+def within(alaw: bytes, sound: bytes) -> float:
+    """How much of the last seconds of ``sound`` stands in a recording: of its best quarter of a second, from 0 to 1.
+
+    Of two voices as loud as each other each is about 0.7 of the whole, noise that is not in it below 0.12. A busy
+    machine drops a frame here and there: so several pieces, and short ones.
+    """
+    pieces = (sound[at : at + 2_000] for at in range(-14_000, -6_000, 2_000))
+    return max(_best(_linear(alaw), _linear(piece)) for piece in pieces)
 
 
 def backwards(wav: bytes) -> bytes:
@@ -35,6 +37,17 @@ def backwards(wav: bytes) -> bytes:
         file.setframerate(rate)
         file.writeframes(frames[::-1].tobytes())
     return buffer.getvalue()
+
+
+def _best(heard: Sound, sought: Sound) -> float:
+    if len(heard) < len(sought):
+        return 0.0
+    size = 1 << (len(heard) + len(sought)).bit_length()
+    product = np.fft.irfft(np.fft.rfft(heard, size) * np.fft.rfft(sought[::-1], size), size)
+    overlaps = product[len(sought) - 1 : len(heard)]
+    sums = np.concatenate(([0.0], np.cumsum(heard**2)))
+    energy = sums[len(sought) :] - sums[: -len(sought)]
+    return float(np.max(overlaps / np.sqrt(np.maximum(energy, 1.0) * np.sum(sought**2))))
 
 
 def _telephone(wav: bytes) -> Sound:

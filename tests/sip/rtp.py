@@ -43,7 +43,7 @@ class RtpEnd:
         self.port: int = self._socket.getsockname()[1]
         self._heard: list[Heard] = []
         self._sound = bytearray()
-        self._keeps_sound = keep_sound
+        self.keeps_sound = keep_sound
         self._news = threading.Condition()
         self._peer: tuple[str, int] | None = None
         self._keys: list[str] = []
@@ -124,7 +124,7 @@ class RtpEnd:
             with self._news:
                 source = int.from_bytes(packet[8:12], "big")
                 self._heard.append(Heard(time.monotonic(), source, packet[1] & 0x7F))
-                if self._keeps_sound and packet[1] & 0x7F == ALAW:
+                if self.keeps_sound and packet[1] & 0x7F == ALAW:
                     self._sound += packet[12:]
                 self._news.notify_all()
 

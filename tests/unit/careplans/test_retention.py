@@ -22,6 +22,7 @@ GOOD = """\
 - {class: welfare_task, keep_for: 8 years, from: acknowledged_at, source: a proposal, verified: "IG, 2026-06-01"}
 - {class: call_back, keep_for: 8 years, from: ended_at, source: a proposal, verified: "IG, 2026-06-01"}
 - {class: call_back_step, keep_for: 1 year, from: at, source: a proposal, verified: "IG, 2026-06-01"}
+- {class: call_recording, keep_for: 6 years, from: at, source: a proposal, verified: "IG, 2026-06-01"}
 - {class: text, keep_for: 1 year, from: changed_at, source: a proposal, verified: "IG, 2026-06-01"}
 - {class: alert_notice, keep_for: 1 year, from: next_try_at, source: a proposal, verified: "IG, 2026-06-01"}
 - {class: alert_told, keep_for: 1 year, from: since, source: a proposal, verified: "IG, 2026-06-01"}
