@@ -27,7 +27,7 @@ from infra.bus import EventStream
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.lease import Lease
-from infra.loops import UNHURRIED_S, repeat
+from infra.loops import UNHURRIED_S, repeat, until_next
 from infra.shared_lines import read_shared_lines
 from infra.sql import Database
 from infra.yamlfile import YamlFileError
@@ -87,7 +87,7 @@ class AfterCalls:
 
     async def _look_after(self, wait_s: float) -> int:
         await self.welfare.look_after()
-        await asyncio.sleep(wait_s)
+        await asyncio.sleep(until_next(2 * wait_s))
         return 0
 
 

@@ -20,6 +20,7 @@ from callrouter.messages.service import MessageService
 from callrouter.settings import Settings
 from infra.areas import london
 from infra.clock import Clock
+from infra.loops import until_next
 from infra.sql import Database
 from infra.voices import speak
 
@@ -47,7 +48,7 @@ class Messaging:
     async def look_after(self, wait_s: float) -> int:
         """A step of the loop that one process runs: reviews of the night that are due."""
         await self.service.look_after()
-        await asyncio.sleep(wait_s)
+        await asyncio.sleep(until_next(2 * wait_s))
         return 0
 
 

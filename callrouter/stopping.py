@@ -14,7 +14,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callrouter.errors import ConfigurationError
 from callrouter.readiness import Readiness
+from infra.loops import until_next
 
 GRACE_S = 5.0
 """A load balancer asks ``/ready`` every two seconds and believes the second 503: until then it sends webhooks here."""
@@ -62,8 +63,30 @@ class Traffic:
         return self._monotonic() - self._last < BUSY_S
 
 
+TICK_S = 1.0
+
+
 class Server(uvicorn.Server):
-    """Uvicorn with our own handling of signals: its own would end it at once, and with the signal's exit status."""
+    """Uvicorn with our own handling of signals: its own would end it at once, and with the signal's exit status.
+
+    Nor does it wake ten times a second to see whether it is to end: :meth:`handle_exit` says so.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told_to_end = asyncio.Event()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """To be called in the loop."""
+        super().handle_exit(sig, frame)
+        self._told_to_end.set()
+
+    async def main_loop(self) -> None:
+        """What is due once a second (the date of answers), until told to end."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(until_next(TICK_S)):
+                    await self._told_to_end.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

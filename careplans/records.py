@@ -25,6 +25,7 @@ from careplans.tables import ended_plans, lock_for_writing, plan_held_versions, 
 from careplans.unread import erase_unread, unread_about
 from infra.clock import Clock
 from infra.crypto import KeyRing
+from infra.loops import until_next
 from infra.sql import Database
 
 EVERY_S = 3600.0
@@ -138,7 +139,7 @@ class PlanRecords:
         What a command left in SQLite's log goes then, too.
         """
         if self._clock.monotonic() < self._next_look:
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(until_next(wait_s))
             return 0
         done = await self.end_those_over()
         if done < MOST_AT_ONCE:

@@ -43,9 +43,9 @@ async def repeat(
     """Call ``step(wait_s)`` again and again until cancelled; after a failure a little later, and later.
 
     A step waits for work, at most about a second, does at most ``full`` pieces of it, and returns how many. One that
-    was full is called again at once; else work is left to gather for ``gather_s``, which costs less than a turn for
-    every piece. With a ``lease`` the step is called only while this process holds it, and ``lost`` at each try that
-    finds another with it.
+    was full, or waited in vain, is called again at once; else work is left to gather for ``gather_s``, which costs less
+    than a turn for every piece. With a ``lease`` the step is called only while this process holds it, and
+    ``lost`` at each try that finds another with it.
 
     A failure is told as :class:`infra.failing.Failing` says.
 
@@ -61,10 +61,12 @@ async def repeat(
                     failing.goes()
                     await asyncio.sleep(until_next(STANDBY_S))
                     continue
+                begun = time.monotonic()
                 done = await step(WAIT_S)
                 pause = _FIRST_PAUSE_S
                 failing.goes()
-                await asyncio.sleep(0 if done >= full else gather_s)
+                waited = not done and time.monotonic() - begun >= GATHER_S
+                await asyncio.sleep(0 if waited or done >= full else gather_s)
             except Exception as error:  # noqa: BLE001 - the reader must outlive whatever one batch does to it
                 failing.failed(error, pause)
                 await asyncio.sleep(pause)

@@ -75,6 +75,10 @@ class PostgresDatabase:
         except FAILURES as error:
             raise DatabaseUnreachable(type(error).__name__) from error
 
+    async def poll(self, query: Select[Any], values: Mapping[str, object] | None = None) -> Sequence[Sequence[Any]]:
+        """See :class:`infra.sql.Database`. Not on the connections of callers' look-ups."""
+        return await self.read(lambda connection: connection.execute(query, values or {}).all())
+
     async def _connect(self) -> Any:
         _, address = self._reading.dialect.create_connect_args(self._address)
         return await asyncpg.connect(**address, **_connect_args(_LIMITS, ANSWER_S))

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, select, update
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.health import Health
@@ -46,9 +45,13 @@ def advance(connection: Connection, name: str) -> None:
         raise LookupError(f"there is no revision {name}: a migration makes it")
 
 
-def revision(connection: Connection, name: str) -> int:
+_REVISION = select(revisions.c.revision).where(revisions.c.name == bindparam("name"))
+
+
+async def revision(database: Database, name: str) -> int:
     """How often ``name`` has changed."""
-    return int(connection.execute(select(revisions.c.revision).where(revisions.c.name == name)).scalar_one())
+    ((found,),) = await database.poll(_REVISION, {"name": name})
+    return int(found)
 
 
 class Follower(Generic[T]):
@@ -75,6 +78,9 @@ class Follower(Generic[T]):
 
         Whoever stops waiting does not stop the look: a thread cannot be cancelled.
         """
+        async with within(BUDGET_S):
+            if await revision(self._database, self._name) == self._seen:
+                return False
         look = asyncio.create_task(alike(self._look()))
         self._looks.add(look)
         look.add_done_callback(self._over)
@@ -83,7 +89,7 @@ class Follower(Generic[T]):
     async def _look(self) -> bool:
         async with self._one_at_a_time:
             async with within(BUDGET_S):
-                seen = await self._database.read(partial(revision, name=self._name))
+                seen = await revision(self._database, self._name)
                 if seen == self._seen:
                     return False
                 loaded = await self._database.read(self._load)

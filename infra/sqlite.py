@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from infra.sqlite_look_ups import LookUps
 from infra.threads import Threads
@@ -50,6 +51,7 @@ class SqliteDatabase:
         self._writer = Threads("sqlite-write", 1)
         self._reading = _engine(address, "query_only=ON")
         self._look_ups = LookUps(self._connect)
+        self._polls = LookUps(partial(self._connect, wait_ms=0))
         self._writing = _engine(address)
         self._log_left = False
         # at once, not at its first change: what a transaction reads must still hold when it writes
@@ -69,9 +71,19 @@ class SqliteDatabase:
         """See :class:`infra.sql.Database`."""
         return await self._readers.run(lambda: self._look_ups.fetch(query, values))
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._address.database or ":memory:", check_same_thread=False)  # closed by another
-        _prepare(connection, "query_only=ON")
+    async def poll(self, query: Select[Any], values: Mapping[str, object] | None = None) -> Sequence[Sequence[Any]]:
+        """See :class:`infra.sql.Database`. What the loop would have to wait for (a lock), a thread waits for."""
+        try:
+            return self._polls.fetch(query, values or {})
+        except DBAPIError as error:
+            if not _is_locked(error.orig):
+                raise
+        return await self.look_up(query, values or {})
+
+    def _connect(self, wait_ms: int = WRITE_WAIT_MS) -> sqlite3.Connection:
+        file = self._address.database or ":memory:"
+        connection = sqlite3.connect(file, timeout=wait_ms / 1000, check_same_thread=False)  # closed by another
+        _prepare(connection, "query_only=ON", f"busy_timeout={wait_ms}")
         return connection
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -118,9 +130,15 @@ class SqliteDatabase:
         """See :class:`infra.sql.Database`."""
         await self._readers.close()
         self._look_ups.close()
+        self._polls.close()
         await self._writer.close()
         self._reading.dispose()
         self._writing.dispose()
+
+
+def _is_locked(error: BaseException | None) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the lowest octet: whatever kind of busy it is
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _engine(address: URL, *pragmas: str) -> Engine:

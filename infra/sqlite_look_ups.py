@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.sqlite.pysqlite import dialect
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
 _Change = Callable[[Any], Any]
@@ -26,7 +27,7 @@ class LookUps:
     def fetch(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
         """The rows of ``query``. Raises an SQLAlchemyError, whose text holds no value."""
         sql, names, changes = _compiled(query)
-        given = [values[name] if change is None else change(values[name]) for name, change in names]
+        given = [fixed if change is None else change(values[name]) for name, change, fixed in names]
         try:
             rows = self._connection().execute(sql, given).fetchall()
         except sqlite3.Error as error:
@@ -36,7 +37,8 @@ class LookUps:
         return [_changed(list(row), changes) for row in rows]
 
     def close(self) -> None:
-        """End all connections; for when the threads have ended."""
+        """End all connections; for when nobody asks. Who asks again has a new one."""
+        self._mine = threading.local()
         while self._all:
             self._all.pop().close()
 
@@ -54,14 +56,25 @@ def _changed(row: list[Any], changes: Sequence[tuple[int, _Change]]) -> list[Any
     return row
 
 
+def _value(bound: BindParameter[Any], sqlite: Dialect) -> tuple[_Change | None, Any]:
+    change = bound.type.dialect_impl(sqlite).bind_processor(sqlite) or _as_it_is
+    return (change, None) if bound.required else (None, change(bound.effective_value))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 @lru_cache(maxsize=64)
 def _compiled(
     query: Select[Any],
-) -> tuple[str, tuple[tuple[str, _Change | None], ...], tuple[tuple[int, _Change], ...]]:
-    """The SQL of a query; its values in their order, and its columns, each with what makes it SQLite's or ours."""
+) -> tuple[str, tuple[tuple[str, _Change | None, Any], ...], tuple[tuple[int, _Change], ...]]:
+    """The SQL of a query; its values in their order, and its columns, each with what makes it SQLite's or ours.
+
+    A value that the query brings itself (a limit) stands there as SQLite's, without a change.
+    """
     sqlite = dialect()
     compiled = query.compile(dialect=sqlite)
-    types = {name: bound.type.dialect_impl(sqlite) for name, bound in compiled.binds.items()}
-    names = tuple((name, types[name].bind_processor(sqlite)) for name in compiled.positiontup or ())
+    names = tuple((name, *_value(compiled.binds[name], sqlite)) for name in compiled.positiontup or ())
     found = [each.type.dialect_impl(sqlite).result_processor(sqlite, None) for each in query.selected_columns]
     return str(compiled), names, tuple((at, change) for at, change in enumerate(found) if change is not None)

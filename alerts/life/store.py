@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, get_args
 
@@ -61,15 +61,16 @@ class AlertStore:
     async def states(self, told_since: datetime | None = None) -> dict[str, AlertState]:
         """Every stored state of an alert that has a life, by its identity; and what was told once since then."""
         seen = self._seen
-
-        def read(connection: sa.Connection) -> tuple[dict[str, int], list[AlertState], list[AlertState]]:
-            found = {row.rule: row.version for row in connection.execute(_VERSIONS)}
-            news = [rule for rule, version in found.items() if rule not in seen or seen[rule].version != version]
-            return found, _read_states(connection, news), _read_told(connection, told_since) if told_since else []
-
-        found, news, once = await self._database.read(read)
-        newest = seen | {each.rule: each for each in news}
+        found = {str(rule): int(version) for rule, version in await self._database.poll(_VERSIONS)}
+        news = [rule for rule, version in found.items() if rule not in seen or seen[rule].version != version]
+        newest = seen
+        if news:
+            read = await self._database.read(lambda connection: _read_states(connection, news))
+            newest = seen | {each.rule: each for each in read}
         self._seen = {rule: newest[rule] for rule in found if rule in newest}
+        if told_since is None:
+            return self._seen
+        once = await self._database.read(lambda connection: _read_told(connection, told_since))
         return self._seen | {each.rule: each for each in once}
 
     async def move(self, change: Change) -> bool:
@@ -114,8 +115,7 @@ class AlertStore:
 
     async def silences(self, at: datetime) -> list[Silence]:
         """Those that hold ``at`` that time, the one that ends first on top."""
-        rows = await self._database.read(lambda connection: connection.execute(_HELD, {"at": at}).all())
-        return [Silence(row.id, row.alert, row.by, row.reason, row.since, row.until) for row in rows]
+        return [Silence(*row) for row in await self._database.poll(_HELD, {"at": at})]
 
     async def silence(self, silence: Silence, step: StepTaken) -> None:
         """Keep a new silence."""
@@ -155,9 +155,7 @@ class AlertStore:
 
     async def bounced(self) -> dict[str, datetime]:
         """Addresses, in small letters, that a mail came back from, and since when."""
-        found = sa.select(alert_bounced.c.address, alert_bounced.c.since)
-        rows = await self._database.read(lambda connection: connection.execute(found).all())
-        return {row.address: row.since for row in rows}
+        return {str(address): since for address, since in await self._database.poll(_BOUNCED)}
 
     async def bounce(self, address: str, at: datetime) -> None:
         """Mail to this address comes back; again changes nothing."""
@@ -171,14 +169,10 @@ class AlertStore:
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """The notices of a channel that are neither sent nor given up, oldest first."""
-        found = sa.select(alert_notices).where(
-            alert_notices.c.channel == channel,
-            alert_notices.c.sent_at.is_(None),
-            alert_notices.c.failed_at.is_(None),
-        )
-        oldest_first = found.order_by(alert_notices.c.id)
-        rows = await self._database.read(lambda connection: connection.execute(oldest_first).all())
-        return [_delivery(row) for row in rows]
+        return [
+            Delivery(number, _read(notice), tries, next_try_at)
+            for number, notice, tries, next_try_at in await self._database.poll(_OPEN, {"channel": channel})
+        ]
 
     async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
         """A notice that its channel has taken, until a receipt has told what became of it.
@@ -292,15 +286,27 @@ READ_AT_ONCE = 500
 
 _WHOLE = sa.select(alert_states)
 # asked with every look: put together once
-_VERSIONS = sa.select(alert_states.c.rule, alert_states.c.version).where(alert_states.c.phase.in_(ALIVE))
+_VERSIONS = sa.select(alert_states.c.rule, alert_states.c.version).where(
+    alert_states.c.phase.in_([sa.literal_column(f"'{each}'") for each in ALIVE])
+)
 _HELD = (
-    sa.select(alert_silences)
+    sa.select(*(alert_silences.c[each.name] for each in fields(Silence)))
     .where(
         alert_silences.c.since <= sa.bindparam("at"),
         alert_silences.c.until > sa.bindparam("at"),
         alert_silences.c.lifted_at.is_(None),
     )
     .order_by(alert_silences.c.until)
+)
+_BOUNCED = sa.select(alert_bounced.c.address, alert_bounced.c.since)
+_OPEN = (
+    sa.select(alert_notices.c.id, alert_notices.c.notice, alert_notices.c.tries, alert_notices.c.next_try_at)
+    .where(
+        alert_notices.c.channel == sa.bindparam("channel"),
+        alert_notices.c.sent_at.is_(None),
+        alert_notices.c.failed_at.is_(None),
+    )
+    .order_by(alert_notices.c.id)
 )
 
 

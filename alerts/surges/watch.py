@@ -15,6 +15,7 @@ from alerts.surges.store import APART, FADED_TOLD, KEPT, THE_SERVICE, TOLD, TOLD
 from infra.areas import Areas
 from infra.clock import Clock
 from infra.health import Health
+from infra.loops import until_next
 
 SETTLED = timedelta(minutes=2)
 """After its end a quarter-hour is left alone so long: who called in it may still be choosing."""
@@ -76,7 +77,7 @@ class SurgeWatch:
         if self._task is None:
             due = start_of(quarter_of(self._clock.now() - SETTLED))
             if self._clock.monotonic() < self._again_at or await self._is_done(due):
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(until_next(wait_s))
                 return 0
             self._task, self._due = asyncio.ensure_future(self._look(due)), due
         await asyncio.wait({self._task}, timeout=wait_s)  # no longer: the lease is renewed between two steps

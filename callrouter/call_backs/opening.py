@@ -18,7 +18,7 @@ from infra.bus import EventStream
 from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.lease import Lease
-from infra.loops import repeat
+from infra.loops import repeat, until_next
 from infra.sql import Database
 
 LOOK_EVERY_S = 15.0
@@ -50,7 +50,7 @@ class KeptCallBacks:
                 raise
         told = await self.teller.step()
         if not told:
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(until_next(wait_s))
         return told
 
     def _lost(self) -> None:

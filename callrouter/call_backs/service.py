@@ -42,6 +42,7 @@ from infra.sql import Database, insert_once
 
 DOMAIN = "call-back-number"
 _AT = call_backs.c
+_ANY_OPEN = select(_AT.call_ref).where(_AT.ended_at.is_(None)).limit(1)
 T = TypeVar("T")
 
 
@@ -93,8 +94,7 @@ class CallBackList:
 
     async def any_open(self) -> bool:
         """Whether anybody is owed a call. Raises SQLAlchemyError."""
-        query = select(_AT.call_ref).where(_AT.ended_at.is_(None)).limit(1)
-        return await self._database.read(lambda connection: connection.execute(query).first()) is not None
+        return bool(await self._database.poll(_ANY_OPEN))
 
     async def back_on_the_line(self, contact: str) -> None:
         """A caller whom we cut off has rung back and waits again: nobody is to ring them. Raises SQLAlchemyError."""

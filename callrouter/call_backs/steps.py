@@ -44,6 +44,9 @@ def write_step(connection: Connection, call_ref: str, at: datetime, event: Event
     connection.execute(insert(call_back_steps).values(**row, user=getattr(event, "user", None) or ""))
 
 
+_ANY_WAITING = select(call_back_steps.c.id).where(call_back_steps.c.is_told.is_(False)).limit(1)
+
+
 class StepTeller:
     """Tells the stream of each step, and does what follows from an end. One process at a time."""
 
@@ -65,6 +68,8 @@ class StepTeller:
         A step that the journal cannot take, its call's key being gone, is logged, and what follows from it is done.
         """
         at = call_back_steps.c
+        if not await self._database.poll(_ANY_WAITING):
+            return 0
         waiting = select(call_back_steps).where(at.is_told.is_(False)).order_by(at.id).limit(self.BATCH)
         rows = await self._database.read(lambda connection: connection.execute(waiting).all())
         told = [row.id for row in rows if await self._tell(row)]

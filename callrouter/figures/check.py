@@ -20,6 +20,7 @@ from callrouter.figures.comparing import DAYS, HOURS, LIVE, ROWS, SETTLED, Compa
 from callrouter.figures.folding import KpiFolder
 from infra.clock import Clock
 from infra.health import Health
+from infra.loops import until_next
 
 log = structlog.get_logger()
 
@@ -109,7 +110,7 @@ class FigureCheck:
         """
         if self._task is None:
             if self._clock.monotonic() < self._next:
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(until_next(wait_s))
                 return 0
             self._next = self._clock.monotonic() + AGAIN_S  # not at once: it is no light work
             self._task = asyncio.create_task(self._look())

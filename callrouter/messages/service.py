@@ -145,6 +145,10 @@ class MessageService:
     async def look_after(self) -> None:
         """Stop what nobody reviewed in time, and see that reviewers were told; to be called every few seconds."""
         since = self._clock.now()
+        with _store_away():
+            any_unreviewed = await self._database.poll(store.ANY_UNREVIEWED, store.unreviewed_at(since))
+        if not any_unreviewed:
+            return
         for message in await self._read(lambda connection: store.unreviewed(connection, since)):
             if life.lapse(message, self._clock.now()) is None:
                 await self._tell_guarded(message)

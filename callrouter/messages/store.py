@@ -102,11 +102,25 @@ def unreviewed(connection: Connection, at: datetime) -> list[Message]:
 
     The latter stays here however long ago that was, until it is written down that it has stopped itself.
     """
+    chosen = sa.select(tables.messages).where(_UNREVIEWED).order_by(tables.messages.c.id)
+    return _with_approvals(connection, connection.execute(chosen, unreviewed_at(at)).all())
+
+
+def unreviewed_at(at: datetime) -> dict[str, object]:
+    """The values of :data:`ANY_UNREVIEWED`."""
+    return {"released": State.RELEASED, "at": at}
+
+
+def _unreviewed() -> sa.ColumnElement[bool]:
     c = tables.messages.c
-    waiting = (c.state == State.RELEASED) & c.review_until.is_not(None) & c.reviewed_at.is_(None)
+    waiting = (c.state == sa.bindparam("released")) & c.review_until.is_not(None) & c.reviewed_at.is_(None)
     lapses = (c.expires_at >= c.review_until) & (c.ends_early_at.is_(None) | (c.ends_early_at >= c.review_until))
-    chosen = sa.select(tables.messages).where(waiting, (c.expires_at > at) | lapses).order_by(c.id)
-    return _with_approvals(connection, connection.execute(chosen).all())
+    return waiting & ((c.expires_at > sa.bindparam("at")) | lapses)
+
+
+_UNREVIEWED = _unreviewed()
+ANY_UNREVIEWED = sa.select(tables.messages.c.id).where(_UNREVIEWED).limit(1)
+"""Whether :func:`unreviewed` finds any."""
 
 
 def started_from(connection: Connection, template: str, since: datetime) -> list[Message]:

@@ -39,7 +39,7 @@ from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.health import Health
 from infra.lease import Lease
-from infra.loops import repeat
+from infra.loops import repeat, until_next
 from infra.sql import Database
 
 RETENTION = "retention"
@@ -75,7 +75,7 @@ class PlanAccess:
         ]
 
     async def _tell(self, wait_s: float) -> int:
-        await asyncio.sleep(wait_s)
+        await asyncio.sleep(until_next(2 * wait_s))
         return await self.emergency.tell()
 
 

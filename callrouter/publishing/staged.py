@@ -18,6 +18,7 @@ from callrouter.publishing.sprt import Verdict
 from callrouter.publishing.tables import outcomes
 from infra.bus import Entry, EventStream
 from infra.clock import Clock
+from infra.loops import until_next
 from infra.sql import Database, insert_once
 
 AWAY_S = 5.0
@@ -55,7 +56,7 @@ class StagedWatch:
             if self._stage is not None:
                 await self._stream.leave(self.GROUP)
             self._stage, self._calls = None, {}
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(until_next(wait_s))
             return 0
         await self._follow(stage)
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)

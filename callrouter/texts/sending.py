@@ -18,6 +18,7 @@ from callrouter.texts.model import Kept, State, Template
 from callrouter.texts.outbox import Outbox
 from callrouter.texts.ports import TextNotTaken, TextProvider, TextRefused, TextUnsure
 from infra.clock import Clock
+from infra.loops import until_next
 
 IN_HAND = timedelta(seconds=60)
 """How long after a text was given to a provider it is asked for: longer than our time limit and theirs together."""
@@ -54,7 +55,8 @@ class Sender:
         """Look after what is due, at most a batch; returns how many that was, after ``wait_s`` if nothing is."""
         due = await self._outbox.due(self.BATCH)
         if not due:
-            await asyncio.sleep(wait_s)  # the next look at the table: time makes texts due, and other processes
+            # the next look at the table: time makes texts due, and other processes
+            await asyncio.sleep(until_next(wait_s))
         for kept in due:
             if kept.state is State.WAITING:
                 await self._send(kept)

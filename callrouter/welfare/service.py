@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Row, Select, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.approvals import Refused, RoleMissing, StoreAway
@@ -31,6 +31,10 @@ SHOWN_AFTER = timedelta(hours=2)
 
 log = structlog.get_logger()
 T = TypeVar("T")
+_AT = welfare_tasks.c
+_IS_LATE = _AT.acknowledged_at.is_(None) & _AT.escalated_at.is_(None) & (_AT.made_at <= bindparam("before"))
+_LATE = select(welfare_tasks).where(_IS_LATE)
+_ANY_LATE = select(_AT.id).where(_IS_LATE).limit(1)
 
 
 class NoSuchTask(Refused):
@@ -141,11 +145,11 @@ class Welfare:
         Told first and marked then: who dies in between tells it again, and the notice knows itself. Where no rule names
         anybody, no task is marked, and the log says so once.
         """
-        at, now = welfare_tasks.c, self._clock.now()
-        late = select(welfare_tasks).where(
-            at.acknowledged_at.is_(None), at.escalated_at.is_(None), at.made_at <= now - ESCALATE_AFTER
-        )
-        rows = await self._database.read(lambda connection: connection.execute(late).all())
+        now = self._clock.now()
+        values = {"before": now - ESCALATE_AFTER}
+        if not await self._database.poll(_ANY_LATE, values):
+            return 0
+        rows = await self._database.read(lambda connection: connection.execute(_LATE, values).all())
         for row in rows:
             if not await self._escalate(self._task(row)):
                 self._nobody_to_tell(len(rows))

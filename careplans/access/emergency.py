@@ -32,6 +32,8 @@ SHORTEST_REASON = 10
 """Characters: a word or two that a reviewer can judge; "urgent" alone says nothing."""
 LONGEST_REASON = 1000
 
+_UNTOLD = select(plan_emergencies.c.id, plan_emergencies.c.at).where(plan_emergencies.c.told_at.is_(None))
+
 
 @dataclass(frozen=True, slots=True)
 class Emergency:
@@ -102,13 +104,12 @@ class EmergencyAccess:
 
         Called at once, and by a loop: a notice that could not be queued is queued later, and never twice.
         """
-        untold = select(plan_emergencies.c.id, plan_emergencies.c.at).where(plan_emergencies.c.told_at.is_(None))
         with store_errors():
-            rows = await self._database.read(lambda connection: connection.execute(untold).all())
-            for row in rows:
-                if not await self._governance.tell(GovernanceNotice("broke_glass", row.id, row.at)):
+            rows = await self._database.poll(_UNTOLD)
+            for emergency, at in rows:
+                if not await self._governance.tell(GovernanceNotice("broke_glass", emergency, at)):
                     return 0  # not told, so not marked: whoever is named later is told of it
-                told = update(plan_emergencies).where(plan_emergencies.c.id == row.id)
+                told = update(plan_emergencies).where(plan_emergencies.c.id == emergency)
                 await self._database.write(partial(_execute, statement=told.values(told_at=self._clock.now())))
         return len(rows)
 

@@ -12,6 +12,7 @@ from careplans.audit.trail import AuditTrail
 from careplans.audit.verify import ChainBroken, keep_head, next_head
 from infra.clock import Clock
 from infra.health import Health
+from infra.loops import until_next
 from infra.sql import Database
 
 LATE = "audit_entries"
@@ -33,7 +34,7 @@ class LateEntries:
         """Enter what waits; returns how many entries that was. While some wait, or the spool cannot be kept
         on disk, the part is failing.
         """
-        await asyncio.sleep(wait_s)
+        await asyncio.sleep(until_next(wait_s))
         if self._trail.some_wait:
             self._health.failed(LATE, "entries_wait")
         done = await self._trail.settle()
@@ -64,7 +65,7 @@ class HeadLoop:
 
     async def step(self, wait_s: float) -> int:
         """Sign if a minute has passed. Raises whatever went wrong, after the part has been called failing."""
-        await asyncio.sleep(wait_s)
+        await asyncio.sleep(until_next(wait_s))
         now = self._clock.now()
         if self._next is not None and now < self._next:
             return 0

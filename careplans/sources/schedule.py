@@ -18,7 +18,7 @@ from careplans.sources.runs import PlanRuns
 from infra.clock import Clock
 from infra.health import Health
 from infra.lease import Leases
-from infra.loops import repeat
+from infra.loops import repeat, until_next
 
 log = structlog.get_logger()
 
@@ -128,7 +128,7 @@ class Schedule:
             await asyncio.wait(self._running.values(), timeout=wait_s)
             self._running = {name: task for name, task in self._running.items() if not task.done()}
         else:
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(until_next(wait_s))
         return 0
 
     async def _one(self, each: Scheduled) -> None:

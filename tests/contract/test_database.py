@@ -146,6 +146,25 @@ async def test_a_look_up_that_fails_is_an_error_of_sql_and_the_next_goes_on(data
     assert not await database.look_up(FROM, {"least": 1})
 
 
+async def test_who_asks_again_and_again_is_told_the_newest_each_time(database: Database) -> None:
+    first = FROM.limit(1)  # a value that the query brings itself
+    for least in (3, 2, 1):
+        assert not await database.poll(FROM.where(things.c.id < bindparam("most")), {"least": 1, "most": least})
+        await database.write(put(least))
+        assert [tuple(row) for row in await database.poll(first, {"least": 1})] == [(least,)]
+
+
+async def test_who_asks_again_and_again_goes_on_after_an_error_and_after_a_close(database: Database) -> None:
+    await database.maintain(things.drop)
+    for _ in range(MANY):
+        with pytest.raises(SQLAlchemyError):
+            await database.poll(FROM, {"least": 1})
+    await database.maintain(things.create)
+    assert not await database.poll(FROM, {"least": 1})
+    await database.close()
+    assert not await database.poll(FROM, {"least": 1})
+
+
 async def test_a_write_that_is_cancelled_is_whole_or_not_at_all(database: Database) -> None:
     for first in range(0, MANY, 2):
         task = asyncio.create_task(database.write(put(first, first + 1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -55,6 +56,22 @@ async def test_look_ups_do_not_wait_for_a_long_write(database: Database) -> None
     held.let_go.set()
     await writing
     assert await database.read(count) == 1
+
+
+async def test_the_loop_does_not_wait_for_a_file_that_is_locked(tmp_path: Path) -> None:
+    """Another program may hold the whole file; a thread waits for it, and callers are heard meanwhile."""
+    file = tmp_path / "locked.db"
+    holder = sqlite3.connect(file, isolation_level=None)
+    for statement in ("CREATE TABLE things (id INTEGER)", "INSERT INTO things VALUES (7)", "BEGIN EXCLUSIVE"):
+        holder.execute(statement)
+    database = connect_database(f"sqlite:///{file}")
+    asked = asyncio.create_task(database.poll(select(things.c.id)))
+    await asyncio.sleep(0)  # it has begun
+    assert not asked.done(), "the loop had to wait for an answer"
+    holder.execute("COMMIT")
+    holder.close()
+    assert list(await asked) == [(7,)]
+    await database.close()
 
 
 async def test_look_ups_do_not_wait_for_a_long_read(database: Database) -> None:
