@@ -130,7 +130,7 @@ def fold(recorded: Iterable[ev.Recorded]) -> CallView | None:
 def advance(view: CallView, recorded: ev.Recorded) -> CallView:
     """``view`` after one more event. The life of a call only moves forward: nothing set is unset.
 
-    But a check that did not match is not told any more once one has matched.
+    But a check that did not match is not told any more once one has matched. One case for each event.
     """
     at = recorded.at
     match recorded.event:

@@ -82,7 +82,10 @@ class Service:
 
 
 def build(settings: Settings) -> Service:
-    """Put the service together; raises :class:`ConfigurationError` naming file, line and cause."""
+    """Put the service together; raises :class:`ConfigurationError` naming file, line and cause.
+
+    Long, since it is the one place that knows every part: each has a line here.
+    """
     settings.check_files()
     clock = SystemClock()
     health = Health(clock)

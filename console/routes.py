@@ -90,7 +90,7 @@ def console_router(
     crew: Crew | None = None,
     earlier: EarlierCalls | None = None,
 ) -> APIRouter:
-    """Every page. ``open_wallboard`` shows the figures to anybody (the demo)."""
+    """Every page, each by a line here. ``open_wallboard`` shows the figures to anybody (the demo)."""
     passes_on = plans is not None and bool(plans.passing_on.organisations)
     web = Web(sessions, has_sign_in=openid is not None, passes_on=passes_on)
     router = APIRouter(route_class=route_class(web), include_in_schema=False)

@@ -167,8 +167,6 @@ class SipWorker:
                 self._told(line, str(event.body["eventname"]), event.body["userevent"])
             case "ChannelDestroyed":
                 self._ended(line, talked=False, ended=UNHEARD)
-            case _:
-                pass
 
     def _playback_finished(self, event: AriEvent) -> None:
         playback = event.body["playback"]

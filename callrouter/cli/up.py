@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ import typer
 from pydantic import SecretStr
 
 from callrouter.cli.common import open_database
-from callrouter.dispatch.providers import read_providers
+from callrouter.dispatch.providers import Provider, read_providers
 from callrouter.errors import ConfigurationError
 from callrouter.exchange import asterisk_settings, speak, stand_in
 from callrouter.settings import FILE_KEY, PREFIX, Settings, load_settings
@@ -118,15 +118,7 @@ def _house(chosen: Settings, sip_port: int) -> Iterator[_House]:
         live = stack.enter_context(redis(folder / "redis.log"))
         for provider in providers:
             stack.enter_context(stand_in(provider, folder))
-        installation = instance.find_installation()
-        asterisks = [
-            stack.enter_context(
-                instance.Asterisk(
-                    folder / f"asterisk-{n}", asterisk_settings(providers, password=password), installation
-                )
-            )
-            for n in range(1, ASTERISKS + 1)
-        ]
+        asterisks = [stack.enter_context(each) for each in _asterisks(folder, providers, password)]
         settings = load_settings(
             **{name: getattr(chosen, name) for name in chosen.model_fields_set}
             | {
@@ -155,6 +147,13 @@ def _house(chosen: Settings, sip_port: int) -> Iterator[_House]:
         auditor = _start("auditor", ["auditor"], file, first, ready=lambda: _says(folder / "auditor.log", "auditing"))
         stack.enter_context(auditor)
         yield _House(edge, workers, watch, auditor, urls, file)
+
+
+def _asterisks(folder: Path, providers: Sequence[Provider], password: str) -> Iterator[instance.Asterisk]:
+    installation = instance.find_installation()
+    for n in range(1, ASTERISKS + 1):
+        own = asterisk_settings(providers, password=password)
+        yield instance.Asterisk(folder / f"asterisk-{n}", own, installation)
 
 
 def _auditor_settings(chosen: Settings) -> dict[str, object]:

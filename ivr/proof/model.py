@@ -26,12 +26,11 @@ OFFERED = frozenset({Ending.PERSON, Ending.FALL_BACK})
 
 @dataclass
 class Model:
-    """One graph of a flow. ``on_facts``: its states hold the facts that guard a way."""
+    """One graph of a flow."""
 
     flow: Flow
     graph: Graph
     lengths: Lengths = field(default_factory=Lengths)
-    on_facts: bool = False
     _said: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     @cached_property

@@ -83,7 +83,7 @@ class _Prover:
     def _with_facts(self) -> Model:
         if self._facts is None:
             graph = graph_with_facts(self._flow, self._most)
-            self._facts = Model(self._flow, graph, self._nodes.lengths, on_facts=True)
+            self._facts = Model(self._flow, graph, self._nodes.lengths)
         return self._facts
 
     def _proof(self, defects: list[Defect], model: Model | None) -> Proof:

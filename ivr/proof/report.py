@@ -120,7 +120,7 @@ def report(proof: Proof, bounds: Bounds = BOUNDS) -> Report:
     model, states = proof.nodes, None
     try:
         graph = graph_with_facts(proof.flow, MOST_STATES)
-        model, states = Model(proof.flow, graph, proof.nodes.lengths, on_facts=True), len(graph.names)
+        model, states = Model(proof.flow, graph, proof.nodes.lengths), len(graph.names)
     except TooManyStates:
         pass  # the figures on nodes alone are no lower
     return Report(proof, model, states, bounds)
