@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from typer.testing import CliRunner
 
 from alerts.rules.loading import load_rules
@@ -17,6 +19,8 @@ from callrouter.hours import read_hours
 from callrouter.settings import load_settings
 from callrouter.wiring import build
 from careplans.sources.settings import read_sources
+from infra.schema_words import in_words
+from ivr.schema_words import in_words as of_a_flow
 
 READERS: dict[str, Callable[[Path], object]] = {
     "providers": read_providers,
@@ -66,3 +70,26 @@ def test_the_service_names_the_setting_of_what_cannot_be_a_file(
 def test_a_command_that_reads_none_of_the_files_goes_without_them() -> None:
     """Among them the change of the database, erasure, the alert auditor: none may hang on the providers' hours."""
     assert CliRunner().invoke(commands(["audit"]), ["audit", "key"]).exit_code == 0
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    text: str
+    number: int
+    share: float = Field(ge=0, le=1)
+    few: tuple[int, ...] = Field(min_length=1, max_length=2)
+    on: bool
+    one_of: Literal["a", "b"]
+    whole: dict[str, int]
+
+
+WRONG = {"text": 3, "number": "x", "share": 2, "few": (), "on": "perhaps", "one_of": "c", "whole": [], "mood": 1}
+
+
+def test_flows_and_all_other_files_are_refused_in_the_same_words() -> None:
+    """The engine may import nothing of ours, so it has words of its own: they must not drift apart."""
+    with pytest.raises(ValidationError) as refused:
+        Shape.model_validate(WRONG, strict=True)
+    assert len(refused.value.errors()) == len(WRONG) + 1
+    assert [in_words(each) for each in refused.value.errors()] == [of_a_flow(each) for each in refused.value.errors()]
