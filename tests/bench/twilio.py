@@ -7,13 +7,12 @@ requests, and stop the clock when the last row is committed, so that writing beh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import median
 from tests.bench.running import KEYS, PUBLIC_URL, TOKEN, MeasuredService, Rival, Rows
-from tests.bench.webhooks import CONNECTIONS, WARM_UP, medians, round_of, without_documents
+from tests.bench.webhooks import CONNECTIONS, WARM_UP, Size, medians, round_of, without_documents
 from tests.running import free_port
 
 RIVAL_SETTINGS: dict[str, tuple[str, ...]] = {
@@ -22,16 +21,6 @@ RIVAL_SETTINGS: dict[str, tuple[str, ...]] = {
     "gthread, 2 threads": ("--worker-class", "gthread", "--threads", "2"),
     "gthread, 4 threads": ("--worker-class", "gthread", "--threads", "4"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is measured."""
-
-    requests: int
-    rounds: int
-    pilot: int
-    pilots: int
 
 
 FULL = Size(requests=3000, rounds=5, pilot=1000, pilots=3)

@@ -10,7 +10,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from tests.bench.figures import median
 from tests.bench.rivals.flask_app import menu_texts
 from tests.bench.running import KEYS, PUBLIC_URL, TOKEN, MeasuredService, PostgresRows, Rival, rival_packages
 from tests.bench.servers import Servers, servers
-from tests.bench.webhooks import WARM_UP, medians, round_of, sound_round, without_documents
+from tests.bench.webhooks import WARM_UP, Size, medians, round_of, sound_round, without_documents
 from tests.running import free_port
 
 RIVALS = Path(__file__).parent / "rivals"
@@ -33,16 +32,6 @@ GUNICORN: dict[str, tuple[str, ...]] = {
     "4 threads": ("--worker-class", "gthread", "--threads", "4"),
     "8 threads": ("--worker-class", "gthread", "--threads", "8"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is measured."""
-
-    requests: int
-    rounds: int
-    pilot: int
-    pilots: int
 
 
 FULL = Size(requests=2000, rounds=4, pilot=600, pilots=2)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +31,16 @@ DRAIN_S = 30.0
 SEND_S = 120.0
 MOST_TRIES = 8
 _VALIDATOR = RequestValidator(TOKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    requests: int
+    rounds: int
+    pilot: int
+    pilots: int
 
 
 class OtherAnswers(RuntimeError):
