@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from careplans.rows import COLUMNS, GONE_COLUMNS, NEEDED_COLUMNS, WITHDRAWN, Row
 LONGEST_LINE = 1024 * 1024
 """Octets of a line of CSV or NDJSON: far above any plan; a file without line ends is no such file."""
 
+_HOW = "in a spreadsheet: save as CSV UTF-8"
+_SPELLING = re.compile("[ -]+")
 _PIECE = 1024 * 1024
 # of the whole process: a field that is too long for a plan is a fault of its row, not of the whole file
 csv.field_size_limit(LONGEST_LINE)
@@ -91,7 +94,7 @@ def _reader(path: Path, needed: Collection[str]) -> Callable[[TextIO], Iterator[
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise FormFault(1, "the name ends neither in .csv nor in .json nor in .ndjson")
+        raise FormFault(1, f"the name ends neither in .csv nor in .json nor in .ndjson ({_HOW})")
     return reader
 
 
@@ -126,7 +129,7 @@ class _Text:
     def _after_mark(self, piece: bytes) -> bytes:
         for mark, name in _OTHER_ENCODINGS.items():
             if piece.startswith(mark):
-                raise FormFault(1, f"is text in {name}; save it in UTF-8")
+                raise FormFault(1, f"is text in {name}; save it in UTF-8 ({_HOW})")
         without = piece.removeprefix(codecs.BOM_UTF8)
         self._digest.update(piece[: len(piece) - len(without)])
         return without
@@ -135,7 +138,10 @@ class _Text:
         self._digest.update(piece)
         nul = piece.find(b"\0")
         if nul >= 0:
-            raise FormFault(self._line + piece.count(b"\n", 0, nul), "is a binary file, not text")
+            raise FormFault(
+                self._line + piece.count(b"\n", 0, nul),
+                f"is a binary file, not text; save it as text in UTF-8 ({_HOW})",
+            )
         self._decode(piece, utf8)
         self._blank = self._blank and not piece.strip()
         if self._longest is not None:
@@ -148,7 +154,7 @@ class _Text:
             utf8.decode(piece, final)
         except UnicodeDecodeError as error:
             line = self._line + piece.count(b"\n", 0, max(error.start - kept, 0))
-            raise FormFault(line, "is not text in UTF-8; save it with that encoding") from None
+            raise FormFault(line, f"is not text in UTF-8; save it with that encoding ({_HOW})") from None
 
     def _measure(self, piece: bytes, longest: int) -> None:
         """Pieces are no longer than the longest line, so that only one that spans them can be too long."""
@@ -164,24 +170,28 @@ def _csv_rows(file: TextIO, needed: Collection[str]) -> Iterator[Row]:
     reader = csv.reader(file, strict=True)
     line = 1
     try:
-        header = _header(next(reader), needed)
+        first = next(reader)
+        header = _header(first, needed)
         line = reader.line_num + 1
         for cells in reader:
-            if cells:
-                yield _csv_row(line, header, cells)
+            if any(map(str.strip, cells)):  # spreadsheets leave rows of commas below the last one
+                yield _csv_row(line, header, len(first), cells)
             line = reader.line_num + 1
     except csv.Error as error:
         raise FormFault(line, f"is not CSV: {error}") from None
 
 
 def _header(cells: list[str], needed: Collection[str]) -> list[str]:
-    names = [cell.strip() for cell in cells]
+    names = [_SPELLING.sub("_", cell.strip().lower()) for cell in cells]
+    while len(names) > 1 and not names[-1]:  # a column that a spreadsheet takes for used
+        names.pop()
     if len(names) == 1 and any(each in names[0] for each in ";\t|"):
         raise FormFault(1, "wrong header: its names are not separated by commas")
     for column, name in enumerate(names, start=1):
         # Not repeated: where a header is missing, what stands here is somebody's data.
         if name not in COLUMNS:
-            raise FormFault(1, f"wrong header: column {column} is not one of the known names")
+            known = ", ".join(COLUMNS)
+            raise FormFault(1, f"wrong header: column {column} is not one of the known names, which are: {known}")
         if names.index(name) != column - 1:
             raise FormFault(1, f"wrong header: {name} stands there twice")
     if WITHDRAWN in names:
@@ -192,11 +202,12 @@ def _header(cells: list[str], needed: Collection[str]) -> list[str]:
     return names
 
 
-def _csv_row(line: int, header: list[str], cells: list[str]) -> Row:
-    if len(cells) != len(header):
+def _csv_row(line: int, header: list[str], width: int, cells: list[str]) -> Row:
+    """``width``: of the header with the columns at its end that have no name, in which nothing may stand."""
+    if len(cells) != width or any(map(str.strip, cells[len(header) :])):
         # A stray comma shifts every later column: nothing in the row can be trusted to be what it seems.
         return Row(line, {}, f"has {len(cells)} cells, the header has {len(header)}")
-    return Row(line, dict(zip(header, cells, strict=True)))
+    return Row(line, dict(zip(header, cells, strict=False)))
 
 
 def _json_rows(file: TextIO) -> Iterator[Row]:

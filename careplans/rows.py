@@ -30,7 +30,18 @@ _CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-
 _NOT_ON_A_LINE = re.compile(f"[{_CONTROLS}\t\n\r]")
 _NOT_IN_TEXT = re.compile(f"[{_CONTROLS}]")
 _ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_WORDS = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
+_BETWEEN_PHONES = re.compile("[;,/|\r\n]")
+_WORDS = {
+    "": False,
+    "no": False,
+    "false": False,
+    "0": False,
+    "n": False,
+    "yes": True,
+    "true": True,
+    "1": True,
+    "y": True,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +204,19 @@ def _needed_date(value: object) -> date:
     return day
 
 
+def _needed(value: object) -> str:
+    text = _text(value)
+    if not text:
+        raise ValueError("is missing")
+    return text
+
+
 def _kind(value: object) -> PlanKind:
-    return read_kind(_text(value))
+    return read_kind(_needed(value))
 
 
 def _version(value: object) -> int:
-    text = _text(value)
+    text = _needed(value)
     if "T" in text:
         return instant_version(text)
     if not re.fullmatch("[0-9]{1,15}", text):
@@ -246,7 +264,7 @@ def _nothing(value: object) -> None:
 
 
 def _phones(value: object) -> Phones:
-    pieces = value if isinstance(value, list) else _text(value).split(";")
+    pieces = value if isinstance(value, list) else _BETWEEN_PHONES.split(_text(value))
     return read_phones([_text(piece) for piece in pieces])
 
 

@@ -94,7 +94,7 @@ class TestFolder:
         self.put(folder, "b.ndjson", [plan(101)], clock)
         broken, read = await runs.run(TRUST, source)
         assert [(f.line, f.field, f.reason) for f in broken.refused] == [
-            (2, "file", "is not text in UTF-8; save it with that encoding")
+            (2, "file", "is not text in UTF-8; save it with that encoding (in a spreadsheet: save as CSV UTF-8)")
         ]
         assert (broken.run.why, read.run.imported) == ("broken", 1)
 

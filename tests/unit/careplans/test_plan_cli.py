@@ -89,7 +89,11 @@ def test_import_as_json(app: typer.Typer, tmp_path: Path) -> None:
 def test_an_unreadable_file_is_named(app: typer.Typer, tmp_path: Path) -> None:
     file = tmp_path / "plans.csv"
     file.write_bytes(b"\x89PNG\r\n")
-    assert run(app, "import", file) == (1, "", f"{file}:1: is not text in UTF-8; save it with that encoding\n")
+    assert run(app, "import", file) == (
+        1,
+        "",
+        f"{file}:1: is not text in UTF-8; save it with that encoding (in a spreadsheet: save as CSV UTF-8)\n",
+    )
     code, out, _ = run(app, "import", file, "--json")
     assert (code, json.loads(out)["error"], json.loads(out)["line"]) == (1, "plan_file_unreadable", 1)
 

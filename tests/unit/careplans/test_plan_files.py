@@ -25,10 +25,15 @@ BROKEN = {
     "binary.csv": (b"\x00\x01plans", 1, "binary"),
     "binary_in_the_middle.csv": (f"{HEADER}\na,b\0c\n".encode(), 2, "binary"),
     "latin_1.csv": (f"{HEADER}\nP1,caf\u00e9\n".encode("latin-1"), 2, "UTF-8"),
-    "utf_16.csv": (HEADER.encode("utf-16"), 1, "UTF-16; save it in UTF-8"),
+    "utf_16.csv": (HEADER.encode("utf-16"), 1, "UTF-16; save it in UTF-8 (in a spreadsheet: save as CSV UTF-8)"),
+    "no_name_amid.csv": (HEADER.replace("detail", "").encode(), 1, "column 11 is not"),
     "empty.csv": (b"", 1, "empty"),
     "blank.json": (b" \n \n", 1, "empty"),
-    "no_header.csv": (b"P1,Universal Care Plan,Zzyzx\n", 1, "column 1 is not one of the known names"),
+    "no_header.csv": (
+        b"P1,Universal Care Plan,Zzyzx\n",
+        1,
+        "column 1 is not one of the known names, which are: plan_id, source",
+    ),
     "misspelt_header.csv": (HEADER.replace("phones", "phone").encode(), 1, "column 9 is not"),
     "column_twice.csv": (f"{HEADER},detail".encode(), 1, "detail stands there twice"),
     "column_missing.csv": (HEADER.replace("version,", "").encode(), 1, "version missing"),
@@ -63,6 +68,18 @@ async def test_a_broken_file_changes_nothing(tmp_path: Path, plans: CarePlans, r
     assert cause in raised.value.cause
     assert "Zzyzx" not in str(raised.value)
     assert (await plans.match_number(NUMBER)).outcome is MatchLevel.CANDIDATES
+
+
+def test_what_a_spreadsheet_leaves_in_a_file_is_no_fault(tmp_path: Path) -> None:
+    file = tmp_path / "plans.csv"
+    names = HEADER.replace("plan_id", "Plan ID").replace("nhs_number", "NHS-Number").replace("phones", " PHONES")
+    blank, cells = "," * (HEADER.count(",") + 2), "x," * HEADER.count(",")
+    file.write_text(f"{names},,\r\n{blank}\r\n{cells}x,,\n\n{blank}\n , \n{cells}x,,y\n{cells},x\n{blank},\n")
+    rows = list(check_plan_file(file).rows())
+    assert [(each.line, each.fault) for each in rows] == [
+        (3, None), (7, "has 18 cells, the header has 16"), (8, "has 17 cells, the header has 16")
+    ]  # fmt: skip
+    assert tuple(rows[0].values) == COLUMNS
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "folder.csv"])

@@ -21,7 +21,8 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "no_id": ({"plan_id": " "}, "plan_id", "is missing"),
     "absent_source": ({"source": ...}, "source", "is missing"),
     "unknown_kind": ({"kind": "shopping list"}, "kind", "neither a known kind"),
-    "kind_missing": ({"kind": None}, "kind", "neither a known kind"),
+    "kind_missing": ({"kind": None}, "kind", "is missing"),
+    "version_missing": ({"version": ""}, "version", "is missing"),
     "short_nhs_number": ({"nhs_number": "999000001"}, "nhs_number", "ten digits"),
     "letters_in_nhs_number": ({"nhs_number": "99900000I8"}, "nhs_number", "ten digits"),
     "no_family_name": ({"family_name": ""}, "family_name", "is missing"),
@@ -51,13 +52,24 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
 
 LEFT_OUT = {
     "sql_in_number": ("07700900101'; DROP TABLE plans;--", (), [1, 2, 3]),
-    "xml_in_number": ("07700900101;<uri>sip:x</uri>", ("+447700900101",), [2]),
-    "crlf_in_number": ("07700\r\nVia: x", (), [1]),
+    "xml_in_number": ("07700900101;<uri>sip:x</uri>", ("+447700900101",), [2, 3]),
+    "crlf_in_number": ("07700\r\nVia: x", (), [1, 2]),
+    "the_last_digits_of_a_second": ("07700 900101/2", ("+447700900101",), [2]),
+    "an_extension": ("+44 (0)20 7946 0101 ext 4", (), [1]),
     "emoji_in_number": ("07700 900 10☎; 020 7946 0101", ("+442079460101",), [1]),
     "filler_number": ("08979 123456;07700900101", ("+447700900101",), [1]),
     "withheld_number": ("anonymous", (), [1]),
     "in_a_list": (["07700900101", "ask the daughter", "", "020 7946 0101"], ("+447700900101", "+442079460101"), [2]),
 }
+
+
+@pytest.mark.parametrize(
+    "written", ["07700 900101 / 020 7946 0101", "07700 900101\n020 7946 0101, ", "07700900101|02079460101"]
+)
+def test_two_numbers_in_one_cell_are_two_however_they_are_put_apart(row: MakeRow, written: str) -> None:
+    checked = check_row(row(phones=written), TODAY)
+    assert isinstance(checked, CheckedRow)
+    assert (checked.plan.person.phones, checked.left_out) == (("+447700900101", "+442079460101"), ())
 
 
 @pytest.mark.parametrize("case", BAD)
