@@ -16,6 +16,7 @@ from callrouter.calls import Calls
 from callrouter.dispatch.shared import SharedDispatch
 from callrouter.leftovers import close_leftovers
 from callrouter.months import keep_months_ahead
+from callrouter.parts import Reserve, say_desk_lives
 from callrouter.readiness import Readiness
 from callrouter.wiring import Service
 from infra import garbage
@@ -56,8 +57,8 @@ def readiness_of(service: Service) -> Readiness:
     settings = service.settings
     return Readiness(
         service.health,
-        # a set-up with an Asterisk and without Twilio's tokens has no other network than Asterisk
-        serves_twilio=settings.twilio_auth_tokens is not None or settings.ari_url is None,
+        # a set-up with an Asterisk and without Twilio's tokens has no other network than Asterisk; a desk has pages
+        serves_twilio=settings.twilio_auth_tokens is not None or settings.ari_url is None or settings.parts == "desk",
         journal_lag_s=lambda: service.writer.lag_s(service.clock.now()),
     )
 
@@ -79,26 +80,39 @@ async def _begin(service: Service) -> None:
 
 def _loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
     """All that goes on until the process ends, each on its own: one that fails takes no other with it."""
-    health, stores, messaging = service.health, service.stores, service.messaging
-    writer, board, staged = service.writer, service.board, service.staged
-    lease = partial(Lease, stores.leases, holder=secrets.token_hex(8))
-    yield repeat("journal", writer.step, full=writer.BATCH, lease=lease(name="journal"))
-    yield repeat("figures", board.step, full=board.BATCH)
     # alerts need no lease: of two workers one wins in SQL, and an alarm must not hang on the state store
     yield service.alerts.run()
+    yield service.messaging.live.follower.follow(service.health)
+    yield service.publishing.follow(service.health)
+    yield service.plan_access.entering()
+    yield from service.channels.loops()
+    yield garbage.looking()
+    work = partial(_desk_work, service)
+    match service.settings.parts:
+        case "all":
+            yield from work()
+        case "desk":
+            yield from work()
+            yield say_desk_lives(service.stores.leases)
+        case "calls":
+            yield Reserve(work, service.stores.leases, service.health).run()
+
+
+def _desk_work(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
+    """What is made of calls: nobody on the telephone waits for it."""
+    writer, board, staged = service.writer, service.board, service.staged
+    lease = partial(Lease, service.stores.leases, holder=secrets.token_hex(8))
+    yield repeat("journal", writer.step, full=writer.BATCH, lease=lease(name="journal"))
+    yield repeat("figures", board.step, full=board.BATCH)
     yield keep_months_ahead(service.journal, service.clock)
-    yield messaging.live.follower.follow(health)
-    yield repeat("messages", messaging.look_after, full=1, lease=lease(name="messages"))
-    yield service.publishing.follow(health)
+    yield repeat("messages", service.messaging.look_after, full=1, lease=lease(name="messages"))
     yield repeat("staged", staged.step, full=staged.BATCH, lease=lease(name="staged"))
     yield from service.plan_access.loops(lease)
-    yield from service.channels.loops()
     yield from service.texting.loops(lease)
     yield from service.after_calls.loops(lease)
     yield from service.surges.loops(lease)
     yield from service.counting.loops(lease)
     yield service.plan_sources.schedule.run()
-    yield garbage.looking()
 
 
 def _prompt_loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:

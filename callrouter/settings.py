@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         None, description="a file with the same, a pair in a line; read when KEYS is not set"
     )
 
+    parts: Literal["all", "calls", "desk"] = Field(
+        "all",
+        description="what `callrouter serve` does beside others on one Redis: calls and, while no desk lives, what is "
+        "made of them; desk: pages and what is made of calls, no SIP; all: everything",
+    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8111, ge=0, le=65535, description="TCP port to listen on")
     public_url: str | None = Field(
@@ -257,6 +262,8 @@ class Settings(BaseSettings):
             check_address(self.database)
         except ValueError as error:
             wrong.append(f"DATABASE_URL: {error}")
+        if self.parts != "all" and self.redis_url is None:
+            wrong.append("PARTS: without REDIS_URL one process does everything")
         wrong += self._wrong_of_sign_in()
         wrong += self._wrong_of_texts()
         wrong += self._wrong_of_auditor()

@@ -45,7 +45,8 @@ async def repeat(
     A step waits for work, at most about a second, does at most ``full`` pieces of it, and returns how many. One that
     was full, or waited in vain, is called again at once; else work is left to gather for ``gather_s``, which costs less
     than a turn for every piece. With a ``lease`` the step is called only while this process holds it, and
-    ``lost`` at each try that finds another with it.
+    ``lost`` at each try that finds another with it, and when it is cancelled: what only who does the work can know is
+    not known here any more.
 
     A failure is told as :class:`infra.failing.Failing` says.
 
@@ -72,5 +73,6 @@ async def repeat(
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE_S, pause * 2)
     finally:
+        lost()
         if lease is not None:
             await lease.release()

@@ -35,6 +35,7 @@ _PART_NAMES = {
     "plans": "Look-up of care plans",
     "repeats": "Look-up of earlier calls",
     "understanding": "Understanding of speech",
+    "desk": "Desk (journal, figures, pages):",
     "audit_entries": "Audit of plans (entries)",
     "audit_heads": "Audit of plans (signed ends)",
     "figures": "Figures beside their recount",

@@ -20,6 +20,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.figures.board import Board
 from callrouter.figures.check import PART as FIGURES
 from callrouter.lookups import PORTS
+from callrouter.parts import PART as DESK
 from callrouter.plans.access import PARTS as AUDIT_PARTS
 from callrouter.plans.sources import SOURCE_PART
 from callrouter.readiness import ASTERISK
@@ -31,7 +32,19 @@ from infra.health import Health
 from infra.sql import Database
 
 PARTS = frozenset(
-    {"sql", "redis", "copy", Alertmanager.PART, ASTERISK, SOURCE_PART, SURGES, FIGURES, *PORTS.values(), *AUDIT_PARTS}
+    {
+        "sql",
+        "redis",
+        "copy",
+        DESK,
+        Alertmanager.PART,
+        ASTERISK,
+        SOURCE_PART,
+        SURGES,
+        FIGURES,
+        *PORTS.values(),
+        *AUDIT_PARTS,
+    }
 )
 """The kinds of parts that say their state, as alert rules name them."""
 

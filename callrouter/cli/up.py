@@ -40,16 +40,23 @@ class _House:
     """What runs, for who wants to dial, look or break it."""
 
     edge: Kamailio
+    desk: Process
     workers: tuple[Process, ...]
     watch: Process
     auditor: Process
+    pages: str
     urls: tuple[str, ...]
     settings_file: Path
 
     @property
+    def serving(self) -> tuple[Process, ...]:
+        """Those that promise to end cleanly."""
+        return (*self.workers, self.desk)
+
+    @property
     def ended(self) -> list[Process]:
         """Programs of ours that run no more."""
-        return [each for each in (*self.workers, self.watch, self.auditor) if each.status is not None]
+        return [each for each in (*self.serving, self.watch, self.auditor) if each.status is not None]
 
 
 def add(app: typer.Typer) -> None:
@@ -61,7 +68,7 @@ def up(
     for_s: Annotated[float | None, typer.Option("--for", min=1, help="End by itself after so many seconds.")] = None,
     sip_port: Annotated[int, typer.Option(min=0, max=65535, help="SIP port of the edge; 0: a free one.")] = SIP_PORT,
 ) -> None:
-    """Run PostgreSQL, Redis, two Asterisks behind Kamailio, two workers, a watch, an auditor and stand-in providers.
+    """Run PostgreSQL, Redis, two Asterisks behind Kamailio, two workers, a desk, a watch, an auditor and providers.
 
     Until Ctrl-C. All is on loopback and begins empty each time. Exit 1 if a worker ended by itself or not cleanly.
     """
@@ -74,19 +81,20 @@ def up(
             _tell(house)
             clean = _wait(house, stop, for_s)
             typer.echo("ending")
-            for each in house.workers:
+            for each in house.serving:
                 each.ask_to_stop()  # all at once; each is waited for in its turn
     except (instance.AsteriskError, KamailioError, NotStarted, ServerMissing) as error:
         raise ConfigurationError(str(error)) from error
-    if not clean or any(each.status != 0 for each in house.workers):
+    if not clean or any(each.status != 0 for each in house.serving):
         raise typer.Exit(1)
 
 
 def _tell(house: _House) -> None:
     sip = f"sip:111@127.0.0.1:{house.edge.port}"
     typer.echo(f"Dial     {sip} (UDP or TCP), as any number: no registration")
+    typer.echo(f"Watch    {house.pages}/   health: {house.pages}/ready")
     for url in house.urls:
-        typer.echo(f"Watch    {url}/   health: {url}/ready")
+        typer.echo(f"Worker   health: {url}/ready")
     typer.echo(f"Check    {FILE_KEY}={house.settings_file} callrouter doctor")
     typer.echo(f"Logs     {house.settings_file.parent}/*.log   Ctrl-C ends")
 
@@ -131,22 +139,29 @@ def _house(chosen: Settings, sip_port: int) -> Iterator[_House]:
                 "ari_user": asterisks[0].settings.ari_user,
                 "ari_password": SecretStr(password),
                 "open_wallboard": True,
-                "public_url": chosen.address,  # of the first worker, for whoever has these settings without its port
+                "public_url": chosen.address,  # of the desk, for whoever has these settings without its port
+                "parts": "calls",
             }
             | _auditor_settings(chosen)
         )
         asyncio.run(_migrate(settings))
         file = _write(settings, folder / "settings.env")
-        workers, urls = _workers(stack, settings, file)
+        desk = _serving("desk", settings, settings.port, file, {f"{PREFIX}PARTS": "desk"})
+        stack.enter_context(desk)
+        ports = [free_port() for _ in range(WORKERS)]
+        workers = tuple(_serving(f"worker-{n}", settings, port, file) for n, port in enumerate(ports, 1))
+        for each in workers:
+            stack.enter_context(each)
         watch = _start("watch", ["watch"], file, {}, ready=lambda: _says(folder / "watch.log", "watching"))
         stack.enter_context(watch)
         at = [("127.0.0.1", each.ports.sip) for each in asterisks]
         edge = Kamailio(folder / "kamailio", KamailioSettings(at, port=sip_port or None))
         stack.enter_context(edge)  # last in, first out: no call comes before all stand, or while they go
-        first = {f"{PREFIX}PORT": str(settings.port)}  # whom it calls
+        first = {f"{PREFIX}PORT": str(ports[0])}  # whom it calls
         auditor = _start("auditor", ["auditor"], file, first, ready=lambda: _says(folder / "auditor.log", "auditing"))
         stack.enter_context(auditor)
-        yield _House(edge, workers, watch, auditor, urls, file)
+        urls = tuple(_url(settings, each) for each in ports)
+        yield _House(edge, desk, workers, watch, auditor, _url(settings, settings.port), urls, file)
 
 
 def _asterisks(folder: Path, providers: Sequence[Provider], password: str) -> Iterator[instance.Asterisk]:
@@ -163,16 +178,14 @@ def _auditor_settings(chosen: Settings) -> dict[str, object]:
     return {"auditor_listen": listen, "auditor_url": f"http://{listen}/notices", "webhook_secret": secret}
 
 
-def _workers(stack: ExitStack, settings: Settings, file: Path) -> tuple[tuple[Process, ...], tuple[str, ...]]:
-    workers, urls = [], []
-    for n in range(1, WORKERS + 1):
-        port = settings.port if n == 1 else free_port()
-        url = f"http://{settings.host}:{port}"
-        urls.append(url)
-        ready = _Ready(url)
-        workers.append(_start(f"worker-{n}", ["serve"], file, {f"{PREFIX}PORT": str(port)}, ready=ready))
-        stack.enter_context(workers[-1])
-    return tuple(workers), tuple(urls)
+def _serving(name: str, settings: Settings, port: int, file: Path, own: Mapping[str, str] | None = None) -> Process:
+    """``callrouter serve`` on this port."""
+    ready = _Ready(_url(settings, port))
+    return _start(name, ["serve"], file, {f"{PREFIX}PORT": str(port), **(own or {})}, ready=ready)
+
+
+def _url(settings: Settings, port: int) -> str:
+    return f"http://{settings.host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Redis: version, memory policy, persistence, clock."""
+"""Redis: version, memory policy, persistence, clock; and whether a desk lives there."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 from callrouter.doctor.clocks import compare, now
 from callrouter.doctor.model import Finding, failed, ok, warning
+from callrouter.parts import PART
 from callrouter.settings import Settings
 from infra.errors import StateUnavailable
 from infra.redis import RedisAddress, RedisLink
+from infra.redis_lease import RedisLeases
 
 OLDEST = 7
 ANSWER_S = 3.0
@@ -36,6 +38,26 @@ async def check_redis(settings: Settings) -> Sequence[Finding]:
     nodes = [replace(address, kind="alone", hosts=(each,)) for each in address.hosts]
     found = [await _server(f"redis {host}:{port}", node) for node in nodes for host, port in node.hosts]
     return [each for findings in found for each in findings]
+
+
+async def check_desk(settings: Settings) -> Sequence[Finding]:
+    """Whether processes that only take calls have a desk. Of a Redis that does not answer, its own check tells."""
+    if settings.redis_url is None or settings.parts != "calls":
+        return []
+    try:
+        link = RedisLink(RedisAddress.parse(settings.redis_url.get_secret_value()), budget_s=ANSWER_S)
+    except ValueError:
+        return []
+    try:
+        lives = await RedisLeases(link).is_held(PART)
+    except StateUnavailable:
+        return []
+    finally:
+        await link.close()
+    if lives:
+        return [ok("desk", "it lives")]
+    do = "start `callrouter serve` with CALLROUTER_PARTS=desk; callers' events wait behind its work meanwhile"
+    return [warning("desk", "none lives: the processes that take calls do its work", do)]
 
 
 async def _server(about: str, address: RedisAddress) -> list[Finding]:

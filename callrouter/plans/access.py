@@ -66,13 +66,16 @@ class PlanAccess:
     passing_on: PassingOn
 
     def loops(self, lease: Callable[..., Lease]) -> list[Coroutine[Any, Any, None]]:
-        """What runs beside the calls: each process enters its own late entries, one signs, one ends old records."""
+        """What is done behind the calls by one process at a time: one signs, one ends old records."""
         return [
-            repeat(LATE, self.late.step, full=1),
             repeat(EMERGENCIES, self._tell, full=1, lease=lease(name=EMERGENCIES)),
             repeat(HEADS, self.heads.step, full=1, lease=lease(name=HEADS)),
             repeat(RETENTION, self.records.step, full=1, lease=lease(name=RETENTION)),
         ]
+
+    def entering(self) -> Coroutine[Any, Any, None]:
+        """What runs beside the calls: each process enters its own late entries."""
+        return repeat(LATE, self.late.step, full=1)
 
     async def _tell(self, wait_s: float) -> int:
         await asyncio.sleep(until_next(2 * wait_s))

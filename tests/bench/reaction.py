@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import uvloop
 
@@ -107,16 +107,35 @@ async def _started(clock: AriClock, program: MeasuredService | Rival) -> AsyncIt
 
 
 def _ours(house: _House, place: Path, url: str) -> MeasuredService:
-    own = {"PROVIDERS_FILE": str(providers_file(house.folder)), "PROMPTS_AUDIO_DIR": str(house.prompts), "KEYS": KEYS,
-           "ARI_URL": url, "ARI_PASSWORD": "x"}  # fmt: skip
-    return MeasuredService(place, own)
+    return MeasuredService(place, _own(house, url))
+
+
+def _own(house: _House, url: str) -> dict[str, str]:
+    return {"PROVIDERS_FILE": str(providers_file(house.folder)), "PROMPTS_AUDIO_DIR": str(house.prompts), "KEYS": KEYS,
+            "ARI_URL": url, "ARI_PASSWORD": "x"}  # fmt: skip
 
 
 def _production(house: _House, place: Path, url: str) -> MeasuredService:
-    service = _ours(house, place, url)
-    service.environment |= {"CALLROUTER_DATABASE_URL": house.servers.fresh(),
-                            "CALLROUTER_REDIS_URL": house.servers.redis.url}  # fmt: skip
-    return service
+    shared = {"DATABASE_URL": house.servers.fresh(), "REDIS_URL": house.servers.redis.url}
+    return _BesideDesk(place, _own(house, url) | shared)
+
+
+class _BesideDesk(MeasuredService):
+    """A worker that takes calls, and a desk on the same two cores; the worker is the one that is measured."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        super().__init__(folder, {**settings, "PARTS": "calls"})
+        self._desk = MeasuredService(folder / "desk", {**settings, "PARTS": "desk"})
+
+    def __enter__(self) -> Self:
+        self._desk.__enter__()
+        super().__enter__()
+        return self
+
+    def stop(self) -> int:
+        """End both."""
+        status = super().stop()
+        return self._desk.stop() or status
 
 
 def _bare(house: _House, place: Path, url: str) -> Rival:

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from callrouter.doctor.live import check_redis
+from callrouter.doctor.live import check_desk, check_redis
 from callrouter.doctor.model import Finding, examine
+from callrouter.parts import PART
 from callrouter.settings import Settings
+from infra.redis import RedisAddress, RedisLink
+from infra.redis_lease import RedisLeases
 from tests.missing import or_skip
 from tests.redis_server import RedisNodes, RedisServer, RedisWithSentinel
 from tests.running import free_port
@@ -83,3 +86,18 @@ async def test_production_without_redis_is_warned(tmp_path: Path) -> None:
     assert await findings(tmp_path, None) == []
     (finding,) = await findings(tmp_path, None, environment="production")
     assert (finding.level, finding.text) == ("warning", "live calls are kept in this process only")
+
+
+async def test_processes_that_only_take_calls_want_a_desk(stack: ExitStack, tmp_path: Path) -> None:
+    url = started(stack, RedisServer).url
+
+    async def desk(parts: str) -> list[Finding]:
+        return await examine(Settings(data_dir=tmp_path, redis_url=url, parts=parts), [("desk", check_desk)])
+
+    assert bad(await desk("calls")) == ["none lives: the processes that take calls do its work"]
+    assert await desk("all") == []
+    link = RedisLink(RedisAddress.parse(url))
+    await RedisLeases(link).hold(PART, "a desk", 60)
+    await link.close()
+    (found,) = await desk("calls")
+    assert (found.level, found.text) == ("ok", "it lives")
