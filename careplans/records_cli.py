@@ -37,7 +37,7 @@ def add_records(app: typer.Typer, open_records: OpenRecords) -> None:
         counts. Refused under a legal hold. Exit 1 if nothing was erased.
         """
         done = _run(open_records, lambda records: records.erase(plans, why, operator(by)))
-        typer.echo(f"{done} erased")
+        typer.echo(f"{done} erased" if done else "0 erased: that was done before")
         raise typer.Exit(0 if done else 1)
 
     @app.command()

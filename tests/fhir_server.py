@@ -42,6 +42,8 @@ class FhirServer:
     """What its history tells: when which id was deleted."""
     chains: int = 200
     """The status with which it answers a search by what a patient is like: some servers know none."""
+    lenient: bool = False
+    """It passes such a search over and says so in the bundle, as FHIR R4 lets it (Search, handling errors)."""
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -69,7 +71,9 @@ class FhirServer:
             if by_patient is not None and self.chains != 200:
                 outcome = {"resourceType": "OperationOutcome", "issue": [{"code": "not-supported"}]}
                 return JSONResponse(outcome, status_code=self.chains)
-            if by_patient is not None:
+            if by_patient is not None and self.lenient:
+                found = kept
+            elif by_patient is not None:
                 is_changed = self.patient["meta"]["lastUpdated"] >= by_patient.removeprefix("ge")
                 found = kept if is_changed else []
             else:
@@ -84,6 +88,12 @@ class FhirServer:
                 {"resource": each, "search": {"mode": "match"}} for each in found[start : start + self.page]
             ]
             body["entry"].append({"resource": self.patient, "search": {"mode": "include"}})
+            if by_patient is not None and self.lenient:
+                outcome = {
+                    "resourceType": "OperationOutcome",
+                    "issue": [{"severity": "warning", "code": "not-supported"}],
+                }
+                body["entry"].append({"resource": outcome, "search": {"mode": "outcome"}})
             if start + self.page < len(found):
                 after = str(request.url.include_query_params(start=start + self.page))
                 url = after if self.next_host is None else after.replace(str(request.url.hostname), self.next_host)

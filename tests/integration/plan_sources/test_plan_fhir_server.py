@@ -129,6 +129,20 @@ class TestFhirServer:
             assert [each.run.updated for each in await runs.run(TRUST, server.source(port))] == [0]
         assert "subject%3APatient._lastUpdated=ge2026-06-03T12%3A00%3A00Z" in server.asked[1]
 
+    async def test_a_server_that_passes_a_chained_search_over_sends_everything_and_the_restriction_with_it(
+        self, server: FhirServer, runs: PlanRuns, database: Database
+    ) -> None:
+        plans = CarePlans(database, KEYS, HandClock())
+        server.plans, server.lenient = [care_plan(number) for number in range(3)], True
+        async with served(server.app()) as port:
+            for _ in range(2):
+                await runs.run(TRUST, server.source(port))
+            label = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}
+            server.patient["meta"] = {"lastUpdated": "2026-06-03T12:00:00Z", "security": [label]}
+            changed = await runs.run(TRUST, server.source(port))
+            assert (sum(each.run.updated for each in changed), {each.refused for each in changed}) == (3, {()})
+            assert (await plans.match_number(read_number("07700 900101"))).outcome is MatchLevel.NONE
+
     async def test_patients_are_not_asked_for_where_everything_was_just_read(
         self, server: FhirServer, runs: PlanRuns
     ) -> None:
