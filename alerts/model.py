@@ -390,6 +390,8 @@ class Notice:
     also: tuple[str, ...] = ()
     than_usual: bool = False
     """Whether value, worst and bounds are per cent worse than usual, whatever the metric's own unit."""
+    of_few: bool = False
+    """Whether it is of an area or a service, whose counts under 5 leave the house in no notice."""
 
     @property
     def alerts(self) -> tuple[str, ...]:

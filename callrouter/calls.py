@@ -366,10 +366,8 @@ class Calls:
     ) -> Heard | Answered | None:
         wait = session.wait
         if isinstance(wait, LookupWait):
-            answered, event = await self._lookups.answer(record, wait, flow, lane.hung_up)
-            if event is not None:
-                events.append(event)
-            events += self._lookups.area_known(record, wait)
+            answered, told = await self._lookups.answer(record, wait, flow, lane.hung_up)
+            events += told
             return answered
         assert isinstance(wait, OfferWait)
         return await self._finding.seek(record, wait, session.band, events)

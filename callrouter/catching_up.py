@@ -32,7 +32,7 @@ async def before_waiting(
     found = {what: answer for what, (answer, _) in zip(skipped, answers, strict=True) if answer is not None}
     if not found:  # the caller hung up while we looked
         return sprint
-    events += [event for _, event in answers if event is not None]
+    events += [event for _, told in answers for event in told]
     after = engine.learned(flow, sprint.session, found)
     events += happened(after)
     return after

@@ -22,6 +22,8 @@ from careplans.errors import NoRelationship, NotAllowed, PlanStoreFailed, PlanUn
 from careplans.errors import TooManyTries as TriesUsedUp
 from careplans.model import OpenedPlan as Opened
 from careplans.showing import checked
+from infra.ages import age_band
+from infra.clock import Clock
 
 log = structlog.get_logger()
 
@@ -43,10 +45,12 @@ class Desk:
         plans: PlansOnCall,
         matched: JournalCalls,
         provider_names: Mapping[str, str],
+        clock: Clock,
     ) -> None:
         """``matched``: to whom a call came."""
         self._journal = journal
         self._matched = matched
+        self._clock = clock
         self._calls = calls
         self._plans = plans
         self._names = dict(provider_names)
@@ -86,9 +90,13 @@ class Desk:
             role=who.role, by=by, outcome=match.outcome.value, user=who.user,
             raises=any(each.raises for each in match.candidates), plans=[each.plan_id for each in match.candidates],
         )  # fmt: skip
+        born = next((each.born for each in plans if each.born is not None), None)
+        band = age_band(born, self._clock.now().date()) if born is not None else None
         try:
             if (call_ref := await self._journal.call_of_context(context)) is not None:
                 await self._calls.note(call_ref, event)
+                if band is not None:
+                    await self._calls.note(call_ref, ev.AgeBandKnown(by="plan", band=band))
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody has the caller on the line
             log.error("plan_check_not_noted", error=type(error).__name__)
         return tuple(shown(plan) for plan in plans)

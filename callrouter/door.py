@@ -26,7 +26,7 @@ from infra.clock import Clock
 from infra.crypto import KeyRing
 from infra.health import Health
 from nlp.errors import LexiconError
-from nlp.lexicon import read_lexicon
+from nlp.lexicon import read_lexicon, read_reason_words
 from nlp.service import KeywordUnderstanding
 
 
@@ -79,22 +79,22 @@ def _dispatch(stores: Stores, providers: Providers, clock: Clock, health: Health
     return SharedDispatch(stores.link, providers, clock, secrets.token_hex(8), health=health)
 
 
-def _understanding() -> _Understanding:
+def _understanding() -> KeywordMeanings:
     try:
-        return _Understanding(KeywordUnderstanding(read_lexicon()))
+        return KeywordMeanings(KeywordUnderstanding(read_lexicon(), read_reason_words()))
     except LexiconError as error:
         raise ConfigurationError(str(error)) from error
 
 
-class _Understanding:
-    """What was said, as the door asks for it."""
+class KeywordMeanings:
+    """What was said, as the door asks for it (:class:`callrouter.ports.Understanding`)."""
 
     def __init__(self, understanding: KeywordUnderstanding) -> None:
         self._understanding = understanding
 
     async def understand(self, said: str, vocabulary: Mapping[str, Sequence[str]]) -> Meaning:
         understood = self._understanding.understand(said, vocabulary)
-        flag = understood.red_flag
+        flag, why = understood.red_flag, (tuple(sorted(understood.reasons)), understood.reason_words)
         if flag is None:
-            return Meaning(understood.choice)
-        return Meaning(understood.choice, flag.category, flag.phrase, flag.lexicon)
+            return Meaning(understood.choice, None, "", "", *why)
+        return Meaning(understood.choice, flag.category, flag.phrase, flag.lexicon, *why)

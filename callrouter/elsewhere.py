@@ -25,8 +25,8 @@ async def go_on_elsewhere(
     session, events = record.session, list[ev.Event]()
     if given.kind is InputKind.SPEECH_FINAL and isinstance(session.wait, GatherWait):
         wait = LookupWait(session.node, "understand", heard.value)
-        answer, event = await lookups.answer(record, wait, flow, hung_up)
-        events += [event] if event is not None else []
+        answer, told = await lookups.answer(record, wait, flow, hung_up)
+        events += told
         if answer is not None and answer.red_flag:
             return flow, engine.flagged(flow, session, answer), events
     why = "flow_recalled" if flows.is_recalled(session.version) else "flow_version_unknown"

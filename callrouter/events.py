@@ -18,6 +18,8 @@ from callrouter.call_back_events import CallBackEnded as CallBackEnded
 from callrouter.call_back_events import CallBackOpened as CallBackOpened
 from callrouter.call_back_events import CallBackPromised as CallBackPromised
 from callrouter.call_back_events import CallBackTried as CallBackTried
+from callrouter.caller_events import AgeBandKnown as AgeBandKnown
+from callrouter.caller_events import ReasonsHeard as ReasonsHeard
 from callrouter.leg_events import LegAnswered as LegAnswered
 from callrouter.leg_events import LegFailed as LegFailed
 from callrouter.leg_events import LegRinging as LegRinging
@@ -339,6 +341,7 @@ Event: TypeAlias = (
     | MessageHeard | LookedUp | Queued | LegStarted | LegRinging | LegAnswered | LegFailed | TextRequested
     | TextReported | AmbulanceRequested | CrewTold | CallBackPromised | CallBackOpened | CallBackTried
     | CallBackEnded | SurveyAnswered | PlanDisclosed | PlanChecked | NeedStated | TalkEnded | AreaKnown
+    | AgeBandKnown | ReasonsHeard
     | ContextOpened | RepeatAnswered | RepeatChecked | RecordingReported | TakenOver | SessionFailed | HandedBack
     | Ended
 )  # fmt: skip

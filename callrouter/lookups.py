@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from callrouter.ports import (
     Repeats,
     Understanding,
 )
+from infra.ages import age_band
 from infra.breaker import Breaker
 from infra.clock import Clock
 from infra.health import Health
@@ -103,13 +104,15 @@ class Lookups:
 
     async def answer(
         self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
-    ) -> tuple[Answered | None, ev.Event | None]:
-        """An answer and its journal event. (None, None): the caller hung up while we looked."""
+    ) -> tuple[Answered | None, list[ev.Event]]:
+        """An answer and what the journal is told. None and nothing: the caller hung up while we looked."""
         if wait.what == "messages":
-            return announced(self._messages, record, wait, self._clock.now())
+            announcing, told = announced(self._messages, record, wait, self._clock.now())
+            return announcing, [told]
         began = self._clock.monotonic()
         if (here := self._nearby.answer(record, wait)) is not None:
-            return here, ev.LookedUp(what=wait.what, gap="", took_ms=0.0, outcome=here.outcome, reason="here")
+            looked = ev.LookedUp(what=wait.what, gap="", took_ms=0.0, outcome=here.outcome, reason="here")
+            return here, [looked, *self.area_known(record, wait)]
         found: PlanFound | RepeatFound | Meaning | CallBackFound | _Gap | _Overtaken
         if wait.what == CALL_BACK:
             found = await self._of_call_back(record, wait, hung_up)
@@ -119,9 +122,10 @@ class Lookups:
             # right, wrong and unknown take the same time (docs/safety/rules.md, 3)
             await self._until(began + self._budget_s, hung_up)
         if isinstance(found, _Overtaken):
-            return None, None
+            return None, []
         took_ms = round((self._clock.monotonic() - began) * 1000, 1)
-        return _as_answer(wait, found, took_ms)
+        answer, event = _as_answer(wait, found, took_ms)
+        return answer, [event, *_signals(wait, found, self._clock.now().date())]
 
     def area_known(self, record: CallRecord, wait: LookupWait | None = None) -> list[ev.Event]:
         """What the journal is told of where the caller may be: first by their number, then by the postcode of ``wait``.
@@ -216,6 +220,14 @@ def _says_that_it_failed(found: object) -> bool:
 def _forget(task: asyncio.Future[Any]) -> None:
     if not task.cancelled():
         task.exception()
+
+
+def _signals(wait: LookupWait, found: object, today: date) -> Iterator[ev.Event]:
+    """What the caller just gave of what is counted for surges: why they call, their age. Never words, nor a date."""
+    if isinstance(found, Meaning) and found.reasons:
+        yield ev.ReasonsHeard(node=wait.node, lexicon=found.reason_words, reasons=list(found.reasons))
+    if wait.what == "birth_date" and wait.about and (band := age_band(date.fromisoformat(wait.about), today)):
+        yield ev.AgeBandKnown(by="caller", band=band)
 
 
 def _detail_of(found: RepeatFound) -> dict[str, object] | None:

@@ -76,12 +76,17 @@ class Repeats(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What words mean: a ``choice`` of the menu, a ``red_flag`` category, or neither."""
+    """What words mean: a ``choice`` of the menu, a ``red_flag`` category, or neither.
+
+    ``reasons``: what was said of why they call, as keys of the version ``reason_words``; they are counted, no more.
+    """
 
     choice: str | None
     red_flag: str | None = None
     words: str = field(default="", repr=False)
     lexicon: str = ""
+    reasons: tuple[str, ...] = ()
+    reason_words: str = ""
 
 
 class Understanding(Protocol):

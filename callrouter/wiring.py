@@ -147,7 +147,7 @@ def build(settings: Settings) -> Service:
         after_calls=after,
         alerts=open_alerts(settings, channels, board, rules, database, clock, parts, health),
         channels=channels,
-        desk=Desk(journal, calls, access.on_call, access.calls, names),
+        desk=Desk(journal, calls, access.on_call, access.calls, names, clock),
         plans=plans,
         plan_access=access,
         plan_sources=open_plan_sources(settings, database, keys, clock, health, stores.leases),

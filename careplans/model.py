@@ -132,6 +132,7 @@ class OpenedPlan:
     handler_line: str = field(repr=False)
     detail: str | None = field(repr=False)
     also_in: tuple[str, ...] = ()
+    born: date | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def _opened(
     sealer: Sealer, plan: SealedPlan, also_in: tuple[str, ...], today: date, *, with_detail: bool
 ) -> OpenedPlan:
     found = plan.found
-    content = sealer.open_content(found.id, plan.sealed)
+    content, person = sealer.open_content(found.id, plan.sealed), sealer.open_person(found.id, plan.sealed)
     return OpenedPlan(
         plan_id=found.id,
         kind=found.kind,
@@ -48,10 +48,11 @@ def _opened(
         stale=is_stale(found.review_by, today),
         raises=found.kind.raises,
         restricted=found.restricted,
-        person=sealer.open_person(found.id, plan.sealed).full_name,
+        person=person.full_name,
         handler_line=content.handler_line,
         detail=content.detail if with_detail else None,
         also_in=also_in,
+        born=person.birth_date,
     )
 
 

@@ -9,14 +9,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from alerts.figures.small_numbers import of_few
 from alerts.life.service import Shown
 from alerts.model import WINDOW_METRICS, Rule, StepKind
-from alerts.notices.wording import bounds, measure
+from alerts.notices.wording import bounds, measure, told
 from callrouter.alerting.desk import READERS, AlertDesk, AlertSheet, NoSuchAlert
 from callrouter.approvals import Refused, StoreAway
 from console.errors import NoSuchPage
 from console.session import Session
-from console.small_numbers import CLINICAL, amount_shown
+from console.small_numbers import CLINICAL
 from console.web import Web
 
 SEVERITIES = {"critical": "red", "warning": "orange", "notice": "blue"}
@@ -107,9 +108,10 @@ def _facts(sheet: AlertSheet, *, every_count: bool) -> list[tuple[str, str]]:
     if rule is None:
         return [("Rule", "It is in the file no more")]
     facts = [("Where", state.where), ("Measured", _measured(rule))]
+    hides = of_few(state.scope) and not every_count
     if sheet.shown.value is not None:
-        facts.append(("Now", amount_shown(rule, state.scope, sheet.shown.value, every_count=every_count)))
-    facts.append(("At its worst", amount_shown(rule, state.scope, state.worst, every_count=every_count)))
+        facts.append(("Now", told(rule, sheet.shown.value, of_few=hides)))
+    facts.append(("At its worst", told(rule, state.worst, of_few=hides)))
     facts.append(("Rule", bounds(rule)))
     facts.append(("Numbers from", rule.source if rule.verified else f"{rule.source} (nobody has verified them yet)"))
     return facts
@@ -124,7 +126,7 @@ def _measured(rule: Rule) -> str:
 def _now(shown: Shown, *, every_count: bool) -> str:
     if shown.rule is None or shown.value is None:
         return ""
-    return amount_shown(shown.rule, shown.state.scope, shown.value, every_count=every_count)
+    return told(shown.rule, shown.value, of_few=of_few(shown.state.scope) and not every_count)
 
 
 def _hours(typed: str) -> float:

@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 
 from alerts.figures.items import Kpis
-from console import small_numbers
+from alerts.figures.small_numbers import HELD_BACK, SMALL, rounded, shown
 from console.words import UNKNOWN
 from infra.areas import london
 from infra.yamlfile import read_yaml
@@ -40,7 +40,9 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class CityMap:
-    """The map in words. ``legend``: the counts of each level, lowest first; ``elsewhere``: of no known borough."""
+    """The map in words. ``legend``: the counts of each level, lowest first; ``elsewhere``: of no known borough.
+
+    ``holds_back``: counts are rounded, and small ones not told."""
 
     tiles: tuple[Tile, ...]
     legend: tuple[str, ...]
@@ -66,21 +68,23 @@ def squares() -> tuple[Square, ...]:
 
 
 def city_map(areas: Sequence[Kpis] | None, *, every_count: bool) -> CityMap:
-    """Calls offered (item A01) by borough; ``every_count`` shows those under 5 as well. None: not known."""
+    """Calls offered (item A01) by borough; ``every_count`` shows each to the call. None: not known."""
     if areas is None:
         return CityMap(tuple(Tile(each, "", 0) for each in squares()), (), UNKNOWN, holds_back=False)
     offered = {each.scope.id: int(each.values["A01"] or 0) for each in areas}
     counts = {each.id: offered.get(each.id, 0) for each in squares()}
-    step = max(1, ceil(max(counts.values()) / LEVELS))
     everybody = counts | {_ELSEWHERE: sum(count for name, count in offered.items() if name not in counts)}
-    texts = {name: f"{count:,}" for name, count in everybody.items()} if every_count else small_numbers.shown(everybody)
+    texts = {name: f"{count:,}" for name, count in everybody.items()} if every_count else shown(everybody)
+    if not every_count:
+        counts = {name: rounded(count) for name, count in counts.items()}
+    step = max(1, ceil(max(counts.values()) / LEVELS))
     tiles = tuple(Tile(each, texts[each.id], _level(counts[each.id], texts[each.id], step)) for each in squares())
     legend = _legend(step) if any(tile.level for tile in tiles) else ()
-    return CityMap(tiles, legend, texts[_ELSEWHERE], holds_back=any(tile.level == 0 for tile in tiles))
+    return CityMap(tiles, legend, texts[_ELSEWHERE], holds_back=not every_count)
 
 
 def _level(count: int, text: str, step: int) -> int:
-    if text in (small_numbers.SMALL, small_numbers.HELD_BACK):
+    if text in (SMALL, HELD_BACK):
         return 0
     return max(1, ceil(count / step))
 

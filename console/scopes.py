@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from alerts.figures.items import Kpis, Scope
+from alerts.figures.small_numbers import HELD_BACK, SMALL, SMALLEST, rounded, shown
 from alerts.figures.waiting import NOBODY, WaitingNow
 from console.board import counts_of
 from console.measures import amount
-from console.small_numbers import HELD_BACK, SMALL, SMALLEST, shown
 from console.words import duration, share
 
 NOTHING = "–"
@@ -29,7 +29,7 @@ class ScopeRow:
 
 @dataclass(frozen=True, slots=True)
 class ScopeTable:
-    """The lines, and whether anything in them is held back."""
+    """The lines, and whether they are rounded and small counts held back."""
 
     rows: tuple[ScopeRow, ...]
     holds_back: bool
@@ -50,8 +50,7 @@ def scope_table(
         return ScopeTable(tuple(rows), holds_back=False)
     columns = _columns(found)
     rows = [ScopeRow(each.scope.id, each.name, _partly(each, columns)) for each in found]
-    held = {SMALL, HELD_BACK}
-    return ScopeTable(tuple(rows), any(text in held for column in columns.values() for text in column.values()))
+    return ScopeTable(tuple(rows), holds_back=True)
 
 
 def _full(kpis: Kpis, waiting: Mapping[Scope, WaitingNow] | None) -> tuple[str, ...]:
@@ -89,10 +88,15 @@ def _partly(kpis: Kpis, columns: Mapping[str, Mapping[str, str]]) -> tuple[str, 
     return (
         offered,
         answered,
-        share(counts.answered_within_60, counts.answered) if in_time else HELD_BACK,
-        share(counts.abandoned, counts.offered) if abandoned not in (SMALL, HELD_BACK) else HELD_BACK,
+        _about(counts.answered_within_60, counts.answered) if in_time else HELD_BACK,
+        _about(counts.abandoned, counts.offered) if abandoned not in (SMALL, HELD_BACK) else HELD_BACK,
         _longest(kpis) if tells else HELD_BACK,
     )
+
+
+def _about(part: int | None, whole: int | None) -> str:
+    """A share that tells no more than the rounded counts do; one of all stays one of all."""
+    return share(min(rounded(part or 0), rounded(whole or 0)), rounded(whole or 0))
 
 
 def _longest(kpis: Kpis) -> str:

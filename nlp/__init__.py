@@ -1,1 +1,1 @@
-"""What callers mean: menu words, and the red-flag lexicon that can only raise."""
+"""What callers mean: menu words, the red-flag lexicon that can only raise, and reason words that only count."""

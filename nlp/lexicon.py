@@ -18,6 +18,7 @@ from nlp.model import RedFlag
 
 SHIPPED = Path(__file__).with_name("red_flags.yaml")
 _CANCELS = r"(?<!\w)(?:no|without|i don't have|i do not have|i haven't got|i have not got|i've got no|there is no) "
+REASONS = Path(__file__).with_name("reason_words.yaml")
 _SPACES = re.compile(r"\s+")
 
 
@@ -36,17 +37,21 @@ class _File(BaseModel):
 
 
 class Lexicon:
-    """Phrases by category, ready to be looked for."""
+    """Phrases by category, ready to be looked for. ``articles``: "no" also cancels with "a", "an" or "any" after it.
 
-    def __init__(self, version: str, categories: dict[str, _Category]) -> None:
+    That is for words that are counted and raise nobody.
+    """
+
+    def __init__(self, version: str, categories: dict[str, _Category], *, articles: bool = False) -> None:
         self.version = version
+        cancels = _CANCELS + "(?:an? |any )?" if articles else _CANCELS
         self._phrases = [
             (name, re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)"))
             for name, category in categories.items()
             for phrase in category.phrases
         ]
         self._symptoms = [
-            (name, symptom, re.compile(rf"(?P<cancel>{_CANCELS})?(?<!\w){re.escape(symptom)}(?!\w)"))
+            (name, symptom, re.compile(rf"(?P<cancel>{cancels})?(?<!\w){re.escape(symptom)}(?!\w)"))
             for name, category in categories.items()
             for symptom in category.symptoms
         ]
@@ -58,6 +63,10 @@ class Lexicon:
         """The first red flag in what was said, suicidal words before all others; None if there is none."""
         flags = list(self._every(plain(said)))
         return next((flag for flag in flags if flag.category == "suicidal"), flags[0] if flags else None)
+
+    def categories(self, said: str) -> frozenset[str]:
+        """Every category of which words were said."""
+        return frozenset(flag.category for flag in self._every(plain(said)))
 
     def _every(self, text: str) -> Iterable[RedFlag]:
         for category, pattern in self._phrases:
@@ -74,7 +83,16 @@ def plain(said: str) -> str:
 
 
 def read_lexicon(path: Path = SHIPPED) -> Lexicon:
-    """The lexicon of a file; raises :class:`LexiconError` naming file, line and cause."""
+    """The red-flag lexicon of a file; raises :class:`LexiconError` naming file, line and cause."""
+    return _read(path)
+
+
+def read_reason_words(path: Path = REASONS) -> Lexicon:
+    """The reason-word lexicon of a file, likewise. It counts why people call, and raises nobody."""
+    return _read(path, articles=True)
+
+
+def _read(path: Path, *, articles: bool = False) -> Lexicon:
     try:
         file = read_yaml(path)
         data = _File.model_validate(file.data)
@@ -84,4 +102,4 @@ def read_lexicon(path: Path = SHIPPED) -> Lexicon:
         first = error.errors(include_url=False, include_input=False)[0]
         where = [str(part) for part in first["loc"]]
         raise LexiconError(f"{file.locate(where)}: {'.'.join(where)}: {first['msg']}") from error
-    return Lexicon(data.version, data.categories)
+    return Lexicon(data.version, data.categories, articles=articles)

@@ -16,7 +16,12 @@ class RedFlag:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The one menu choice that the words name (None: none, or more than one), and a red flag if any."""
+    """The one menu choice that the words name (None: none, or more than one), and a red flag if any.
+
+    ``reasons``: keys of the reason-word lexicon of the version ``reason_words``, for counting alone.
+    """
 
     choice: str | None
     red_flag: RedFlag | None
+    reasons: frozenset[str] = frozenset()
+    reason_words: str = ""

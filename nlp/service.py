@@ -14,14 +14,19 @@ LONGEST = 2000  # characters of one utterance that are looked at; a minute of sp
 class KeywordUnderstanding:
     """Whole words and phrases of the menu's own vocabulary. Never a default: two meanings are none."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, reasons: Lexicon | None = None) -> None:
+        """``reasons``: the reason-word lexicon; without it nothing is told of why people call."""
         self._lexicon = lexicon
+        self._reasons = reasons
 
     def understand(self, said: str, vocabulary: Mapping[str, Sequence[str]]) -> Understood:
         """What ``said`` means among ``vocabulary`` (choice → words), and whether it holds a red flag."""
         text = plain(said[:LONGEST])
         meant = {choice for choice, words in vocabulary.items() if any(_says(text, word) for word in words)}
-        return Understood(meant.pop() if len(meant) == 1 else None, self._lexicon.find(text))
+        choice, flag = meant.pop() if len(meant) == 1 else None, self._lexicon.find(text)
+        if self._reasons is None:
+            return Understood(choice, flag)
+        return Understood(choice, flag, self._reasons.categories(text), self._reasons.version)
 
 
 def _says(text: str, word: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -16,12 +15,13 @@ from callrouter import journal as journal_tables
 from callrouter.calls import Calls
 from callrouter.dispatch.local import LocalDispatch
 from callrouter.dispatch.providers import Provider, Providers
+from callrouter.door import KeywordMeanings
 from callrouter.flows import load_flow, load_prompts
 from callrouter.hours import OpeningHours, read_hours
 from callrouter.journal import Journal, JournalWriter
 from callrouter.lookups import Lookups
 from callrouter.nearby import Nearby
-from callrouter.ports import Meaning, Messages, PlanFound, Plans, RepeatFound
+from callrouter.ports import Messages, PlanFound, Plans, RepeatFound
 from infra.bus import EventStream, MemoryStream
 from infra.clock import Clock, SystemClock
 from infra.crypto import KeyRing
@@ -29,7 +29,7 @@ from infra.numbers import Number
 from infra.sql import Database, connect_database
 from infra.state import CallStates, MemoryStates
 from ivr.flow import Flow
-from nlp.lexicon import read_lexicon
+from nlp.lexicon import read_lexicon, read_reason_words
 from nlp.service import KeywordUnderstanding
 from tests.loaded_flows import LoadedFlows
 
@@ -66,18 +66,11 @@ class FakeRepeats:
         return self.found
 
 
-class Understanding:
-    """The keyword understanding of production, as the door asks for it."""
+class Understanding(KeywordMeanings):
+    """That of production, with the shipped lexicons."""
 
     def __init__(self) -> None:
-        self._words = KeywordUnderstanding(read_lexicon())
-
-    async def understand(self, said: str, vocabulary: Mapping[str, Sequence[str]]) -> Meaning:
-        understood = self._words.understand(said, vocabulary)
-        flag = understood.red_flag
-        if flag is None:
-            return Meaning(understood.choice)
-        return Meaning(understood.choice, flag.category, flag.phrase, flag.lexicon)
+        super().__init__(KeywordUnderstanding(read_lexicon(), read_reason_words()))
 
 
 def a_provider(

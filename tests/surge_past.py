@@ -14,7 +14,8 @@ from alerts.surges.indicators import read_indicators
 from alerts.surges.model import ALL, Cell, quarter_of, start_of
 from alerts.surges.tables import surge_counts
 
-MENU = f"f1/{read_indicators().version}"
+VERSION = read_indicators().version
+MENU = f"f1/{VERSION}"
 USUAL = {"bromley": 1.5, "barnet": 1.5, "unknown": 3.0}
 """Callers with a cold or flu in a mean quarter-hour, by area; of all callers there are eight times as many."""
 

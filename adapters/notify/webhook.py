@@ -12,6 +12,7 @@ from datetime import datetime
 import httpx
 
 from alerts.model import Notice
+from alerts.notices.wording import is_small
 from alerts.ports import NoticeFailed
 from infra.clock import Clock
 from infra.tls import trusted
@@ -85,7 +86,12 @@ def sign(secret: str, timestamp: str, content: bytes) -> str:
 
 
 def payload(notice: Notice) -> bytes:
-    """The notice as JSON: every field, times in ISO 8601 UTC; of the recipient the name only."""
+    """The notice as JSON: every field, times in ISO 8601 UTC; of the recipient the name only.
+
+    ``value`` and ``worst`` are null where they are withheld: a count under 5 of an area or a service.
+    """
     data = asdict(notice)
+    if notice.of_few:
+        data |= {name: None for name in ("value", "worst") if is_small(notice, data[name])}
     data["recipient"] = notice.recipient.name
     return json.dumps(data, default=datetime.isoformat).encode()

@@ -14,6 +14,7 @@ import structlog
 
 from alerts.auditor import PROBE_RULE
 from alerts.errors import SilenceRefused
+from alerts.figures.small_numbers import of_few
 from alerts.figures.usual import Hours, Usual, keep_learning, kinds_of
 from alerts.life.judging import Look, judge
 from alerts.life.own import LOOKED_BACK, TakenOn, elsewhere, followed, own_among
@@ -259,7 +260,9 @@ class AlertService:
                 self._queued[notice.recipient.channel].set()
         for each in change.states:
             self._live[each.rule] = replace(each, version=each.version + 1)
-            log.info("alert_moved", alert=each.rule, phase=each.phase, value=self._values.get(each.rule))
+            # who reads a log has no role: what an area or a service counts is not for it
+            value = None if of_few(each.scope) else self._values.get(each.rule)
+            log.info("alert_moved", alert=each.rule, phase=each.phase, value=value)
         return True
 
     async def _keep_checking(self) -> None:

@@ -388,7 +388,8 @@ def _read(text: str) -> Notice:
     data["also"] = tuple(data.get("also", ()))
     for name in ("since", "at"):
         data[name] = datetime.fromisoformat(data[name])
-    return Notice(**data)
+    known = {each.name for each in fields(Notice)}  # a newer version may have queued more
+    return Notice(**{name: value for name, value in data.items() if name in known})
 
 
 def _recipient(data: dict[str, Any]) -> Recipient:

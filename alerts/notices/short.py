@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from alerts.model import LONDON, TOLD_METRICS, Notice
-from alerts.notices.wording import IN_WORDS, amount, bound
+from alerts.notices.wording import IN_WORDS, bound, told
 
 LONGEST_WHAT, LONGEST_WHERE, LONGEST_HOW_BAD, LONGEST_LINK = 75, 45, 50, 100
 """Characters: with the day and hour and what stands between, at most 306, two parts of a text (3GPP TS 23.040)."""
@@ -44,7 +44,7 @@ def spoken(notice: Notice) -> str:
 
 
 def _how_bad(notice: Notice) -> str:
-    now = amount(notice, notice.value)
+    now = told(notice, notice.value, of_few=notice.of_few)
     return now if notice.metric in (*TOLD_METRICS, *IN_WORDS) else f"{now} ({bound(notice)})"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from alerts.figures.small_numbers import of_few
 from alerts.model import AlertState, Channel, Notice, NoticeKind, Recipient, Rule, page_of
 from alerts.notices.wording import line
 
@@ -91,6 +92,7 @@ def _notice(recipient: Recipient, tellings: list[Telling], at: datetime) -> Noti
         link=f"{rule.link.rstrip('/')}/alerts/{page_of(state.rule)}",
         recipient=recipient,
         than_usual=rule.than_usual,
+        of_few=of_few(state.scope),
     )
     return replace(notice, also=tuple(_line(notice, each) for each in others))
 
@@ -105,6 +107,7 @@ def _line(notice: Notice, telling: Telling) -> str:
             metric=rule.metric,
             value=telling.value,
             than_usual=rule.than_usual,
+            of_few=of_few(state.scope),
         )
     )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from alerts.figures.small_numbers import SMALLEST
 from alerts.model import LONDON, TOLD_METRICS, Metric, Notice, NoticeKind, Rule
+from alerts.rules.measures import COUNTS
 
 _METRICS: dict[Metric, str] = {
     "longest_wait_s": "Longest wait since offered",
@@ -54,7 +56,9 @@ def subject(notice: Notice) -> str:
 
 def line(notice: Notice) -> str:
     """What, where and how bad, without more."""
-    how_bad = "" if notice.metric in (*TOLD_METRICS, *IN_WORDS) else f", {amount(notice, notice.value)}"
+    how_bad = (
+        "" if notice.metric in (*TOLD_METRICS, *IN_WORDS) else f", {told(notice, notice.value, of_few=notice.of_few)}"
+    )
     return f"{notice.what}: {notice.where}{how_bad}"
 
 
@@ -82,8 +86,8 @@ def _how_bad(notice: Notice) -> str:
     if notice.metric in TOLD_METRICS:
         return f"{_METRICS[notice.metric]}: {notice.value:g}"
     return (
-        f"{_METRICS[notice.metric]} is {amount(notice, notice.value)} "
-        f"({bound(notice)}, worst so far {amount(notice, notice.worst)})"
+        f"{_METRICS[notice.metric]} is {told(notice, notice.value, of_few=notice.of_few)} "
+        f"({bound(notice)}, worst so far {told(notice, notice.worst, of_few=notice.of_few)})"
     )
 
 
@@ -117,6 +121,16 @@ class Measured(Protocol):
     def metric(self) -> Metric: ...
     @property
     def than_usual(self) -> bool: ...
+
+
+def told(of: Measured, value: float, *, of_few: bool) -> str:
+    """As :func:`amount`, but of a place or a need (``of_few``) no count under 5."""
+    return f"fewer than {SMALLEST}" if of_few and is_small(of, value) else amount(of, value)
+
+
+def is_small(of: Measured, value: float) -> bool:
+    """Whether the value is a count under 5."""
+    return of.metric in COUNTS and not of.than_usual and value < SMALLEST
 
 
 def amount(of: Measured, value: float) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from alerts.figures.items import Kpis, Scope, ScopeKind
+from alerts.figures.small_numbers import SMALLEST, of_few
 from alerts.figures.tally import Tally
 from alerts.figures.usual import Usual
 from alerts.model import TOTAL, AlertState, Figures, Parts, Rule, ScopeFigures, Window, rule_of
@@ -146,7 +147,10 @@ class Seen:
             scope = str(kpis.scope)
             alert = _alert(rule, scope)
             value = value_of(rule.metric, kpis)
-            if value is None or (sum(kpis.ends.values()) < rule.calls_at_least and rule.metric != "offered"):
+            # a share or a time of fewer would tell of single people
+            fewest = SMALLEST if of_few(scope) and rule.metric not in COUNTS else 1
+            fewest = max(fewest, rule.calls_at_least)
+            if value is None or (sum(kpis.ends.values()) < fewest and rule.metric != "offered"):
                 self.unjudged[alert] = "too few calls to judge"
                 continue
             if rule.usual_at_least and (self.usual.of("offered", kpis.scope, self.at) or 0.0) < rule.usual_at_least:

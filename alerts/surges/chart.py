@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from alerts.surges.calls import counted_in
 from alerts.surges.model import ALL, EVERYWHERE, Series, quarter_of, start_of
 from alerts.surges.tables import surge_counts, surge_usual
 from alerts.surveillance.days import hour_of_week
@@ -120,7 +121,7 @@ def neighbours_of(connection: Connection, series: Series, end: datetime, areas: 
     )
     counted: dict[Series, int] = defaultdict(int)
     for signal, area, demand in connection.execute(query.group_by(at.signal, at.area)):
-        for place in (EVERYWHERE, *areas.around(area)):
+        for place in counted_in(area, areas):
             counted[Series(signal, place)] += int(demand)
     usual = _usual(connection)
     calls = sum(_calls(connection, first, last).values())
@@ -152,4 +153,4 @@ def _usual(connection: Connection) -> Mapping[Series, _Usual]:
 
 
 def _holds(areas: Areas, outer: str, inner: str) -> bool:
-    return outer in (EVERYWHERE, inner) or outer in areas.around(inner)
+    return outer in counted_in(inner, areas) or outer == inner

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alerts.surges.calls import HEARD, cells, heard, together
+from alerts.surges.calls import HEARD, SEALED, cells, heard, together
 from alerts.surges.indicators import Indicators
 from alerts.surges.model import Cell, CountedCall
 from alerts.surges.tables import surge_calls, surge_counts
@@ -25,10 +25,10 @@ REMEMBERED = timedelta(days=8)
 """How long a call's own line is kept. What is told of it later changes nothing; no stream holds an event that long."""
 
 WITHOUT_WORDS = timedelta(minutes=1)
-"""How long a red flag may wait for the journal to tell its category; then the call counts without."""
+"""How long what is said under seal may wait for the journal to tell it; then the call counts without."""
 
-Categories = Callable[[str], Awaitable[Collection[str] | None]]
-"""The red-flag categories of a call; None while the journal has none of them yet."""
+Opened = Callable[[Entry], Awaitable[Collection[str] | None]]
+"""What an event says under seal: a red flag's category, reasons, an age band. None while the journal lacks it."""
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ _ADDED = {"sqlite": _added(sqlite.insert(surge_counts)), "postgresql": _added(po
 class _Heard:
     call: str
     entry: Entry
-    categories: Collection[str]
+    told: Collection[str]
     resumes: str
 
 
@@ -70,14 +70,14 @@ class SurgeCounter:
         clock: Clock,
         *,
         hidden: Callable[[str], str],
-        categories: Categories,
+        opened: Opened,
     ) -> None:
         self._stream = stream
         self._database = database
         self._indicators = indicators
         self._clock = clock
         self._hidden = hidden
-        self._categories = categories
+        self._opened = opened
 
     async def join(self) -> None:
         """Become a reader: calls that begin from here on are counted."""
@@ -91,14 +91,14 @@ class SurgeCounter:
         batch = await self._stream.read(self.GROUP, limit=self.BATCH, wait_s=wait_s)
         known, done = [], []
         for position, entry in batch:
-            categories = await self._words(entry)
-            if categories is None:
+            told = await self._told(entry)
+            if told is None:
                 break
             done.append(position)
             if entry.kind in HEARD:
                 first = entry.facts.get("resumes")
                 resumes = self._hidden(str(first)) if first else ""
-                known.append(_Heard(self._hidden(entry.call_ref), entry, categories, resumes))
+                known.append(_Heard(self._hidden(entry.call_ref), entry, told, resumes))
         if known:
             await self._database.write(lambda connection: self._count(connection, known))
         if done:
@@ -110,12 +110,12 @@ class SurgeCounter:
         old = delete(surge_calls).where(surge_calls.c.seen_at < self._clock.now() - REMEMBERED)
         return await self._database.write(lambda connection: connection.execute(old).rowcount)
 
-    async def _words(self, entry: Entry) -> Collection[str] | None:
-        if entry.kind != "red_flag_heard":
+    async def _told(self, entry: Entry) -> Collection[str] | None:
+        if entry.kind not in SEALED:
             return ()
-        found = await self._categories(entry.call_ref)
+        found = await self._opened(entry)
         if found is None and self._clock.now() - entry.at >= WITHOUT_WORDS:
-            log.error("red_flag_not_counted", call_ref=entry.call_ref)
+            log.error("signal_not_counted", kind=entry.kind, call_ref=entry.call_ref)
             return ()
         return found
 
@@ -127,7 +127,7 @@ class SurgeCounter:
                 log.warning("surge_event_too_late", kind=each.entry.kind)  # its line may be gone: it may be counted
                 continue
             call = after.get(each.call, CountedCall())
-            after[each.call] = heard(call, each.entry, self._indicators, each.categories, each.resumes)
+            after[each.call] = heard(call, each.entry, self._indicators, each.told, each.resumes)
             seen[each.call] = max(each.entry.at, seen.get(each.call, each.entry.at))
         lines = [(ref, _line(after[ref], at)) for ref, at in seen.items()]
         # two that tell of a new call at once: the second fails, and reads the batch again
@@ -147,7 +147,7 @@ def _calls(connection: Connection, refs: set[str]) -> dict[str, CountedCall]:
     query = select(surge_calls).where(at.call.in_(firsts) | at.resumes.in_(firsts)).with_for_update()
     return {
         row.call: CountedCall(
-            row.quarter, row.menu, row.lexicon, row.area, row.end_class,
+            row.quarter, row.menu, row.lexicon, row.reasons, row.area, row.age, row.end_class,
             frozenset(filter(None, row.signals.split(","))), row.resumes,
         )
         for row in connection.execute(query)
@@ -170,6 +170,8 @@ def _line(call: CountedCall, at: datetime) -> dict[str, Any]:
         "area": call.area,
         "menu": call.menu,
         "lexicon": call.lexicon,
+        "reasons": call.reasons,
+        "age": call.age,
         "signals": ",".join(sorted(call.signals)),
         "end_class": call.end_class,
         "resumes": call.resumes,

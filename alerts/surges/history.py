@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from alerts.surges.calls import counted_in
 from alerts.surges.menus import Asked, read_asked
-from alerts.surges.model import ALL, EVERYWHERE, Series, start_of
+from alerts.surges.model import ALL, Series, start_of
 from alerts.surges.tables import surge_counts
 from alerts.surveillance.glm import Array
 from alerts.surveillance.live import Counts
@@ -64,7 +65,7 @@ async def read_history(database: Database, first: int, end: int, areas: Areas) -
     wide: dict[Series, Array] = {}
     for (signal, area), line in tally.narrow.items():
         if signal != ALL:
-            for place in (EVERYWHERE, *areas.around(area)):
+            for place in counted_in(area, areas):
                 each = Series(signal, place)
                 wide[each] = wide[each] + line if each in wide else line
     series = tuple(sorted(wide, key=lambda one: (one.signal, one.area)))

@@ -37,21 +37,23 @@ class Template(_Checked):
 
 
 class Indicator(_Checked):
-    """One signal: callers who made one of ``choices``, or used words of one of the categories ``red_flags``.
+    """One signal: callers who made one of ``choices``, or used words of one of the categories ``red_flags``, or gave
+    one of ``reasons`` (keys of the reason-word lexicon).
 
-    One or the other: the version of a menu breaks the one series, the version of the lexicon the other.
+    Only one of them: the version of a menu breaks the first series, those of the lexicons the others.
     """
 
     id: _Slug
     name: _Line
     choices: tuple[str, ...] = ()
     red_flags: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
     message: Template | None = None
 
     @model_validator(mode="after")
     def _has_one_kind_of_sign(self) -> Indicator:
-        if bool(self.choices) == bool(self.red_flags):
-            raise ValueError("needs choices or red_flags, and not both")
+        if sum(map(bool, (self.choices, self.red_flags, self.reasons))) != 1:
+            raise ValueError("needs choices, red_flags or reasons, and only one of them")
         return self
 
 
@@ -87,9 +89,9 @@ class Indicators:
         """The signals that words of these categories count to."""
         return frozenset(each.id for each in self._signals.values() if set(categories) & set(each.red_flags))
 
-    def by_words(self, signal: str) -> bool:
-        """Whether the signal is counted from words (of the lexicon), and not from choices (of a menu)."""
-        return bool(self._signals[signal].red_flags)
+    def of_reasons(self, reasons: Collection[str]) -> frozenset[str]:
+        """The signals that these keys of the reason-word lexicon count to."""
+        return frozenset(each.id for each in self._signals.values() if set(reasons) & set(each.reasons))
 
 
 def read_indicators(path: Path = DEFAULT_INDICATORS) -> Indicators:

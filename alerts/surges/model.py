@@ -14,6 +14,12 @@ ALL = "all"
 EVERYWHERE = "everywhere"
 """The area of a series that counts all callers, wherever they may be."""
 
+OF_AGE = "age:"
+"""What stands before an age band (``infra.ages``) in the place of an area: callers of that band, wherever they may be.
+
+No cell is of an area *and* an age: nearly every one would be a small number, and six bands add six series to a signal.
+"""
+
 KEPT_FROM_THE_QUEUE = frozenset({"deflected", "self_served"})
 """End classes of callers whom a message or a self-service answered (docs/safety/rules.md, 9: they are added back)."""
 
@@ -32,7 +38,10 @@ def start_of(quarter: int) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one number counts: callers of a signal and an area in a quarter-hour, under one version of the menu."""
+    """What one number counts: callers of a signal and an area in a quarter-hour, under one version of the menu.
+
+    ``area`` is the narrowest one known, or an age band (:data:`OF_AGE`): who told an age is counted once under each.
+    """
 
     quarter: int
     signal: str
@@ -44,13 +53,16 @@ class Cell:
 class CountedCall:
     """What is known under one call's reference. It counts from when its ``quarter`` (that of *offered*) is known.
 
+    ``menu``, ``lexicon`` and ``reasons`` are versions of what was asked and listened for. ``age`` is a band.
     ``resumes``: the first reference of the same contact, if this is not it.
     """
 
     quarter: int | None = None
     menu: str = ""
     lexicon: str = ""
+    reasons: str = ""
     area: str = ""
+    age: str = ""
     end_class: str = ""
     signals: frozenset[str] = frozenset()
     resumes: str = ""
@@ -63,7 +75,7 @@ State = Literal["open", "watched", "dismissed", "acted"]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A signal in an area, or everywhere."""
+    """A signal in an area, of an age band, or everywhere."""
 
     signal: str
     area: str

@@ -20,6 +20,8 @@ surge_calls = Table(
     Column("signals", Text, nullable=False, server_default=""),
     Column("end_class", String(20), nullable=False, server_default=""),
     Column("resumes", String(64), nullable=False, server_default=""),
+    Column("reasons", String(40), nullable=False, server_default=""),
+    Column("age", String(10), nullable=False, server_default=""),
     Index("surge_calls_seen", "seen_at"),
     Index("surge_calls_resumes", "resumes"),
 )
@@ -36,8 +38,8 @@ surge_counts = Table(
     Column("demand", Integer, nullable=False),
     Column("deflected", Integer, nullable=False),
 )
-"""Callers by signal, narrowest known area and version of what they were asked. ``demand`` is all of them; ``deflected``
-are those among them whom a message or a self-service kept from the queue."""
+"""Callers by signal, narrowest known area (or age band) and version of what they were asked. ``demand`` is all of them;
+``deflected`` are those among them whom a message or a self-service kept from the queue."""
 
 surge_days = Table(
     "surge_days",

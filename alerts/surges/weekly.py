@@ -14,6 +14,7 @@ from scipy import special
 from sqlalchemy import Connection, func, select
 
 from alerts.surges.archive import EPOCH, day_of
+from alerts.surges.calls import counted_in
 from alerts.surges.daily import Days, days_of
 from alerts.surges.history import History
 from alerts.surges.menus import Asked, read_asked
@@ -118,7 +119,7 @@ class _Tally:
     def add(self, rows: Sequence[Any]) -> None:
         """Count these, too."""
         for day, signal, area, version, demand in rows:
-            for place in (EVERYWHERE,) if signal == ALL else (EVERYWHERE, *self._areas.around(area)):
+            for place in (EVERYWHERE,) if signal == ALL else counted_in(area, self._areas):
                 self._line(Series(signal, place))[day - self.first] += demand
             self._met[signal][day][self._asked(signal, version)] += demand
 

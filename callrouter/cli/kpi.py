@@ -21,6 +21,7 @@ from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.items import ITEMS, Kpis
 from alerts.figures.recontact import WITHIN_H, Recontact, Recontacts
 from alerts.figures.recount_waiting import recount_waiting
+from alerts.figures.small_numbers import of_few, shown
 from alerts.model import LONDON
 from callrouter.cli.common import open_database
 from callrouter.cli.kpi_window import check_day, london_day, read_days, read_window
@@ -56,8 +57,21 @@ class Since(StrEnum):
 
 
 Clock = Annotated[Since, typer.Option("--clock", help="From when a caller's time counts.")]
+EveryCount = Annotated[
+    bool,
+    typer.Option(
+        "--every-count",
+        help="For the clinical roles: counts of services and areas to the call, and every item of them.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 Day = Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], help="A London day; default: yesterday.")]
+
+
+_WITHHELD = (
+    "Rounded to 5, and counts under 5 are held back, with what would give them away (–). "
+    "Clinical roles: the pages of the wallboard, or --every-count."
+)
 
 
 @app.command()
@@ -65,9 +79,13 @@ def show(
     window: Annotated[str, typer.Option(help="15m, 60m (any minutes), today, week, or FROM..TO, two days.")] = "today",
     by: Annotated[By, typer.Option(help="A list of items for each.")] = By.TOTAL,
     clock: Clock = Since.OFFERED,
+    every_count: EveryCount = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print every item for the calls of a stretch of time. Who still waits has no time yet."""
+    """Print every item for the calls of a stretch of time. Who still waits has no time yet.
+
+    Of services and areas only the calls offered, rounded to 5, without small ones, unless every count is asked for.
+    """
     start, end = read_window(window, SystemClock().now())
 
     async def ask() -> tuple[list[Kpis], datetime | None]:
@@ -76,8 +94,12 @@ def show(
             return await counted.history.window(start, end, by.value, clock.value), until
 
     found, until = asyncio.run(ask())
+    held = None if every_count or not of_few(by) else shown({each.name: int(each.of("A01") or 0) for each in found})
     if as_json:
         said = until.isoformat() if until else None
+        if held is not None:
+            typer.echo(json.dumps([{"name": name, "A01": told, "counted_until": said} for name, told in held.items()]))
+            return
         typer.echo(json.dumps([{**_as_data(each), "counted_until": said} for each in found]))
         return
     typer.echo(f"{start.astimezone(LONDON):%Y-%m-%d %H:%M} to {end.astimezone(LONDON):%Y-%m-%d %H:%M}, clock {clock}")
@@ -87,6 +109,11 @@ def show(
         )
     if not found:
         typer.echo("no call of that time is counted")
+    if held is not None:
+        for name, told in held.items():
+            typer.echo(f"  {name}: {told} calls offered")
+        typer.echo(_WITHHELD)
+        return
     for kpis in found:
         typer.echo(f"{kpis.name} ({kpis.scope})")
         for code, item in ITEMS.items():
@@ -98,9 +125,13 @@ def show(
 @app.command()
 def waiting(
     by: Annotated[By, typer.Option(help="A line for each at which somebody waits.")] = By.TOTAL,
+    every_count: EveryCount = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print who waits now and how long the longest has, as the journal tells it: a second or two behind the pages."""
+    """Print who waits now and how long the longest has, as the journal tells it: a second or two behind the pages.
+
+    Of services and areas only how many, rounded to 5, without small ones, unless every count is asked for.
+    """
     now = SystemClock().now()
 
     async def ask() -> dict[str, tuple[int, float]]:
@@ -110,14 +141,19 @@ def waiting(
     found = {scope: counts for scope, counts in asyncio.run(ask()).items() if scope.partition(":")[0] == by.value} or (
         {"total": (0, 0.0)} if by is By.TOTAL else {}
     )
+    few = of_few(by) and not every_count
+    held = shown({scope: calls for scope, (calls, _) in found.items()}) if few else {}
     if as_json:
-        told = [{"scope": scope, "waiting": calls, "longest_wait_s": round(wait_s, 3)}
+        told = [{"scope": scope, "waiting": held.get(scope, calls), "longest_wait_s": None if few else round(wait_s, 3)}
                 for scope, (calls, wait_s) in found.items()]  # fmt: skip
         typer.echo(json.dumps({"at": now.isoformat(), "waiting": told}))
         return
     typer.echo(f"{now.astimezone(LONDON):%Y-%m-%d %H:%M:%S}")
     for scope, (calls, wait_s) in found.items():
-        typer.echo(f"  {scope}: {calls} waiting" + (f", the longest for {wait_s:.0f} s" if calls else ""))
+        longest = f", the longest for {wait_s:.0f} s" if calls and not few else ""
+        typer.echo(f"  {scope}: {held.get(scope, calls)} waiting{longest}")
+    if held:
+        typer.echo(_WITHHELD)
     if not found:
         typer.echo("  nobody waits")
 
@@ -125,9 +161,13 @@ def waiting(
 @app.command()
 def recontact(
     window: Annotated[str, typer.Option(help="FROM..TO, two days that are three days past, or week.")],
+    every_count: EveryCount = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print how many callers who were sent away rang again, by end class, message and version of the flow."""
+    """Print how many callers who were sent away rang again, by end class, message and version of the flow.
+
+    A message is of a need, often of a place: rounded to 5, without small counts, unless every count is asked for.
+    """
     first, last = read_days(window, SystemClock().now())
 
     async def ask() -> list[Recontact]:
@@ -135,15 +175,26 @@ def recontact(
             return await Recontacts(counted.database).told(first, last)
 
     found = asyncio.run(ask())
+    counts = [(each.callers, *each.again) for each in found]
+    if every_count:
+        told = [[str(count) for count in line] for line in counts]
+    else:
+        columns = [shown({str(row): count for row, count in enumerate(column)}) for column in zip(*counts, strict=True)]
+        told = [[column[str(row)] for column in columns] for row in range(len(found))]
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found]))
+        data = [asdict(each) for each in found]
+        if not every_count:
+            data = [{**each, "callers": line[0], "again": line[1:]} for each, line in zip(data, told, strict=True)]
+        typer.echo(json.dumps(data))
         return
     if not found:
         typer.echo("no caller by a known number was sent elsewhere or left with a message")
-    for each in found:
-        again = ", ".join(f"{count} in {hours} h" for count, hours in zip(each.again, WITHIN_H, strict=True))
+    for each, (callers, *times) in zip(found, told, strict=True):
+        again = ", ".join(f"{count} in {hours} h" for count, hours in zip(times, WITHIN_H, strict=True))
         heard = each.message or "no message"
-        typer.echo(f"{each.end_class}, {heard}, version {each.flow_version}: {each.callers} callers, again {again}")
+        typer.echo(f"{each.end_class}, {heard}, version {each.flow_version}: {callers} callers, again {again}")
+    if found and not every_count:
+        typer.echo(_WITHHELD)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.surges.chart import Hour, Neighbour, hours_of, neighbours_of
 from alerts.surges.indicators import Indicators, Template
-from alerts.surges.model import EVERYWHERE, Proposal, Series, State, Step, quarter_of, start_of
+from alerts.surges.model import EVERYWHERE, OF_AGE, Proposal, Series, State, Step, quarter_of, start_of
 from alerts.surges.store import KEPT, Look, ProposalStore
 from alerts.surges.watch import SETTLED
 from callrouter.approvals import Refused, StoreAway, require_role
@@ -41,6 +42,7 @@ READERS = CLINICAL | {Role.COMMISSIONER, Role.ADMINISTRATOR}
 LONGEST_REASON = 300
 TO_ASSESS: frozenset[State] = frozenset({"open", "watched"})
 
+_APART = re.compile(r"[^a-z0-9]+")
 T = TypeVar("T")
 
 
@@ -237,14 +239,16 @@ class SurgeDesk:
 def content_of(series: Series, template: Template, areas: Areas, now: datetime) -> Content:
     """The message that answers a series, from its template: for the callers of its area, from ``now`` on.
 
+    That of an age band is for everybody: nobody's age is known where a message is heard.
+
     Raises :class:`ContentRefused` where the template cannot be a message.
     """
-    everywhere = series.area == EVERYWHERE
+    everywhere = series.area == EVERYWHERE or series.area.startswith(OF_AGE)
     wording = {"text": template.text, "who_should_stay": template.who_should_stay, "safety_net": template.safety_net}
     return read(
         {
             "title": f"{template.title}: {area_name(areas, series.area)}"[:80],
-            "marker": f"{series.signal}-{series.area}".replace("_", "-")[:40].strip("-"),
+            "marker": _APART.sub("-", f"{series.signal}-{series.area}")[:40].strip("-"),
             "wordings": {"en": wording},
             "places": {"everywhere": everywhere, "areas": () if everywhere else (series.area,)},
             "services": template.services,

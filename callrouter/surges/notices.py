@@ -8,7 +8,8 @@ from alerts.life.store import AlertStore
 from alerts.model import Rule
 from alerts.notices.once import OnceNotices
 from alerts.surges.indicators import Indicators
-from alerts.surges.model import ALL, EVERYWHERE, PRE_TRIAGE, Kind, Proposal
+from alerts.surges.model import ALL, EVERYWHERE, OF_AGE, PRE_TRIAGE, Kind, Proposal
+from infra.ages import in_words
 from infra.areas import Areas
 
 WHAT: dict[Kind, str] = {
@@ -59,9 +60,11 @@ class SurgeNotices:
 
 
 def area_name(areas: Areas, area: str) -> str:
-    """The area as people read it."""
+    """The area, or age band, as people read it."""
     if area == EVERYWHERE:
         return "All callers"
+    if area.startswith(OF_AGE):
+        return in_words(area.removeprefix(OF_AGE))
     return areas[area].name if area in areas else "Area not known"
 
 

@@ -20,6 +20,7 @@ from alerts.surges.process import Looks
 from alerts.surges.store import ProposalStore
 from alerts.surges.watch import PART as PART
 from alerts.surges.watch import SurgeWatch
+from callrouter import events as ev
 from callrouter.errors import ConfigurationError
 from callrouter.journal import Journal
 from callrouter.messages.service import MessageService
@@ -28,9 +29,8 @@ from callrouter.settings import Settings
 from callrouter.surges.desk import SurgeDesk
 from callrouter.surges.menus import MenuNotes
 from callrouter.surges.notices import SurgeNotices
-from callrouter.view import fold
 from infra.areas import london
-from infra.bus import EventStream
+from infra.bus import Entry, EventStream
 from infra.clock import Clock
 from infra.crypto import KeyRing, SealError
 from infra.errors import StateUnavailable
@@ -105,7 +105,7 @@ def open_surges(
     desk = SurgeDesk(database, store, messages, indicators, areas, clock)
     notices = SurgeNotices(AlertStore(database), rules, indicators, areas, desk.is_live)
     return Surges(
-        SurgeCounter(stream, database, indicators, clock, hidden=hidden, categories=_RedFlags(journal)),
+        SurgeCounter(stream, database, indicators, clock, hidden=hidden, opened=SealedSigns(journal)),
         MenuNotes(database, contents, indicators),
         SurgeWatch(store, Looks(database, settings.database), notices, areas, clock, health),
         desk,
@@ -120,18 +120,25 @@ def indicators_of(settings: Settings) -> Indicators:
         raise ConfigurationError(str(error)) from error
 
 
-class _RedFlags:
-    """:data:`alerts.surges.counting.Categories`, opened with the call's own key."""
+class SealedSigns:
+    """:data:`alerts.surges.counting.Opened`: of the journal, with the call's own key."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    async def __call__(self, call_ref: str) -> Collection[str] | None:
+    async def __call__(self, entry: Entry) -> Collection[str] | None:
         try:
-            view = fold(await self._journal.read(call_ref))
+            recorded = await self._journal.read(entry.call_ref)
         except SealError:
-            log.error("red_flag_unreadable", call_ref=call_ref)  # one such call must not stop the rest
+            log.error("signal_unreadable", call_ref=entry.call_ref)  # one such call must not stop the rest
             return ()
-        if view is None or not view.red_flags:
-            return None
-        return {each.category for each in view.red_flags}
+        event = next((each.event for each in recorded if each.seq == entry.seq), None)
+        match event:
+            case ev.RedFlagHeard(category=category):
+                return (category,)
+            case ev.ReasonsHeard(reasons=reasons):
+                return reasons
+            case ev.AgeBandKnown(band=band):
+                return (band,)
+            case _:
+                return None

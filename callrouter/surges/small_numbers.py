@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from alerts.figures.small_numbers import SMALLEST
 from alerts.surges.chart import Hour
-from alerts.surges.model import EVERYWHERE, Series
+from alerts.surges.model import EVERYWHERE, OF_AGE, Series
 from infra.areas import Areas
-
-SMALLEST = 5
 
 
 def is_inside(inner: Series, outer: Series, areas: Areas) -> bool:
@@ -26,10 +25,17 @@ def nested(series: Series, shown: Collection[Series], areas: Areas) -> list[tupl
     """
     found: list[tuple[Series, tuple[Series, ...]]] = []
     for outer in [each for each in shown if is_inside(series, each, areas)]:
-        within = [each for each in {*shown, series} if is_inside(each, outer, areas)]
+        within = [
+            each for each in {*shown, series} if is_inside(each, outer, areas) and _is_age(each) == _is_age(series)
+        ]
         largest = [each for each in within if not any(is_inside(each, other, areas) for other in within)]
         found += [(outer, (series,)), (outer, tuple(largest))]
     return found
+
+
+def _is_age(series: Series) -> bool:
+    """Areas and age bands overlap: only those of one sort can be taken away together."""
+    return series.area.startswith(OF_AGE)
 
 
 def without_small(

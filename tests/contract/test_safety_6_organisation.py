@@ -59,7 +59,7 @@ class World:
         calls = JournalCalls(self.journal, ORGANISATIONS, *looks_after)
         self.on_call = PlansOnCall(database, KEYS, clock, AuditTrail(database, KEYS, clock), calls)
         self.noted: list[tuple[str, ev.Event]] = []
-        self.desk = Desk(self.journal, cast(Calls, self), self.on_call, calls, {})
+        self.desk = Desk(self.journal, cast(Calls, self), self.on_call, calls, {}, clock)
         self.call_backs = CallBackList(database, KEYS, clock)
         self.welfare = Welfare(database, KEYS, clock, told)
 

@@ -51,20 +51,20 @@ RED_FLAG = ("red_flag_heard", {"node": "main_menu", "lexicon": "2026.1"})
 
 
 class Counting:
-    """A counter on a stream; ``words`` are the red-flag categories that the journal tells, by call."""
+    """A counter on a stream; ``sealed`` is what the journal tells of an event, by call and number."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.stream = MemoryStream()
         self.clock = HandClock(NOON + timedelta(minutes=5))
-        self.words: dict[str, Collection[str] | None] = {}
+        self.sealed: dict[tuple[str, int], Collection[str]] = {}
 
     def reader(self) -> SurgeCounter:
-        async def categories(call_ref: str) -> Collection[str] | None:
-            return self.words.get(call_ref)
+        async def opened(entry: Entry) -> Collection[str] | None:
+            return self.sealed.get((entry.call_ref, entry.seq))
 
         return SurgeCounter(
-            self.stream, self.database, INDICATORS, self.clock, hidden=lambda ref: f"h-{ref}", categories=categories
+            self.stream, self.database, INDICATORS, self.clock, hidden=lambda ref: f"h-{ref}", opened=opened
         )
 
     async def count(self, *entries: Entry) -> Counts:
@@ -114,7 +114,7 @@ async def test_who_was_cut_off_and_rings_back_is_one_caller_with_all_they_chose(
 
 async def test_words_count_by_the_category_that_only_the_journal_tells(database: Database) -> None:
     counting = Counting(database)
-    counting.words = {"a": {"breathing"}}
+    counting.sealed = {("a", 2): {"breathing"}}
     found = await counting.count(*call("a", RED_FLAG))
     lexicon = f"2026.1/{INDICATORS.version}"
     assert {key[1:] for key in found} == {
@@ -122,6 +122,26 @@ async def test_words_count_by_the_category_that_only_the_journal_tells(database:
     }  # fmt: skip
     stored = await database.read(lambda connection: connection.execute(select(surge_calls.c.call)).scalars().all())
     assert stored == ["h-a"]
+
+
+async def test_reasons_and_ages_that_only_the_journal_tells_count_without_their_words(database: Database) -> None:
+    counting = Counting(database)
+    counting.sealed = {("a", 2): {"rash", "cough"}, ("a", 3): {"vomiting"}, ("a", 4): {"1-4"}, ("b", 2): {"65+"}}
+    reasons, aged = ("reasons_heard", {"node": "main_menu", "lexicon": "w1"}), ("age_band_known", {"by": "caller"})
+    told = [*call("a", reasons, reasons, aged, in_area("bromley")), *call("b", aged)]
+    version = f"w1/{INDICATORS.version}"
+    # each symptom once in the area and once by age, never by both; all calls stand under their areas alone
+    expected = {(NOW, "all", "bromley", ""): (1, 0), (NOW, "all", "unknown", ""): (1, 0)} | {
+        (NOW, signal, place, version): (1, 0)
+        for signal in ("rash", "cough", "vomiting")
+        for place in ("bromley", "age:1-4")
+    }
+    assert await counting.count(*told) == expected
+    assert await counting.count(*reversed(told)) == expected  # again, the other way round
+    history = await read_history(database, NOW - 8, NOW + 1, london())
+    assert history.total[-1] == 2
+    assert {each.area for each in history.series} == {"bromley", "south_east", "london", "everywhere", "age:1-4"}
+    assert history.demand[:, -1].tolist() == [1.0] * 15
 
 
 async def test_a_red_flag_waits_for_the_journal_but_not_for_ever(database: Database) -> None:

@@ -79,6 +79,15 @@ def test_figures_are_counted_from_the_journal_compared_shown_and_exported(a_day_
     assert "Kings (provider:kings)" in said
     assert "not known  Offered a call-back by a clinician within 20 minutes" in said
 
+    by_service = json.loads(type_("show", "--window", RANGE, "--by", "service", "--every-count", "--json")[1])
+    withheld = json.loads(type_("show", "--window", RANGE, "--by", "service", "--json")[1])
+    counts = {each["name"]: each["values"]["A01"] for each in by_service}
+    assert {each["name"] for each in withheld} == counts.keys()
+    assert all(set(each) == {"name", "A01", "counted_until"} for each in withheld), "no item of them but the offered"
+    assert all(each["A01"] in ("<5", "–") or int(each["A01"]) % 5 == 0 for each in withheld)
+    code, said = type_("show", "--window", RANGE, "--by", "area")
+    assert (code, "held back" in said, "abandoned" in said) == (0, True, False)
+
     file = tmp_path / "adc.csv"
     code, said = type_("export", "--month", "2025-10", "--out", str(file))
     assert (code, "thames has no contract" in said) == (0, True)
@@ -154,7 +163,12 @@ def test_who_waits_now_is_told_by_service_from_the_journal(tmp_path: Path, monke
     begun = offered(now - timedelta(seconds=75))
     asyncio.run(write([begun, told(begun.call_ref, 2, now, ev.Queued(services=("dental",), band="routine"))]))
     monkeypatch.setattr("callrouter.cli.kpi.SystemClock", lambda: HandClock(now + timedelta(seconds=5)))
-    assert "service:dental: 1 waiting, the longest for 80 s" in type_("waiting", "--by", "service")[1]
+    assert "service:dental: 1 waiting, the longest for 80 s" in type_("waiting", "--by", "service", "--every-count")[1]
+    said = type_("waiting", "--by", "service")[1]
+    assert "service:dental: <5 waiting\n" in said
+    assert "80 s" not in said, "the longest wait is that of one person"
+    waits = json.loads(type_("waiting", "--by", "service", "--json")[1])["waiting"]
+    assert waits == [{"scope": "service:dental", "waiting": "<5", "longest_wait_s": None}]
     waiting = [{"scope": "total", "waiting": 1, "longest_wait_s": 80.0}]
     assert json.loads(type_("waiting", "--json")[1])["waiting"] == waiting
     assert "nobody waits" in type_("waiting", "--by", "provider")[1]

@@ -29,7 +29,7 @@ from console.sign_in import add_sign_in
 from console.surges import add_surges
 from console.web import Web, route_class
 from infra.areas import london
-from infra.bus import MemoryStream
+from infra.bus import Entry, MemoryStream
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
 from infra.state import MemoryStates
@@ -121,10 +121,10 @@ async def a_house(folder: Path) -> AsyncIterator[House]:
     menu = f"{calls.flow.version}/{INDICATORS.version}"
     await database.write(lambda connection: write_past(connection, TUESDAY + timedelta(hours=1), menu=menu))
 
-    async def no_words(_call: str) -> tuple[str, ...]:
+    async def no_words(_entry: Entry) -> tuple[str, ...]:
         return ()
 
-    counter = SurgeCounter(stream, database, INDICATORS, clock, hidden=lambda ref: f"h-{ref}"[:64], categories=no_words)
+    counter = SurgeCounter(stream, database, INDICATORS, clock, hidden=lambda ref: f"h-{ref}"[:64], opened=no_words)
     await counter.join()
     world, store = world_on(database, folder, clock=clock), ProposalStore(database)
     desk = SurgeDesk(database, store, world.service, INDICATORS, london(), clock)

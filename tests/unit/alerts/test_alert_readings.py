@@ -172,6 +172,15 @@ async def test_a_minute_that_has_only_begun_is_not_counted_as_a_whole_one(world:
     assert await world.fires(rule) == ["longest-wait"]
 
 
+async def test_a_share_of_few_calls_of_a_place_or_a_need_is_not_judged(world: World) -> None:
+    rule = replace(RULE, metric="abandoned_share", scope="each service", threshold=0.5, clear=0.1, for_s=0)
+    world.be("service:gp", offered=4, abandoned=3)
+    world.be("service:dental", offered=5, abandoned=3)
+    assert await world.fires(rule) == ["longest-wait:service:dental"], "three of four would be told"
+    world.be("provider:kings", offered=4, abandoned=3)
+    assert "longest-wait:provider:kings" in await world.fires(replace(rule, scope="each provider"))
+
+
 async def test_no_calls_are_an_alert_where_there_are_some_usually(world: World) -> None:
     silent = replace(RULE, metric="offered", scope="each service", threshold=0, clear=0, worse="below", for_s=0,
                      usual_at_least=4)  # fmt: skip

@@ -141,6 +141,7 @@ def _events() -> st.SearchStrategy[ev.Event]:
         "str": st.text(max_size=9),
         "str | None": st.none() | st.text(max_size=9),
         "list[str] | None": st.none() | st.lists(st.text(max_size=9), max_size=3),
+        "list[str]": st.lists(st.text(max_size=9), max_size=3),
         "int": st.integers(0, 99),
         "bool | None": st.none() | st.booleans(),
         "float": st.floats(0, 9e5),

@@ -47,7 +47,7 @@ class World:
         house.facts.plan = FoundPlans(self.plans).find
         matched = JournalCalls(house.journal)
         on_call = PlansOnCall(house.database, house.keys, house.clock, self.trail, matched)
-        self.desk = Desk(house.journal, house.door, on_call, matched, {})
+        self.desk = Desk(house.journal, house.door, on_call, matched, {}, house.clock)
 
     async def open(self, *others: dict[str, object]) -> None:
         await self.house.database.write(metadata.create_all)
@@ -97,6 +97,7 @@ async def test_the_right_date_of_birth_confirms_in_journal_page_and_facts(world:
     assert (event.role, event.by, event.outcome, event.raises, event.user) == (
         "handler", "birth_date", "confirmed", True, "u-1",
     )  # fmt: skip
+    assert await world.house.events(ev.AgeBandKnown) == [ev.AgeBandKnown(by="plan", band="65+")]
     view = await world.view()
     assert event.plans == (found.candidates if (found := view.finding("plan")) else None)
     assert view.plan_level == "confirmed"
@@ -113,12 +114,14 @@ async def test_a_clinician_who_has_checked_confirms(world: World) -> None:
     assert len(await world.desk.open_checked(reply.context, CLINICIAN)) == 1
     (event,) = await world.house.events(ev.PlanChecked)
     assert (event.role, event.by, event.outcome) == ("clinician", "said", "confirmed")
+    assert await world.house.events(ev.AgeBandKnown) == [ev.AgeBandKnown(by="plan", band="65+")]
     assert (await world.view()).plan_level == "confirmed"
 
 
 async def test_a_wrong_date_of_birth_confirms_nothing_and_takes_nothing_back(world: World) -> None:
     reply = await world.talk()
     assert await world.desk.check_birth_date(reply.context, WRONG, HANDLER) == ()
+    assert await world.house.events(ev.AgeBandKnown) == []
     assert (await world.view()).plan_level == "candidates"
     assert await world.fact() == ("candidates", Band.RAISED)
     await world.desk.check_birth_date(reply.context, BORN, HANDLER)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from html import unescape
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from console_world import NOON, SetBoard, SetPast, World
@@ -17,7 +19,7 @@ from starlette.routing import BaseRoute
 from test_console_wallboard import get
 
 from alerts.figures.items import Clock, Kpis, ScopeKind
-from callrouter.handover import Role
+from callrouter.handover import Role, SignedIn
 from console.city_map import squares
 from console.small_numbers import CLINICAL
 
@@ -58,11 +60,11 @@ class FewPast(SetPast):
         return list(figures(kind, clock))
 
 
-def addresses(world: World) -> Iterator[str]:
-    """Every page that can be got, of each place and need."""
+def addresses(world: World, *, streams: bool = False) -> Iterator[str]:
+    """Every page that can be got, of each place and need; or every stream of a page."""
     values = {"provider": ["south_east"], "day": ["2026-02-02"], "name": ["camden", "dental"], "context": ["c" * 32]}
     for route in _routes(world.app().routes):
-        if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and not route.path.endswith("/events"):
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and route.path.endswith("/events") is streams:
             names = re.findall(r"{(\w+)}", route.path)
             for value in values[names[0]] if names else [""]:
                 yield route.path.replace(f"{{{names[0]}}}", value) if names else route.path
@@ -106,23 +108,70 @@ async def test_no_page_tells_a_small_number_or_what_it_follows_from(role: Role) 
     pages = [*addresses(world)]
     for address in [*pages, *(f"/{window}" for window in WINDOWS)]:
         page = await get(world, address, role)
-        if page.status_code != 200:
-            continue
-        for known, elsewhere in ((PLACES, CALLS - sum(PLACES.values())), (NEEDS, 0)):
-            for found in tables(page.text, known):
-                seen += 1
-                withheld = {each.name: known[each.name] for each in found if each.count is None}
-                few = {name for name, calls in known.items() if calls < 5}
-                assert few <= withheld.keys(), (address, found)
-                cells = [cell for each in found if each.name in few for cell in each.cells]
-                assert not [cell for cell in cells if re.fullmatch(r"[1-4]", cell)], (address, found)
-                rest = CALLS - elsewhere - sum(each.count or 0 for each in found)
-                assert rest == sum(withheld.values())
-                assert len(withheld) > 1, f"{address}: the sum of all calls tells the only one that is withheld"
-                assert set(withheld) - few or rest not in (len(few), 4 * len(few)), address
-        told = re.findall(r'map__name"[^>]*>([^<]*)<.*?map__count"[^>]*>([^<]*)<', page.text, re.S)
-        short = {each.short: PLACES.get(each.name, 0) for each in squares()}
-        assert not [name for name, text in told if short[unescape(name)] < 5 and re.fullmatch(r"\d+", text)], address
-        seen += bool(told)
+        if page.status_code == 200:
+            seen += tables_without_small_numbers(page.text, address)
     assert len(pages) > 8
     assert seen > 10
+
+
+def tables_without_small_numbers(text: str, address: str) -> int:
+    """How many tables and maps of places and needs stand there, each without small numbers and what tells them."""
+    seen = 0
+    for known, elsewhere in ((PLACES, CALLS - sum(PLACES.values())), (NEEDS, 0)):
+        few = {name for name, calls in known.items() if calls < 5}
+        for found in tables(text, known):
+            seen += 1
+            withheld = {each.name: known[each.name] for each in found if each.count is None}
+            assert few <= withheld.keys(), (address, found)
+            cells = [cell for each in found if each.name in few for cell in each.cells]
+            assert not [cell for cell in cells if re.fullmatch(r"[1-4]", cell)], (address, found)
+            assert all(each.count % 5 == 0 for each in found if each.count is not None), (address, found)
+            rest = CALLS - elsewhere - sum(known[each.name] for each in found if each.count is not None)
+            assert rest == sum(withheld.values())
+            assert len(withheld) > 1, f"{address}: the sum of all calls tells the only one that is withheld"
+            assert set(withheld) - few or rest not in (len(few), 4 * len(few)), address
+    told = re.findall(r'map__name"[^>]*>([^<]*)<.*?map__count"[^>]*>([^<]*)<', text, re.S)
+    short = {each.short: PLACES.get(each.name, 0) for each in squares()}
+    assert not [name for name, text in told if short[unescape(name)] < 5 and re.fullmatch(r"\d+", text)], address
+    return seen + bool(told)
+
+
+@pytest.mark.parametrize("role", [role for role in sorted(Role) if role not in CLINICAL])
+async def test_no_event_stream_tells_one_either(role: Role) -> None:
+    world = World(board=FewBoard(), past=FewPast(), open_wallboard=True)
+    seen, streams = 0, [*addresses(world, streams=True)]
+    for address in [*streams, *(f"/wallboard/events{window}" for window in WINDOWS)]:
+        status, told = await first_events(world, address, role)
+        assert status == (403 if re.match("/(areas|services)/", address) else 200), address
+        seen += tables_without_small_numbers(told, address)
+    assert len(streams) >= 4
+    assert seen > 10
+
+
+async def first_events(world: World, address: str, role: Role) -> tuple[int, str]:
+    """The status, and all fragments that a page's stream tells at first; then the browser leaves."""
+    path, _, query = address.partition("?")
+    cookie = f"{world.sessions.cookie_name}={world.sessions.sign(SignedIn('Sam', role))}"
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": query.encode(),
+             "headers": [(b"host", b"console.test"), (b"cookie", cookie.encode())], "http_version": "1.1",
+             "scheme": "http", "server": ("console.test", 80), "client": ("127.0.0.1", 1)}  # fmt: skip
+    status, body, left, asked = 0, b"", asyncio.Event(), False
+
+    async def receive() -> dict[str, object]:
+        nonlocal asked
+        if not asked:
+            asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        nonlocal status, body
+        status = message.get("status", status)
+        body += message.get("body", b"")
+        if message.get("body"):
+            left.set()
+
+    await world.app()(scope, receive, send)
+    data = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: ")]
+    return status, "".join(value for each in data for value in each.values() if isinstance(value, str))

@@ -25,7 +25,7 @@ from alerts.surges.store import ProposalStore
 from alerts.surges.tables import metadata, surge_counts, surge_usual
 from infra.areas import london
 from infra.sql import Database, connect_database
-from tests.surge_past import put_counts, write_past
+from tests.surge_past import VERSION, put_counts, write_past
 
 FRIDAY = datetime(2026, 3, 27, 15, tzinfo=UTC)
 BROMLEY = Series("cold_or_flu", "bromley")
@@ -181,7 +181,7 @@ async def test_a_feed_that_stopped_is_said_and_raises_nothing(usual: Database) -
 async def test_a_new_menu_is_another_series_until_four_weeks_of_it_are_known(usual: Database) -> None:
     await looked(usual)
     week = FRIDAY + timedelta(days=3)
-    await usual.write(lambda connection: _more(connection, FRIDAY, week, "f2/2026.1"))
+    await usual.write(lambda connection: _more(connection, FRIDAY, week, f"f2/{VERSION}"))
     found = await looked(usual, week)
     assert (found.judged, found.why_not) == (0, {CHANGED: 6})
 
@@ -189,20 +189,20 @@ async def test_a_new_menu_is_another_series_until_four_weeks_of_it_are_known(usu
 async def test_a_new_menu_that_asks_the_same_goes_on_with_the_series(usual: Database) -> None:
     await looked(usual)
     week = FRIDAY + timedelta(days=3)
-    await usual.write(lambda connection: _more(connection, FRIDAY, week, "f2/2026.1"))
+    await usual.write(lambda connection: _more(connection, FRIDAY, week, f"f2/{VERSION}"))
     for version in ("f1", "f2", "f1"):
         await note_asked(usual, version, {"cold_or_flu": "the-same-question"})
     found = await looked(usual, week)
     assert (found.judged, found.why_not) == (6, {})
     assert found.found[0].series == BROMLEY
-    await usual.write(lambda connection: _more(connection, week, week + timedelta(days=3), "f3/2026.1"))
+    await usual.write(lambda connection: _more(connection, week, week + timedelta(days=3), f"f3/{VERSION}"))
     await note_asked(usual, "f3", {"cold_or_flu": "another-question"})
     assert (await looked(usual, week + timedelta(days=3))).why_not == {CHANGED: 6}
 
 
 async def test_a_new_lexicon_breaks_what_is_counted_from_words_and_nothing_else(database: Database) -> None:
     def write(connection: Connection, begin: int, end: int, lexicon: str) -> None:
-        asked = {ALL: "", "cold_or_flu": "f1/2026.1", "difficulty_breathing": f"{lexicon}/2026.1"}
+        asked = {ALL: "", "cold_or_flu": f"f1/{VERSION}", "difficulty_breathing": f"{lexicon}/{VERSION}"}
         rows = [
             (Cell(quarter, signal, "bromley", version), 20 if signal == ALL else 3, 0)
             for quarter in range(begin, end)

@@ -18,7 +18,7 @@ from alerts.surges.tables import metadata, surge_days
 from alerts.surges.weekly import judge_weeks
 from infra.areas import london
 from infra.sql import Database, connect_database
-from tests.surge_past import MENU, USUAL, write_past
+from tests.surge_past import MENU, USUAL, VERSION, write_past
 
 MONDAY = datetime(2026, 3, 23, 0, tzinfo=UTC)
 BROMLEY = Series("cold_or_flu", "bromley")
@@ -86,5 +86,5 @@ async def test_two_years_are_too_few(database: Database) -> None:
 async def test_before_a_new_menu_nothing_is_a_baseline(database: Database) -> None:
     await judged(database, date(2022, 3, 1))
     older = update(surge_days).where(surge_days.c.signal != ALL, surge_days.c.day < (date(2025, 1, 1) - EPOCH).days)
-    await database.write(lambda connection: connection.execute(older.values(version="f0/2026.1")))
+    await database.write(lambda connection: connection.execute(older.values(version=f"f0/{VERSION}")))
     assert BROMLEY not in await found_in(database)
