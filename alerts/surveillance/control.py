@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from alerts.surveillance.errors import ControlError
+from infra.schema_words import in_words
 
 Method = Literal["farrington-flexible", "ears-c1", "ears-c2", "ears-c3"]
 Count = Annotated[int, Field(ge=0)]
@@ -72,7 +73,7 @@ def read_control(method: Method, given: object) -> FarringtonControl | EarsContr
     try:
         return kind.model_validate({name: _plain(value) for name, value in given.items()})
     except ValidationError as error:
-        causes = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
+        causes = [f"{'.'.join(str(part) for part in each['loc'])}: {in_words(each)}" for each in error.errors()]
         raise ControlError("; ".join(cause.removeprefix(": ") for cause in causes)) from None
 
 

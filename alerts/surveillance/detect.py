@@ -20,7 +20,7 @@ def detect_file(method: Method, config: Path, source: Path, target: Path) -> Jud
 
     Raises :class:`alerts.surveillance.errors.SurveillanceError`; then ``target`` is as it was.
     """
-    control = read_control(method, _json(config))
+    control = _control(method, config)
     series = read_series(source)
     weeks = _weeks(method, control, len(series.counts))
     if isinstance(control, FarringtonControl) and series.days is not None:
@@ -28,6 +28,14 @@ def detect_file(method: Method, config: Path, source: Path, target: Path) -> Jud
     found = _judge(method, control, series, weeks)
     write_found(target, weeks, found)
     return found
+
+
+def _control(method: Method, file: Path) -> FarringtonControl | EarsControl:
+    given = _json(file)
+    try:
+        return read_control(method, given)
+    except ControlError as error:
+        raise ControlError(f"{file}: {error}") from None
 
 
 def _json(file: Path) -> object:

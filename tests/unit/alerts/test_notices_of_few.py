@@ -37,9 +37,7 @@ def texts(notice: Notice) -> str:
 def test_no_channel_carries_a_small_count_of_a_place_or_a_need(scope: str, metric: Metric) -> None:
     few = told(scope, 3, metric)
     many = told(scope, 7, metric)
-    assert (
-        texts(few).count("fewer than 5") == 6
-    )  # line, list, how bad, worst, text, call
+    assert texts(few).count("fewer than 5") == 6  # line, list, how bad, worst, text, call
     assert texts(few) == texts(told(scope, 4, metric)), "nor does anything else tell which"
     assert "7" in texts(many)
     data = json.loads(payload(few))
