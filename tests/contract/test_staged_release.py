@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -189,14 +188,14 @@ async def test_a_version_that_is_not_worse_is_told_once_and_released_by_people(r
         await release.call(f"old-{number}", release.old, LEFT)
     await release.look(60)
     assert await release.state() is State.STAGED
-    told = await release.database.read(partial(revision, name="flows"))
+    told = await revision(release.database, "flows")
     for number in range(10, 14):
         await release.call(f"new-{number}", release.new, ANSWERED)
         await release.call(f"old-{number}", release.old, LEFT)
         await release.look(60)
     steps = [each.step for each in await release.service.history(ANN, release.new)]
     assert steps.count("not_worse") == 1
-    assert await release.database.read(partial(revision, name="flows")) == told  # no worker reads anything anew
+    assert await revision(release.database, "flows") == told  # no worker reads anything anew
     await release.service.publish(release.new, ANN)
     assert release.flows.for_dialled("111", "any").version == release.new
 
