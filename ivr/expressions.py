@@ -30,6 +30,7 @@ _ORDER: dict[type[ast.cmpop], Callable[[int, int], bool]] = {
     ast.GtE: lambda left, right: left >= right,
 }
 _EQUAL = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
+_SHOWN = 20  # characters of what could not be read
 _SHAPE = "a condition compares a fact with its values: fact == value, fact in {a, b}, number < 3, known(fact)"
 
 
@@ -66,11 +67,18 @@ def parse(text: str) -> Expression:
     try:
         root = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        hint = "; is equal to is ==" if _LONE_EQUALS.search(text) else ""
-        raise ExpressionError(f"cannot be read: {getattr(error, 'msg', 'malformed')}{hint}") from None
+        hint = "is equal to is ==" if _LONE_EQUALS.search(text) else _SHAPE
+        raise ExpressionError(f"cannot be read at {_place(error)}: {hint}") from None
     tests = list(_tests(root))
     names = frozenset(name for kind, name in tests if kind == "value")
     return Expression(text, names, frozenset(name for kind, name in tests if kind == "known"), root)
+
+
+def _place(error: Exception) -> str:
+    """Where reading ended, in the author's own characters: Python's words are about Python, and change with it."""
+    line, offset = getattr(error, "text", None) or "", getattr(error, "offset", None) or 0
+    rest = line[offset - 1 :].strip() if offset else ""
+    return f'"{rest[:_SHOWN]}"' if rest else "its end"
 
 
 def _tests(node: ast.expr) -> Iterator[tuple[str, str]]:

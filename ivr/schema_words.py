@@ -22,6 +22,8 @@ _WORDS = {
     "too_short": "must have at least {min_length}",
     "too_long": "must have at most {max_length}",
     "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "finite_number": "must be a number that ends",
     "literal_error": "must be {expected}",
     "string_pattern_mismatch": f"does not look like a name ({_NAME})",
     "union_tag_invalid": "unknown action; there are {expected_tags}, 'subflow'",
