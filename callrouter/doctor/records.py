@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from callrouter.doctor.clocks import compare, now
 from callrouter.doctor.model import Finding, failed, ok, warning
+from callrouter.errors import ConfigurationError
+from callrouter.keys import key_ring
 from callrouter.settings import Settings
 from careplans.store import plans
 from infra.migrate import is_up_to_date
@@ -53,7 +56,7 @@ async def _look(database: Database, settings: Settings) -> list[Finding]:
         found.append(warning("sql", "SQLite is for one process on one machine", do))
     if await is_up_to_date(database):
         found.append(ok("sql", "every migration is in"))
-        found += await database.read(_plans)
+        found += await database.read(partial(_plans, live=_index_keys(settings)))
         if database.dialect == "postgresql":
             found += _partitions(await database.read(_journal_tables), now())
     else:
@@ -111,8 +114,26 @@ def _journal_tables(connection: Connection) -> tuple[bool, set[str]]:
     return kind == "p", set(connection.execute(text(query)).scalars())
 
 
-def _plans(connection: Connection) -> list[Finding]:
-    """Plans from before there was a search by name are not found by it: it would say "none" where there is one."""
+def _index_keys(settings: Settings) -> Sequence[str] | None:
+    """The ids of the index keys of the settings; None where they cannot be read, which is told of the keys.
+
+    A development set-up that has lost its own has none: none is made here.
+    """
+    if settings.keys is None and settings.keys_file is None and not (settings.data_dir / "keys").exists():
+        return ()
+    try:
+        return key_ring(settings).index_keys
+    except ConfigurationError:
+        return None
+
+
+def _plans(connection: Connection, live: Sequence[str] | None) -> list[Finding]:
+    """Plans that no look-up finds by what it asks for: it says "none" where there is one."""
+    strange = select(func.count()).select_from(plans).where(plans.c.index_key.not_in(live or ()))
+    if live is not None and (many := connection.execute(strange).scalar_one()):
+        do = "put the pair that wrote them behind the others in CALLROUTER_KEYS (docs/careplans.md, keys)"
+        return [failed("plans", f"{many} are under another key: look-ups do not find them and say none", do)]
+    # those from before there was a search by name
     older = select(plans.c.id).where(plans.c.index_key.is_(None)).limit(1)
     if connection.execute(older).first() is None:
         return []

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -22,6 +23,10 @@ from callrouter.doctor.model import Check, Finding, examine
 from callrouter.doctor.public import check_fall_back, check_public_address
 from callrouter.doctor.records import check_database
 from callrouter.settings import Settings
+from careplans.kinds import PlanKind
+from careplans.model import Person, Plan
+from careplans.sealing import Sealer
+from careplans.writing import write_plans
 from infra.asterisk.instance import (
     Asterisk,
     AsteriskSettings,
@@ -30,6 +35,7 @@ from infra.asterisk.instance import (
     Provider,
     find_installation,
 )
+from infra.crypto import KeyRing
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
 from tests.postgres import Postgres, own_postgres
@@ -89,6 +95,29 @@ async def test_a_database_that_is_not_there_is_told_without_its_password(tmp_pat
     assert finding.level == "failed"
     assert finding.text.startswith("does not answer")
     assert "hush" not in str(finding)
+
+
+async def test_plans_under_a_key_that_is_not_in_the_ring_are_told_since_nobody_finds_them(tmp_path: Path) -> None:
+    url, other = f"sqlite:///{tmp_path}/plans.db", base64.b64encode(os.urandom(64)).decode()
+    database = connect_database(url)
+    await upgrade_database(database)
+    person = Person("Edith", "Example", date(1938, 4, 12), None, ("+447700900101",))
+    plan = Plan("P1", "Demo", "Demo", PlanKind.CRISIS, person, "Zzline", "", date(2026, 5, 4), None, 1)
+    await database.write(lambda c: write_plans(c, Sealer(KeyRing.from_base64(KEYS)), [plan], datetime.now(UTC)))
+    await database.close()
+
+    async def said(**keys: str) -> list[str]:
+        return [
+            each.text
+            for each in await only(check_database, settings(tmp_path, database_url=url, **keys))
+            if each.level == "failed"
+        ]
+
+    lost = ["1 are under another key: look-ups do not find them and say none"]
+    assert [await said(keys=KEYS), await said(keys=f"{other} {KEYS}"), await said(keys=other), await said()] == [
+        [], [], lost, lost
+    ]  # fmt: skip
+    assert not (tmp_path / "keys").exists()
 
 
 # ---------------------------------------------------------------- Asterisk
