@@ -212,7 +212,7 @@ def _needed(value: object) -> str:
 
 
 def _kind(value: object) -> PlanKind:
-    return read_kind(_needed(value))
+    return read_kind(_text(value))
 
 
 def _version(value: object) -> int:

@@ -21,7 +21,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "no_id": ({"plan_id": " "}, "plan_id", "is missing"),
     "absent_source": ({"source": ...}, "source", "is missing"),
     "unknown_kind": ({"kind": "shopping list"}, "kind", "neither a known kind"),
-    "kind_missing": ({"kind": None}, "kind", "is missing"),
+    "kind_missing": ({"kind": None}, "kind", "neither a known kind"),
     "version_missing": ({"version": ""}, "version", "is missing"),
     "short_nhs_number": ({"nhs_number": "999000001"}, "nhs_number", "ten digits"),
     "letters_in_nhs_number": ({"nhs_number": "99900000I8"}, "nhs_number", "ten digits"),
