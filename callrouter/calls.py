@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from callrouter import events as ev
+from callrouter.asking import Asking
 from callrouter.beginning import first_sprint
 from callrouter.catching_up import before_waiting
 from callrouter.deadlines import Deadlines, watched_s, with_due_time
@@ -345,30 +347,29 @@ class Calls:
         """Answer the look-ups and the search for a line that the sprint ends in, until the call must wait."""
         events += happened(sprint)
         instructions = list(sprint.instructions)
-        while isinstance(sprint.wait, LookupWait | OfferWait):
-            known = await before_waiting(self._lookups, record, flow, sprint, lane.hung_up, events)
-            if known is not sprint:
-                sprint, instructions = known, [*instructions, *known.instructions]
-                continue
-            found = await self._answer(record, sprint.session, flow, lane, events)
-            if found is None:
-                break
-            if isinstance(found, Heard):
-                # a caller who is put through at once, or sent on at once, is not told to hold
-                instructions = [each for each in instructions if not isinstance(each, Hold)]
-            sprint = engine.resume(flow, sprint.session, found)
-            events += happened(sprint)
-            instructions += sprint.instructions
+        with closing(Asking(self._lookups, record, flow, lane.hung_up)) as asking:
+            while isinstance(sprint.wait, LookupWait | OfferWait):
+                known = await before_waiting(asking, record, flow, sprint, events)
+                if known is not sprint:
+                    sprint, instructions = known, [*instructions, *known.instructions]
+                    continue
+                found = await self._answer(record, sprint.session, asking, events)
+                if found is None:
+                    break
+                if isinstance(found, Heard):
+                    # a caller who is put through at once, or sent on at once, is not told to hold
+                    instructions = [each for each in instructions if not isinstance(each, Hold)]
+                sprint = engine.resume(flow, sprint.session, found)
+                events += happened(sprint)
+                instructions += sprint.instructions
         return _waiting(record, sprint, instructions, events, wait_id, at)
 
     async def _answer(
-        self, record: CallRecord, session: Session, flow: Flow, lane: Lane, events: list[ev.Event]
+        self, record: CallRecord, session: Session, asking: Asking, events: list[ev.Event]
     ) -> Heard | Answered | None:
         wait = session.wait
         if isinstance(wait, LookupWait):
-            answered, told = await self._lookups.answer(record, wait, flow, lane.hung_up)
-            events += told
-            return answered
+            return await asking.answer(wait, events)
         assert isinstance(wait, OfferWait)
         return await self._finding.seek(record, wait, session.band, events)
 

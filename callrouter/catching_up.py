@@ -9,38 +9,29 @@ from __future__ import annotations
 import asyncio
 
 from callrouter import events as ev
-from callrouter.lookups import Lookups
+from callrouter.asking import Asking, skipped
 from callrouter.model import CallRecord
-from callrouter.moves import OF_THE_CALLER, happened
+from callrouter.moves import happened
 from ivr import engine
-from ivr.actions.lookup import Lookup
 from ivr.flow import Flow
 from ivr.model import LookupWait, OfferWait, Sprint
 
 
 async def before_waiting(
-    lookups: Lookups, record: CallRecord, flow: Flow, sprint: Sprint, hung_up: asyncio.Event, events: list[ev.Event]
+    asking: Asking, record: CallRecord, flow: Flow, sprint: Sprint, events: list[ev.Event]
 ) -> Sprint:
     """The sprint with what the skipped look-ups say, if it ends in a search for somebody; else as it is.
 
     Skipped is what the flow asks of callers and nobody has asked in this call. Adds to ``events``.
     """
-    if not isinstance(sprint.wait, OfferWait) or not (skipped := _skipped(record, flow, events)):
+    if not isinstance(sprint.wait, OfferWait) or not (missed := skipped(record, flow, events)):
         return sprint
-    waits = [LookupWait(sprint.session.node, what) for what in skipped]
-    answers = await asyncio.gather(*(lookups.answer(record, wait, flow, hung_up) for wait in waits))
-    found = {what: answer for what, (answer, _) in zip(skipped, answers, strict=True) if answer is not None}
+    waits = [LookupWait(sprint.session.node, what) for what in missed]
+    answers = await asyncio.gather(*(asking.ask(wait, events) for wait in waits))
+    found = {what: answer for what, (answer, _) in zip(missed, answers, strict=True) if answer is not None}
     if not found:  # the caller hung up while we looked
         return sprint
     events += [event for _, told in answers for event in told]
     after = engine.learned(flow, sprint.session, found)
     events += happened(after)
     return after
-
-
-def _skipped(record: CallRecord, flow: Flow, events: list[ev.Event]) -> list[str]:
-    if len(record.looked_up) == len(OF_THE_CALLER):
-        return []
-    asked = {*record.looked_up, *(each.what for each in events if isinstance(each, ev.LookedUp))}
-    wanted = {each.what for each in flow.nodes.values() if isinstance(each, Lookup)}
-    return [what for what in OF_THE_CALLER if what in wanted and what not in asked]

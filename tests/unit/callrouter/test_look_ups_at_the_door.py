@@ -218,3 +218,25 @@ async def test_callers_without_a_number_say_nothing_about_the_store(house: House
         else:
             await a_call(house, f"call{n}")
     assert (await a_call(house, "last")).gap == "skipped"
+
+
+async def test_plan_and_earlier_calls_are_asked_at_once_and_each_once(house: House) -> None:
+    asked = asyncio.Event()
+    times = 0
+
+    async def plan_after_the_other(number: Number) -> PlanFound:
+        await asked.wait()
+        return PlanFound("none", "no_plan")
+
+    async def earlier(number: Number, started: datetime) -> RepeatFound:
+        nonlocal times
+        times += 1
+        asked.set()
+        return RepeatFound("NRC", "no_contact")
+
+    house.facts.plan, house.facts.repeat = plan_after_the_other, earlier
+    await house.press("1", await house.start())
+
+    assert (await looked_up(house, "plan")).outcome == "none", "one does not wait for the other"
+    assert (await looked_up(house, "repeat")).outcome == "NRC"
+    assert times == 1
