@@ -55,14 +55,19 @@ def kept_of(kind: str, facts: Facts) -> Facts:
 
     Events are kept for hours; what many of them say alike is the most of what they would take.
     """
-    if kind != ev.Queued.kind:
-        return _said(kind, tuple([facts[name] for name in NEEDS[kind]]))
-    services = tuple(facts["services"][:1])
-    return _said(kind, services) if all(type(each) is str for each in services) else facts
+    return said(kind, values_of(kind, facts))
+
+
+def values_of(kind: str, facts: Facts) -> tuple[str, ...]:
+    """What :func:`read_call` looks at, without the names."""
+    if kind == ev.Queued.kind:
+        return tuple([str(each) for each in facts["services"][:1]])
+    return tuple([facts[name] for name in NEEDS[kind]])
 
 
 @lru_cache(maxsize=4096)
-def _said(kind: str, values: tuple[str, ...]) -> Facts:
+def said(kind: str, values: tuple[str, ...]) -> Facts:
+    """The facts again, of their values."""
     return {"services": values} if kind == ev.Queued.kind else dict(zip(NEEDS[kind], values, strict=True))
 
 

@@ -6,7 +6,6 @@ So a burst costs little, and the order of arrival cannot matter.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -16,7 +15,8 @@ import structlog
 
 from alerts.figures.call_backs import KINDS as CALL_BACKS
 from alerts.figures.calls import NEEDS, Call, is_readable
-from alerts.figures.contacts import Contacts
+from alerts.figures.chart import MINUTE, Chart, minute_of
+from alerts.figures.contacts import Contacts, News, is_past
 from alerts.figures.history_rows import midnight
 from alerts.figures.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind, Values, with_values
 from alerts.figures.items import TOTAL as WHOLE
@@ -33,19 +33,11 @@ from infra.bus import Entry
 log = structlog.get_logger(__name__)
 
 OFFERED = Offered.kind
-MINUTE = timedelta(minutes=1)
-
 MINUTES_AT_MOST = 60
 """How far back a chart or a window may reach."""
 
-CHART_KEPT = timedelta(minutes=90)
-"""An ended call is looked at for the chart this long."""
-
-ENDED_KEPT = timedelta(hours=6)
-"""An ended call keeps its events this long, for those that come late; one later still has the day read again."""
-
-UNENDED_KEPT = timedelta(hours=24)
-"""No caller waits a day: an older call without an end has lost it, and must not alarm for ever."""
+CHART_KEPT = timedelta(minutes=MINUTES_AT_MOST + 5)
+"""The chart is added up from minutes that are kept this long."""
 
 PROBE_LASTS = timedelta(seconds=60)
 """A probe that waits longer has lost its auditor; it must not hide the wait of the next one."""
@@ -74,10 +66,10 @@ class LiveFigures:
         self._names = {**NAMES, **(names or {})}
         self._contacts = Contacts()
         self._open: dict[str, Call] = {}  # those who may wait or talk now: looked at each second
-        self._recent: dict[str, Call] = {}  # those, and the ended of the chart
-        self._failed: dict[str, Call] = {}  # those in which something of ours failed
+        self._failed: dict[str, datetime] = {}  # when something of ours failed, in which calls, of late
         self._probes: dict[str, Call] = {}  # the auditor's own that are not over, and in nothing else
         self._ledger = Ledger()
+        self._chart = Chart()
         self._call_backs = LiveCallBacks()
         self._forgot_at: datetime | None = None
         self._odd = Oddities()
@@ -123,7 +115,7 @@ class LiveFigures:
             self._scope(scope.id or TOTAL, day.get(scope), waits.get(scope, NOBODY))
             for scope in (WHOLE, *(Scope("provider", each) for each in self._providers))
         )
-        failed = sum(_failed_recently(call, now) for call in self._failed.values())
+        failed = sum(now - at < RECENT for at in self._failed.values())
         return Figures(now, replace(total, failed_recently=failed), tuple(providers), self._of_probes(now))
 
     def waiting(self, now: datetime, kind: ScopeKind) -> Mapping[Scope, WaitingNow]:
@@ -150,14 +142,7 @@ class LiveFigures:
         for a count outside 1 to :data:`MINUTES_AT_MOST`.
         """
         self._settle(now)
-        start = _first_minute(now, count)
-        calls = list(self._recent.values())
-        offered = Counter((call.offered_at - start) // MINUTE for call in calls if call.offered_at)
-        answered = Counter((call.answered_at - start) // MINUTE for call in calls if call.answered_at)
-        longest = _longest_waits(calls, start, now)
-        return tuple(
-            MinutePoint(start + n * MINUTE, offered[n], answered[n], longest.get(n, 0.0)) for n in range(count)
-        )
+        return self._chart.points(_first_minute(now, count), count, now, self._open.values())
 
     def window(self, now: datetime, minutes: int, kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
         """The figures of the calls offered in the last ``minutes``, the one in progress among them, by scope.
@@ -185,11 +170,10 @@ class LiveFigures:
         if over_by is None:
             return self._of_day(day, *get_args(ScopeKind))
         found = {scope: merged([tally]) for scope, tally in self._ledger.day(day).items()}
-        for call in self._contacts.calls():
-            if call.ended_at is not None and call.ended_at >= over_by:
-                for share in shares_of(call):
-                    if day_of(share.at) == day:
-                        found[share.scope].add(share, -1)
+        for call in self._contacts.over_since(over_by):
+            for share in shares_of(call):
+                if day_of(share.at) == day:
+                    found[share.scope].add(share, -1)
         return found
 
     def call_backs(self, now: datetime, day: date, over_by: datetime) -> Mapping[Scope, Values]:
@@ -199,20 +183,34 @@ class LiveFigures:
 
     # ------------------------------------------------------------------ reading again what has news
 
+    def put_away(self, now: datetime) -> None:
+        """Read what has come, and pack the calls that are over: while a day is read, that it never stands as it came.
+
+        Nothing is forgotten: what is still to be applied may belong to any call.
+        """
+        self._read_again(now)
+        self._contacts.put_away(now)
+
     def _settle(self, now: datetime) -> None:
         self._ledger.forget(now)
+        self._read_again(now)
+        self._forget(now)
+
+    def _read_again(self, now: datetime) -> None:
         changed = []
         for news in self._contacts.read_again():
             self._ledger.replace(news.before, news.after)
-            self._place(news.ref, news.call)
+            self._place(news)
             self._odd.look(news.ref, news.call, now)
             changed.append(news.ref)
         self._call_backs.place(changed, self._contacts.scopes)
-        self._forget(now)
 
-    def _place(self, ref: str, call: Call | None) -> None:
-        for calls in (self._open, self._recent, self._failed, self._probes):
-            calls.pop(ref, None)
+    def _place(self, news: News) -> None:
+        ref, was, call = news.ref, news.was, news.call
+        for places in (self._open, self._failed, self._probes):
+            places.pop(ref, None)
+        if was is not None and _is_charted(was):
+            self._chart.take_out(was)
         if call is None:
             return
         if call.is_probe:
@@ -221,22 +219,24 @@ class LiveFigures:
             return
         for provider in call.providers:
             self._providers.setdefault(provider, provider)
-        self._recent[ref] = call
-        if call.ended_at is None:
+        if _is_charted(call):
+            self._chart.add(call)
+        else:
             self._open[ref] = call
         if call.failed_at is not None:
-            self._failed[ref] = call
+            self._failed[ref] = call.failed_at
 
     def _forget(self, now: datetime) -> None:
-        """Once a minute: it looks at every call that is remembered."""
+        """Once a minute: it looks at every call that is not put away."""
         if self._forgot_at is not None and abs(now - self._forgot_at) < MINUTE:
             return
         self._forgot_at = now
-        for ref in [ref for ref, call in self._recent.items() if _is_past(call, now, CHART_KEPT)]:
-            for calls in (self._open, self._recent, self._failed):
-                calls.pop(ref, None)
+        self._chart.forget(now, CHART_KEPT)
+        self._failed = {ref: at for ref, at in self._failed.items() if now - at < RECENT}
+        self._open = {ref: call for ref, call in self._open.items() if not is_past(call, now)}
         self._call_backs.forget(now)
-        for share in self._contacts.forget(lambda call: _is_past(call, now, ENDED_KEPT), now):
+        self._contacts.put_away(now)
+        for share in self._contacts.forget(now):
             self._ledger.add(share)
 
     # ------------------------------------------------------------------ telling
@@ -317,17 +317,18 @@ def _id(item: tuple[Scope, Tally]) -> str:
 def _first_minute(now: datetime, minutes: int) -> datetime:
     if not 1 <= minutes <= MINUTES_AT_MOST:
         raise ValueError(f"a chart or window has 1 to {MINUTES_AT_MOST} minutes, not {minutes}")
-    return now.replace(second=0, microsecond=0) - (minutes - 1) * MINUTE
+    return minute_of(now) - (minutes - 1) * MINUTE
 
 
-def _failed_recently(call: Call, now: datetime) -> bool:
-    return call.failed_at is not None and now - call.failed_at < RECENT
+def _is_charted(call: Call) -> bool:
+    """Whether it stands in the minutes of the chart; one in progress is laid upon them when somebody looks."""
+    return call.ended_at is not None and not call.is_probe
 
 
 def _waiting(calls: Iterable[Call], now: datetime, kinds: Collection[ScopeKind]) -> dict[Scope, WaitingNow]:
     found: dict[Scope, WaitingNow] = {}
     for call in calls:
-        if not _is_past(call, now, ENDED_KEPT):
+        if not is_past(call, now):
             for scope, since, talks in _waits_of(call):
                 if scope.kind in kinds:
                     found[scope] = found.get(scope, NOBODY).and_one(since, now, talks=talks)
@@ -341,27 +342,3 @@ def _waits_of(call: Call) -> Iterator[tuple[Scope, datetime | None, bool]]:
         yield scope, since, call.talking
     for provider in call.providers:
         yield Scope("provider", provider), call.waits_at(provider), call.legs[provider].talking
-
-
-def _longest_waits(calls: Iterable[Call], start: datetime, now: datetime) -> dict[int, float]:
-    longest: dict[int, float] = {}
-    for call in calls:
-        for minute, upto in _waited_minutes(call, start, now):
-            waited = (upto - call.arrived_at).total_seconds()
-            longest[minute] = max(longest.get(minute, 0.0), waited)
-    return longest
-
-
-def _waited_minutes(call: Call, start: datetime, now: datetime) -> Iterator[tuple[int, datetime]]:
-    """Each minute, counted from ``start``, in which the caller waited, and the last instant of it."""
-    for wait in call.waits:
-        until = min(wait.until or now, now)
-        first = max((wait.since - start) // MINUTE, 0)
-        for minute in range(first, (until - start) // MINUTE + 1):
-            yield minute, min(until, start + (minute + 1) * MINUTE)
-
-
-def _is_past(call: Call, now: datetime, kept: timedelta) -> bool:
-    if call.ended_at is not None and call.offered_at is not None:
-        return now - call.ended_at > kept
-    return now - call.arrived_at > UNENDED_KEPT

@@ -8,9 +8,10 @@ from typing import Literal
 
 from alerts.auditor import Probes
 from alerts.figures.calls import NEEDS
+from alerts.figures.contacts import UNENDED_KEPT
 from alerts.figures.items import Clock as Since
 from alerts.figures.items import Kpis, Scope, ScopeKind, Values
-from alerts.figures.kpi import UNENDED_KEPT, LiveFigures
+from alerts.figures.kpi import LiveFigures
 from alerts.figures.tally import Tally
 from alerts.figures.waiting import WaitingNow
 from alerts.model import LONDON, Figures, MinutePoint
@@ -29,6 +30,10 @@ STALE_S = 15.0
 
 READ_AGAIN_S = 60.0
 """At most so often is the day read again for events that came hours late: a flood of them must not stop the figures."""
+
+
+PUT_AWAY_EVERY = 5_000
+"""After so many events of the day those calls are packed that are over: a few hundred stand as objects at once."""
 
 
 class Board:
@@ -56,8 +61,12 @@ class Board:
         live = self._live.anew() if self._live.lacks_entries else self._live
         now = self._clock.now()
         midnight = now.astimezone(LONDON).replace(hour=0, minute=0, second=0, microsecond=0)
+        read = 0
         async for entry in self._journal.entries_since(midnight - LONGEST_CALL):
             self._apply(entry, live)
+            read += 1
+            if read % PUT_AWAY_EVERY == 0:
+                live.put_away(now)
         before = now - UNENDED_KEPT  # who has no end may still wait, and stands in the recount
         for entry in await self._journal.told(await self._journal.unended(before), NEEDS.keys(), before):
             self._apply(entry, live)

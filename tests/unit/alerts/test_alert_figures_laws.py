@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from alert_calls import NOON, Told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.figures.items import CLOCKS, Kpis, ScopeKind, Seconds
+from alerts.figures.calls import NEEDS, kept_of
+from alerts.figures.items import CLOCKS, Kpis, Scope, ScopeKind, Seconds
 from alerts.figures.kpi import LiveFigures
+from alerts.figures.packing import pack, seen_of, told_of
+from alerts.figures.tally import Tally
 from alerts.model import LONDON, ScopeFigures
 from callrouter import events as ev
 from infra.bus import Entry
@@ -25,6 +30,8 @@ AFTER_MIDNIGHT = timedelta(hours=-12, minutes=-20)
 
 AT_BOUNDS = (-270, -271, -870, -871, -3570, -3571)
 """Seconds from now to the first call of each window, and to the last that is not in it."""
+
+EARLIEST, LATEST = (datetime(year, 1, 1) for year in (2020, 2060))  # noqa: DTZ001 - as Hypothesis takes them
 
 PARTITIONS: tuple[ScopeKind, ...] = ("service", "area")
 WHOLES: tuple[ScopeKind, ...] = ("total", *PARTITIONS)
@@ -184,3 +191,44 @@ def test_forgetting_old_calls_keeps_the_counters(day: tuple[list[Entry], list[En
     for entry in day[1]:
         forgetful.apply(entry)
     assert forgetful.figures(later) == live.figures(later)
+
+
+@given(days())
+def test_a_call_that_is_put_away_and_comes_out_again_is_told_as_one_that_stood(
+    day: tuple[list[Entry], list[Entry]],
+) -> None:
+    """Late events, repeats and parts of a call come while it is packed; so do questions about the past."""
+    stood, packed = LiveFigures(PROVIDERS), LiveFigures(PROVIDERS)
+    for entry in day[1]:
+        stood.apply(entry)
+        packed.apply(entry)
+        packed.put_away(AFTER_ALL)
+    for now in (NOW, AFTER_ALL):
+        assert packed.figures(now) == stood.figures(now)
+        assert packed.minutes(now, 60) == stood.minutes(now, 60)
+        for kind in KINDS:
+            assert counting(packed.window(now, 60, kind)) == counting(stood.window(now, 60, kind))
+            assert counting(packed.today(now, kind)) == counting(stood.today(now, kind))
+        assert packed.waited(now, NOW - timedelta(minutes=20)) == stood.waited(now, NOW - timedelta(minutes=20))
+        over = NOW.date(), NOW - timedelta(minutes=30)
+        assert datas(packed.tallies(now, *over)) == datas(stood.tallies(now, *over))
+
+
+def counting(found: tuple[Kpis, ...]) -> list[Kpis]:
+    """Those that count anybody: where a call was once, a nought stays."""
+    return [each for each in found if each.of("A01")]
+
+
+def datas(tallies: Mapping[Scope, Tally]) -> dict[Scope, dict[str, Any]]:
+    return {scope: tally.as_data() for scope, tally in tallies.items() if not tally.is_empty}
+
+
+@given(days(), st.datetimes(timezones=st.just(UTC), min_value=EARLIEST, max_value=LATEST))
+def test_what_was_told_is_the_same_after_packing(day: tuple[list[Entry], list[Entry]], start: datetime) -> None:
+    told = [
+        (each.seq, start + (each.at - NOON), each.kind, kept_of(each.kind, each.facts))
+        for each in day[0]
+        if each.kind in NEEDS
+    ]
+    packed = pack(1 << 70 | 6, told)
+    assert (seen_of(packed), told_of(packed)) == (1 << 70 | 6, told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,8 +10,10 @@ import pytest
 from alert_calls import NOON, Told
 from test_alert_figures import PROVIDERS, listening
 
+from alerts.figures.calls import Call
+from alerts.figures.contacts import ENDED_BOX, ENDED_KEPT
 from alerts.figures.items import CLASSES, PROBE_FLOW, Clock, Kpis, ScopeKind
-from alerts.figures.kpi import ENDED_KEPT, LiveFigures
+from alerts.figures.kpi import LiveFigures
 from callrouter import events as ev
 
 
@@ -183,7 +186,7 @@ def test_a_day_without_calls_has_noughts() -> None:
 def test_an_event_of_a_call_long_forgotten_asks_for_the_day_again() -> None:
     call = Told().offered(0).queued(5).ended(60, "answered")
     live = listening(call)
-    later = NOON + ENDED_KEPT + timedelta(minutes=5)
+    later = NOON + ENDED_KEPT + ENDED_BOX + timedelta(minutes=5)
     live.figures(later)
     for entry in call.entries:
         live.apply(entry)
@@ -194,6 +197,20 @@ def test_an_event_of_a_call_long_forgotten_asks_for_the_day_again() -> None:
     for entry in call.entries:
         live.apply(entry)
     assert (live.lacks_entries, live.figures(later).total.offered) == (False, 1)
+
+
+def test_a_call_that_is_put_away_leaves_nothing_to_be_looked_for_as_garbage() -> None:
+    """The service looks through everything only every ten minutes (infra/garbage.py)."""
+    gc.collect()
+    before = sum(type(each) is Call for each in gc.get_objects())
+    gc.disable()
+    try:
+        live = listening(answered("a", 30).ended(60, "answered"))
+        for later in (0, 2, 10):
+            live.figures(NOON + timedelta(minutes=later))
+        assert sum(type(each) is Call for each in gc.get_objects()) == before
+    finally:
+        gc.enable()
 
 
 def test_windows_outside_the_hour_are_refused() -> None:
