@@ -13,13 +13,15 @@ WITHIN_S = 30.0
 
 @dataclass(frozen=True)
 class Journalled:
-    """Counts over all calls. ``gaps``: calls whose events are not 1, 2, … n; ``ends``: calls by number of ends."""
+    """Counts over all calls. ``gaps``: calls whose events are not 1, 2, … n; ``ends``: calls by number of ends.
+    ``begun_again``: calls that go on with an earlier one under a later name, since its state could not be read."""
 
     calls: int
     events: int
     gaps: int
     ends: dict[int, int]
     taken_over: int
+    begun_again: int
 
     @property
     def whole(self) -> bool:
@@ -59,7 +61,9 @@ def _complete(found: Journalled, calls: int) -> bool:
 async def _read(connection: asyncpg.Connection) -> Journalled:
     rows = await connection.fetch(
         "SELECT call_ref, count(*) AS n, max(seq) AS last, count(*) FILTER (WHERE kind = 'ended') AS ends,"
-        " count(*) FILTER (WHERE kind = 'taken_over') AS taken FROM journal GROUP BY call_ref"
+        " count(*) FILTER (WHERE kind = 'taken_over') AS taken,"
+        " bool_or(kind = 'offered' AND call_ref LIKE (facts->>'resumes') || 'e%') AS again"
+        " FROM journal GROUP BY call_ref"
     )
     ends: dict[int, int] = {}
     for row in rows:
@@ -70,4 +74,5 @@ async def _read(connection: asyncpg.Connection) -> Journalled:
         gaps=sum(row["n"] != row["last"] for row in rows),
         ends=ends,
         taken_over=sum(row["taken"] for row in rows),
+        begun_again=sum(bool(row["again"]) for row in rows),
     )
