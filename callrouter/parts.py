@@ -19,7 +19,7 @@ from callrouter.plans.sources import SOURCE_PART
 from careplans.audit.keeping import HEADS
 from infra.errors import StateUnavailable
 from infra.health import Health
-from infra.lease import Leases
+from infra.lease import Leases, say_alive
 from infra.loops import until_next
 from infra.turns import alike
 
@@ -43,7 +43,7 @@ async def say_desk_lives(leases: Leases) -> None:
     """A desk's word to all, again and again until cancelled: that of each holds for all of them."""
     while True:
         with suppress(StateUnavailable):  # who cannot hear it knows that the store is away, and changes nothing
-            await leases.hold(PART, PART, SAID_S)
+            await say_alive(leases, PART, SAID_S)
         await asyncio.sleep(until_next(SAY_EVERY_S))
 
 

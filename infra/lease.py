@@ -28,6 +28,14 @@ class Leases(Protocol):
         """Give the lease back. Nothing happens if ``holder`` no longer has it."""
 
 
+async def say_alive(leases: Leases, name: str, seconds: float) -> None:
+    """A word to all, to be given again in time: that of each who gives it holds for all of them, so long from now.
+
+    Ask with :meth:`Leases.is_held`. Raises :class:`StateUnavailable`.
+    """
+    await leases.hold(name, "alive", seconds)
+
+
 class MemoryLeases:
     """:class:`Leases` inside one process."""
 

@@ -13,15 +13,12 @@ from collections.abc import Awaitable, Callable
 
 from infra.clock import Clock
 from infra.errors import StateUnavailable
-from infra.lease import Leases
+from infra.lease import Leases, say_alive
 
 AWAY_S = 10.0
 
 CONNECTED_S = 3.0
 """How long a worker's word that it is connected holds; it is given again every second."""
-
-_ANY_WORKER = "a worker"
-"""All give the same word under the same name: it holds until the last of them has stopped giving it."""
 
 
 class Absence:
@@ -60,7 +57,7 @@ class Absence:
 
 async def say_connected(leases: Leases, edge: str) -> None:
     """A worker's word to all: the Asterisk called ``edge`` has a connection. One that says it is enough."""
-    await leases.hold(_name(edge), _ANY_WORKER, CONNECTED_S)
+    await say_alive(leases, _name(edge), CONNECTED_S)
 
 
 async def is_connected(leases: Leases, edge: str) -> bool:
