@@ -13,6 +13,7 @@ from pathlib import Path
 from adapters.asterisk.absence import Absence, is_connected, say_connected
 from adapters.asterisk.ami import Ami
 from adapters.asterisk.ari import Ari
+from adapters.asterisk.recordings import LEASE_S as RECORDINGS_LEASE_S
 from adapters.asterisk.recordings import TakeRecordings
 from adapters.asterisk.rest import rest_client
 from adapters.asterisk.watch import AsteriskWatch
@@ -160,7 +161,8 @@ async def watching(service: Service) -> AsyncIterator[None]:
         loops = [asyncio.create_task(repeat("watch", step, full=1, lease=lease(name="watch")))]
         for edge in edges(settings):
             taking, name = await _taking(service, edge, stack), f"recordings:{edge.name}"
-            loops.append(asyncio.create_task(repeat(name, taking.step, full=1, lease=lease(name=name))))
+            its = lease(name=name, seconds=RECORDINGS_LEASE_S)
+            loops.append(asyncio.create_task(repeat(name, taking.step, full=1, lease=its, lost=taking.lost)))
         try:
             yield
         finally:
@@ -174,7 +176,7 @@ async def _taking(service: Service, edge: Edge, stack: AsyncExitStack) -> TakeRe
     settings = service.settings
     client = rest_client(edge.ari_url, settings.ari_user, settings.ari_password.get_secret_value())
     recordings = Recordings(service.database, service.keys, service.clock, service.calls.note)
-    return TakeRecordings(await stack.enter_async_context(client), recordings, service.clock)
+    return TakeRecordings(await stack.enter_async_context(client), recordings, service.clock, service.health, edge.name)
 
 
 async def _look(watches: list[AsteriskWatch], sweep: Sweep, _wait_s: float) -> int:

@@ -61,14 +61,16 @@ class MemoryLeases:
 class Lease:
     """One process' claim to one piece of work."""
 
-    def __init__(self, leases: Leases, name: str, holder: str) -> None:
+    def __init__(self, leases: Leases, name: str, holder: str, seconds: float = LEASE_S) -> None:
+        """``seconds``: longer than any step of the work, or another process takes it in between."""
         self._leases = leases
         self._name = name
         self._holder = holder
+        self._seconds = seconds
 
     async def hold(self) -> bool:
-        """Whether the work is ours for the next :data:`LEASE_S` seconds."""
-        return await self._leases.hold(self._name, self._holder, LEASE_S)
+        """Whether the work is ours for the next ``seconds``."""
+        return await self._leases.hold(self._name, self._holder, self._seconds)
 
     async def release(self) -> None:
         """Let another process go on at once; if that cannot be told, the lease lapses by itself."""

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import structlog
 
-from adapters.asterisk.ari import Ari, AriError, AriGone
+from adapters.asterisk.ari import Ari, AriError, AriGone, AriRefused
 from adapters.asterisk.channel import Channel
 from callrouter.model import Reply
 from ivr import model as ivr
@@ -183,7 +183,7 @@ class Line:
                 case ivr.Unhold() | ivr.StopPlaying():
                     await self._quiet()
                 case ivr.Connect(target=target, ring_s=ring_s, may_leave=may_leave):
-                    marks = ("k" if may_leave else "") + ("r" if _records(reply) else "")
+                    marks = ("k" if may_leave else "") + ("r" if await self._records(reply) else "")
                     await self._say(f"to{ceil(ring_s)}{marks}-{reply.context}-{target}")
                 case ivr.HandBack():
                     await self._say("fallback")
@@ -260,6 +260,18 @@ class Line:
         self._sent = order != "claim"
         await self._ari.continue_in_dialplan(self.channel_id, "fenced", f"e{self.fence}-{order}")
 
+    async def _records(self, reply: Reply) -> bool:
+        """Whether the talk is to be recorded, and the dialplan can: to an older one such an order is nonsense."""
+        if not any(isinstance(each, ivr.Record) for each in reply.instructions):
+            return False
+        try:
+            if (await self._ari.request("GET", "/asterisk/variable", variable="RECORDINGS"))["value"]:
+                return True
+        except AriRefused:
+            pass  # not set
+        log.error("talk_not_recorded", call_ref=self.call_ref, why="the dialplan is older than this release")
+        return False
+
     async def renew_lease(self, seconds: float) -> None:
         """Keep the caller for so long; raises as :meth:`Ari.renew_lease`. The dialplan's epoch, as in `_say`."""
         await self._ari.renew_lease(self.channel_id, self.fence, seconds)
@@ -306,7 +318,3 @@ def _leaves_by_key(wait: ivr.Wait) -> bool:
 
 def _gathers(reply: Reply) -> bool:
     return any(isinstance(each, ivr.Gather) for each in reply.instructions)
-
-
-def _records(reply: Reply) -> bool:
-    return any(isinstance(each, ivr.Record) for each in reply.instructions)

@@ -2,7 +2,8 @@
 
 The dialplan records (MixMonitor), so that a talk is recorded whole whoever of ours dies; a recording whose call is not
 on the line any more is complete. It is deleted only after it was kept: whoever dies in between leaves it to be taken
-again.
+again. One that cannot be kept, since nobody knows its call, its key does not open or something is away, stays and is a
+failing part of the service: a person must see to it, since nothing can tell a late journal from a call that is lost.
 """
 
 from __future__ import annotations
@@ -14,22 +15,29 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
-import structlog
 
 from adapters.asterisk.channel import Channel
 from infra.clock import Clock
+from infra.failing import Failing
+from infra.health import Health
 from infra.loops import until_next
 
-LOOK_EVERY_S = 5.0
-"""A recording lies on the disk for two looks after its talk."""
-UNKNOWN_S = 3600.0
-"""For so long a call may be on its way to the journal. A recording of a call that never comes is nobody's: nothing can
-seal it, and it must not lie there for ever."""
+PART = "recordings"
+"""Of the service; a colon and the Asterisk's name follow."""
+LOOK_EVERY_S = 15.0
+"""A recording lies on the disk for two looks after its talk. Each costs some 4 ms of CPU, whether anything records or
+not."""
+LEASE_S = 2 * LOOK_EVERY_S
+"""Of who looks: longer than from one look to the next."""
+LIES_S = 90.0
+"""Longer than this after its talk no recording lies there unless something is wrong."""
 PART_OCTETS = 256 * 1024
 """Half a minute: what is in memory at once."""
 _NAME = re.compile(r"(?P<context>[0-9a-f]{32})-(?P<line>[0-9a-f]{32})-(?P<dial>[0-9]{1,9})")
 
-log = structlog.get_logger()
+
+class CallUnknown(Exception):
+    """Nobody knows the call of a recording: it is on its way to the journal, lost, or another installation's."""
 
 
 class Keeper(Protocol):
@@ -53,14 +61,21 @@ class _Stored:
 
 
 class TakeRecordings:
-    """For the Asterisk behind ``client``. One process at a time is enough; two do no harm."""
+    """For the Asterisk behind ``client``, called ``edge``. One process at a time is enough; two do no harm.
 
-    def __init__(self, client: httpx.AsyncClient, keeper: Keeper, clock: Clock) -> None:
+    The part :data:`PART` of ``health`` fails while a recording has lain there for :data:`LIES_S` since this process
+    first saw it without its call; ``why`` is what kept it from being taken.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, keeper: Keeper, clock: Clock, health: Health, edge: str) -> None:
         self._client = client
         self._keeper = keeper
         self._clock = clock
-        self._over: set[_Stored] = set()  # whose call was not on the line at the look before
-        self._unknown: dict[_Stored, float] = {}  # nobody knows its call: since when (monotonic)
+        self._health = health
+        self._part = f"{PART}:{edge}"
+        self._over: dict[_Stored, float] = {}  # whose call is not on the line: since which look (monotonic)
+        self._why: dict[_Stored, str] = {}  # it could not be taken at the look before
+        self._failing = Failing("recordings_not_taken", "recordings_taken_again", edge=edge)
 
     async def step(self, _wait_s: float) -> int:
         """One look, and the time until the next; for :func:`infra.loops.repeat`."""
@@ -73,23 +88,40 @@ class TakeRecordings:
 
         Raises :class:`httpx.HTTPError` where Asterisk does not answer. What cannot be taken now stays for the next.
         """
-        stored = await self._stored()
-        lines = await self._lines() if stored else set()
-        over = {each for each in stored if each.line not in lines}
-        for each in sorted(over & self._over, key=lambda one: one.name):
+        try:
+            stored = await self._stored()
+            lines = await self._lines() if stored else set()
+        except httpx.HTTPStatusError as error:  # one that does not answer at all is a failing part already
+            self._health.failed(self._part, f"http_{error.response.status_code}")
+            raise
+        now, before = self._clock.monotonic(), self._over
+        self._over = {each: before.get(each, now) for each in stored if each.line not in lines}
+        self._tell(now)
+        self._why = {}
+        for each in sorted(self._over.keys() & before.keys(), key=lambda one: one.name):
             try:
                 await self._take(each)
             except Exception as error:  # noqa: BLE001 - it stays there, and the others are taken
-                log.error("recording_not_taken", recording=each.recording, error=type(error).__name__)
-        self._over = over
-        self._unknown = {each: since for each, since in self._unknown.items() if each in over}
+                self._why[each] = type(error).__name__
+                self._failing.failed(error, LOOK_EVERY_S)
+        if not self._why:
+            self._failing.goes()
+
+    def lost(self) -> None:
+        """Another process looks, and says how it is."""
+        self._over, self._why = {}, {}
+        self._health.ok(self._part)
+
+    def _tell(self, now: float) -> None:
+        oldest = min(self._over, key=self._over.__getitem__, default=None)
+        if oldest is not None and now - self._over[oldest] > LIES_S:
+            self._health.failed(self._part, self._why.get(oldest, "not_taken"))
+        else:
+            self._health.ok(self._part)
 
     async def _take(self, stored: _Stored) -> None:
         if not await self._keeper.keep(stored.context, stored.recording, self._sound(stored)):
-            since = self._unknown.setdefault(stored, self._clock.monotonic())
-            if self._clock.monotonic() - since < UNKNOWN_S:
-                return
-            log.error("recording_of_no_call", recording=stored.recording)
+            raise CallUnknown
         answer = await self._client.delete(f"/recordings/stored/{stored.name}")
         if answer.status_code != httpx.codes.NOT_FOUND:  # another process was quicker
             answer.raise_for_status()

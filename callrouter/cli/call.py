@@ -104,11 +104,20 @@ async def _write_recordings(call: str, viewer: Viewer, folder: Path) -> list[Pat
         await audit.record(viewer, audit.entries(viewer, What.RECORDING_OPENED, call_ref=call_ref))
         for each in await Recordings(database, keys, clock).of_call(call_ref):
             file = folder / f"recording-{each.id}.wav"
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as opened:
-                opened.write(each.as_wav)
+            write_new(file, each.as_wav)
             written.append(file)
     return written
+
+
+def write_new(file: Path, content: bytes) -> None:
+    """All of it or nothing: no half of a talk lies in clear. Raises :class:`OSError`, also if the file is there."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
+    except BaseException:
+        file.unlink()
+        raise
 
 
 async def _newest(limit: int) -> list[CallView]:

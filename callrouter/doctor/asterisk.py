@@ -25,10 +25,11 @@ OLDEST = (22, 7)
 """StasisBroadcast, by which callers are claimed, is there since."""
 
 MODULES = (
-    "app_dial.so", "app_stack.so", "app_stasis.so", "app_stasis_broadcast.so", "app_userevent.so", "chan_pjsip.so",
-    "func_channel.so", "func_cut.so", "func_db.so", "func_export.so", "func_groupcount.so", "func_hangupcause.so",
-    "func_strings.so", "func_timeout.so", "func_uuid.so", "pbx_config.so", "res_ari_applications.so",
-    "res_ari_asterisk.so", "res_ari_channels.so", "res_ari_events.so", "res_ari_playbacks.so", "res_musiconhold.so",
+    "app_dial.so", "app_mixmonitor.so", "app_stack.so", "app_stasis.so", "app_stasis_broadcast.so",
+    "app_userevent.so", "chan_pjsip.so", "func_channel.so", "func_cut.so", "func_db.so", "func_export.so",
+    "func_groupcount.so", "func_hangupcause.so", "func_strings.so", "func_timeout.so", "func_uuid.so",
+    "pbx_config.so", "res_ari_applications.so", "res_ari_asterisk.so", "res_ari_channels.so",
+    "res_ari_events.so", "res_ari_playbacks.so", "res_ari_recordings.so", "res_musiconhold.so",
     "res_pjsip_header_funcs.so", "res_rtp_asterisk.so", "res_stasis_broadcast.so", "res_stasis_playback.so",
 )  # fmt: skip
 """What the dialplan and the workers cannot do without."""
@@ -127,6 +128,9 @@ async def _dialplan(about: str, rest: _Rest) -> list[Finding]:
     if await rest.setting("endpoint", "carrier", "context") != "from-carrier":
         do = "give the endpoint `carrier` the context from-carrier, and identify it by the carrier's addresses"
         found.append(failed(about, "what the carrier sends does not enter at from-carrier", do))
+    if not await rest.variable("RECORDINGS"):
+        do = "copy infra/asterisk/etc/extensions.conf there and run `asterisk -rx 'dialplan reload'`"
+        found.append(warning(about, "its dialplan is of an older release: no talk is recorded", do))
     target = await rest.variable("DEFAULT_TARGET")
     return [*found, *await _fall_back(about, rest, f"provider-{target}")]
 

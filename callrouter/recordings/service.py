@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, update
 
 from callrouter.events import Event, RecordingReported
 from callrouter.journal import calls
@@ -60,8 +61,9 @@ class Recordings:
         """Keep the ``sound`` of a talk of the call with this context id, whole, and tell the journal.
 
         ``sound`` comes in parts, each a row, the same ones each time: so it may be done again, after a death in the
-        middle, too, and what is there stays. False while the journal has no such call. A call whose key was destroyed
-        keeps nothing any more. Raises what the database and ``sound`` raise; then some of it may be there.
+        middle, too. What is there stays, but for a part that has grown. False while the journal has no such call. A
+        call whose key was destroyed keeps nothing any more. Raises what the database and ``sound`` raise; then some of
+        it may be there.
         """
         query = select(calls.c.call_ref, calls.c.wrapped_key).where(calls.c.context == context)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
@@ -74,8 +76,9 @@ class Recordings:
         told = RecordingReported(
             kept_by=KEPT_BY, recording=recording, outcome="completed" if octets else "absent", seconds=octets // RATE
         )
-        if self._note is not None:
-            await self._note(row.call_ref, told)
+        if self._note is not None and not await self._note(row.call_ref, told):
+            # Told before, or the state store has forgotten the call: nobody could ever tell it.
+            log.warning("recording_not_noted", recording=recording)
         return True
 
     async def _write(
@@ -90,8 +93,11 @@ class Recordings:
             octets, number = octets + len(part), number + 1
         return octets
 
-    def _add(self, connection: Connection, row: dict[str, object]) -> None:
+    def _add(self, connection: Connection, row: dict[str, Any]) -> None:
+        sealed = recording_parts.c.sealed
         connection.execute(self._insert, row)
+        grown = update(recording_parts).where(recording_parts.c.id == row["id"])
+        connection.execute(grown.where(func.length(sealed) < len(row["sealed"])).values(sealed=row["sealed"]))
 
     async def of_call(self, call_ref: str) -> list[Recording]:
         """The recordings of a call, opened; none once its key is destroyed. Whoever asks enters it in the audit before.
@@ -110,11 +116,10 @@ class Recordings:
         if wrapped is None:
             return []
         key = self._keys.unwrap(wrapped)
-        found: dict[str, Recording] = {}
+        found: dict[str, tuple[datetime, list[bytes]]] = {}
         for name, recording, at, sealed in rows:
-            before = found.get(recording, Recording(recording, at, b""))
-            found[recording] = Recording(recording, before.at, before.sound + key.open(sealed, _context(name)))
-        return list(found.values())
+            found.setdefault(recording, (at, []))[1].append(key.open(sealed, _context(name)))
+        return [Recording(recording, at, b"".join(sound)) for recording, (at, sound) in found.items()]
 
 
 def _context(part: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
+from structlog.testing import capture_logs
 
 from callrouter.events import Event, RecordingReported
 from callrouter.journal import calls
@@ -30,12 +31,14 @@ class House:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.told: list[tuple[str, Event]] = []
+        self.forgotten = False
+        """Whether the state store knows nothing of the call any more."""
         self.keys = KeyRing(os.urandom(32), os.urandom(32))
         self.recordings = Recordings(database, self.keys, HandClock(NOON), self._note)
 
     async def _note(self, call_ref: str, event: Event) -> bool:
         self.told.append((call_ref, event))
-        return True
+        return not self.forgotten
 
     async def begin(self) -> None:
         key = self.keys.new_data_key().wrapped
@@ -71,6 +74,25 @@ async def test_what_broke_in_the_middle_comes_again_and_is_one_recording(house: 
     assert (kept.id, kept.at, kept.sound) == (TALK, NOON, b"".join(PARTS))
     told = RecordingReported(kept_by="callrouter", recording=TALK, outcome="completed", seconds=3)
     assert house.told == [(CALL, told)] * 2, "the journal takes it once"
+
+
+async def test_what_has_grown_when_it_comes_again_is_kept_as_long_as_it_is(house: House) -> None:
+    await house.recordings.keep(CONTEXT, TALK, coming(b"\xd5" * 8_000))
+    assert await house.recordings.keep(CONTEXT, TALK, coming(*PARTS))
+    assert await house.recordings.keep(CONTEXT, TALK, coming(b"\xd5" * 8_000)), "who read it before comes late"
+    (kept,) = await house.recordings.of_call(CALL)
+    assert (kept.sound, kept.at) == (b"".join(PARTS), NOON)
+
+
+async def test_of_a_call_that_the_state_store_has_forgotten_it_is_kept_and_the_log_says_that_the_journal_has_no_word(
+    house: House,
+) -> None:
+    house.forgotten = True
+    with capture_logs() as logs:
+        assert await house.recordings.keep(CONTEXT, TALK, coming(*PARTS))
+    assert [(each["event"], each["recording"]) for each in logs] == [("recording_not_noted", TALK)]
+    (kept,) = await house.recordings.of_call(CALL)
+    assert kept.sound == b"".join(PARTS)
 
 
 async def test_it_lies_there_sealed_and_with_the_key_of_the_call_it_goes(house: House) -> None:

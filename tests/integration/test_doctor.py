@@ -38,6 +38,7 @@ from infra.asterisk.instance import (
 from infra.crypto import KeyRing
 from infra.migrate import upgrade_database
 from infra.sql import connect_database
+from tests.integration.conftest_asterisk import global_set
 from tests.postgres import Postgres, own_postgres
 from tests.running import RunningService, free_port, run_command
 from tests.sip.answering import AnsweringSip
@@ -217,6 +218,14 @@ async def test_a_fall_back_that_leads_back_to_us_and_a_missing_module_are_found(
     assert "the fall-back leads back to us: nobody would be rung" in said
     assert "lacks the modules app_userevent.so" in said
     assert all(each.do for each in findings)
+
+
+async def test_a_dialplan_of_a_release_that_recorded_nothing_is_told(asterisk: Asterisk, tmp_path: Path) -> None:
+    folder = asterisk.cli("dialplan show globals").partition("RECORDINGS=")[2].split()[0]
+    with global_set(asterisk, "RECORDINGS", '""', usually=folder):
+        (finding,) = bad(await only(check_asterisks, sip_settings(tmp_path, asterisk)))
+    assert finding.text == "its dialplan is of an older release: no talk is recorded"
+    assert "dialplan reload" in finding.do
 
 
 def test_every_module_that_is_needed_is_in_the_shipped_configuration() -> None:

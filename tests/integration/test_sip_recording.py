@@ -8,8 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from adapters.asterisk.ari import Ari
-from adapters.asterisk.recordings import UNKNOWN_S, TakeRecordings
+from adapters.asterisk.recordings import LIES_S, TakeRecordings
 from adapters.asterisk.rest import rest_client
 from adapters.asterisk.worker import SipWorker
 from callrouter.dispatch.providers import Providers
@@ -17,11 +19,13 @@ from callrouter.events import Event, RecordingReported
 from callrouter.recordings.service import Recordings
 from callrouter.recordings.tables import metadata
 from infra.clock import SystemClock
+from infra.health import Health
 from infra.sql import connect_database
 from ivr.flow import Flow
 from tests.integration.conftest_asterisk import (  # noqa: F401  two of them are fixtures
     Line,
     fresh_context,
+    global_set,
     line_of_a_test,
     session_line,
     until,
@@ -67,6 +71,7 @@ class House:
     take: TakeRecordings
     clock: SkippingClock
     workers: AsyncExitStack
+    health: Health
     calls_before: int = 0
     """That north has had."""
     untold: list[str] = field(default_factory=list)
@@ -128,7 +133,9 @@ async def taped(line: Line, folder: Path) -> AsyncIterator[House]:
         await ari.wait_connected()
         client = await stack.enter_async_context(rest_client(line.asterisk.ari_url, *login))
         recordings = Recordings(database, service.keys, clock, lambda ref, event: house.note(ref, event))
-        house = House(line, service, recordings, TakeRecordings(client, recordings, clock), clock, workers)
+        health = Health(clock)
+        take = TakeRecordings(client, recordings, clock, health, "east")
+        house = House(line, service, recordings, take, clock, workers, health)
         house.calls_before = len(line.providers["north"].received("INVITE"))
         for each in house.on_disk:
             each.unlink()
@@ -227,9 +234,7 @@ async def test_where_it_cannot_be_written_they_talk_all_the_same(line: Line, tmp
         assert [each.kind for each in await house.service.events(call_ref)][-2:] == ["talk_ended", "ended"]
 
 
-async def test_a_recording_of_no_call_of_ours_is_deleted_after_an_hour_and_others_are_not_touched(
-    line: Line, tmp_path: Path
-) -> None:
+async def test_a_recording_of_no_call_of_ours_stays_and_is_a_failing_part(line: Line, tmp_path: Path) -> None:
     async with taped(line, tmp_path) as house:
         house.folder.mkdir(parents=True, exist_ok=True)
         orphan = house.folder / f"{fresh_context()}-{fresh_context()}-1.alaw"
@@ -238,8 +243,25 @@ async def test_a_recording_of_no_call_of_ours_is_deleted_after_an_hour_and_other
             each.write_bytes(b"\xd5" * 8_000)
         for _ in range(3):
             await house.take.look()
-        assert house.on_disk == sorted((orphan, another)), "its call may be on its way to the journal"
-        house.clock.ahead_s = UNKNOWN_S
+        assert house.health.works("recordings:east"), "its call may be on its way to the journal"
+        house.clock.ahead_s = LIES_S
         await house.take.look()
-        assert house.on_disk == [another]
+        assert not house.health.works("recordings:east")
+        assert house.on_disk == sorted((orphan, another))
+        orphan.unlink()
+        await house.take.look()
+        assert house.health.works("recordings:east"), "others are nothing of ours"
         another.unlink()
+
+
+async def test_with_a_dialplan_of_an_older_release_they_talk_unrecorded(line: Line, tmp_path: Path) -> None:
+    folder = line.asterisk.cli("dialplan show globals").partition("RECORDINGS=")[2].split()[0]
+    with global_set(line.asterisk, "RECORDINGS", '""', usually=folder):
+        async with taped(line, tmp_path) as house:
+            with capture_logs() as logs:
+                caller, ear = await house.call()
+                assert await asyncio.to_thread(ear.wait_heard, 100)
+            assert "talk_not_recorded" in [each["event"] for each in logs]
+            assert house.on_disk == []
+            call_ref = await house.hang_up(caller)
+            assert [each.kind for each in await house.service.events(call_ref)][-2:] == ["talk_ended", "ended"]
