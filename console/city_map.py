@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 
 from alerts.figures.items import Kpis
-from alerts.figures.small_numbers import HELD_BACK, SMALL, rounded, shown
+from alerts.figures.small_numbers import HELD_BACK, SMALL, SMALLEST, rounded, shown
 from console.words import UNKNOWN
 from infra.areas import london
 from infra.yamlfile import read_yaml
@@ -79,7 +79,7 @@ def city_map(areas: Sequence[Kpis] | None, *, every_count: bool) -> CityMap:
         counts = {name: rounded(count) for name, count in counts.items()}
     step = max(1, ceil(max(counts.values()) / LEVELS))
     tiles = tuple(Tile(each, texts[each.id], _level(counts[each.id], texts[each.id], step)) for each in squares())
-    legend = _legend(step) if any(tile.level for tile in tiles) else ()
+    legend = _legend(step, SMALLEST if not every_count else 0) if any(tile.level for tile in tiles) else ()
     return CityMap(tiles, legend, texts[_ELSEWHERE], holds_back=not every_count)
 
 
@@ -89,6 +89,6 @@ def _level(count: int, text: str, step: int) -> int:
     return max(1, ceil(count / step))
 
 
-def _legend(step: int) -> tuple[str, ...]:
-    ends = [(level * step + (level > 0), (level + 1) * step) for level in range(LEVELS)]
+def _legend(step: int, least: int) -> tuple[str, ...]:
+    ends = [(level * step + 1 if level else min(least, step), (level + 1) * step) for level in range(LEVELS)]
     return tuple(f"{low:,}" if low == high else f"{low:,} to {high:,}" for low, high in ends)

@@ -28,11 +28,12 @@ class OnceNotices:
         return bool(self._rules)
 
     async def tell(
-        self, thing: str, *, what: str, where: str, since: datetime, at: datetime, value: float = 1.0
+        self, thing: str, *, what: str, where: str, since: datetime, at: datetime, page: str = "", value: float = 1.0
     ) -> bool:
         """Queue the notices, once for each ``thing``: the state that goes with them can be stored only once.
 
-        ``thing`` is opaque and ours. ``value``: the amount, in the unit of the metric. False if no rule names anybody.
+        ``thing`` is opaque and ours. ``page``: the path, below the address of the pages, where it can be dealt with.
+        ``value``: the amount, in the unit of the metric. False if no rule names anybody.
         """
         for rule in self._rules:
             alert = f"{rule.name}:{thing}"
@@ -53,7 +54,7 @@ class OnceNotices:
                     threshold=rule.threshold,
                     clear=rule.clear,
                     usually_helps=rule.usually_helps,
-                    link=rule.link,
+                    link=f"{rule.link.rstrip('/')}/{page}",
                     recipient=recipient,
                 )
                 for recipient in _with_others(rule, at)

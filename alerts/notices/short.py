@@ -6,15 +6,16 @@ import re
 import unicodedata
 
 from alerts.model import LONDON, TOLD_METRICS, Notice
-from alerts.notices.wording import IN_WORDS, bound, told
+from alerts.notices.wording import IN_WORDS, bound, counted
 
-LONGEST_WHAT, LONGEST_WHERE, LONGEST_HOW_BAD, LONGEST_LINK = 75, 45, 50, 100
+LONGEST_WHAT, LONGEST_WHERE, LONGEST_HOW_BAD, LONGEST_LINK = 75, 45, 56, 100
 """Characters: with the day and hour and what stands between, at most 306, two parts of a text (3GPP TS 23.040)."""
 
 NO_LINK = "See the wallboard"
 """For a link too long for a text: half a link leads nowhere."""
 
 _NOT_SEVEN_BIT = re.compile(r"[^A-Za-z0-9 @$_!\"#%&'()*+,\-./:;<=>?]+")
+_ONE_TIME = re.compile(r"\b(\d+) (min|s)\b")
 _QUOTES = str.maketrans("‘’“”–—", "''\"\"--")
 
 
@@ -39,13 +40,17 @@ def spoken(notice: Notice) -> str:
         f"This is the 1 1 1 call control, {notice.severity} alert{turn[notice.kind]}. {notice.what}. {notice.where}. "
         f"Since {notice.since.astimezone(LONDON):%H:%M}. {_how_bad(notice)}.{more}"
     )
-    whole = re.sub(r"\b(\d+) s\b", r"\1 seconds", re.sub(r"\b(\d+) min\b", r"\1 minutes", words))
-    return _plain(whole).replace(" (", ", ").replace("(", " ").replace(")", "")
+    return _plain(_ONE_TIME.sub(_in_full, words)).replace(" (", ", ").replace("(", " ").replace(")", "")
 
 
 def _how_bad(notice: Notice) -> str:
-    now = told(notice, notice.value, of_few=notice.of_few)
+    now = counted(notice)
     return now if notice.metric in (*TOLD_METRICS, *IN_WORDS) else f"{now} ({bound(notice)})"
+
+
+def _in_full(time: re.Match[str]) -> str:
+    unit = {"min": "minute", "s": "second"}[time[2]]
+    return f"{time[1]} {unit}" if time[1] == "1" else f"{time[1]} {unit}s"
 
 
 def _cut(text: str, longest: int) -> str:

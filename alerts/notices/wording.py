@@ -38,6 +38,21 @@ IN_WORDS: dict[Metric, str] = {
 }
 """What has no amount."""
 
+_UNITS: dict[Metric, tuple[str, str]] = {
+    "waiting": ("caller", "callers"),
+    "offered": ("call", "calls"),
+    "answer_unknown": ("call", "calls"),
+    "failed_calls": ("call", "calls"),
+    "figures_differ": ("scope", "scopes"),
+    "figures_odd": ("event or call", "events and calls"),
+    "surge": ("standard deviation above usual", "standard deviations above usual"),
+    "demand_rise": ("standard deviation above usual", "standard deviations above usual"),
+    "night_message": ("minute left for the review", "minutes left for the review"),
+    "governance": ("time", "times"),
+    "welfare_task": ("task", "tasks"),
+}
+"""Of what a bare number counts, one and several."""
+
 _TURNS: dict[NoticeKind, str] = {
     "fired": "",
     "escalated": ": nobody has taken this on yet",
@@ -56,10 +71,15 @@ def subject(notice: Notice) -> str:
 
 def line(notice: Notice) -> str:
     """What, where and how bad, without more."""
-    how_bad = (
-        "" if notice.metric in (*TOLD_METRICS, *IN_WORDS) else f", {told(notice, notice.value, of_few=notice.of_few)}"
-    )
+    how_bad = "" if notice.metric in (*TOLD_METRICS, *IN_WORDS) else f", {counted(notice)}"
     return f"{notice.what}: {notice.where}{how_bad}"
+
+
+def counted(notice: Notice) -> str:
+    """How bad it is now, with its unit, where nothing beside it says what is measured."""
+    now = told(notice, notice.value, of_few=notice.of_few)
+    one, several = _UNITS.get(notice.metric, ("", ""))
+    return now if notice.than_usual else f"{now} {one if now == '1' else several}".rstrip()
 
 
 def body(notice: Notice) -> str:
@@ -85,18 +105,24 @@ def _how_bad(notice: Notice) -> str:
         return IN_WORDS[notice.metric]
     if notice.metric in TOLD_METRICS:
         return f"{_METRICS[notice.metric]}: {notice.value:g}"
-    return (
-        f"{_METRICS[notice.metric]} is {told(notice, notice.value, of_few=notice.of_few)} "
-        f"({bound(notice)}, worst so far {told(notice, notice.worst, of_few=notice.of_few)})"
+    worst = (
+        f"fewer than {SMALLEST}" if notice.of_few and is_small(notice, notice.worst) else _briefly(notice, notice.worst)
     )
+    now = told(notice, notice.value, of_few=notice.of_few)
+    return f"{_METRICS[notice.metric]}: {now} ({bound(notice)}, worst so far {worst})"
 
 
 def bound(notice: Notice) -> str:
     """The value that counts now: from which it fires, or at which it clears."""
     less_is_worse = notice.threshold < notice.clear
     if notice.kind == "cleared":
-        return f"clear {'above' if less_is_worse else 'below'} {amount(notice, notice.clear)}"
-    return f"alert {'at or below' if less_is_worse else 'from'} {amount(notice, notice.threshold)}"
+        return f"clear {'above' if less_is_worse else 'below'} {_briefly(notice, notice.clear)}"
+    return f"alert {'at or below' if less_is_worse else 'from'} {_briefly(notice, notice.threshold)}"
+
+
+def _briefly(notice: Notice, value: float) -> str:
+    """As :func:`amount`, beside an amount that has said of what it is."""
+    return f"{value:.0f} %" if notice.than_usual else amount(notice, value)
 
 
 def bounds(rule: Rule) -> str:

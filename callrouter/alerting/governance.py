@@ -14,6 +14,7 @@ WHAT = {
     "audit_late": "Views of plans were entered in the audit late: the database had not taken them",
 }
 WHERE = {"broke_glass": "Emergency access", "audit_late": "Audit of plans"}
+PAGE = {"broke_glass": "plans/reviews", "audit_late": ""}
 
 
 class GovernanceNotices:
@@ -24,5 +25,5 @@ class GovernanceNotices:
 
     async def tell(self, notice: GovernanceNotice) -> bool:
         """Queue it, once for each kind and id; False if no rule names anybody."""
-        what, where = WHAT[notice.kind], WHERE[notice.kind]
-        return await self._notices.tell(notice.id, what=what, where=where, since=notice.at, at=notice.at)
+        what, where, page = WHAT[notice.kind], WHERE[notice.kind], PAGE[notice.kind]
+        return await self._notices.tell(notice.id, what=what, where=where, since=notice.at, at=notice.at, page=page)

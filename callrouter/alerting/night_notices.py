@@ -36,6 +36,7 @@ class NightNotices:
             what=WHAT[notice.kind].format(until=f"{notice.until.astimezone(LONDON):%H:%M}"),
             where=f"{notice.title} ({notice.areas})",
             since=notice.at,
+            page=f"messages/{notice.message}",
             at=notice.at if waits else notice.until,
             value=max(0.0, (notice.until - notice.at).total_seconds() / 60) if waits else 0.0,
         )

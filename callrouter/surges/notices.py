@@ -16,6 +16,7 @@ WHAT: dict[Kind, str] = {
     "surge": "More callers than usual, in number and in share of all calls: {signal} ({mark})",
     "demand_rise": "More callers than usual, as with all calls: {signal} ({mark})",
 }
+WHAT_OF_ALL = "More calls of all kinds than usual ({mark})"
 FADED = (
     "Fewer callers for 48 hours, those that it answered included: consider taking the message off: {signal} ({mark})"
 )
@@ -40,7 +41,8 @@ class SurgeNotices:
 
     async def found(self, proposal: Proposal) -> None:
         """Queue the notices of a proposal, once."""
-        await self._tell(proposal, proposal.kind, WHAT[proposal.kind], proposal.id)
+        what = WHAT_OF_ALL if proposal.series.signal == ALL else WHAT[proposal.kind]
+        await self._tell(proposal, proposal.kind, what, proposal.id)
 
     async def faded(self, proposal: Proposal) -> None:
         """Queue the notices that taking a message off is proposed, once; none where nobody hears it any more."""
@@ -54,6 +56,7 @@ class SurgeNotices:
             what=what.format(signal=signal_name(self._indicators, signal), mark=PRE_TRIAGE),
             where=area_name(self._areas, proposal.series.area),
             since=proposal.since,
+            page=f"surges/{proposal.id}",
             at=proposal.last_seen_at,
             value=round(proposal.score, 1),
         )

@@ -21,4 +21,4 @@ class WelfareNotices:
     async def __call__(self, task: Task) -> bool:
         """Queue the notices, once for each task; False if no rule names anybody."""
         since, at = task.made_at, task.made_at + ESCALATE_AFTER
-        return await self._notices.tell(task.id, what=WHAT, where="Welfare tasks", since=since, at=at)
+        return await self._notices.tell(task.id, what=WHAT, where="Welfare tasks", since=since, at=at, page="welfare")

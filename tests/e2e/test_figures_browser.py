@@ -14,8 +14,10 @@ from playwright.sync_api import Page, expect
 
 from callrouter.handover import Role, SignedIn
 
-SMALL_PHONE = {"width": 375, "height": 667}
+SMALL_PHONE = {"width": 320, "height": 640}
+"""Also what a window of 640 pixels shows at 200 %, and one of 1280 at 400 % (WCAG 2.2, 1.4.10)."""
 WALL = {"width": 1920, "height": 1080}
+PROJECTOR = {"width": 1280, "height": 720}
 SIZES = pytest.mark.parametrize(
     "viewport", [DESKTOP, pytest.param(SMALL_PHONE, marks=pytest.mark.slow)], ids=["desktop", "phone"]
 )
@@ -70,6 +72,9 @@ def test_the_big_screen_fits_a_wall_and_goes_on_by_itself(
         in_pixels = "found => found.map((each) => parseFloat(getComputedStyle(each).fontSize))"
         sizes = page.locator("td, th, dd").evaluate_all(in_pixels)
         assert min(sizes) >= 28, "read from five metres"
+        page.set_viewport_size(PROJECTOR)
+        whole = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+        assert whole == [PROJECTOR["width"], PROJECTOR["height"]]
         world.board.set_total(waiting=42)
         expect(page.locator('.board-tiles [data-cell="waiting"]')).to_have_text("42")
         page.context.close()

@@ -135,8 +135,8 @@ async def test_less_is_worse_and_clears_above(world: World) -> None:
         world.be("total", within=within, answered=100)
         await service.tick()
     fired, cleared = world.taken
-    assert "answered within 60 s is 85.0 % (alert at or below 90.0 %, worst so far 85.0 %)" in body(fired)
-    assert "is 96.0 % (clear above 95.0 %, worst so far 80.0 %)" in body(cleared)
+    assert "answered within 60 s: 85.0 % (alert at or below 90.0 %, worst so far 85.0 %)" in body(fired)
+    assert ": 96.0 % (clear above 95.0 %, worst so far 80.0 %)" in body(cleared)
 
 
 @pytest.mark.parametrize(("weeks", "fires"), [(8, ["slow:service:gp"]), (4, ["slow:service:gp"]), (3, [])])

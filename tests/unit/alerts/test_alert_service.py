@@ -153,7 +153,7 @@ async def test_a_notice_says_what_where_since_when_how_bad_what_helps_and_where_
         "What: Callers wait too long\n"
         "Where: Whole service\n"
         "Since: Mon 02 Jun 2025 12:00:00 BST\n"
-        "How bad: Longest wait since offered is 3 min 20 s (alert from 3 min 0 s, worst so far 3 min 20 s)\n"
+        "How bad: Longest wait since offered: 3 min 20 s (alert from 3 min 0 s, worst so far 3 min 20 s)\n"
         "What usually helps: More handlers.\n"
         f"Look here: http://localhost/alerts/{page_of('longest-wait')}\n"
         f"Notice: {fired.id}\n"

@@ -40,7 +40,7 @@ async def test_a_part_that_does_not_work_for_long_is_told_and_so_is_its_return(w
     assert world.mail.told == [("down", "fired"), ("down", "cleared")]
     fired, cleared = world.mail.taken
     assert subject(fired) == "[WARNING] A part does not work: Redis (live calls), seen by worker one, 20 s"
-    assert "Time since it stopped working is 20 s (alert from 20 s" in body(fired)
+    assert "Time since it stopped working: 20 s (alert from 20 s" in body(fired)
     assert subject(cleared).startswith("[CLEARED] A part does not work: Redis (live calls)")
 
 
@@ -122,7 +122,7 @@ async def test_events_that_do_not_reach_the_journal_are_told(world: World) -> No
     world.lag_s = 0.0
     await world.live(2, worker)
     assert world.mail.told == [("lag", "fired"), ("lag", "cleared")]
-    assert "Age of the oldest event that is not in the journal is 1 min 1 s" in body(world.mail.taken[0])
+    assert "Age of the oldest event that is not in the journal: 1 min 1 s" in body(world.mail.taken[0])
 
 
 async def test_what_one_worker_sees_no_other_contradicts(world: World) -> None:
@@ -156,8 +156,8 @@ async def test_a_call_that_failed_is_told_at_once_and_is_old_news_after_a_quarte
     world.clock.passed = 10
     await world.live(2, service)
     (fired,) = world.mail.taken
-    assert subject(fired) == "[WARNING] Calls fail: Whole service, 1"
-    assert "Number of calls of the last 15 minutes that failed is 1 (alert from 1, worst so far 1)" in body(fired)
+    assert subject(fired) == "[WARNING] Calls fail: Whole service, 1 call"
+    assert "Number of calls of the last 15 minutes that failed: 1 (alert from 1, worst so far 1)" in body(fired)
     world.clock.passed = 5 + 15 * 60
     await world.live(1, service)
     assert world.mail.told == [("failed", "fired"), ("failed", "cleared")]

@@ -33,6 +33,7 @@ async def test_each_word_is_told_once_by_however_many_workers(tmp_path: Path) ->
         "[WARNING] A message of the night stopped itself at 01:00: nobody reviewed it: Norovirus (Croydon)",
     ]
     assert "Minutes left for the review: 120" in body(sent[0])
+    assert [each.link.endswith("/messages/m1") for each in sent] == [True, True]
     await database.close()
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.model import Metric
 from alerts.notices.short import NO_LINK, short, spoken
 from callrouter.texts.model import Template
 from callrouter.texts.templates import ALERT_NOTICE, ALERT_WORDS
@@ -34,7 +35,25 @@ def test_a_text_says_that_it_has_cleared() -> None:
 
 def test_what_is_told_once_has_no_bound() -> None:
     told = replace(FIRED, metric="welfare_task", value=1.0)
-    assert short(told)["how_bad"] == "1"
+    assert short(told)["how_bad"] == "1 task"
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "how_bad"),
+    [
+        ("surge", 9.2, "9.2 standard deviations above usual"),
+        ("night_message", 120, "120 minutes left for the review"),
+        ("failed_calls", 1, "1 call (alert from 180)"),
+        ("offered", 0, "0 calls (alert from 180)"),
+    ],
+)
+def test_a_bare_number_says_of_what_it_is(metric: Metric, value: float, how_bad: str) -> None:
+    assert short(replace(FIRED, metric=metric, value=value))["how_bad"] == how_bad
+
+
+def test_what_is_worse_than_usual_is_said_once_and_whole() -> None:
+    worse = replace(FIRED, metric="centile95_s", than_usual=True, value=28, worst=31, threshold=25, clear=15)
+    assert short(worse)["how_bad"] == "28 % worse than usual for this hour (alert from 25 %)"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +82,7 @@ def test_on_the_telephone_it_is_said_in_words() -> None:
         "This is the 1 1 1 call control, critical alert. Callers wait too long. King's 111. "
         "Since 12:00. 3 minutes 20 seconds, alert from 3 minutes 0 seconds."
     )
+    assert "1 minute 1 second, alert from" in spoken(replace(FIRED, value=61))
     assert "critical alert, which has cleared." in spoken(replace(FIRED, kind="cleared"))
     assert "critical alert that nobody has taken on." in spoken(replace(FIRED, kind="escalated"))
 

@@ -42,11 +42,11 @@ async def test_who_is_told_of_what(tmp_path: Path) -> None:
     assert [(each.recipient.name, subject(each)) for each in sent] == [
         ("Public health on duty", "[NOTICE] More callers than usual, in number and in share of all calls: "
                                   "Cold or flu (pre-triage): Bromley"),
-        ("Duty manager", "[NOTICE] More callers than usual, as with all calls: All calls (pre-triage): All callers"),
-        ("Public health on duty", "[NOTICE] More callers than usual, as with all calls: "
-                                  "All calls (pre-triage): All callers"),
+        ("Duty manager", "[NOTICE] More calls of all kinds than usual (pre-triage): All callers"),
+        ("Public health on duty", "[NOTICE] More calls of all kinds than usual (pre-triage): All callers"),
         ("Public health on duty", "[NOTICE] Fewer callers for 48 hours, those that it answered included: "
                                   "consider taking the message off: Cold or flu (pre-triage): Bromley"),
     ]  # fmt: skip
     assert "Standard deviations above usual: 9.2" in body(sent[0])
+    assert {each.link.partition("8111")[2] for each in sent} == {f"/surges/{SURGE.id}", f"/surges/{RISE.id}"}
     await database.close()
