@@ -40,10 +40,10 @@ from callrouter.moves import (
     remembering,
     was_dropped,
 )
-from callrouter.ports import Dispatch, Flows, Nudge, Offer, Performer
+from callrouter.ports import Dispatch, Flows, IsShared, Nudge, Offer, Performer
 from callrouter.pushing import Pushing
 from callrouter.records import Records
-from callrouter.resuming import IsConnected, Resuming, always
+from callrouter.resuming import CutOff, IsConnected, Resuming, always, nobody
 from infra.bus import Entry
 from infra.clock import Clock
 from infra.crypto import DataKey, KeyRing
@@ -88,6 +88,7 @@ class Calls:
         answers: Mapping[str, str] | None = None,
         nudge: Nudge | None = None,
         connected: IsConnected = always,
+        is_shared: IsShared = nobody,
     ) -> None:
         self._states = states
         self._flows = flows
@@ -102,7 +103,7 @@ class Calls:
         self._lanes: dict[str, Lane] = {}
         self._pushing = Pushing(self.present, self.give_up, nudge)
         self._deadlines = Deadlines(clock, self.deliver)
-        self._resuming = Resuming(states, keys, self, clock, connected)
+        self._resuming = Resuming(states, CutOff(states, keys, is_shared), self, clock, connected)
 
     def perform_with(self, network: str, performer: Performer) -> None:
         """Have replies that no input of ``network`` asked for (offers, timers) performed by its adapter."""

@@ -38,6 +38,7 @@ def open_door(
     *,
     plans: FoundPlans,
     repeats: RepeatCalls,
+    shared: frozenset[str],
     messages: Messages,
     call_backs: CallBacks,
     keys: KeyRing,
@@ -68,6 +69,7 @@ def open_door(
         answers={each.id: each.answers for each in providers},
         nudge=stores.nudges.send if stores.nudges else None,
         connected=partial(is_connected, stores.leases),
+        is_shared=shared.__contains__,
     )
     dispatch.on_offer = calls.offered
     return calls, dispatch

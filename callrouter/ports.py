@@ -252,6 +252,10 @@ Nudge = Callable[[str], Awaitable[None]]
 """Tell every process that a call was moved, so that the one that holds its line looks again. May be lost."""
 
 
+IsShared = Callable[[str], bool]
+"""Whether a number (E.164) is a line of many people: nothing is told of anybody by such a number."""
+
+
 class Door(Protocol):
     """What an adapter sees of :class:`callrouter.calls.Calls`."""
 

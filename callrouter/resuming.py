@@ -6,7 +6,7 @@ said aloud; the caller goes on at the place where it was cut off, ahead of other
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
@@ -15,18 +15,25 @@ import structlog
 
 from callrouter.errors import StaleEpoch, UnknownCall
 from callrouter.model import Arrival, CallRecord, Input, InputKind, Reply
+from callrouter.ports import IsShared
 from infra.clock import Clock
 from infra.crypto import KeyRing
+from infra.numbers import Number
 from infra.state import CallStates
 
 WITHIN_S = 15 * 60.0
-MOST_DROPS = 5  # of one number within that time: more is a fault that no resuming mends
+MOST = 5  # drops of one number within that time, and doubts: more is a fault that no resuming mends
 AWAY = "us edge_away"  # who ended the calls of an Asterisk that nobody sees any more, and why
 
 IsConnected = Callable[[str], Awaitable[bool]]
 """Whether any worker says that it is connected to the Asterisk of this name; True, too, where that is not known."""
 
 log = structlog.get_logger()
+
+
+def nobody(_number: str) -> bool:
+    """:data:`IsShared` where no line is known to be."""
+    return False
 
 
 async def always(_edge: str) -> bool:
@@ -50,42 +57,49 @@ class Moves(Protocol):
 
 
 class CutOff:
-    """The calls of a number that we cut off, or may have: their Asterisk does not answer."""
+    """The calls of a number that we cut off (drops), or may have: their Asterisk does not answer (doubts).
 
-    def __init__(self, states: CallStates, keys: KeyRing) -> None:
+    Nothing is noted of a line that many share: that it rings again, while a call of it is in progress, says nothing.
+    """
+
+    def __init__(self, states: CallStates, keys: KeyRing, is_shared: IsShared = nobody) -> None:
         self._states = states
         self._keys = keys
+        self._is_shared = is_shared
 
     async def note(self, record: CallRecord) -> None:
-        """Note it for a quarter of an hour; again, nothing changes."""
-        if record.number.e164 is None:
-            return
-        for name in self._names(record.number.e164):
+        """Note a drop for a quarter of an hour; again, nothing changes."""
+        await self._note("dropped", record)
+
+    async def doubt(self, record: CallRecord) -> None:
+        """Likewise a call that may be one; it takes no drop's place."""
+        await self._note("doubted", record)
+
+    async def of(self, number: Number) -> list[str]:
+        """Those of this number, of both kinds."""
+        return await self._states.named(*self._names("dropped", number), *self._names("doubted", number))
+
+    async def _note(self, kind: str, record: CallRecord) -> None:
+        for name in self._names(kind, record.number):
             if await self._states.name(name, record.call_ref, keep_s=WITHIN_S) == record.call_ref:
                 return
 
-    async def of(self, e164: str) -> list[str]:
-        """Those of this number, the newest first."""
-        found: list[str] = []
-        for name in self._names(e164):
-            if (noted := await self._states.named(name)) is None:
-                break
-            found.insert(0, noted)
-        return found
-
-    def _names(self, e164: str) -> Iterator[str]:
-        hidden = self._keys.index("dropped-number", e164)
-        return (f"dropped.{hidden}.{count}" for count in range(MOST_DROPS))
+    def _names(self, kind: str, number: Number) -> list[str]:
+        """Of the places for one kind; none for a line that tells nobody from others."""
+        if number.e164 is None or self._is_shared(number.e164):
+            return []
+        hidden = self._keys.index("dropped-number", number.e164)
+        return [f"{kind}.{hidden}.{count}" for count in range(MOST)]
 
 
 class Resuming:
     """Which call of a number we dropped last. One caller resumes it: the next from that line begins anew."""
 
     def __init__(
-        self, states: CallStates, keys: KeyRing, calls: Moves, clock: Clock, connected: IsConnected
+        self, states: CallStates, cut_off: CutOff, calls: Moves, clock: Clock, connected: IsConnected
     ) -> None:  # fmt: skip
         self._states = states
-        self._cut_off = CutOff(states, keys)
+        self._cut_off = cut_off
         self._calls = calls
         self._clock = clock
         self._connected = connected
@@ -96,21 +110,23 @@ class Resuming:
             await self._cut_off.note(after)
 
     async def find(self, arrival: Arrival, call_ref: str) -> CallRecord | None:
-        """The call that this one goes on with: the last that we dropped, unless another one did already.
+        """The call that this one goes on with: of those that we dropped the one that began last, unless another call
+        did already.
 
         A call in progress on an Asterisk that neither the watch nor any worker sees any more is dropped here and now:
-        its number has rung again, through another one.
+        its number has rung again, through another one. One that does not open, or move, is passed over.
         """
-        noted = await self._cut_off.of(arrival.number.e164) if arrival.number.e164 else []
+        noted = await self._cut_off.of(arrival.number)
         if call_ref in noted:  # its own start, told once more
             return None
-        for ref in noted:
-            record = await self._calls.record(ref)
-            if record is not None and record.ended is None and record.edge not in ("", arrival.edge):
-                record = await self._if_lost(record)
+        kept = [each for ref in reversed(noted) if (each := await _if_readable(ref, self._calls.record(ref)))]
+        for each in sorted(kept, key=lambda each: each.offered_at, reverse=True):
+            record: CallRecord | None = each
+            if each.ended is None and each.edge not in ("", arrival.edge):
+                record = await _if_readable(each.call_ref, self._if_lost(each))
             if record is None or not record.dropped:
                 continue  # it goes on, or went on, after all
-            first = await self._states.name(f"resumed.{ref}", call_ref, keep_s=WITHIN_S)
+            first = await self._states.name(f"resumed.{record.call_ref}", call_ref, keep_s=WITHIN_S)
             return record if first == call_ref else None
         return None
 
@@ -122,3 +138,12 @@ class Resuming:
         with suppress(StaleEpoch, UnknownCall):  # somebody has it after all
             await self._calls.handle(record.call_ref, given_up(record, self._clock.now()))
         return await self._calls.record(record.call_ref)
+
+
+async def _if_readable(call_ref: str, asked: Awaitable[CallRecord | None]) -> CallRecord | None:
+    """None, too, where an old call breaks: the new one must not break with it."""
+    try:
+        return await asked
+    except Exception as error:  # noqa: BLE001 - whatever it is, the new caller begins anew
+        log.error("cut_off_call_unreadable", call_ref=call_ref, error=type(error).__name__)
+        return None

@@ -136,7 +136,7 @@ async def watching(service: Service) -> AsyncIterator[None]:
     password = settings.ari_password.get_secret_value()
     holder = secrets.token_hex(8)
     watches: dict[str, AsteriskWatch] = {}
-    cut_off = CutOff(service.stores.states, service.keys)
+    cut_off = CutOff(service.stores.states, service.keys, service.after_calls.shared.__contains__)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(dispatching(service))
         for edge in edges(settings):
@@ -153,7 +153,7 @@ async def watching(service: Service) -> AsyncIterator[None]:
             )
             watches[edge.name] = AsteriskWatch(
                 edge.name, ari, ami, service.calls, service.dispatch, service.clock, service.stores.trusted, absence,
-                cut_off.note,
+                cut_off.doubt,
             )  # fmt: skip
         sweep = Sweep(service.stores.states, service.calls, watches, service.clock)
         step = partial(_look, list(watches.values()), sweep)

@@ -116,6 +116,7 @@ def build(settings: Settings) -> Service:
         FlowsWithProbe(flows, flows.name, settings.auditor_number),
         plans=after.plans,
         repeats=after.repeats,
+        shared=after.shared,
         messages=messages.live,
         call_backs=Promising(after.call_backs.all, after.plans, after.repeats, after.shared, is_on=rings_back),
         keys=keys,

@@ -154,13 +154,13 @@ class DegradedStates:
         self._names[name] = (owner, time.monotonic() + keep_s)
         return owner
 
-    async def named(self, name: str) -> str | None:
+    async def named(self, *names: str) -> list[str]:
         if not self._away.is_set():
             try:
-                return await self._primary.named(name)
+                return await self._primary.named(*names)
             except StateUnavailable as error:
                 self._go_away(error)
-        return self._named_here(name)
+        return [call_ref for name in names if (call_ref := self._named_here(name))]
 
     # ------------------------------------------------------------------ beside it
 

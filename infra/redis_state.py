@@ -105,6 +105,7 @@ class RedisStates:
         owner: bytes = await self._link.run(_NAME, [name_key(name)], [call_ref, int(keep_s * 1000)])
         return owner.decode()
 
-    async def named(self, name: str) -> str | None:
-        owner: bytes | None = await self._link.do("GET", name_key(name))
-        return None if owner is None else owner.decode()
+    async def named(self, *names: str) -> list[str]:
+        together = self._link.together([name_key(name) for name in names])
+        found = await asyncio.gather(*(self._link.do("MGET", *keys) for keys in together))
+        return [owner.decode() for each in found for owner in each if owner is not None]

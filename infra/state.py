@@ -70,8 +70,8 @@ class CallStates(Protocol):
     async def name(self, name: str, call_ref: str, *, keep_s: float) -> str:
         """Give a call a second name (network id, context id). The first giver wins; returns its call."""
 
-    async def named(self, name: str) -> str | None:
-        """The call that bears this name, if any."""
+    async def named(self, *names: str) -> list[str]:
+        """The calls that bear these names, in their order; names that nobody bears are left out."""
 
 
 class MemoryStates:
@@ -126,9 +126,9 @@ class MemoryStates:
             self._names[name] = (call_ref, time.monotonic() + keep_s)
         return owner
 
-    async def named(self, name: str) -> str | None:
-        found = self._names.get(name)
-        return found[0] if found and found[1] > time.monotonic() else None
+    async def named(self, *names: str) -> list[str]:
+        found = [self._names.get(name, ("", 0.0)) for name in names]
+        return [call_ref for call_ref, until in found if until > time.monotonic()]
 
     def _sweep(self) -> None:
         now = time.monotonic()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from callrouter.ports import RepeatFound
+from callrouter.ports import IsShared, RepeatFound
 from callrouter.repeat.asking import ask
 from callrouter.repeat.patient import FIVE, NOBODY, Patient, Traits, lookup_keys, traits_of
 from callrouter.repeat.rule import Encounter, judge
@@ -34,9 +34,6 @@ DISTRESS_CALLS = 3
 """So many calls of one number that the caller ended before a person answered, within that time (rules.md, 4)."""
 
 _LOCK = 0x43A12  # any number that no other advisory lock of this database has
-
-IsShared = Callable[[str], bool]
-"""Whether a number (E.164) is a line of many people: nothing is told of anybody by such a number."""
 
 _SHORT = select(func.count()).where(
     short_calls.c.number_key.in_(bindparam("numbers", expanding=True)),

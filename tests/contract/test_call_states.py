@@ -173,25 +173,31 @@ async def committed_in_time(store: Store, call_ref: str, keep_s: float) -> bool:
 
 
 async def test_first_who_gives_a_name_wins(store: Store) -> None:
-    assert await store.states.named("CA1") is None
+    assert await store.states.named("CA1") == []
     assert await store.states.name("CA1", "one", keep_s=KEEP_S) == "one"
     assert await store.states.name("CA1", "two", keep_s=KEEP_S) == "one"
     assert await store.states.name("CA1", "one", keep_s=KEEP_S) == "one"
-    assert await store.states.named("CA1") == "one"
+    assert await store.states.named("CA1") == ["one"]
+
+
+async def test_the_calls_of_several_names_come_in_the_order_of_their_names(store: Store) -> None:
+    await store.states.name("CA1", "one", keep_s=KEEP_S)
+    await store.states.name("CA3", "three", keep_s=KEEP_S)
+    assert await store.states.named("CA3", "CA2", "CA1") == ["three", "one"]
 
 
 async def test_of_many_who_name_at_once_all_hear_of_the_same_call(store: Store) -> None:
     heard = await asyncio.gather(*(store.states.name("CA1", f"call-{n}", keep_s=KEEP_S) for n in range(20)))
 
     assert len(set(heard)) == 1
-    assert await store.states.named("CA1") == heard[0]
+    assert await store.states.named("CA1") == [heard[0]]
 
 
 async def test_name_is_forgotten_after_its_time(store: Store) -> None:
     await store.states.name("CA1", "one", keep_s=MOMENT_S)
     await asyncio.sleep(2 * MOMENT_S)
 
-    assert await store.states.named("CA1") is None
+    assert await store.states.named("CA1") == []
     assert await store.states.name("CA1", "two", keep_s=KEEP_S) == "two"
 
 

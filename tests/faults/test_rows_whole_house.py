@@ -207,7 +207,7 @@ async def out_of_sight(it: House, callers: int) -> None:
     """Return when no worker says that it is connected to the first Asterisk, and the watch has missed its callers."""
     connected = lease_key(f"connected:{urlsplit(it.asterisk.ari_url).netloc}")
     async with asyncio.timeout(START_S):
-        while it.redis.client.exists(connected) or len(it.redis.client.keys(name_key("dropped.*"))) < callers:  # noqa: ASYNC110
+        while it.redis.client.exists(connected) or len(it.redis.client.keys(name_key("doubted.*"))) < callers:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 

@@ -142,6 +142,7 @@ class House:
         self._keys = (f"key{n}" for n in itertools.count())
         self._doors: list[Calls] = []
         self.connected: Callable[[str], Awaitable[bool]] = always  # to an Asterisk, as the workers say
+        self.shared_lines: set[str] = set()
         self.door = self.new_door()
         self.dispatch.on_offer = self.door.offered
 
@@ -159,6 +160,7 @@ class House:
             states=states or self.states, flows=flows or LoadedFlows(flow or self.flow), lookups=lookups,
             dispatch=dispatch or self.dispatch, keys=self.keys, clock=self.clock, new_id=lambda: next(self._ids),
             answers={each.id: each.answers for each in self.providers}, connected=lambda edge: self.connected(edge),
+            is_shared=lambda number: number in self.shared_lines,
         )  # fmt: skip
         door.perform_with("test", self)
         self._doors.append(door)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from callrouter.resuming import CutOff
 from infra.errors import StateUnavailable
 from infra.lease import Leases, MemoryLeases
 from infra.numbers import read_number
+from infra.state import Version
 from ivr.model import GatherWait, LegWait
 
 pytestmark = pytest.mark.asyncio
@@ -74,13 +75,14 @@ class Watched:
     watches: dict[str, AsteriskWatch] = field(default_factory=dict)
 
     def open(self) -> None:
+        cut_off = CutOff(self.house.states, self.house.keys, self.house.shared_lines.__contains__)
         self.house.connected = lambda edge: is_connected(self.leases, edge)
         for edge in ("east", "west"):
             self.exchanges[edge] = Exchange()
             absence = Absence(self.house.clock, self._connected(edge), self._another(edge), lambda: self.is_trusted)
             self.watches[edge] = AsteriskWatch(
                 edge, self.exchanges[edge], None, self.house.door, self.house.dispatch, self.house.clock,
-                lambda: self.is_trusted, absence, CutOff(self.house.states, self.house.keys).note,
+                lambda: self.is_trusted, absence, cut_off.doubt,
             )  # fmt: skip
 
     def _connected(self, edge: str) -> Callable[[], object]:
@@ -301,6 +303,46 @@ async def test_a_cut_of_the_watch_alone_makes_nobody_a_caller_who_rings_back(wat
     await watched.house.tell(InputKind.HUNG_UP, "caller 16")
     await watched.rings_again()
     assert await watched.resumed() is None
+
+
+async def test_a_line_of_many_closes_nobodys_call_by_ringing_again(watched: Watched) -> None:
+    """Two people of a busy switchboard, and a short cut of our own network: the first talks on."""
+    watched.house.shared_lines.add(RING_BACK)
+    await watched.rings("east")
+    await watched.dies("east")
+    await watched.rings_again()
+    assert await watched.resumed() is None
+    assert await watched.ends() == []
+
+
+async def test_calls_that_nobody_dropped_take_no_place_of_one_that_was(watched: Watched) -> None:
+    """Five calls of one line are in doubt for a moment that harms nobody; a sixth is cut off minutes later."""
+    for count in range(5):
+        await watched.rings("east", f"c{count}")
+    await watched.dies("east")
+    watched.exchanges["east"].is_gone = False
+    await watched.look(2)
+    for count in range(5):
+        await watched.house.tell(InputKind.HUNG_UP, "caller 16", call_ref=f"c{count}")
+    await watched.house.start("sixth", number=RING_BACK, key="sixth", edge="east")
+    await watched.house.tell(InputKind.HUNG_UP, "us lost", call_ref="sixth")
+    await watched.rings_again()
+    assert await watched.resumed() == "sixth"
+
+
+async def test_an_old_call_that_does_not_open_breaks_no_new_one_and_hides_no_other(watched: Watched) -> None:
+    """The older of two that are in doubt can be read; the younger was sealed by a key that is not ours."""
+    await watched.rings("east", "older")
+    watched.house.clock.move(60)
+    await watched.rings("east")
+    await watched.dies("east")
+    stored = await watched.house.states.read("call")
+    assert stored is not None
+    spoilt = replace(stored, version=Version(9, 9), value=b"x" + stored.value[1:])
+    assert await watched.house.states.commit("call", stored.version, spoilt, (), keep_s=60, due_s=None)
+    reply = await watched.rings_again()
+    assert isinstance(reply.wait, GatherWait)
+    assert await watched.resumed() == "older"
 
 
 async def test_what_its_asterisk_tells_late_of_a_call_that_another_resumed_moves_neither(watched: Watched) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from call_world import NUMBER, House, NewHouse, everybody
 
@@ -101,6 +104,40 @@ async def test_who_is_cut_off_twice_goes_on_twice(new_house: NewHouse) -> None:
     await cut_off(house, "again")
     assert isinstance((await house.start("third", key="third")).wait, LegWait)
     assert (await house.events(ev.Offered, "third"))[0].resumes == "call", "all three are one contact"
+
+
+@pytest.mark.parametrize(
+    ("cut_off_at", "goes_on_with"),
+    [
+        pytest.param({"first": 0, "second": 5}, "second", id="the place before it is empty"),
+        pytest.param({"first": 0, "second": 5, "third": 15.5}, "third", id="it took the place of one that lapsed"),
+    ],
+)
+async def test_the_last_of_several_goes_on_also_when_an_earlier_ones_time_is_over(
+    new_house: NewHouse, monkeypatch: pytest.MonkeyPatch, cut_off_at: dict[str, float], goes_on_with: str
+) -> None:
+    """Minutes after the first was cut off, whose note lapses after fifteen."""
+    house, now = await new_house(), time.monotonic()
+    for call_ref in cut_off_at:
+        await house.start(call_ref, key=call_ref)
+        house.clock.move(60)
+    for call_ref, minute in (*cut_off_at.items(), ("", 16.0)):
+        monkeypatch.setattr("infra.state.time", SimpleNamespace(monotonic=lambda at=now + minute * 60: at))
+        if call_ref:
+            await cut_off(house, call_ref)
+    await house.start("again", key="again")
+    assert (await house.events(ev.Offered, "again"))[0].resumes == goes_on_with
+
+
+async def test_a_line_of_many_goes_on_with_nobodys_call_and_hears_of_none(new_house: NewHouse) -> None:
+    house = await new_house()
+    house.shared_lines.add(NUMBER)
+    await house.talk()
+    await cut_off(house)
+    reply = await house.start("again", key="again")
+    assert (await house.events(ev.Offered, "again"))[0].resumes is None
+    heard = [prompt for each in reply.instructions if isinstance(each, Play) for prompt in each.prompts]
+    assert "sorry_cut_off" not in heard
 
 
 async def test_another_number_begins_anew(new_house: NewHouse) -> None:

@@ -55,8 +55,8 @@ class Together:
     async def name(self, name: str, call_ref: str, *, keep_s: float) -> str:
         return await self.states.name(name, call_ref, keep_s=keep_s)
 
-    async def named(self, name: str) -> str | None:
-        return await self.states.named(name)
+    async def named(self, *names: str) -> list[str]:
+        return await self.states.named(*names)
 
 
 @dataclass
@@ -86,7 +86,7 @@ class NeverMine:
     async def name(self, name: str, call_ref: str, *, keep_s: float) -> str:
         return call_ref
 
-    async def named(self, name: str) -> str | None:
+    async def named(self, *names: str) -> list[str]:
         return None
 
 

@@ -68,9 +68,9 @@ class Distant(MemoryStates):
         await self.network.go()
         return await super().name(name, call_ref, keep_s=keep_s)
 
-    async def named(self, name: str) -> str | None:
+    async def named(self, *names: str) -> list[str]:
         await self.network.go()
-        return await super().named(name)
+        return await super().named(*names)
 
 
 @dataclass

@@ -98,13 +98,12 @@ async def test_names_given_meanwhile_are_known_and_told(world: World) -> None:
         world.network.is_cut = True
         assert await here.states.name("before", "two", keep_s=KEEP_S) == "one"
         assert await here.states.name("after", "two", keep_s=KEEP_S) == "two"
-        assert await here.states.named("after") == "two"
-        assert await here.states.named("never") is None
+        assert await here.states.named("never", "after") == ["two"]
         with pytest.raises(StateUnavailable):
             await here.states.overdue(late_s=0, limit=9)
         world.network.is_cut = False
         await asyncio.wait_for(here.back.wait(), SOON_S)
-        assert await world.distant.named("after") == "two"
+        assert await world.distant.named("after") == ["two"]
 
 
 def cut_off(file: Path) -> None:
