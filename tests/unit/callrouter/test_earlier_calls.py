@@ -55,7 +55,8 @@ class Talk:
             await self.repeats.keep_external([told], self.house.clock.now())
 
     def console(self) -> Console:
-        pages = Desk(self.house.journal, self.house.door, cast(Any, None), JournalCalls(self.house.journal), {})
+        calls = JournalCalls(self.house.journal)
+        pages = Desk(self.house.journal, self.house.door, cast(Any, None), calls, {}, self.house.clock)
 
         def add(router: Any, web: Any) -> None:
             add_calls(router, web, pages, self.house.clock)
