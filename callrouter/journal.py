@@ -299,7 +299,8 @@ class JournalWriter:
     def lag_s(self, now: datetime) -> float:
         """How old the oldest entry is that was read and is not yet in the journal; 0 when none waits.
 
-        0, too, when this writer has not tried for a while: another process writes in its stead.
+        Of what was not read it knows nothing (:class:`callrouter.parts.Going` does). 0, too, when this writer has not
+        tried for a while: another process writes in its stead.
         """
         tries = self._steps > 0 or time.monotonic() - self._stepped_at < self.TRIED_S
         return max(0.0, (now - self._oldest).total_seconds()) if self._oldest is not None and tries else 0.0

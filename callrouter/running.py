@@ -16,7 +16,7 @@ from callrouter.calls import Calls
 from callrouter.dispatch.shared import SharedDispatch
 from callrouter.leftovers import close_leftovers
 from callrouter.months import keep_months_ahead
-from callrouter.parts import Reserve, say_desk_lives
+from callrouter.parts import Going, Reserve, say_background_works
 from callrouter.readiness import Readiness
 from callrouter.wiring import Service
 from infra import garbage
@@ -57,8 +57,10 @@ def readiness_of(service: Service) -> Readiness:
     settings = service.settings
     return Readiness(
         service.health,
-        # a set-up with an Asterisk and without Twilio's tokens has no other network than Asterisk; a desk has pages
-        serves_twilio=settings.twilio_auth_tokens is not None or settings.ari_url is None or settings.parts == "desk",
+        # a set-up with an Asterisk and without Twilio's tokens has no other network; pages need none
+        serves_twilio=settings.twilio_auth_tokens is not None
+        or settings.ari_url is None
+        or settings.parts == "background",
         journal_lag_s=lambda: service.writer.lag_s(service.clock.now()),
     )
 
@@ -87,22 +89,25 @@ def _loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
     yield service.plan_access.entering()
     yield from service.channels.loops()
     yield garbage.looking()
-    work = partial(_desk_work, service)
+    going = Going(service.writer.step, service.clock)
+    work = partial(_background_work, service, going)
     match service.settings.parts:
         case "all":
             yield from work()
-        case "desk":
+        case "background":
             yield from work()
-            yield say_desk_lives(service.stores.leases)
+            yield say_background_works(service.stores.leases, lambda: going.goes_on and service.health.works("sql"))
         case "calls":
             yield Reserve(work, service.stores.leases, service.health).run()
 
 
-def _desk_work(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
+def _background_work(service: Service, going: Going) -> Iterator[Coroutine[Any, Any, None]]:
     """What is made of calls: nobody on the telephone waits for it."""
-    writer, board, staged = service.writer, service.board, service.staged
+    board, staged = service.board, service.staged
     lease = partial(Lease, service.stores.leases, holder=secrets.token_hex(8))
-    yield repeat("journal", writer.step, full=writer.BATCH, lease=lease(name="journal"))
+    yield repeat(
+        "journal", going.step, full=service.writer.BATCH, lease=lease(name="journal"), lost=going.left_to_another
+    )
     yield repeat("figures", board.step, full=board.BATCH)
     yield keep_months_ahead(service.journal, service.clock)
     yield repeat("messages", service.messaging.look_after, full=1, lease=lease(name="messages"))

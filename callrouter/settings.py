@@ -57,10 +57,10 @@ class Settings(BaseSettings):
         None, description="a file with the same, a pair in a line; read when KEYS is not set"
     )
 
-    parts: Literal["all", "calls", "desk"] = Field(
+    parts: Literal["all", "calls", "background"] = Field(
         "all",
-        description="what `callrouter serve` does beside others on one Redis: calls and, while no desk lives, what is "
-        "made of them; desk: pages and what is made of calls, no SIP; all: everything",
+        description="what `callrouter serve` does beside others on one Redis: calls and, while no "
+        "background process works, what is made of them; background: pages and what is made of calls; all: both",
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8111, ge=0, le=65535, description="TCP port to listen on")

@@ -39,9 +39,9 @@ WATCH_AGAIN_S = (0.1, 0.5, 1.0, LOOK_EVERY_S)
 
 
 def sip_workers(service: Service) -> list[SipWorker]:
-    """A worker for the calls of each Asterisk; none where the settings name no Asterisk, or at a desk."""
+    """A worker for the calls of each Asterisk; none where the settings name no Asterisk, or at a background process."""
     settings = service.settings
-    found = edges(settings) if settings.parts != "desk" else []
+    found = edges(settings) if settings.parts != "background" else []
     if not found:
         return []
     if settings.prompts_audio_dir is None:

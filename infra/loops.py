@@ -48,6 +48,7 @@ async def repeat(
     ``lost`` at each try that finds another with it, and when it is cancelled: what only who does the work can know is
     not known here any more.
 
+    After a failure the lease is given back: another process may be able to do what this one cannot.
     A failure is told as :class:`infra.failing.Failing` says.
 
     Readers do not gather until one instant (:func:`until_next`): a caller's event would wait behind them all.
@@ -70,6 +71,8 @@ async def repeat(
                 await asyncio.sleep(0 if waited or done >= full else gather_s)
             except Exception as error:  # noqa: BLE001 - the reader must outlive whatever one batch does to it
                 failing.failed(error, pause)
+                if lease is not None:  # what fails here may go elsewhere
+                    await lease.release()
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE_S, pause * 2)
     finally:

@@ -36,7 +36,7 @@ _PART_NAMES = {
     "plans": "Look-up of care plans",
     "repeats": "Look-up of earlier calls",
     "understanding": "Understanding of speech",
-    "desk": "Desk (journal, figures, pages):",
+    "background": "Background process (journal, figures, pages):",
     "audit_entries": "Audit of plans (entries)",
     "audit_heads": "Audit of plans (signed ends)",
     "figures": "Figures beside their recount",

@@ -20,7 +20,7 @@ from callrouter.errors import ConfigurationError
 from callrouter.figures.board import Board
 from callrouter.figures.check import PART as FIGURES
 from callrouter.lookups import PORTS
-from callrouter.parts import PART as DESK
+from callrouter.parts import PART as BACKGROUND
 from callrouter.plans.access import PARTS as AUDIT_PARTS
 from callrouter.plans.sources import SOURCE_PART
 from callrouter.readiness import ASTERISK
@@ -36,7 +36,7 @@ PARTS = frozenset(
         "sql",
         "redis",
         "copy",
-        DESK,
+        BACKGROUND,
         Alertmanager.PART,
         ASTERISK,
         SOURCE_PART,

@@ -12,7 +12,7 @@ import typer
 from callrouter.doctor.asterisk import check_asterisks
 from callrouter.doctor.audit import check_audit
 from callrouter.doctor.auditor import check_auditor
-from callrouter.doctor.live import check_desk, check_redis
+from callrouter.doctor.live import check_background, check_redis
 from callrouter.doctor.local import check_alerts, check_audio, check_keys, check_retention
 from callrouter.doctor.model import Check, Finding, examine
 from callrouter.doctor.public import check_fall_back, check_public_address
@@ -26,7 +26,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("retention", check_retention),
     ("sql", check_database),
     ("redis", check_redis),
-    ("desk", check_desk),
+    ("background", check_background),
     ("asterisk", check_asterisks),
     ("prompts", check_audio),
     ("public address", check_public_address),

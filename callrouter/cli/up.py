@@ -40,7 +40,7 @@ class _House:
     """What runs, for who wants to dial, look or break it."""
 
     edge: Kamailio
-    desk: Process
+    background: Process
     workers: tuple[Process, ...]
     watch: Process
     auditor: Process
@@ -51,7 +51,7 @@ class _House:
     @property
     def serving(self) -> tuple[Process, ...]:
         """Those that promise to end cleanly."""
-        return (*self.workers, self.desk)
+        return (*self.workers, self.background)
 
     @property
     def ended(self) -> list[Process]:
@@ -68,7 +68,7 @@ def up(
     for_s: Annotated[float | None, typer.Option("--for", min=1, help="End by itself after so many seconds.")] = None,
     sip_port: Annotated[int, typer.Option(min=0, max=65535, help="SIP port of the edge; 0: a free one.")] = SIP_PORT,
 ) -> None:
-    """Run PostgreSQL, Redis, two Asterisks behind Kamailio, two workers, a desk, a watch, an auditor and providers.
+    """Run PostgreSQL, Redis, two Asterisks behind Kamailio, two workers, background, watch, auditor and providers.
 
     Until Ctrl-C. All is on loopback and begins empty each time. Exit 1 if a worker ended by itself or not cleanly.
     """
@@ -139,15 +139,15 @@ def _house(chosen: Settings, sip_port: int) -> Iterator[_House]:
                 "ari_user": asterisks[0].settings.ari_user,
                 "ari_password": SecretStr(password),
                 "open_wallboard": True,
-                "public_url": chosen.address,  # of the desk, for whoever has these settings without its port
+                "public_url": chosen.address,  # of the background process: these settings name no other port
                 "parts": "calls",
             }
             | _auditor_settings(chosen)
         )
         asyncio.run(_migrate(settings))
         file = _write(settings, folder / "settings.env")
-        desk = _serving("desk", settings, settings.port, file, {f"{PREFIX}PARTS": "desk"})
-        stack.enter_context(desk)
+        background = _serving("background", settings, settings.port, file, {f"{PREFIX}PARTS": "background"})
+        stack.enter_context(background)
         ports = [free_port() for _ in range(WORKERS)]
         workers = tuple(_serving(f"worker-{n}", settings, port, file) for n, port in enumerate(ports, 1))
         for each in workers:
@@ -161,7 +161,7 @@ def _house(chosen: Settings, sip_port: int) -> Iterator[_House]:
         auditor = _start("auditor", ["auditor"], file, first, ready=lambda: _says(folder / "auditor.log", "auditing"))
         stack.enter_context(auditor)
         urls = tuple(_url(settings, each) for each in ports)
-        yield _House(edge, desk, workers, watch, auditor, _url(settings, settings.port), urls, file)
+        yield _House(edge, background, workers, watch, auditor, _url(settings, settings.port), urls, file)
 
 
 def _asterisks(folder: Path, providers: Sequence[Provider], password: str) -> Iterator[instance.Asterisk]:

@@ -1,4 +1,4 @@
-"""Redis: version, memory policy, persistence, clock; and whether a desk lives there."""
+"""Redis: version, memory policy, persistence, clock; and whether a background process works."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ async def check_redis(settings: Settings) -> Sequence[Finding]:
     return [each for findings in found for each in findings]
 
 
-async def check_desk(settings: Settings) -> Sequence[Finding]:
-    """Whether processes that only take calls have a desk. Of a Redis that does not answer, its own check tells."""
+async def check_background(settings: Settings) -> Sequence[Finding]:
+    """Whether a background process works where some only take calls. A Redis that is silent has its own check."""
     if settings.redis_url is None or settings.parts != "calls":
         return []
     try:
@@ -55,9 +55,9 @@ async def check_desk(settings: Settings) -> Sequence[Finding]:
     finally:
         await link.close()
     if lives:
-        return [ok("desk", "it lives")]
-    do = "start `callrouter serve` with CALLROUTER_PARTS=desk; callers' events wait behind its work meanwhile"
-    return [warning("desk", "none lives: the processes that take calls do its work", do)]
+        return [ok("background", "it works")]
+    do = "start `callrouter serve` with CALLROUTER_PARTS=background; callers' events wait behind its work meanwhile"
+    return [warning("background", "none works: the processes that take calls do its work", do)]
 
 
 async def _server(about: str, address: RedisAddress) -> list[Finding]:

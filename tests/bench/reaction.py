@@ -117,25 +117,25 @@ def _own(house: _House, url: str) -> dict[str, str]:
 
 def _production(house: _House, place: Path, url: str) -> MeasuredService:
     shared = {"DATABASE_URL": house.servers.fresh(), "REDIS_URL": house.servers.redis.url}
-    return _BesideDesk(place, _own(house, url) | shared)
+    return _BesideBackground(place, _own(house, url) | shared)
 
 
-class _BesideDesk(MeasuredService):
-    """A worker that takes calls, and a desk on the same two cores; the worker is the one that is measured."""
+class _BesideBackground(MeasuredService):
+    """A worker that takes calls, which is measured, and a background process on the same two cores."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         super().__init__(folder, {**settings, "PARTS": "calls"})
-        self._desk = MeasuredService(folder / "desk", {**settings, "PARTS": "desk"})
+        self._background = MeasuredService(folder / "background", {**settings, "PARTS": "background"})
 
     def __enter__(self) -> Self:
-        self._desk.__enter__()
+        self._background.__enter__()
         super().__enter__()
         return self
 
     def stop(self) -> int:
         """End both."""
         status = super().stop()
-        return self._desk.stop() or status
+        return self._background.stop() or status
 
 
 def _bare(house: _House, place: Path, url: str) -> Rival:

@@ -115,15 +115,15 @@ def up(_tools: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 @pytest.mark.timeout(300)
-def test_both_workers_and_the_desk_are_ready_and_see_every_part(up: Up) -> None:
-    desk, *workers = (httpx.get(f"{url}/ready", timeout=10).json() for url in up.urls)
+def test_both_workers_and_the_background_are_ready_and_see_every_part(up: Up) -> None:
+    background, *workers = (httpx.get(f"{url}/ready", timeout=10).json() for url in up.urls)
     assert len(workers) == 2
-    seen = [{each["name"].partition(":")[0] for each in report["dependencies"]} for report in (desk, *workers)]
+    seen = [{each["name"].partition(":")[0] for each in report["dependencies"]} for report in (background, *workers)]
     for parts in seen[1:]:
-        assert {"sql", "redis", "asterisk", "desk", "plans", "repeats", "understanding"} <= parts
+        assert {"sql", "redis", "asterisk", "background", "plans", "repeats", "understanding"} <= parts
     assert {"sql", "redis"} <= seen[0]
-    assert not {"asterisk", "desk"} & seen[0]
-    assert [report["state"] for report in (desk, *workers)] == ["ok"] * 3, (desk, *workers)
+    assert not {"asterisk", "background"} & seen[0]
+    assert [report["state"] for report in (background, *workers)] == ["ok"] * 3, (background, *workers)
 
 
 @pytest.mark.timeout(300)
@@ -151,7 +151,9 @@ def test_the_doctor_finds_nothing_broken(up: Up) -> None:
 def test_its_settings_are_for_nobody_else_and_its_end_is_clean(up: Up) -> None:
     assert up.file.stat().st_mode & 0o077 == 0
     children = Path(f"/proc/{up.process.pid}/task/{up.process.pid}/children").read_text().split()
-    assert len(children) >= 17  # two stores, seven providers, two Asterisks, two workers, desk, watch, auditor, edge
+    assert (
+        len(children) >= 17
+    )  # two stores, seven providers, two Asterisks, two workers, background, watch, auditor, edge
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(90) == 0, up.said
     assert [each for each in children if Path(f"/proc/{each}").exists()] == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from callrouter.doctor.live import check_desk, check_redis
+from callrouter.doctor.live import check_background, check_redis
 from callrouter.doctor.model import Finding, examine
 from callrouter.parts import PART
 from callrouter.settings import Settings
@@ -88,16 +88,18 @@ async def test_production_without_redis_is_warned(tmp_path: Path) -> None:
     assert (finding.level, finding.text) == ("warning", "live calls are kept in this process only")
 
 
-async def test_processes_that_only_take_calls_want_a_desk(stack: ExitStack, tmp_path: Path) -> None:
+async def test_processes_that_only_take_calls_want_a_background_process(stack: ExitStack, tmp_path: Path) -> None:
     url = started(stack, RedisServer).url
 
-    async def desk(parts: str) -> list[Finding]:
-        return await examine(Settings(data_dir=tmp_path, redis_url=url, parts=parts), [("desk", check_desk)])
+    async def background(parts: str) -> list[Finding]:
+        return await examine(
+            Settings(data_dir=tmp_path, redis_url=url, parts=parts), [("background", check_background)]
+        )
 
-    assert bad(await desk("calls")) == ["none lives: the processes that take calls do its work"]
-    assert await desk("all") == []
+    assert bad(await background("calls")) == ["none works: the processes that take calls do its work"]
+    assert await background("all") == []
     link = RedisLink(RedisAddress.parse(url))
-    await RedisLeases(link).hold(PART, "a desk", 60)
+    await RedisLeases(link).hold(PART, "a background process", 60)
     await link.close()
-    (found,) = await desk("calls")
-    assert (found.level, found.text) == ("ok", "it lives")
+    (found,) = await background("calls")
+    assert (found.level, found.text) == ("ok", "it works")

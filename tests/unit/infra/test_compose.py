@@ -116,13 +116,13 @@ def test_no_secret_is_in_the_files() -> None:
 
 def test_the_service_knows_every_setting_that_it_is_given() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {FILE_KEY}
-    for name in ("worker-1", "worker-2", "desk", "watch", "auditor", "migrate", "prompts"):
+    for name in ("worker-1", "worker-2", "background", "watch", "auditor", "migrate", "prompts"):
         assert set(SERVICES[name]["environment"]) <= known
 
 
 def test_health_is_asked_where_it_is_answered() -> None:
     assert {name for name in SERVICES if "healthcheck" in SERVICES[name]} >= LISTENING - {"kamailio", "caddy"}
-    for name in ("worker-1", "worker-2", "desk"):
+    for name in ("worker-1", "worker-2", "background"):
         port = SERVICES[name]["environment"]["CALLROUTER_PORT"]
         assert f"http://127.0.0.1:{port}/live" in SERVICES[name]["healthcheck"]["test"][-1]
         assert f"127.0.0.1:{port}" in (FOLDER / "Caddyfile").read_text()
@@ -136,20 +136,20 @@ def test_no_two_programs_want_one_port() -> None:
         wanted += [int(own[key]) for key in ("SIP_PORT", "ARI_PORT", "AMI_PORT")]
         wanted += range(int(own["RTP_FIRST"]), int(own["RTP_LAST"]) + 1)
     wanted += [int(SERVICES["kamailio"]["environment"]["SIP_PORT"])]
-    wanted += [int(SERVICES[name]["environment"]["CALLROUTER_PORT"]) for name in ("worker-1", "worker-2", "desk")]
+    wanted += [int(SERVICES[name]["environment"]["CALLROUTER_PORT"]) for name in ("worker-1", "worker-2", "background")]
     wanted += [int(SERVICES["auditor"]["environment"]["CALLROUTER_AUDITOR_LISTEN"].rpartition(":")[2])]
     assert len(wanted) == len(set(wanted))
 
 
-def test_callers_webhooks_come_to_workers_and_pages_to_the_desk_first() -> None:
-    parts = {name: SERVICES[name]["environment"]["CALLROUTER_PARTS"] for name in ("worker-1", "worker-2", "desk")}
-    assert parts == {"worker-1": "calls", "worker-2": "calls", "desk": "desk"}
+def test_callers_webhooks_come_to_workers_and_pages_to_the_background_process_first() -> None:
+    parts = {name: SERVICES[name]["environment"]["CALLROUTER_PARTS"] for name in ("worker-1", "worker-2", "background")}
+    assert parts == {"worker-1": "calls", "worker-2": "calls", "background": "background"}
     at = {name: f"127.0.0.1:{SERVICES[name]['environment']['CALLROUTER_PORT']}" for name in parts}
     calls, pages = re.findall(
         r"reverse_proxy (.+) \{\n(?:\t\t#.*\n)?\t\tlb_policy (\w+)", (FOLDER / "Caddyfile").read_text()
     )
     assert calls == (f"@calls {at['worker-1']} {at['worker-2']}", "cookie")
-    assert pages == (f"{at['desk']} {at['worker-1']} {at['worker-2']}", "first"), "its workers stand in for it"
+    assert pages == (f"{at['background']} {at['worker-1']} {at['worker-2']}", "first"), "its workers stand in for it"
 
 
 def test_the_auditor_listens_where_workers_send_the_notices_of_its_probes() -> None:

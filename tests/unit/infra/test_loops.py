@@ -61,6 +61,23 @@ async def test_one_process_works_and_the_next_goes_on_when_it_leaves() -> None:
     await two.stop()
 
 
+async def test_what_fails_at_one_process_is_tried_by_the_next() -> None:
+    leases = MemoryLeases()
+
+    async def fails(wait_s: float) -> int:
+        raise OSError("no way to the database")
+
+    one, two = Worker("one", leases), Worker("two", leases)
+    one.step = fails  # type: ignore[method-assign]
+    await leases.hold("journal", "one", 60.0)
+    one.start()
+    two.start()
+    await asyncio.wait_for(two.worked.wait(), SOON_S)
+
+    await one.stop()
+    await two.stop()
+
+
 async def test_process_that_cannot_ask_for_the_lease_tries_again() -> None:
     class Flaky(MemoryLeases):
         asked = 0

@@ -1,8 +1,9 @@
-"""A desk beside a worker: it does what is made of calls; killed, the worker does it, and operators are told."""
+"""A background process beside a worker: the worker does its work while it does not, and operators are told."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -30,11 +31,11 @@ CALLS = 6
 
 @dataclass
 class Town:
-    """A worker and a desk on one Redis and one database, and callers whose webhooks come to the worker."""
+    """A worker and a background process on one Redis and one database; callers' webhooks come to the worker."""
 
     redis: RedisServer
     worker: RunningService
-    desk: RunningService
+    background: RunningService
     line: Line
     database: str
 
@@ -82,30 +83,49 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         redis = stack.enter_context(RedisServer())
         database = f"sqlite:///{folder / 'shared.db'}"
         both = {"REDIS_URL": redis.url, "TWILIO_AUTH_TOKENS": TOKEN, "DATABASE_URL": database}
-        desk = RunningService(folder / "desk", {**both, "PARTS": "desk"})
-        keys = {"KEYS_FILE": str(folder / "desk/data/keys")}
-        await asyncio.to_thread(stack.enter_context, desk)
+        background = RunningService(folder / "background", {**both, "PARTS": "background"})
+        keys = {"KEYS_FILE": str(folder / "background/data/keys")}
+        await asyncio.to_thread(stack.enter_context, background)
         worker = RunningService(folder / "worker", {**both, **keys, "PARTS": "calls"})
         await asyncio.to_thread(stack.enter_context, worker)
         async with httpx.AsyncClient(base_url=worker.url, timeout=20) as client:
             line = Line(client, worker.url, TOKEN, fallback_document(DEMO_FALLBACK))
-            yield Town(redis, worker, desk, line, database)
+            yield Town(redis, worker, background, line, database)
 
 
 @pytest.mark.timeout(600)
-async def test_a_desk_is_killed_and_its_work_goes_on_at_the_worker_until_it_is_back(tmp_path: Path) -> None:
+async def test_it_is_killed_and_its_work_goes_on_at_the_worker_until_it_is_back(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
-        await it.until_told("desk", "ok")
+        await it.until_told("background", "ok")
         await it.calls(seed=1)
         await it.ended(CALLS)
 
-        it.desk.kill()
+        it.background.kill()
         await it.calls(seed=2)
-        await it.until_told("desk", "failed")
+        await it.until_told("background", "failed")
         await it.ended(2 * CALLS)
 
-        await asyncio.to_thread(it.desk.__enter__)
-        await it.until_told("desk", "ok")
+        await asyncio.to_thread(it.background.__enter__)
+        await it.until_told("background", "ok")
         await it.calls(seed=3)
         await it.ended(3 * CALLS)
-        assert "desk_is_back" in it.worker.log.read_text()
+        assert "background_is_back" in it.worker.log.read_text()
+
+
+@pytest.mark.timeout(600)
+async def test_it_is_stopped_where_it_stands_and_the_worker_goes_on_until_it_wakes(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        await it.until_told("background", "ok")
+        await it.calls(seed=1)
+        await it.ended(CALLS)
+
+        it.background.signal(signal.SIGSTOP)
+        try:
+            await it.calls(seed=2)
+            await it.until_told("background", "failed")
+            await it.ended(2 * CALLS)
+        finally:
+            it.background.signal(signal.SIGCONT)
+        await it.until_told("background", "ok")
+        await it.calls(seed=3)
+        await it.ended(3 * CALLS)
