@@ -169,10 +169,11 @@ class AlertStore:
 
     async def open_deliveries(self, channel: str) -> list[Delivery]:
         """The notices of a channel that are neither sent nor given up, oldest first."""
-        return [
-            Delivery(number, _read(notice), tries, next_try_at)
-            for number, notice, tries, next_try_at in await self._database.poll(_OPEN, {"channel": channel})
-        ]
+        of_channel = {"channel": channel}
+        if not await self._database.poll(_ANY_OPEN, of_channel):
+            return []
+        rows = await self._database.read(lambda connection: connection.execute(_OPEN, of_channel).all())
+        return [Delivery(row.id, _read(row.notice), row.tries, row.next_try_at) for row in rows]
 
     async def sent(self, notice_id: str, channel: str, address: str) -> Delivery | None:
         """A notice that its channel has taken, until a receipt has told what became of it.
@@ -308,6 +309,7 @@ _OPEN = (
     )
     .order_by(alert_notices.c.id)
 )
+_ANY_OPEN = _OPEN.with_only_columns(alert_notices.c.id).order_by(None).limit(1)
 
 
 def _read_states(connection: sa.Connection, rules: Sequence[str]) -> list[AlertState]:
@@ -369,12 +371,15 @@ def _delivery(row: sa.Row[Any]) -> Delivery:
 
 
 def _row(notice: Notice) -> dict[str, Any]:
+    written = asdict(notice)
+    if not notice.of_few:  # a version from before there was such a thing may be beside us, and read what we queue
+        del written["of_few"]
     return {
         "notice_id": notice.id,
         "rule": notice.rule,
         "channel": notice.recipient.channel,
         "address": notice.recipient.address,
-        "notice": json.dumps(asdict(notice), default=datetime.isoformat),
+        "notice": json.dumps(written, default=datetime.isoformat),
         "next_try_at": notice.at,
     }
 

@@ -14,6 +14,9 @@ _SIGN_IN = "check user and password of CALLROUTER_DATABASE_URL"
 _UPGRADE = "its tables are not those of this version: run `callrouter db upgrade`"
 _OTHERWISE = "check CALLROUTER_DATABASE_URL, then the database's own log"
 
+_SQLITE_TABLES = ("no such table", "no such column", "has no column named")
+"""In SQLite's words: it has one general error for these and whatever else."""
+
 _AWAY = {
     "ConnectionRefusedError": _NOT_THERE,
     "TimeoutError": _NOT_THERE,
@@ -35,7 +38,7 @@ _REFUSES = {
     "LockNotAvailableError": "somebody else holds a lock on it: try again when fewer use it",
     "DiskFullError": "its disk is full: make room, then try again",
     "DatabaseError": "the file is no database: put a copy of it back, or name another in CALLROUTER_DATABASE_URL",
-    "SQLITE_ERROR": _UPGRADE,
+    **dict.fromkeys(_SQLITE_TABLES, _UPGRADE),
     "UndefinedTableError": _UPGRADE,
     "UndefinedColumnError": _UPGRADE,
     "SQLITE_BUSY": "somebody else holds a lock on it: try again when fewer use it",
@@ -61,4 +64,6 @@ def _cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     code = str(getattr(error, "sqlite_errorname", ""))  # SQLite has one name for a lock, a full disk and no such table
+    if code == "SQLITE_ERROR":
+        return next((known for known in _SQLITE_TABLES if known in str(error)), code)
     return code if code in _REFUSES else type(error).__name__

@@ -32,7 +32,7 @@ SHORTEST_REASON = 10
 """Characters: a word or two that a reviewer can judge; "urgent" alone says nothing."""
 LONGEST_REASON = 1000
 
-_UNTOLD = select(plan_emergencies.c.id, plan_emergencies.c.at).where(plan_emergencies.c.told_at.is_(None))
+_UNTOLD = select(plan_emergencies.c.id, plan_emergencies.c.at).where(plan_emergencies.c.told_at.is_(None)).limit(100)
 
 
 @dataclass(frozen=True, slots=True)

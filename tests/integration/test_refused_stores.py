@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 from typer.testing import CliRunner, Result
 
 from callrouter.cli.commands import commands
+from callrouter.cli.refusals import in_words
 from callrouter.doctor.records import check_database
-from callrouter.errors import ConfigurationError
+from callrouter.errors import ConfigurationError, DatabaseRefuses
 from callrouter.settings import Settings, load_settings
 from tests.running import free_port
 
@@ -54,6 +56,24 @@ def test_a_database_without_its_tables_is_not_taken_for_a_broken_disk(
 ) -> None:
     monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path))
     assert str(type_("audit", "verify").exception).endswith("run `callrouter db upgrade`")
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_old"),
+    [
+        ("SELECT 1 FROM absent", True),
+        ("SELECT absent FROM here", True),
+        ("INSERT INTO here (absent) VALUES (1)", True),
+        ("CREATE TABLE here (id)", False),
+        ("SELECT abs(-9223372036854775807 - 1)", False),
+    ],
+)
+def test_only_a_missing_table_or_column_asks_for_an_upgrade(statement: str, is_old: bool) -> None:
+    with create_engine("sqlite://").connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE here (id)")
+        with pytest.raises(DatabaseRefuses) as told, in_words():
+            connection.exec_driver_sql(statement)
+    assert ("run `callrouter db upgrade`" in str(told.value)) is is_old, told.value
 
 
 @pytest.mark.parametrize("broken_store", ["nobody listens", "no database"], indirect=True)
