@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import TypeAdapter
-from pydantic_core import SchemaValidator
+from msgspec.json import Encoder
 
 from infra.numbers import Number
 from infra.state import Version
 from ivr.model import InputKind as InputKind
 from ivr.model import Instruction, Session, Wait
-from ivr.values import NAMELESS
+from ivr.values import Value, reader
 
 NEXT_LIFE = 1000
 """A call's epochs on one line stay below this (the network's rounds); a twin line's begin at the next thousand."""
@@ -43,8 +42,7 @@ class Arrival:
     begins_again: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Value):
     """Something that happened to a call, as an adapter tells it.
 
     ``key`` is the same when the same thing is told again. ``wait_id`` names the wait that it answers; empty
@@ -53,17 +51,18 @@ class Input:
     holds the line of a call that was taken over.
     """
 
+    UNSAID = frozenset({"value"})
+
     key: str
     kind: InputKind
     at: datetime
     wait_id: str = ""
-    value: str = field(default="", repr=False)
+    value: str = ""
     epoch: int = 1
     arrival: Arrival | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Value):
     """What the network shall do now, and what the call then waits for."""
 
     call_ref: str
@@ -79,8 +78,7 @@ class Reply:
         return f"{self.call_ref}.{self.epoch}.{self.step}.{kind}"
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(Value):
     """A call between two inputs: sealed in the state store, gone some time after the call.
 
     ``arrived_at``: since when the caller has waited; before ``offered_at`` for one whom we cut off and who came back.
@@ -148,15 +146,8 @@ def lives(call_ref: str, epoch: int) -> Iterator[str]:
     return (f"{call_ref}e{number}" for number in range(epoch, 1, -1))
 
 
-_RECORD: TypeAdapter[CallRecord] = TypeAdapter(CallRecord)
-_from_json = SchemaValidator(_RECORD.core_schema, NAMELESS).validate_json
+written: Callable[[CallRecord], bytes] = Encoder().encode
+"""The record as JSON, without what is as it is by default. :data:`read_record` gives the same one back."""
 
-
-def written(record: CallRecord) -> bytes:
-    """The record as JSON, without what is as it is by default. :func:`read_record` gives the same one back."""
-    return _RECORD.dump_json(record, exclude_defaults=True)
-
-
-def read_record(octets: bytes) -> CallRecord:
-    """A record from JSON; raises :class:`pydantic.ValidationError`, which names no caller."""
-    return _from_json(octets)  # type: ignore[no-any-return]
+read_record: Callable[[bytes], CallRecord] = reader(CallRecord)
+"""A record from JSON; raises :class:`ivr.values.Unreadable`, which names no caller."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from callrouter import events as ev
 from callrouter.model import MOST_LOOKS, MOST_REPLIES, NEXT_LIFE, CallRecord, Input, InputKind, Reply

@@ -7,7 +7,8 @@ of the default 111 service. The same arguments always give the same sprint.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ivr.actions.connect import Connect
 from ivr.actions.hang_up import HangUp

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TypeAlias
 
-from ivr.values import value
+from ivr.values import Value
 
 
-@value
-class Entered:
+class Entered(Value):
     """A node was entered."""
 
     node: str
 
 
-@value
-class Chose:
+class Chose(Value):
     """A menu choice was made, by ``key`` or ``speech``."""
 
     node: str
@@ -24,8 +21,7 @@ class Chose:
     by: str
 
 
-@value
-class Missed:
+class Missed(Value):
     """Silence (``no_input``), something meaningless (``no_match``), or a call for ``help``; the ``count``-th."""
 
     node: str
@@ -33,50 +29,46 @@ class Missed:
     count: int
 
 
-@value
-class Flagged:
+class Flagged(Value):
     """A red flag was heard."""
+
+    UNSAID = frozenset({"words"})
 
     node: str
     category: str
-    words: str = field(repr=False)
+    words: str
     lexicon: str
 
 
-@value
-class Marked:
+class Marked(Value):
     """A message was heard up to its marker."""
 
     node: str
     marker: str
 
 
-@value
-class Failed:
+class Failed(Value):
     """The session could not go on here; the caller goes to the default 111 service."""
 
     node: str
     error_id: str
 
 
-@value
-class TextAsked:
+class TextAsked(Value):
     """The caller wants the text ``text`` (a key) sent to the mobile number that they confirmed by key."""
 
     node: str
     text: str
 
 
-@value
-class CallBackPromised:
+class CallBackPromised(Value):
     """The caller was promised a call by ``service`` to the number that they confirmed by key; the promise is kept."""
 
     node: str
     service: str
 
 
-@value
-class Surveyed:
+class Surveyed(Value):
     """The caller answered a survey's ``question`` by a key."""
 
     node: str
@@ -84,16 +76,14 @@ class Surveyed:
     answer: int
 
 
-@value
-class Disclosed:
+class Disclosed(Value):
     """What the caller hears from here on may show that a plan exists; ``level`` is how far it was checked."""
 
     node: str
     level: str
 
 
-@value
-class Needs:
+class Needs(Value):
     """The caller needs an ``interpreter`` (of ``language``), or came by ``text_relay``: the person is told."""
 
     node: str

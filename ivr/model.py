@@ -7,13 +7,11 @@ survive a round trip through JSON; nothing else of the engine is kept between tw
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
 from enum import StrEnum
-from functools import partial
-from typing import Annotated, Literal, TypeAlias
+from typing import TypeAlias
 
-from pydantic import Field, TypeAdapter
-from pydantic_core import SchemaValidator
+from msgspec import field
+from msgspec.json import Encoder
 
 from ivr.happenings import CallBackPromised as CallBackPromised
 from ivr.happenings import Chose as Chose
@@ -27,7 +25,7 @@ from ivr.happenings import Missed as Missed
 from ivr.happenings import Needs as Needs
 from ivr.happenings import Surveyed as Surveyed
 from ivr.happenings import TextAsked as TextAsked
-from ivr.values import NAMELESS, value
+from ivr.values import Kind, Value, reader
 
 FactValue: TypeAlias = bool | int | str | None
 
@@ -72,15 +70,11 @@ _RANKS = {band: rank for rank, band in enumerate(Band)}
 # ---------------------------------------------------------------- instructions: the closed set
 
 
-@value
-class Answer:
+class Answer(Kind, tag="answer"):
     """Take the call off the hook. Comes right before the first prompt, never earlier."""
 
-    kind: Literal["answer"] = "answer"
 
-
-@value
-class Play:
+class Play(Kind, tag="play"):
     """Play prompts by key, in order. ``barge_in``: a key stops them (the adapter does that by itself).
 
     ``personal``: they read back what the caller gave; the journal keeps that it was done, not the keys.
@@ -89,18 +83,13 @@ class Play:
     prompts: tuple[str, ...]
     barge_in: bool = True
     personal: bool = False
-    kind: Literal["play"] = "play"
 
 
-@value
-class StopPlaying:
+class StopPlaying(Kind, tag="stop_playing"):
     """Stop whatever plays."""
 
-    kind: Literal["stop_playing"] = "stop_playing"
 
-
-@value
-class Gather:
+class Gather(Kind, tag="gather"):
     """Take keys and, where ``speech``, words. Silence of ``timeout_s`` after the last prompt is an input.
 
     Of several ``digits`` the input is complete when all are there, when ``finish_on`` (a key, which is not part of it)
@@ -113,26 +102,19 @@ class Gather:
     hints: tuple[str, ...] = ()
     finish_on: str = ""
     between_s: float = BETWEEN_KEYS_S
-    kind: Literal["gather"] = "gather"
 
 
-@value
-class Hold:
+class Hold(Kind, tag="hold"):
     """Let the caller wait with ``prompts`` between stretches of music or tone."""
 
     prompts: tuple[str, ...] = ()
-    kind: Literal["hold"] = "hold"
 
 
-@value
-class Unhold:
+class Unhold(Kind, tag="unhold"):
     """End the waiting sound."""
 
-    kind: Literal["unhold"] = "unhold"
 
-
-@value
-class Connect:
+class Connect(Kind, tag="connect"):
     """Dial the provider ``target`` (its id), for ``ring_s`` at most, and join the two when it answers.
 
     ``may_leave``: key 0 ends the ringing, where the network hears it then: the leg fails as :data:`LEFT_FOR_111`.
@@ -141,96 +123,80 @@ class Connect:
     target: str
     ring_s: float
     may_leave: bool = False
-    kind: Literal["connect"] = "connect"
 
 
-@value
-class DisconnectLeg:
+class DisconnectLeg(Kind, tag="disconnect_leg"):
     """End the provider's leg."""
 
-    kind: Literal["disconnect_leg"] = "disconnect_leg"
 
-
-@value
-class HandBack:
+class HandBack(Kind, tag="hand_back"):
     """Give the call to the network's own fall-back, which rings the default 111 service without us."""
 
     reason: str
-    kind: Literal["hand_back"] = "hand_back"
 
 
-@value
-class Record:
+class Record(Kind, tag="record"):
     """Record the talk. The caller was told."""
 
-    kind: Literal["record"] = "record"
 
-
-@value
-class End:
+class End(Kind, tag="end"):
     """Hang up. Only after a talk, or after the caller chose by key, asked twice, to end."""
 
     reason: str
-    kind: Literal["end"] = "end"
 
 
-Instruction: TypeAlias = Annotated[
-    Answer | Play | StopPlaying | Gather | Hold | Unhold | Connect | DisconnectLeg | HandBack | Record | End,
-    Field(discriminator="kind"),
-]
+Instruction: TypeAlias = (
+    Answer | Play | StopPlaying | Gather | Hold | Unhold | Connect | DisconnectLeg | HandBack | Record | End
+)
 
 # ---------------------------------------------------------------- waits
 
 
-@value
-class Message:
+class Message(Value):
     """A front-end message as a look-up brings it: its ``marker`` for the journal, and the prompts that say it."""
 
     marker: str
     prompts: tuple[str, ...]
 
 
-@value
-class GatherWait:
+class GatherWait(Kind, tag="gather"):
     """For keys, words or silence. ``stage``: which of the node's questions; ``holding``: what is being read back."""
+
+    UNSAID = frozenset({"holding"})
 
     node: str
     deadline_s: float
     stage: str = ""
-    holding: str = field(default="", repr=False)
-    kind: Literal["gather"] = "gather"
+    holding: str = ""
 
 
-@value
-class PlaybackWait:
+class PlaybackWait(Kind, tag="playback"):
     """For the end of a prompt whose marker counts. ``messages``: the one that plays, and those that come after it."""
 
     node: str
     deadline_s: float
     messages: tuple[Message, ...] = ()
-    kind: Literal["playback"] = "playback"
 
 
-@value
-class LookupWait:
+class LookupWait(Kind, tag="lookup"):
     """For an answer about the world; the door gives it within its budget.
 
     ``about``: what was said or given, or the service that is asked about; ``area``: where, for messages. ``stage``:
     which of the node's questions is being answered. ``language``: the caller's.
     """
 
+    UNSAID = frozenset({"about", "area"})
+
     node: str
     what: str
-    about: str = field(default="", repr=False)
+    about: str = ""
     deadline_s: float = LOOKUP_S
     stage: str = ""
     language: str = ""
-    area: str = field(default="", repr=False)
-    kind: Literal["lookup"] = "lookup"
+    area: str = ""
 
 
-@value
-class OfferWait:
+class OfferWait(Kind, tag="offer"):
     """For dispatch to name a provider. ``hold_s`` 0: now or never; else the longest wait."""
 
     node: str
@@ -238,7 +204,6 @@ class OfferWait:
     band: Band
     hold_s: float
     deadline_s: float
-    kind: Literal["offer"] = "offer"
 
     @property
     def may_leave(self) -> bool:
@@ -246,39 +211,30 @@ class OfferWait:
         return DEFAULT_SERVICE not in self.services
 
 
-@value
-class LegWait:
+class LegWait(Kind, tag="leg"):
     """For the provider to answer."""
 
     node: str
     target: str
     deadline_s: float
-    kind: Literal["leg"] = "leg"
 
 
-@value
-class TalkWait:
+class TalkWait(Kind, tag="talk"):
     """For the end of the talk. No deadline of ours: the network caps it."""
 
     node: str
     target: str
     deadline_s: float | None = None
-    kind: Literal["talk"] = "talk"
 
 
-@value
-class GoneWait:
+class GoneWait(Kind, tag="gone"):
     """For the network to say that the caller has gone, after ``end`` or ``hand_back``."""
 
     node: str
     deadline_s: float | None = None
-    kind: Literal["gone"] = "gone"
 
 
-Wait: TypeAlias = Annotated[
-    GatherWait | PlaybackWait | LookupWait | OfferWait | LegWait | TalkWait | GoneWait,
-    Field(discriminator="kind"),
-]
+Wait: TypeAlias = GatherWait | PlaybackWait | LookupWait | OfferWait | LegWait | TalkWait | GoneWait
 
 # ---------------------------------------------------------------- inputs
 
@@ -307,20 +263,20 @@ LEFT_FOR_111 = "left_for_111"
 """Why a leg failed: the caller pressed 0 while it rang."""
 
 
-@value
-class Heard:
+class Heard(Value):
     """An input as the engine sees it: ``value`` is the digit, the words, the target or the cause.
 
     ``waited_s``: how long the call has waited for it, as far as a search for somebody has to know.
     """
 
+    UNSAID = frozenset({"value"})
+
     kind: InputKind
-    value: str = field(default="", repr=False)
+    value: str = ""
     waited_s: float = 0.0
 
 
-@value
-class Answered:
+class Answered(Value):
     """The door's answer to a :class:`LookupWait`: an outcome of the declared fact, and what else was learnt.
 
     ``raises``: the caller goes to a person and up one band (docs/safety/rules.md, 2). ``choice`` and ``red_flag``
@@ -329,13 +285,15 @@ class Answered:
     ``facts``: what else the look-up says, by the names of its outputs.
     """
 
+    UNSAID = frozenset({"words", "digits"})
+
     outcome: str
     raises: bool = False
     choice: str | None = None
     red_flag: str | None = None
-    words: str = field(default="", repr=False)
+    words: str = ""
     lexicon: str = ""
-    digits: str = field(default="", repr=False)
+    digits: str = ""
     facts: dict[str, FactValue] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
 
@@ -343,8 +301,7 @@ class Answered:
 # ---------------------------------------------------------------- what a sprint did
 
 
-@value
-class Session:
+class Session(Value):
     """Where one caller is in one flow. ``present`` are the instructions of the present wait.
 
     ``record``: a talk that begins is recorded.
@@ -362,8 +319,7 @@ class Session:
     record: bool = False
 
 
-@value
-class Sprint:
+class Sprint(Value):
     """What one input did: the new session, what to perform, what happened on the way."""
 
     session: Session
@@ -376,10 +332,8 @@ class Sprint:
         return self.session.wait
 
 
-_SESSION: TypeAdapter[Session] = TypeAdapter(Session)
-
-written: Callable[[Session], bytes] = partial(_SESSION.serializer.to_json, exclude_defaults=True)
+written: Callable[[Session], bytes] = Encoder().encode
 """The session as JSON, without what is as it is by default. :data:`read_session` gives the same one back."""
 
-read_session: Callable[[bytes], Session] = SchemaValidator(_SESSION.core_schema, NAMELESS).validate_json
-"""A session from JSON, every type checked; raises :class:`pydantic.ValidationError` (a ``ValueError``)."""
+read_session: Callable[[bytes], Session] = reader(Session)
+"""A session from JSON, every type checked; raises :class:`ivr.values.Unreadable` (a ``ValueError``)."""

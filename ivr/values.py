@@ -1,44 +1,59 @@
 """Values: what the engine takes, makes and keeps as JSON.
 
-A type checker refuses to change one. At run time nothing is spent on that: it was half of the engine's time
-(docs/adr/0030-values-frozen-by-the-type-checker.md).
+They are msgspec's structs: frozen, made, compared, written and read in C (docs/adr/0047-values-are-structs.md).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, dataclass_transform
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreConfig, CoreSchema
-
-KIND = "kind"
-"""The field by which JSON tells one value of a union from another."""
-
-NAMELESS = CoreConfig(hide_input_in_errors=True)
-"""For who reads values: what is wrong is told, not what stood there, which may be a caller's."""
-
-_Made = TypeVar("_Made")
+from msgspec import Struct, field
+from msgspec.json import Decoder
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def value(cls: type[_Made]) -> type[_Made]:
-    """A dataclass with slots, frozen for the type checker.
+class Value(Struct, frozen=True, omit_defaults=True):
+    """Base of the values. Its JSON leaves out what is as it is by default.
 
-    JSON may leave out what is as it is by default (``exclude_defaults``), but never its ``kind``. So a default must
-    not change while calls that were written with it may still be read.
+    So a default must not change while calls that were written with it may still be read.
     """
-    made: Any = dataclass(slots=True, unsafe_hash=True)(cls)
-    if KIND in made.__dataclass_fields__:
-        made.__get_pydantic_core_schema__ = classmethod(_with_kind)
-    return made  # type: ignore[no-any-return]
+
+    UNSAID: ClassVar[frozenset[str]] = frozenset()
+    """Fields that may hold what a caller gave: they are kept, and never printed."""
+
+    def __repr__(self) -> str:
+        """Everything but what is :attr:`UNSAID`."""
+        said = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in self.UNSAID)
+        return f"{type(self).__name__}({', '.join(said)})"
 
 
-def _with_kind(cls: type[Any], source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-    """The schema of a dataclass whose ``kind`` has no default, so that it is always written."""
-    del cls
-    schema = handler(source)
-    fields = handler.resolve_ref_schema(schema)["schema"]["fields"]
-    kind = next(each for each in fields if each["name"] == KIND)
-    kind["schema"] = kind["schema"].get("schema", kind["schema"])
-    return schema
+class Kind(Value, tag_field="kind"):
+    """Base of the values of a union: in JSON ``kind``, which is never left out, tells one from another."""
+
+    @property
+    def kind(self) -> str:
+        """By which a reader of its JSON knows it."""
+        tag: Any = self.__struct_config__.tag
+        return str(tag)
+
+
+class Unreadable(ValueError):
+    """JSON that no version has written. The message says where, never what stood there, which may be a caller's."""
+
+
+_Read = TypeVar("_Read")
+
+
+def reader(of: type[_Read]) -> Callable[[bytes], _Read]:
+    """Reads ``of`` from JSON, checking every type; what it does not know it leaves. Raises :class:`Unreadable`."""
+    decode = Decoder(of).decode
+
+    def read(octets: bytes) -> _Read:
+        try:
+            return decode(octets)
+        except (ValueError, RecursionError) as error:
+            _, at, where = str(error).rpartition(" - at ")
+            raise Unreadable(f"not a {of.__name__}: wrong at {where if at else 'its top'}") from None
+
+    return read

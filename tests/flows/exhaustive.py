@@ -8,7 +8,9 @@ services do besides is always followed to its end.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from ivr import engine
 from ivr.actions.ask_yes_no import AskYesNo

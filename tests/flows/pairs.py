@@ -8,7 +8,9 @@ say, is the same for both; look-ups of plans and earlier calls answer each of th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from flows.exhaustive import Place, answers, inputs, key_0
 from ivr import engine

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from call_world import Hanging, House, NewHouse, everybody
 from flows.player import inline
+from msgspec.structs import replace
 
 from callrouter import events as ev
 from callrouter.errors import StaleEpoch, UnknownCall

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from call_world import House
-from pydantic import TypeAdapter
+from msgspec.structs import replace
 
 from callrouter import records as records_module
 from callrouter.model import CallRecord
 from callrouter.records import Records
 from infra.crypto import DataKey, KeyRing, SealError
 from infra.state import Stored, Version
-from tests.within import says_all_of
+from tests.within import in_full, says_all_of
 
 OF_BEFORE = Path(__file__).parents[2] / "data" / "record-with-defaults.json"
 KEYS = KeyRing(os.urandom(32), os.urandom(32))
@@ -87,5 +86,5 @@ def test_a_record_of_the_version_before_is_read_and_loses_nothing(key: DataKey) 
     stored = Stored(Version(1, 3), key.seal(octets, b"state:c0ffee"), key.wrapped)
     record, _ = Records(KEYS).open("c0ffee", stored)
 
-    assert says_all_of(TypeAdapter(CallRecord).dump_python(record, mode="json"), json.loads(octets))
+    assert says_all_of(in_full(record), json.loads(octets))
     assert Records(KEYS).open("c0ffee", Records(KEYS).seal(record, key))[0] == record

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from flows.player import Player, World, inline, london
+from msgspec.structs import replace
 
 from ivr import engine
 from ivr.flow import read_flow
