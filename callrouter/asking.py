@@ -1,7 +1,7 @@
-"""The look-ups of one step of a call: what is asked of every caller is asked at once, with the first of it.
+"""The look-ups of one step of a call: those of the caller that follow one upon the other are asked at once.
 
 A flow names its look-ups one after another, and each is a round trip while the caller waits. Those of the caller, by
-number alone, do not depend on one another; whoever goes on is asked both in any case (:mod:`callrouter.catching_up`).
+number alone, do not depend on one another. Where anything else stands between two of them, each is asked in its turn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Answer = tuple[Answered | None, list[ev.Event]]
 class Asking:
     """Answers look-ups as :meth:`callrouter.lookups.Lookups.answer`, each within the budget that it has there.
 
-    What was asked ahead is for this step alone: one that the flow comes to later is asked again.
+    What is asked ahead is what this step comes to, unless the caller hangs up.
     """
 
     def __init__(self, lookups: Lookups, record: CallRecord, flow: Flow, hung_up: asyncio.Event) -> None:
@@ -44,8 +44,9 @@ class Asking:
         if (asked := self._ahead.pop(wait.what, None)) is not None:
             return await asked
         if wait.what in OF_THE_CALLER:
-            for what in skipped(self._record, self._flow, events):
-                if what != wait.what and what not in self._ahead:
+            unasked = skipped(self._record, self._flow, events)
+            for what in _in_a_row(self._flow, wait.node):
+                if what in unasked and what != wait.what and what not in self._ahead:
                     self._ahead[what] = asyncio.create_task(self._ask(LookupWait(wait.node, what)))
         return await self._ask(wait)
 
@@ -56,6 +57,15 @@ class Asking:
         """Give up what was asked and is not wanted."""
         for each in self._ahead.values():
             each.cancel()
+
+
+def _in_a_row(flow: Flow, node_id: str) -> list[str]:
+    """What is asked by the look-up at this node and those that follow without anything between them."""
+    found: list[str] = []
+    while isinstance(node := flow.node(node_id), Lookup) and node.what not in found:
+        found.append(node.what)
+        node_id = flow.target(node_id, "next")
+    return found
 
 
 def skipped(record: CallRecord, flow: Flow, events: Sequence[ev.Event]) -> list[str]:

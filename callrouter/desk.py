@@ -91,7 +91,7 @@ class Desk:
             raises=any(each.raises for each in match.candidates), plans=[each.plan_id for each in match.candidates],
         )  # fmt: skip
         born = next((each.born for each in plans if each.born is not None), None)
-        band = age_band(born, self._clock.now().date()) if born is not None else None
+        band = age_band(born, self._clock.now()) if born is not None else None
         try:
             if (call_ref := await self._journal.call_of_context(context)) is not None:
                 await self._calls.note(call_ref, event)

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -125,7 +125,7 @@ class Lookups:
             return None, []
         took_ms = round((self._clock.monotonic() - began) * 1000, 1)
         answer, event = _as_answer(wait, found, took_ms)
-        return answer, [event, *_signals(wait, found, self._clock.now().date())]
+        return answer, [event, *_signals(wait, found, self._clock.now())]
 
     def area_known(self, record: CallRecord, wait: LookupWait | None = None) -> list[ev.Event]:
         """What the journal is told of where the caller may be: first by their number, then by the postcode of ``wait``.
@@ -202,8 +202,8 @@ class Lookups:
 def _without_asking(number: Number, wait: LookupWait) -> PlanFound | RepeatFound | None:
     """What is known of a number that may not be looked up; it says nothing about the ports."""
     what = wait.what
-    if what == "birth_date" and not wait.about:
-        return PlanFound("none", "not_given")
+    if what == "birth_date" and _born(wait) is None:
+        return PlanFound("unavailable", "not_a_date") if wait.about else PlanFound("none", "not_given")
     if number.kind is NumberClass.PRESENT:
         return None
     reason = f"number_{number.kind}"
@@ -222,12 +222,20 @@ def _forget(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
-def _signals(wait: LookupWait, found: object, today: date) -> Iterator[ev.Event]:
+def _signals(wait: LookupWait, found: object, at: datetime) -> Iterator[ev.Event]:
     """What the caller just gave of what is counted for surges: why they call, their age. Never words, nor a date."""
     if isinstance(found, Meaning) and found.reasons:
         yield ev.ReasonsHeard(node=wait.node, lexicon=found.reason_words, reasons=list(found.reasons))
-    if wait.what == "birth_date" and wait.about and (band := age_band(date.fromisoformat(wait.about), today)):
+    if wait.what == "birth_date" and (born := _born(wait)) and (band := age_band(born, at)):
         yield ev.AgeBandKnown(by="caller", band=band)
+
+
+def _born(wait: LookupWait) -> date | None:
+    """The date that a ``birth_date`` look-up is about; None for what is none, in a flow from before the check."""
+    try:
+        return date.fromisoformat(wait.about)
+    except ValueError:
+        return None
 
 
 def _detail_of(found: RepeatFound) -> dict[str, object] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+
+from infra.office import LONDON
 
 OLDEST = 130
 """Nobody was ever so old: such a date was mistyped."""
@@ -13,8 +15,9 @@ _FROM = {"0": 0, "1-4": 1, "5-14": 5, "15-44": 15, "45-64": 45, "65+": 65}
 AGE_BANDS = tuple(_FROM)
 
 
-def age_band(born: date, today: date) -> str | None:
-    """The band of somebody born then; None where nobody can be of that age."""
+def age_band(born: date, at: datetime) -> str | None:
+    """The band, by London's day ``at`` (with a time zone), of somebody born then; None where nobody can be so old."""
+    today = at.astimezone(LONDON).date()
     years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     if not 0 <= years < OLDEST:
         return None

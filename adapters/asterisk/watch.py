@@ -127,15 +127,21 @@ class AsteriskWatch:
                 self._firsts.clear()
 
     async def _of_each(self, refs: set[str], tell: Callable[[CallRecord], Awaitable[None]]) -> None:
-        """Tell of each call that is still here, and take it out of ``refs``."""
-        while refs and self._trusted():
-            call_ref = refs.pop()
+        """Tell of each call that is still here, and take it out of ``refs``; what fails is told at the next look.
+
+        Whoever is told knows the call: what is told twice changes nothing.
+        """
+        for call_ref in tuple(refs):
+            if not self._trusted():
+                return
             try:
                 record = await self._door.record(self._firsts.get(call_ref, call_ref))
                 if record is not None and record.ended is None and record.edge == self.edge:
                     await tell(record)  # else the caller may be on a newer line, at another Asterisk
             except Exception as error:  # noqa: BLE001 - one call that cannot be read must not hide the others
                 log.error("end_untold", call_ref=call_ref, error=type(error).__name__)
+            else:
+                refs.discard(call_ref)
 
     async def _close_lost(self, record: CallRecord) -> None:
         log.warning("call_lost", call_ref=record.call_ref, edge=self.edge)

@@ -150,7 +150,7 @@ class SurgeWatch:
     def _holds(self, told: Proposal, new: Proposal) -> bool:
         """Whether ``new`` is of the same rise as ``told``, in its area or a part of it."""
         one, other = told.series, new.series
-        is_part = one.area == EVERYWHERE or one.area in self._areas.around(other.area)
+        is_part = one.area in (EVERYWHERE, other.area, *self._areas.around(other.area))
         return one.signal == other.signal and told.kind == new.kind and is_part
 
     def _depth(self, area: str) -> int:

@@ -83,7 +83,10 @@ class Lookup(Node):
         return self
 
     def defects(self, facts: Mapping[str, Fact]) -> Iterator[Defect]:
-        if self.given and (self.given not in facts or not facts[self.given].is_opaque):
+        given = facts.get(self.given) if self.given else None
+        if self.what == "birth_date" and (given is None or given.type != "date"):
+            yield Defect(("given",), "undeclared_fact", f"{self.given} must be a declared fact of type date")
+        elif self.given and (given is None or not given.is_opaque):
             yield Defect(("given",), "undeclared_fact", f"{self.given} must be a declared fact that the caller gives")
         for output, name in self.also.items():
             values = OUTPUTS[self.what][output]

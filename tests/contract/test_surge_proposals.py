@@ -100,6 +100,15 @@ async def test_a_rise_that_spreads_is_told_again_and_its_parts_are_not(database:
     assert world.told.heard[2:] == [("surge", "camden")]  # what somebody dismissed silences nothing
 
 
+@pytest.mark.parametrize("area", ["bromley", "age:1-4", EVERYWHERE])
+async def test_a_rise_that_several_methods_find_is_told_once(database: Database, area: str) -> None:
+    world, series = Watching(database), Series("cough", area)
+    watch = world.watch()
+    await world.look_on(watch, unusual(series), replace(unusual(series), method="daily"))
+    await world.look_on(watch, *(replace(unusual(series), method=each) for each in ("hourly", "daily", "weekly")))
+    assert world.told.heard == [("surge", area)]
+
+
 async def test_a_rise_in_demand_that_becomes_a_surge_is_told_again_and_to_be_assessed_anew(database: Database) -> None:
     world = Watching(database)
     watch = world.watch()

@@ -15,7 +15,7 @@ from adapters.asterisk.ari import Ari, AriLost
 from adapters.asterisk.watch import AsteriskWatch
 from callrouter import events as ev
 from callrouter.calls import Calls
-from callrouter.model import NEXT_LIFE, Arrival, Input, InputKind, Reply
+from callrouter.model import NEXT_LIFE, Arrival, CallRecord, Input, InputKind, Reply
 from callrouter.resuming import CutOff
 from infra.errors import StateUnavailable
 from infra.lease import Leases, MemoryLeases
@@ -71,19 +71,29 @@ class Watched:
     house: House
     leases: Leases = field(default_factory=MemoryLeases)
     is_trusted: bool = True
+    failures: int = 0
     exchanges: dict[str, Exchange] = field(default_factory=dict)
     watches: dict[str, AsteriskWatch] = field(default_factory=dict)
 
+    @property
+    def cut_off(self) -> CutOff:
+        return CutOff(self.house.states, self.house.keys, self.house.shared_lines.__contains__)
+
     def open(self) -> None:
-        cut_off = CutOff(self.house.states, self.house.keys, self.house.shared_lines.__contains__)
         self.house.connected = lambda edge: is_connected(self.leases, edge)
         for edge in ("east", "west"):
             self.exchanges[edge] = Exchange()
             absence = Absence(self.house.clock, self._connected(edge), self._another(edge), lambda: self.is_trusted)
             self.watches[edge] = AsteriskWatch(
                 edge, self.exchanges[edge], None, self.house.door, self.house.dispatch, self.house.clock,
-                lambda: self.is_trusted, absence, cut_off.doubt,
+                lambda: self.is_trusted, absence, self._doubt,
             )  # fmt: skip
+
+    async def _doubt(self, record: CallRecord) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StateUnavailable("the test took it away")
+        await self.cut_off.doubt(record)
 
     def _connected(self, edge: str) -> Callable[[], object]:
         return lambda: is_connected(self.leases, edge)
@@ -259,6 +269,17 @@ async def test_who_rings_back_at_once_goes_on_where_they_were(watched: Watched) 
     assert await watched.ends() == ["dropped_by_us"]
     await watched.look(LONG_S)
     assert await watched.ends() == ["dropped_by_us"], "the watch has nothing more to tell"
+
+
+async def test_a_note_that_fails_is_made_at_the_next_look_and_the_others_at_once(watched: Watched) -> None:
+    await watched.rings("east")
+    await watched.rings("east", "other")
+    watched.failures = 1
+    await watched.dies("east")
+    number = read_number(RING_BACK)
+    assert len(await watched.cut_off.of(number)) == 1
+    await watched.look(2)
+    assert sorted(await watched.cut_off.of(number)) == ["call", "other"]
 
 
 async def test_who_was_talking_is_put_through_at_once_though_nobody_has_closed_the_talk_yet(watched: Watched) -> None:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import pytest
 import structlog
-from call_world import NUMBER, SOON_S, FindPlan, Hanging, House
+from call_world import NUMBER, SOON_S, FindPlan, Hanging, House, NewHouse
+from flows.player import inline
 
 from callrouter import events as ev
 from callrouter.model import InputKind
@@ -15,6 +16,7 @@ from callrouter.ports import PlanFound, RepeatFound
 from infra.breaker import PAUSE_S
 from infra.health import Health
 from infra.numbers import Number
+from ivr.actions.lookup import OUTCOMES
 from ivr.model import Band, GatherWait, LegWait
 
 
@@ -240,3 +242,77 @@ async def test_plan_and_earlier_calls_are_asked_at_once_and_each_once(house: Hou
     assert (await looked_up(house, "plan")).outcome == "none", "one does not wait for the other"
     assert (await looked_up(house, "repeat")).outcome == "NRC"
     assert times == 1
+
+
+async def test_both_hang_and_are_given_up_together_so_that_the_caller_waits_for_one_budget(house: House) -> None:
+    seen: list[str] = []
+
+    async def hangs() -> None:
+        seen.append("asked")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("given up")
+
+    async def plan(number: Number) -> PlanFound:
+        await hangs()
+        raise AssertionError("never comes here")
+
+    async def earlier(number: Number, started: datetime) -> RepeatFound:
+        await hangs()
+        raise AssertionError("never comes here")
+
+    house.facts.plan, house.facts.repeat = plan, earlier
+    house.door = house.new_door(budget_s=0.01)
+    reply = await house.press("1", await house.start())
+
+    assert isinstance(reply.wait, LegWait)
+    assert seen == ["asked"] * 2 + ["given up"] * 2
+    found = [await looked_up(house, what) for what in ("plan", "repeat")]
+    assert [(each.outcome, each.gap) for each in found] == [("unavailable", "timed_out"), ("ER", "timed_out")]
+    assert [each.band for each in await house.events(ev.LegStarted)] == [Band.RAISED]
+
+
+@pytest.mark.parametrize("hanging", ["plan", "repeat"])
+async def test_one_that_hangs_takes_nothing_from_the_other(house: House, hanging: str) -> None:
+    async def earlier(number: Number, started: datetime) -> RepeatFound:
+        if hanging == "repeat":
+            await asyncio.Event().wait()
+        return RepeatFound("RC", "two_earlier")
+
+    house.facts.plan = Hanging() if hanging == "plan" else crisis_plan
+    house.facts.repeat = earlier
+    house.door = house.new_door(budget_s=0.01)
+    reply = await house.press("1", await house.start())
+
+    assert isinstance(reply.wait, LegWait)
+    found = {what: (each.outcome, each.gap) for what in ("plan", "repeat") for each in [await looked_up(house, what)]}
+    answered = {"plan": ("candidates", ""), "repeat": ("RC", "")}
+    late = {"plan": ("unavailable", "timed_out"), "repeat": ("ER", "timed_out")}
+    assert found == {**answered, hanging: late[hanging]}
+
+
+async def test_what_a_flow_asks_after_a_question_is_asked_once_and_then(new_house: NewHouse) -> None:
+    flow = inline(
+        "find",
+        {"plan": {"values": list(OUTCOMES["plan"])}, "repeat": {"values": list(OUTCOMES["repeat"])}},
+        find={"action": "lookup", "what": "plan", "into": "plan", "exits": {"next": "menu"}},
+        menu={
+            "action": "menu", "prompts": ["menu"], "keys": {"1": "go"},
+            "exits": {"go": "earlier", "no_input": "person", "no_match": "person"},
+        },
+        earlier={"action": "lookup", "what": "repeat", "into": "repeat", "exits": {"next": "person"}},
+        person={"action": "queue", "services": ["111"], "hold_s": 60},
+    )  # fmt: skip
+    house, asked = await new_house(flow=flow), 0
+
+    async def earlier(number: Number, started: datetime) -> RepeatFound:
+        nonlocal asked
+        asked += 1
+        return RepeatFound("NRC", "no_contact")
+
+    house.facts.repeat = earlier
+    menu = await house.start()
+    assert (asked, isinstance(menu.wait, GatherWait)) == (0, True)
+    await house.press("1", menu)
+    assert asked == 1

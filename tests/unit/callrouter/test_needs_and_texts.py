@@ -11,6 +11,8 @@ from flows.player import inline
 from callrouter import events as ev
 from callrouter.model import InputKind
 from callrouter.ports import PlanFound
+from infra.breaker import TRIPS
+from infra.health import Health
 from infra.numbers import Number
 from ivr.model import Band, GatherWait, Hold, LegWait, Play
 
@@ -51,6 +53,27 @@ async def test_text_relay_goes_straight_to_a_person_after_the_first_words(house:
     assert record is not None
     assert record.session.band is Band.RAISED
     assert await house.events(ev.NeedStated) == [ev.NeedStated(node="emergency_words", need="text_relay", language="")]
+
+
+async def test_what_is_no_date_of_birth_asks_no_plans_and_goes_on(new_house: NewHouse) -> None:
+    """A flow from before the check refused it."""
+    flow = inline(
+        "ask",
+        {"plan": BORN.facts["plan"].model_dump(), "words": {"type": "text"}},
+        ask={"action": "gather", "prompts": ["when_born"], "digits": 4, "into": "words", "exits": {"next": "look"}},
+        look={"action": "lookup", "what": "birth_date", "given": "words", "into": "plan", "exits": {"next": "person"}},
+        person=PERSON,
+    )
+    house = await new_house(flow=flow)
+    house.door = house.new_door(budget_s=0.01, health=(health := Health(house.clock)))
+    for n in range(TRIPS):
+        reply = await house.press("1234", await house.start(f"call{n}"))
+        assert isinstance(reply.wait, LegWait)
+        looked = (await house.events(ev.LookedUp, f"call{n}"))[0]
+        assert (looked.what, looked.outcome, looked.reason) == ("birth_date", "unavailable", "not_a_date")
+        assert not await house.events(ev.AgeBandKnown, f"call{n}")
+        await house.tell(InputKind.HUNG_UP, "caller hung_up", call_ref=f"call{n}")
+    assert health.works("plans"), "the store of plans has nothing to do with it"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -103,7 +103,12 @@ def test_the_stream_says_that_something_was_told_and_not_what() -> None:
     ],
 )  # fmt: skip
 def test_bands_are_those_of_syndromic_surveillance(born: str, band: str | None) -> None:
-    assert age_band(date.fromisoformat(born), date(2026, 3, 24)) == band
+    assert age_band(date.fromisoformat(born), NOON - timedelta(days=4)) == band
+
+
+def test_a_birthday_begins_at_midnight_in_london_also_in_summer() -> None:
+    born, midnight = date(2025, 7, 10), datetime(2026, 7, 9, 23, tzinfo=UTC)
+    assert [age_band(born, midnight + timedelta(minutes=each)) for each in (-1, 0)] == ["0", "1-4"]
 
 
 def test_every_band_is_told_in_words() -> None:
