@@ -59,7 +59,8 @@ def test_the_big_screen_fits_a_wall_and_goes_on_by_itself(
 ) -> None:
     world = World(open_wallboard=True)
     assert world.board.now is not None
-    eight = tuple(scope(f"p{n}", f"Provider {n}", longest_wait_s=54.0 + n) for n in range(8))
+    eight = tuple(scope(f"p{n}", f"Provider {n}", longest_wait_s=54.0 + n) for n in range(7))
+    eight += (scope("clinical", "London clinical assessment service", answered=1160, answered_within_60=1101),)
     world.board.now = replace(world.board.now, providers=eight)
     world.alerts.now = (Firing(),) * 4
     with serve(world.app()) as url:
@@ -69,6 +70,8 @@ def test_the_big_screen_fits_a_wall_and_goes_on_by_itself(
         assert find_barriers(page) == []
         whole = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
         assert whole == [WALL["width"], WALL["height"]]
+        cut = "each => each.scrollWidth - each.clientWidth"
+        assert page.locator(".board-scroll").evaluate(cut) <= 2, "nobody scrolls a wall; two pixels are the frame's"
         in_pixels = "found => found.map((each) => parseFloat(getComputedStyle(each).fontSize))"
         sizes = page.locator("td, th, dd").evaluate_all(in_pixels)
         assert min(sizes) >= 28, "read from five metres"
