@@ -165,6 +165,15 @@ async def test_a_message_for_a_board_is_heard_in_all_of_its_boroughs_and_nowhere
     assert await world.markers(number=MOBILE) == []
 
 
+async def test_where_areas_overlap_two_are_heard_by_priority_and_each_once(world: World) -> None:
+    areas = {"borough": ("bromley", "lewisham"), "board": ("south_east", "bromley"), "city": ("london",)}
+    for priority, (marker, held) in enumerate(areas.items(), 1):
+        await world.released(content(marker=marker, priority=priority, places=Places(areas=held)))
+    assert await world.markers(area="bromley") == ["borough", "board"]
+    assert await world.markers(area="southwark") == ["board", "city"]
+    assert await world.markers(area="camden") == ["city"]
+
+
 async def test_a_withheld_number_has_no_beginning(world: World) -> None:
     await world.released(content(marker="prefix", places=Places(cli_prefixes=("+44770", "+44770090"))))
     assert await world.markers(number=MOBILE) == ["prefix"]
