@@ -36,6 +36,7 @@ class Hall:
         self, *providers: Provider, link: RedisLink | None, cool_down_s: Mapping[str, float] = COOL_DOWN_S
     ) -> None:
         self.clock = HandClock()
+        self.redis_off_s = 0.0  # what Redis' clock of the day was set anew by
         self.offers: asyncio.Queue[tuple[str, Offer]] = asyncio.Queue()
         self._providers = Providers(providers)
         self._cool_down_s = cool_down_s
@@ -56,11 +57,14 @@ class Hall:
         assert link is not None
         worker = SharedDispatch(
             link, self._providers, self.clock, name,
-            health=Health(self.clock), cool_down_s=self._cool_down_s, now_ms=lambda: round(self.clock.seconds * 1000),
+            health=Health(self.clock), cool_down_s=self._cool_down_s, now_ms=self._redis_now_ms,
         )  # fmt: skip
         worker.on_offer = take or self.take
         self._workers.append(worker)
         return worker
+
+    def _redis_now_ms(self) -> int:
+        return round((self.clock.seconds + self.redis_off_s) * 1000)
 
     async def take(self, call_ref: str, offer: Offer) -> None:
         """The door takes an offer."""

@@ -35,9 +35,14 @@ end
 
 -- ------------------------------------------------------------------ providers
 
+-- The clock of Redis may be set back (NTP): no time that we wrote is further ahead than its longest term, or it was
+-- written before that. Then the term is over (or, of a lease, begins now): nothing lasts as long as the step was.
+
 local function failing(id)
   local known = redis.call('HGET', FAILING, id)
-  return known and cjson.decode(known)
+  known = known and cjson.decode(known)
+  if known and known['until'] > now + asked.longest_ms then known['until'] = now end
+  return known
 end
 
 local function cooling_for(id)
@@ -51,7 +56,7 @@ local function hear_edges()
   local said, up = redis.call('HGETALL', EDGES), {}
   for i = 1, #said, 2 do
     local id, word = string.match(said[i], '^(.-)|'), cjson.decode(said[i + 1])
-    if word['until'] <= now then
+    if word['until'] <= now or word['until'] > now + asked.statement_ms then
       redis.call('HDEL', EDGES, said[i])
     elseif word.up then
       up[id] = true
@@ -174,6 +179,8 @@ local function offer_lines()
 end
 
 local function clean()
+  local longest = now + asked.lease_ms
+  for _, call in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '(' .. longest, '+inf', 'LIMIT', 0, 100)) do lease(call) end
   for _, call in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 100)) do forget(call) end
   redis.call('ZREMRANGEBYSCORE', LEFT, '-inf', now - asked.left_ms)
 end
@@ -318,8 +325,10 @@ function moves.sweep()
   local swept = tonumber(redis.call('GET', KEY .. 'swept') or '0')
   if swept <= now and now - swept < asked.every_ms then return end
   redis.call('SET', KEY .. 'swept', now)
-  for _, call in ipairs(redis.call('ZRANGEBYSCORE', TOLD, '-inf', now - asked.told_again_ms, 'LIMIT', 0, MOST_OFFERS)) do
-    tell(call, read(call))
+  for _, late in ipairs({{'-inf', now - asked.told_again_ms}, {'(' .. now, '+inf'}}) do
+    for _, call in ipairs(redis.call('ZRANGEBYSCORE', TOLD, late[1], late[2], 'LIMIT', 0, MOST_OFFERS)) do
+      tell(call, read(call))
+    end
   end
   offer_lines()
 end

@@ -52,6 +52,14 @@ class Answer:
     lost: frozenset[str]
 
 
+_TERMS = {
+    "lease_ms": round(LEASE_S * 1000),
+    "left_ms": round(LEFT_S * 1000),
+    "longest_ms": round(LONGEST_COOL_DOWN_S * 1000),
+    "statement_ms": round(STATEMENT_S * 1000),
+}
+
+
 class RedisLines:
     """The shared lines as one worker, ``holder``, asks about them; raises :class:`infra.errors.StateUnavailable`.
 
@@ -86,10 +94,7 @@ class RedisLines:
     async def leg_failed(self, call_ref: str, provider: str, cause: str) -> Answer:
         """The line is free again, and the provider is passed over for a while."""
         cool_ms = _ms(self._cool_down_s(cause))
-        longest_ms = _ms(LONGEST_COOL_DOWN_S)
-        return await self._ask(
-            "leg_failed", call=call_ref, provider=provider, cause=cause, cool_ms=cool_ms, longest_ms=longest_ms
-        )
+        return await self._ask("leg_failed", call=call_ref, provider=provider, cause=cause, cool_ms=cool_ms)
 
     async def leg_answered(self, call_ref: str, provider: str) -> Answer:
         """The provider works."""
@@ -105,7 +110,7 @@ class RedisLines:
 
     async def reachable(self, provider: str, edge: str, up: bool | None) -> Answer:
         """Keep an edge's word on a provider; None takes it back."""
-        return await self._ask("reachable", provider=provider, edge=edge, up=up, statement_ms=_ms(STATEMENT_S))
+        return await self._ask("reachable", provider=provider, edge=edge, up=up)
 
     async def restore(self, callers: Iterable[tuple[Known, float]], gone: Mapping[str, float]) -> Answer:
         """Write what this worker knows since it was cut off, each with its age in seconds."""
@@ -122,7 +127,7 @@ class RedisLines:
 
     async def _ask(self, move: str, **asked: object) -> Answer:
         now = self._now_ms() if self._now_ms else None
-        args = [move, json.dumps(_as_json(**asked, now=now, lease_ms=_ms(LEASE_S), left_ms=_ms(LEFT_S))), self._house]
+        args = [move, json.dumps(_as_json(**asked, **_TERMS, now=now)), self._house]
         return _answer(json.loads(await self._link.run(_SCRIPT, [TAG], args)))
 
 

@@ -6,12 +6,13 @@ cd "$(dirname "$0")/../.."
 
 PATH=$PATH:/usr/sbin  # where Debian puts servers
 missing=()
-for pair in faketime:faketime sipp:sip-tester flite:flite espeak-ng:espeak-ng chromium:chromium kamailio:kamailio \
+for pair in cc:gcc sipp:sip-tester flite:flite espeak-ng:espeak-ng chromium:chromium kamailio:kamailio \
   sshd:openssh-server prometheus-alertmanager:prometheus-alertmanager redis-server:redis-server redis-sentinel:redis-sentinel redis-cli:redis-tools; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair##*:}")
 done
 
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
+[ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)  # with cc: the fault tests' wall clock is built from C
 
 if [ "${#missing[@]}" -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

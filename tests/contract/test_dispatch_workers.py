@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from callrouter.dispatch.lines import TOLD_AGAIN_S
+from callrouter.dispatch.lines import COOL_DOWN_S, TOLD_AGAIN_S
 from callrouter.dispatch.providers import Provider
 from callrouter.dispatch.redis_lines import LEASE_S
 from callrouter.dispatch.shared import RENEW_S, SharedDispatch
-from callrouter.ports import Nobody, Offer, Waiting
+from callrouter.ports import STATEMENT_S, Nobody, Offer, Waiting
 from infra.redis import RedisAddress, RedisLink
 from ivr.model import Band
 from tests.hall import PATIENT_S, SOON_S, Hall, provider
@@ -196,6 +196,70 @@ async def test_redis_that_forgot_everything_is_told_again(new_two: NewTwo, link:
     await link.do("FLUSHALL")
     await hall.pass_time(RENEW_S + 1)
     assert not await is_free(hall, other)
+
+    await other.leave("talking")
+    assert await hall.next_offer() == ("early", "only")
+
+
+BACK_S = -600.0
+"""Redis' clock of the day is set back (NTP). What stands there then bears times that are still to come."""
+
+
+async def test_provider_that_cools_down_is_tried_as_soon_though_the_clock_of_redis_was_set_back(
+    new_two: NewTwo,
+) -> None:
+    hall, one, other = new_two()
+    await hall.seek("call", at=one)
+    await one.leg_failed("call", "only", "unreachable")
+    hall.redis_off_s = BACK_S
+    await hall.pass_time(COOL_DOWN_S["unreachable"])
+
+    assert await is_free(hall, other)
+
+
+async def test_line_of_a_dead_worker_is_free_in_time_though_the_clock_of_redis_was_set_back(new_two: NewTwo) -> None:
+    hall, one, other = new_two()
+    await hall.seek("call", at=one)
+    await hall.seek("waiting", at=other)
+    hall.redis_off_s = BACK_S
+    await hall.pass_time(LEASE_S + 1, other)
+
+    assert await hall.next_offer() == ("waiting", "only")
+
+
+async def test_offer_is_told_again_though_the_clock_of_redis_was_set_back(new_two: NewTwo) -> None:
+    hall, one, other = new_two()
+
+    async def die(call_ref: str, offer: Offer) -> None:
+        raise ConnectionError("killed before it could tell")
+
+    one.on_offer = die
+    await hall.seek("call", at=one)
+    await hall.seek("waiting", at=other)
+    await one.leave("call")
+    hall.redis_off_s = BACK_S
+    await hall.pass_time(TOLD_AGAIN_S + 1, other)
+
+    assert await hall.next_offer() == ("waiting", "only")
+
+
+async def test_word_of_a_dead_watch_is_forgotten_though_the_clock_of_redis_was_set_back(new_two: NewTwo) -> None:
+    hall, one, other = new_two()
+    await one.reachable("only", "edge", False)
+    hall.redis_off_s = BACK_S
+    await hall.pass_time(STATEMENT_S + 1)
+
+    assert await is_free(hall, other)
+
+
+async def test_callers_keep_line_and_place_though_the_clock_of_redis_was_set_ahead(new_two: NewTwo) -> None:
+    hall, one, other = new_two()
+    await hall.seek("talking", at=one)
+    await hall.seek("late", arrived=2, at=one)
+    await hall.seek("early", arrived=1, at=other)
+    hall.redis_off_s = -BACK_S
+    await hall.pass_time(2 * RENEW_S + 1)
+    assert hall.offers.empty()
 
     await other.leave("talking")
     assert await hall.next_offer() == ("early", "only")
