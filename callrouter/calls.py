@@ -218,8 +218,7 @@ class Calls:
     async def offered(self, call_ref: str, offer: Offer) -> None:
         """Dispatch has a line for a caller who waits."""
         key = f"offer.{offer.provider}.{self._new_id()}"
-        value = f"{offer.provider} {offer.service}"
-        given = Input(key, InputKind.OFFERED, self._clock.now(), value=value, epoch=0)
+        given = Input(key, InputKind.OFFERED, self._clock.now(), value=f"{offer.provider} {offer.service}", epoch=0)
         if not await self.deliver(call_ref, given):
             await self._dispatch.leave(call_ref)
 
@@ -259,9 +258,7 @@ class Calls:
 
     async def _read(self, call_ref: str) -> tuple[CallRecord | None, DataKey | None]:
         stored = await self._states.read(call_ref)
-        if stored is None:
-            return None, None
-        return self._records.open(call_ref, stored)
+        return (None, None) if stored is None else self._records.open(call_ref, stored)
 
     async def _write(
         self,
@@ -286,6 +283,8 @@ class Calls:
         arrival = given.arrival
         if arrival is None:
             raise ValueError("a started input needs its arrival")
+        if arrival.begins_again:
+            await self._dispatch.leave(arrival.begins_again)  # else a line is offered to a name that nobody is on
         wait_id, now = f"{given.epoch}.1", min(given.at, self._clock.now())
         dropped = await self._resuming.find(arrival, call_ref) if not given.value else None
         same = self._flows.version(dropped.session.flow, dropped.session.version) if dropped else None

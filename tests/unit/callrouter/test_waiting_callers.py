@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pytest
-from call_world import House, NewHouse, everybody, provider
+from call_world import NUMBER, House, NewHouse, everybody, provider
 from flows.player import inline
 
 from callrouter import events as ev
 from callrouter.dispatch.lines import COOL_DOWN_S
 from callrouter.dispatch.providers import Providers
-from callrouter.model import InputKind
+from callrouter.model import Arrival, Input, InputKind
 from callrouter.ports import Offer, Sought
+from infra.numbers import read_number
 from ivr.flow import Flow
 from ivr.model import Band, Connect, GoneWait, HandBack, LegWait, OfferWait
 from tests.loaded_flows import LoadedFlows
@@ -72,6 +73,17 @@ async def test_offer_for_a_caller_who_is_gone_gives_the_line_back(one_line: Hous
     await free_the_line(one_line)
 
     assert (await one_line.next_performed()).call_ref == "next"
+
+
+async def test_place_of_a_life_whose_call_began_again_is_given_up(one_line: House) -> None:
+    await one_line.press("1", await one_line.start("call"))
+    again = Arrival("test", "111", read_number(NUMBER), begins_again="call")  # what was known of it cannot be read
+    began = Input("again", InputKind.STARTED, one_line.clock.now(), epoch=2, arrival=again)
+    reply = await one_line.door.handle("calle2", began)
+    await one_line.tell(InputKind.DIGIT, "1", to=reply, call_ref="calle2", epoch=2)
+    await free_the_line(one_line)
+
+    assert (await one_line.next_performed()).call_ref == "calle2", "nobody is on the first life's line"
 
 
 async def test_offer_that_crosses_with_the_hang_up_goes_to_the_next(one_line: House) -> None:
