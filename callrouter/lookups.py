@@ -21,6 +21,7 @@ from callrouter.announcing import NoMessages, announced
 from callrouter.model import CallRecord
 from callrouter.nearby import Nearby
 from callrouter.ports import (
+    KEYS_DO_NOT_FIT,
     CallBackFound,
     CallBacks,
     Meaning,
@@ -213,7 +214,12 @@ def _without_asking(number: Number, wait: LookupWait) -> PlanFound | RepeatFound
 
 
 def _says_that_it_failed(found: object) -> bool:
-    """A port may know of its store's failure, and say so in time."""
+    """A port may know of its store's failure, and say so in time.
+
+    That stored plans have other keys is none: it costs no time, and those that are found must go on being found.
+    """
+    if isinstance(found, PlanFound) and found.reason == KEYS_DO_NOT_FIT:
+        return False
     return isinstance(found, PlanFound | RepeatFound) and found.outcome in ("unavailable", "ER")
 
 

@@ -12,6 +12,9 @@ from infra.numbers import Number
 from ivr.flow import Flow
 from ivr.model import Band
 
+KEYS_DO_NOT_FIT = "keys_do_not_fit"
+"""The reason of a look-up of plans that is ``unavailable`` because they are stored under other keys than ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlanFound:

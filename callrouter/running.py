@@ -17,13 +17,15 @@ from callrouter.dispatch.shared import SharedDispatch
 from callrouter.leftovers import close_leftovers
 from callrouter.months import keep_months_ahead
 from callrouter.parts import Going, Reserve, say_background_works
+from callrouter.plans.access import PLAN_KEYS
 from callrouter.readiness import Readiness
 from callrouter.wiring import Service
+from careplans.errors import KeysDoNotFit
 from infra import garbage
 from infra.errors import StateUnavailable
 from infra.health import watch
 from infra.lease import Lease
-from infra.loops import repeat
+from infra.loops import repeat, until_next
 from infra.nudges import Nudges
 from infra.sql import ask_database
 
@@ -32,6 +34,9 @@ LEFTOVERS_S = 5.0
 
 DRAIN_S = 5.0
 """Longest that the end of a process waits for the journal; a batch of 500 entries takes a tenth of a second."""
+
+KEYS_EVERY_S = 10.0
+"""Between questions whether stored plans are under our keys: for so long others may come in beside us unseen."""
 
 log = structlog.get_logger()
 
@@ -124,10 +129,23 @@ def _prompt_loops(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
     """What callers wait for, and what says how the things are that they stand on."""
     stores = service.stores
     yield watch(service.health, "sql", partial(ask_database, service.database))
+    yield _watch_plan_keys(service)
     if stores.nudges is not None:
         yield _hear_nudges(service.calls, stores.nudges)
         yield watch(service.health, "redis", stores.ask)
         yield stores.run()
+
+
+async def _watch_plan_keys(service: Service) -> None:
+    while True:
+        with suppress(SQLAlchemyError, OSError):  # that the database is away is said by its own part
+            try:
+                await service.plans.check_keys()
+            except KeysDoNotFit as error:
+                service.health.failed(PLAN_KEYS, error.error_id)
+            else:
+                service.health.ok(PLAN_KEYS)
+        await asyncio.sleep(until_next(KEYS_EVERY_S))
 
 
 async def _close_leftovers(service: Service) -> None:

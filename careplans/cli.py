@@ -8,14 +8,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from datetime import date
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from careplans.errors import CarePlanError, PlanStoreFailed
+from careplans.errors import CarePlanError, KeysDoNotFit, PlanStoreFailed
 from careplans.model import Candidate, Match, MatchLevel, Viewer, unmatchable
 from careplans.operators import By
-from careplans.service import CarePlans
+from careplans.service import KEYS_DO_NOT_FIT, CarePlans
 from careplans.sources.cli import OpenRuns, add_sources
 from infra.numbers import Number, read_number
 
@@ -34,16 +34,14 @@ def plan_app(open_service: OpenService, open_runs: OpenRuns) -> typer.Typer:
         number: Annotated[str, typer.Argument(help="A telephone number, as it is dialled or in E.164.")],
         as_json: AsJson = False,
     ) -> None:
-        """Say which plans a number may mean. Opens none of them. Exit 1 if the store did not answer."""
-        match = asyncio.run(_lookup(open_service, read_number(number)))
-        typer.echo(json.dumps(_match_json(match)) if as_json else _match_words(match))
-        raise typer.Exit(1 if match.outcome is MatchLevel.UNAVAILABLE else 0)
+        """Say which plans a number may mean. Opens none of them. Exit 1 if that is not known."""
+        _say(asyncio.run(_lookup(open_service, read_number(number))), as_json)
 
     @app.command()
     def find(by: By, as_json: AsJson = False) -> None:
         """Say which plans a patient has, restricted ones too; asks for who it is. Opens none; recorded in the audit.
 
-        Exit 1 if the store did not answer.
+        Exit 1 if that is not known.
         """
         # asked for and not given as arguments: those stand in the shell's history and in the list of processes
         nhs_number = typer.prompt("NHS number (empty: by name)", default="", show_default=False)
@@ -54,10 +52,16 @@ def plan_app(open_service: OpenService, open_runs: OpenRuns) -> typer.Typer:
         except CarePlanError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None
-        typer.echo(json.dumps(_match_json(match)) if as_json else _match_words(match))
-        raise typer.Exit(1 if match.outcome is MatchLevel.UNAVAILABLE else 0)
+        _say(match, as_json)
 
     return app
+
+
+def _say(match: Match, as_json: bool) -> NoReturn:
+    typer.echo(json.dumps(_match_json(match)) if as_json else _match_words(match))
+    if match.reason == KEYS_DO_NOT_FIT:
+        typer.echo(str(KeysDoNotFit()), err=True)
+    raise typer.Exit(1 if match.outcome is MatchLevel.UNAVAILABLE else 0)
 
 
 def _day(text: str) -> date:

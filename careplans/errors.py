@@ -4,6 +4,7 @@ CarePlanError
 ├── PlanFileError    a file is not what it says; nothing of it was stored
 ├── PlanStoreFailed  the database did not answer; try again, nothing was changed
 ├── PlanUnreadable   a stored plan does not open: wrong key, or changed bytes
+│   └── KeysDoNotFit  plans are stored under keys that are not at hand: they cannot be found
 ├── NotAllowed       this role may not do this; the try was recorded
 ├── NoRelationship   nothing joins this person with this patient (any more); the try was recorded
 ├── SeveralPeople    the plans may be several people's; a birth date must tell whose
@@ -55,6 +56,18 @@ class PlanUnreadable(CarePlanError):
     """A stored plan does not open with this key ring. Tell the administrator; the caller goes on without."""
 
     error_id = "plan_unreadable"
+
+
+class KeysDoNotFit(PlanUnreadable):
+    """Plans are stored under keys that this process has not got. Nothing is known of them, and nothing was changed."""
+
+    error_id = "plan_keys_do_not_fit"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "plans are stored under keys that are not among these: put the pair that wrote them behind the others in "
+            "CALLROUTER_KEYS or the file of CALLROUTER_KEYS_FILE (docs/careplans.md, keys); nothing was changed"
+        )
 
 
 class NotAllowed(CarePlanError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from careplans.errors import CarePlanError, PlanStoreFailed
+from careplans.errors import CarePlanError, KeysDoNotFit, PlanStoreFailed
 from careplans.sources.errors import SourceUnreachable, SourceUnreadable
 from careplans.sources.push import FORMS, LARGEST_BODY, Body, answer, is_sender
 from careplans.sources.schedule import Exclusive
@@ -43,7 +43,7 @@ async def _take(exclusive: Exclusive, sender: PushSettings, body: Body) -> Respo
         delivered = await exclusive.run(sender.sender, body)
     except SourceUnreadable as error:
         return _refusal(400, error.error_id, str(error))
-    except (PlanStoreFailed, SourceUnreachable, StateUnavailable) as error:
+    except (PlanStoreFailed, KeysDoNotFit, SourceUnreachable, StateUnavailable) as error:
         return _later(getattr(error, "error_id", "state_unavailable"))
     except CarePlanError as error:
         return _refusal(500, error.error_id, str(error))

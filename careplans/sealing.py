@@ -61,6 +61,15 @@ class Sealer:
         return self._keyring.index_keys[0]
 
     @property
+    def index_keys(self) -> tuple[str, ...]:
+        """The ids of the index keys that are asked."""
+        return self._keyring.index_keys
+
+    def has_master(self, wrapped_key: bytes) -> bool:
+        """Whether the master key that wrapped this key of a record is at hand."""
+        return self._keyring.has_master(wrapped_key)
+
+    @property
     def rotates(self) -> bool:
         """Whether rows may stand under more than one index key."""
         return len(self._keyring.index_keys) > 1

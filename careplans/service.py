@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 
 from careplans.audit.chain import What, append_within
 from careplans.audit.trail import AuditTrail
+from careplans.errors import KeysDoNotFit
+from careplans.fitting import check_keys
 from careplans.folding import fold
 from careplans.model import (
     Candidate,
@@ -40,6 +42,8 @@ from infra.crypto import KeyRing
 from infra.numbers import Number
 from infra.sql import Database
 
+KEYS_DO_NOT_FIT = "keys_do_not_fit"
+"""Why a look-up is ``unavailable`` where plans are stored under other keys."""
 DAILY_TRIES = 5
 """Birth dates that callers from one number may get wrong within a day (docs/safety/rules.md, 3)."""
 _log = structlog.get_logger(__name__)
@@ -63,24 +67,37 @@ class CarePlans:
         self._sealer = Sealer(keyring)
         self._clock = clock
         self._audit = audit or AuditTrail(database, keyring, clock)
+        self._keys_fit: bool | None = None  # nobody has looked yet
+
+    async def check_keys(self) -> None:
+        """Raises :class:`KeysDoNotFit` where stored plans are under keys that this has not got, or what the database
+        raises. Until it is asked again and finds otherwise, no look-up says "none".
+        """
+        try:
+            await check_keys(self._database, self._sealer)
+        except KeysDoNotFit:
+            self._keys_fit = False
+            raise
+        self._keys_fit = True
 
     async def match_number(self, number: Number) -> Match:
         """Which plans a calling number may mean: ``none``, ``candidates`` or ``unavailable``, never more.
 
         One indexed query that opens nothing sealed. Numbers that may never be looked up answer ``none`` with
         ``withheld``, ``carrier_filler`` or ``unreadable_number`` and touch no database. Never raises:
-        whatever fails is ``unavailable`` with ``store_failed``, since "no plan" would be untrue. Its time is
-        for the caller of this function to bound.
+        whatever fails is ``unavailable`` with ``store_failed``, since "no plan" would be untrue; so is that nothing is
+        found while :meth:`check_keys` finds fault, with ``keys_do_not_fit``. Its time is for the caller of this
+        function to bound.
         """
         refusal = unmatchable(number)
         if refusal is not None:
             return refusal
         try:
             found = await plans_by_number(self._database, self._sealer.number_hashes(str(number.e164)))
-            return self._match(found)
+            return await self._surely(self._match(found))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller must reach a person
             _log.error("plan_match_failed", error=type(error).__name__)
-            return Match(MatchLevel.UNAVAILABLE, "store_failed")
+            return _unavailable(error)
 
     async def enter_search(self, viewer: Viewer) -> None:
         """Enter into the audit that somebody searches; raises :class:`PlanStoreFailed`, and then nobody may."""
@@ -107,19 +124,20 @@ class CarePlans:
 
     async def _search(self, find: Callable[[Connection], list[FoundPlan]], reason: str) -> Match:
         try:
-            match = self._match(await self._database.read(find))
+            match = await self._surely(self._match(await self._database.read(find)))
         except Exception as error:  # noqa: BLE001 - "no plan" would be untrue
             _log.error("plan_search_failed", error=type(error).__name__)
-            return Match(MatchLevel.UNAVAILABLE, "store_failed")
+            return _unavailable(error)
         return replace(match, reason=reason) if match.candidates else match
 
     async def assert_birth_date(
-        self, number: Number, born: date, call_ref: str, *, keyed: bool = True, shared: bool = False
+        self, number: Number, born: date, call_ref: str, *, keyed: bool, shared: bool = False
     ) -> Match:
         """``asserted``, with the plans of the one person on this line born on that day; else as :meth:`match_number`.
 
         For what a caller gave: it opens nothing and names nobody. A date that was said (``keyed`` false) asserts nobody
-        on a line of several people, by their plans or as the caller of this knows (``shared``). Each try is recorded.
+        on a line of several people, by their plans or as the caller of this knows (``shared``), nor while plans are
+        known to stand under other keys: whose they are cannot be told. Each try is recorded.
         After :data:`DAILY_TRIES` wrong ones from a number within a day, a right one is taken for wrong
         (docs/safety/rules.md, 3). A try that cannot be recorded asserts nothing. Never raises: whatever fails is
         ``unavailable``.
@@ -139,7 +157,7 @@ class CarePlans:
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller goes on to a person
             _log.error("birth_date_check_failed", error=type(error).__name__)
             return Match(MatchLevel.UNAVAILABLE, "store_failed")
-        is_shared = shared or match.people > 1
+        is_shared = shared or match.people > 1 or self._keys_fit is False
         if not (right and allowed) or (is_shared and not keyed):
             return match
         return Match(MatchLevel.ASSERTED, "birth_date", self._candidates([plan.found for plan in right]), people=1)
@@ -160,6 +178,12 @@ class CarePlans:
         for each in screened.gone:
             withdraw_plans(connection, self._sealer, each.source, [Withdrawal(each.plan_id, each.version)], now)
         return done
+
+    async def _surely(self, match: Match) -> Match:
+        """``match``; where it is "none", only once the keys are known to fit: mostly that takes no question."""
+        if match.outcome is MatchLevel.NONE and not self._keys_fit:
+            await self.check_keys()
+        return match
 
     def _match(self, found: Sequence[FoundPlan]) -> Match:
         if not found:
@@ -190,3 +214,7 @@ class CarePlans:
     async def _write(self, work: Callable[[Connection], T]) -> T:
         with store_errors():
             return await self._database.write(work)
+
+
+def _unavailable(error: Exception) -> Match:
+    return Match(MatchLevel.UNAVAILABLE, KEYS_DO_NOT_FIT if isinstance(error, KeysDoNotFit) else "store_failed")

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from careplans.fitting import require_fitting_keys
 from careplans.sealing import Sealer
 from careplans.tables import ended_plans, lock_for_writing, plans
 from careplans.writing import batches
@@ -46,6 +47,7 @@ def withdraw_plans(
     plan said is kept, sealed, for whoever must show later what was seen (docs/careplans.md, retention).
     """
     lock_for_writing(connection, plans)
+    require_fitting_keys(connection, sealer)
     return sum(_withdraw_batch(connection, sealer, source, batch, now) for batch in batches(gone))
 
 

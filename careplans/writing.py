@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from careplans.fitting import require_fitting_keys
 from careplans.held_versions import keep_held
 from careplans.model import Person, Plan, same_person
 from careplans.reindexing import bring_together
@@ -79,8 +80,10 @@ def write_plans(
     read: of ``completed`` plans (source, its id there), and where it has all numbers of the stored one and more.
     The number index is right at the end: a person who became
     restricted has left it, one who no longer is has come back.
+    Raises :class:`careplans.errors.KeysDoNotFit` where plans are stored under other keys.
     """
     lock_for_writing(connection, plans)
+    require_fitting_keys(connection, sealer)
     written = Written()
     for batch in batches(new):
         _write_batch(connection, sealer, batch, now, written, completed)
@@ -103,6 +106,7 @@ def restrict_plans(connection: Connection, sealer: Sealer, said: Sequence[Restri
     be read decides again.
     """
     lock_for_writing(connection, plans)
+    require_fitting_keys(connection, sealer)
     return sum(_restrict_batch(connection, sealer, batch) for batch in batches(said))
 
 

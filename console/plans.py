@@ -16,6 +16,7 @@ from careplans.access.rules import ALLOWED, EMERGENCY_LIFE, Action
 from careplans.errors import (
     AlreadyReviewed,
     CarePlanError,
+    KeysDoNotFit,
     NotOnePatient,
     OwnEmergency,
     PlanStoreFailed,
@@ -43,6 +44,7 @@ SAID = {
     ReasonMissing: f"Say why, in at least {SHORTEST_REASON} characters",
     PlanStoreFailed: "Plans cannot be read just now, and nothing was opened. Try again in a minute",
     PlanUnreadable: "A plan does not open. Tell whoever runs the service",
+    KeysDoNotFit: "Plans cannot be looked for: the service has not got their keys. Tell whoever runs the service",
     AlreadyReviewed: "Somebody has reviewed it already",
     OwnEmergency: "Nobody reviews what they opened themselves",
 }

@@ -49,6 +49,7 @@ NOT_FOUND_OUT = {
     "skipped": "the store did not answer",
     "failed": "the store failed",
     "store_failed": "the store failed",
+    "keys_do_not_fit": "the service has not got the keys of stored plans",
     "not_looked_up": "nobody has looked yet",
 }
 """Why nobody knows whether there is a plan (the gaps of ``callrouter.events.LookedUp``, and a store's own words)."""

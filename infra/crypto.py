@@ -97,6 +97,17 @@ class KeyRing:
         """The id of the master key that wrapped it; None if that is not written, as in keys of older versions."""
         return wrapped[:_NAME].hex() if len(wrapped) == _WRAPPED else None
 
+    def has_master(self, wrapped: bytes) -> bool:
+        """Whether the master key that wrapped this data key is of this ring; opened only if its id is not written."""
+        name = self.master_named(wrapped)
+        if name is not None:
+            return name in self._masters
+        try:
+            self._unwrapped(wrapped)
+        except SealError:
+            return False
+        return True
+
     def index(self, domain: str, value: str) -> str:
         """Keyed hash (HMAC-SHA-256, 64 hex digits) to look ``value`` up by, apart for each ``domain``."""
         return _hash(self._index, domain, value)

@@ -39,6 +39,7 @@ _PART_NAMES = {
     "background": "Background process (journal, figures, pages):",
     "audit_entries": "Audit of plans (entries)",
     "audit_heads": "Audit of plans (signed ends)",
+    "plan_keys": "Keys of care plans",
     "figures": "Figures beside their recount",
 }
 

@@ -132,7 +132,7 @@ def _plans(connection: Connection, live: Sequence[str] | None) -> list[Finding]:
     strange = select(func.count()).select_from(plans).where(plans.c.index_key.not_in(live or ()))
     if live is not None and (many := connection.execute(strange).scalar_one()):
         do = "put the pair that wrote them behind the others in CALLROUTER_KEYS (docs/careplans.md, keys)"
-        return [failed("plans", f"{many} are under another key: look-ups do not find them and say none", do)]
+        return [failed("plans", f"{many} are under another key: look-ups do not find them, and say unavailable", do)]
     # those from before there was a search by name
     older = select(plans.c.id).where(plans.c.index_key.is_(None)).limit(1)
     if connection.execute(older).first() is None:

@@ -45,8 +45,10 @@ from infra.sql import Database
 RETENTION = "retention"
 """What the job is called that ends records over their time."""
 EMERGENCIES = "emergencies"
-PARTS = frozenset({LATE, HEADS})
-"""What the audit is called among the parts of the service."""
+PLAN_KEYS = "plan_keys"
+"""The part that fails while plans are stored under other keys than those of this process."""
+PARTS = frozenset({LATE, HEADS, PLAN_KEYS})
+"""What the audit and the keys of plans are called among the parts of the service."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import date
 from sqlalchemy import Connection
 
 from careplans.errors import NotOnePatient
+from careplans.fitting import require_fitting_keys
 from careplans.model import group_by_person, is_nhs_number, same_person
 from careplans.sealing import Sealer
 from careplans.store import SealedPlan, ended_plans_of, plans_by_id, plans_by_nhs_number, plans_by_surname
@@ -31,7 +32,8 @@ def find_patient(
 
     Pointers are found by the NHS number alone, as they have no date of birth, unless another plan of that number has
     a different one from what was asked.
-    Raises :class:`NotOnePatient` where it is none or several: nothing tells which of the two it is.
+    Raises :class:`NotOnePatient` where it is none or several: nothing tells which of the two it is;
+    :class:`careplans.errors.KeysDoNotFit` where nobody is found and plans are stored under other keys.
     """
     number = "".join(asked.nhs_number.split()).replace("-", "")
     hashes = sealer.nhs_hashes(number) if is_nhs_number(number) else ()
@@ -46,6 +48,8 @@ def find_patient(
     if found or not any(born.values()):
         found = [plan for plan in born if born[plan] in (None, asked.birth_date)]
     live = [plan for plan in found if plan not in ended]
+    if not born:
+        require_fitting_keys(connection, sealer)
     if len(group_by_person(live or found)) != 1:
         raise NotOnePatient("this is not exactly one patient with a plan")
     return [*live, *(plan for plan in found if plan in ended and all(same_person(plan, each) for each in live))]

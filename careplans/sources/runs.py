@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from careplans.audit.trail import AuditTrail
 from careplans.errors import PlanStoreFailed, PlanUnreadable
+from careplans.fitting import require_fitting_keys
 from careplans.model import RowFault, Viewer, london_date
 from careplans.rows import Row, read_id
 from careplans.screening import BadRow, Screened, double_fault, screen
@@ -96,10 +97,12 @@ class PlanRuns:
 
         Raises :class:`careplans.sources.errors.SourceError` where the source fails and
         :class:`careplans.errors.PlanStoreFailed` where the database does; what was stored stands, and the next call
-        goes on from there.
+        goes on from there. Nothing is read, and :class:`careplans.errors.KeysDoNotFit` raised, where plans are stored
+        under other keys.
         """
         said, done = _Said(), []
         with _store_errors():
+            await self._database.read(partial(require_fitting_keys, sealer=self._sealer))
             await self._settle_open(sender)
             cursor = await self._database.read(partial(self._ledger.cursor, source=sender.name))
             async for batch in source.read(cursor):

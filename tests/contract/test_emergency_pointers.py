@@ -47,5 +47,5 @@ async def test_it_opens_beside_a_plan_whose_birth_date_is_right_and_with_no_othe
     assert len(await house.emergency.open((await house.emergency.ask(EDITH, REASON, CLIVE)).id, CLIVE)) == 2
     with pytest.raises(NotOnePatient):
         await house.emergency.ask(PatientAsked(OTHER_DAY, nhs_number="9990000018"), REASON, CLIVE)
-    match = await house.plans.assert_birth_date(read_number("07700 900101"), BORN, "call")
+    match = await house.plans.assert_birth_date(read_number("07700 900101"), BORN, "call", keyed=True)
     assert (match.outcome, len(match.candidates)) == (MatchLevel.ASSERTED, 1)

@@ -79,10 +79,13 @@ async def test_every_plan_is_found_and_opened_with_the_new_keys_alone(database: 
     assert (done.settled, done.changed, done.masters_needed, done.index_keys_needed) == (True, MANY, {}, {})
     fresh = service(database, NEW)
     for at in (0, PORTION, MANY - 1):
-        match = await fresh.assert_birth_date(read_number(f"+4477009{at:05}"), BORN, "call")  # which opens it
+        match = await fresh.assert_birth_date(
+            read_number(f"+4477009{at:05}"), BORN, "call", keyed=True
+        )  # which opens it
         assert (match.outcome, match.people) == (MatchLevel.ASSERTED, 1)
     assert (await fresh.find_by_name("Example7", BORN)).people == 1
-    assert await found(database, OLD, 0) == 0
+    with_old = await service(database, OLD).match_number(read_number("+447700900000"))
+    assert with_old.outcome is MatchLevel.UNAVAILABLE, "the older key finds nothing any more, and says so"
 
 
 async def test_a_look_up_beside_it_always_finds_the_plan(database: Database) -> None:

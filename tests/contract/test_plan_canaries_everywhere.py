@@ -79,7 +79,7 @@ async def work_everything(database: Database, drafts: Path) -> list[str]:
     assert len(await on_call.open_by_birth_date("call-1", BORN, viewer)) == 13
     assert await on_call.open_by_birth_date("call-1", date(1951, 2, 4), viewer) == ()
     assert len(await on_call.open_checked("call-1", clinician)) == 13
-    match = await plans.assert_birth_date(read_number("07700 900987"), BORN, "call-1")
+    match = await plans.assert_birth_date(read_number("07700 900987"), BORN, "call-1", keyed=True)
     assert match.outcome is MatchLevel.ASSERTED
     assert (await plans.find_by_nhs_number("9990000204")).people == 1
     assert (await plans.find_by_name("Zzcanaryfamily", BORN)).people == 1

@@ -65,7 +65,7 @@ class TestSubjectAccess:
     async def test_it_says_who_looked_as_what_and_when(self, world: World, tmp_path: Path) -> None:
         await world.write(plan())
         (plan_id,) = await world.ids()
-        await world.plans.assert_birth_date(read_number(NUMBER), date(1938, 4, 12), "call-1")
+        await world.plans.assert_birth_date(read_number(NUMBER), date(1938, 4, 12), "call-1", keyed=True)
         path, _ = await world.records.export(plan_id, tmp_path, GOVERNOR)
         (record,) = json.loads(path.read_text())["records"]
         assert [(each["role"], each["what"]) for each in record["seen"]] == [("caller", "checked_right")]

@@ -114,7 +114,7 @@ async def test_plans_under_a_key_that_is_not_in_the_ring_are_told_since_nobody_f
             if each.level == "failed"
         ]
 
-    lost = ["1 are under another key: look-ups do not find them and say none"]
+    lost = ["1 are under another key: look-ups do not find them, and say unavailable"]
     assert [await said(keys=KEYS), await said(keys=f"{other} {KEYS}"), await said(keys=other), await said()] == [
         [], [], lost, lost
     ]  # fmt: skip

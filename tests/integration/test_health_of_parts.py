@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.keys import new_pair
+from tests.plan_world import plan
 from tests.postgres import Postgres, own_postgres
 from tests.running import RunningService
 from tests.wire import Wire
@@ -56,3 +61,17 @@ def test_a_database_that_is_gone_or_silent_degrades_and_heals(postgres: Postgres
                 wire.release()
             assert ready_when(service, state_of("sql", "ok")).json()["state"] == "ok"
             assert httpx.get(f"{service.url}/live", timeout=10).status_code == 200
+
+
+def test_plans_under_other_keys_are_told_until_the_right_keys_are_there(tmp_path: Path) -> None:
+    (tmp_path / "plans.json").write_text(json.dumps([plan(1).values]))
+    right, wrong = new_pair(), new_pair()
+    with RunningService(tmp_path, {"KEYS": wrong}) as service:
+        assert ready_when(service, state_of("plan_keys", "ok")), "there is no plan yet"
+        told = {**service.environment, "CALLROUTER_KEYS": right}
+        command = [sys.executable, "-m", "callrouter", "plan", "import", str(tmp_path / "plans.json")]
+        subprocess.run(command, env=told, check=True, timeout=100)
+        answer = ready_when(service, state_of("plan_keys", "failed"))
+        assert (answer.status_code, answer.json()["state"]) == (200, "degraded")
+    with RunningService(tmp_path, {"KEYS": right}) as service:
+        assert ready_when(service, state_of("plan_keys", "ok")).json()["state"] == "ok"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import structlog
@@ -12,12 +13,18 @@ from flows.player import inline
 
 from callrouter import events as ev
 from callrouter.model import InputKind
+from callrouter.plans.pathways import FoundPlans
 from callrouter.ports import PlanFound, RepeatFound
-from infra.breaker import PAUSE_S
+from careplans.service import CarePlans
+from careplans.store import metadata
+from infra.breaker import PAUSE_S, TRIPS
+from infra.crypto import KeyRing
 from infra.health import Health
 from infra.numbers import Number
+from infra.sql import connect_database
 from ivr.actions.lookup import OUTCOMES
 from ivr.model import Band, GatherWait, LegWait
+from tests.plan_house import row
 
 
 async def store_is_broken(number: Number) -> PlanFound:
@@ -139,6 +146,21 @@ async def test_words_that_are_a_red_flag_lead_to_the_first_clinician(house: Hous
     assert (flag.words, flag.category) == ("i can't breathe", "breathing")
     started = (await house.events(ev.LegStarted))[0]
     assert started.band == Band.EMERGENCY
+
+
+async def test_plans_under_other_keys_are_not_none_and_the_next_caller_is_looked_up_all_the_same(
+    house: House, tmp_path: Path
+) -> None:
+    database = connect_database(f"sqlite:///{tmp_path}/plans.db")
+    await database.write(metadata.create_all)
+    await CarePlans(database, KeyRing(b"m" * 32, b"i" * 32), house.clock).load([row(2)])
+    house.facts.plan = FoundPlans(CarePlans(database, KeyRing(b"n" * 32, b"j" * 32), house.clock)).find
+    for at in range(TRIPS + 1):
+        reply = await house.press("3", await house.start(f"call {at}", number="07700 900101"))
+        assert isinstance(reply.wait, LegWait), "who may have a plan is not diverted"
+        told = [each for each in await house.events(ev.LookedUp, f"call {at}") if each.what == "plan"]
+        assert [(each.outcome, each.reason) for each in told] == [("unavailable", "keys_do_not_fit")]
+    await database.close()
 
 
 async def test_words_that_nobody_understands_ask_again(house: House) -> None:

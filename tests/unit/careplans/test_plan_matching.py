@@ -105,10 +105,10 @@ def every_statement() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", see)
 
 
-async def test_another_key_ring_finds_nothing(plans: CarePlans, database: Database, row: MakeRow) -> None:
+async def test_another_key_ring_finds_nothing_and_says_so(plans: CarePlans, database: Database, row: MakeRow) -> None:
     await plans.load([row()])
     stranger = CarePlans(database, KeyRing(b"m" * 32, b"j" * 32), HandClock())
-    assert (await stranger.match_number(NUMBER)).outcome is MatchLevel.NONE
+    assert (await stranger.match_number(NUMBER)).reason == "keys_do_not_fit"
 
 
 class TestStale:

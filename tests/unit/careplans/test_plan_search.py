@@ -94,7 +94,7 @@ class TestOnePlanFromTwoSources:
         assert (by_birth.source, by_birth.also_in) == ("Demo Trust", ("Universal Care Plan",))
         (checked,) = await on_call.open_checked(call, clinician)
         assert checked.also_in == ("Universal Care Plan",)
-        (asserted,) = (await plans.assert_birth_date(NUMBER, BORN, "call-1")).candidates
+        (asserted,) = (await plans.assert_birth_date(NUMBER, BORN, "call-1", keyed=True)).candidates
         assert asserted.also_in == ("Universal Care Plan",)
 
     @pytest.mark.parametrize(

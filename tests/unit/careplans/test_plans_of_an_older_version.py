@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 from plan_fixtures import HandClock
+from pydantic import SecretStr
 from sqlalchemy import update
 
 from callrouter.doctor.records import check_database
@@ -21,7 +23,7 @@ from infra.sql import connect_database
 async def test_the_doctor_says_it_until_the_keys_were_rotated(
     tmp_path: Path, row: Callable[..., Row], keyring: KeyRing, clock: HandClock
 ) -> None:
-    settings = Settings(data_dir=tmp_path)
+    settings = Settings(data_dir=tmp_path, keys=SecretStr(b64encode(b"m" * 32 + b"i" * 32).decode()))
     database = connect_database(settings.database)
     await upgrade_database(database)
     await CarePlans(database, keyring, clock).load([row()])

@@ -45,13 +45,13 @@ async def test_asserted_is_a_birth_date_that_equals_that_of_exactly_one_candidat
     plans: CarePlans, row: MakeRow
 ) -> None:
     await plans.load([row(), row(3, **FARID)])
-    match = await plans.assert_birth_date(NUMBER, date(1971, 9, 30), "call")
+    match = await plans.assert_birth_date(NUMBER, date(1971, 9, 30), "call", keyed=True)
     assert (match.outcome, match.people, len(match.candidates)) == (MatchLevel.ASSERTED, 1, 1)
 
 
 async def test_asserted_is_nobody_where_two_candidates_have_that_birth_date(plans: CarePlans, row: MakeRow) -> None:
     await plans.load([row(), row(3, **TWIN)])
-    assert (await plans.assert_birth_date(NUMBER, RIGHT, "call")).outcome is MatchLevel.CANDIDATES
+    assert (await plans.assert_birth_date(NUMBER, RIGHT, "call", keyed=True)).outcome is MatchLevel.CANDIDATES
 
 
 def test_neither_level_says_who_is_speaking_or_makes_an_nhs_number_verified() -> None:
@@ -73,7 +73,7 @@ async def test_confirmed_needs_a_signed_in_person_who_checked_with_the_caller(
 ) -> None:
     """The witness of a confirmation is the audit: who, as what, in which call, of which plan. A caller is none."""
     await plans.load([row()])
-    await plans.assert_birth_date(NUMBER, RIGHT, "ref-call-1")
+    await plans.assert_birth_date(NUMBER, RIGHT, "ref-call-1", keyed=True)
     await on_call.open_by_birth_date(await desk.ring(), RIGHT, handler)
     query = select(plan_audit.c.role, plan_audit.c.what, plan_audit.c.call_ref, plan_audit.c.plan)
     rows = await database.read(lambda connection: [tuple(each) for each in connection.execute(query)])
@@ -84,8 +84,8 @@ async def test_confirmed_needs_a_signed_in_person_who_checked_with_the_caller(
 async def test_five_a_day_for_a_number_then_right_and_wrong_answer_alike(plans: CarePlans, row: MakeRow) -> None:
     await plans.load([row()])
     for number in range(DAILY_TRIES):
-        await plans.assert_birth_date(NUMBER, WRONG, f"call {number}")
-    answers = [await plans.assert_birth_date(NUMBER, born, "call") for born in (RIGHT, WRONG)]
+        await plans.assert_birth_date(NUMBER, WRONG, f"call {number}", keyed=True)
+    answers = [await plans.assert_birth_date(NUMBER, born, "call", keyed=True) for born in (RIGHT, WRONG)]
     assert answers[0] == answers[1] == await plans.match_number(NUMBER)
     assert DAILY_TRIES == 5
 
@@ -93,7 +93,7 @@ async def test_five_a_day_for_a_number_then_right_and_wrong_answer_alike(plans: 
 async def test_wrong_is_answered_as_a_line_is_answered_that_was_not_asked(plans: CarePlans, row: MakeRow) -> None:
     await plans.load([row()])
     for number in (NUMBER, read_number("07700 900199")):
-        assert await plans.assert_birth_date(number, WRONG, "call") == await plans.match_number(number)
+        assert await plans.assert_birth_date(number, WRONG, "call", keyed=True) == await plans.match_number(number)
 
 
 async def test_until_confirmed_a_handler_sees_a_count_and_only_the_match_opens(
@@ -144,10 +144,10 @@ async def test_a_clinician_opens_with_i_have_checked_and_it_is_recorded(
 
 async def test_unavailable_is_never_none(broken_plans: CarePlans) -> None:
     assert (await broken_plans.match_number(NUMBER)).outcome is MatchLevel.UNAVAILABLE
-    assert (await broken_plans.assert_birth_date(NUMBER, RIGHT, "call")).outcome is MatchLevel.UNAVAILABLE
+    assert (await broken_plans.assert_birth_date(NUMBER, RIGHT, "call", keyed=True)).outcome is MatchLevel.UNAVAILABLE
 
 
 async def test_restricted_patients_are_never_found_by_number_at_any_level(plans: CarePlans, row: MakeRow) -> None:
     await plans.load([row(restricted="yes")])
     assert (await plans.match_number(NUMBER)).outcome is MatchLevel.NONE
-    assert (await plans.assert_birth_date(NUMBER, RIGHT, "call")).outcome is MatchLevel.NONE
+    assert (await plans.assert_birth_date(NUMBER, RIGHT, "call", keyed=True)).outcome is MatchLevel.NONE

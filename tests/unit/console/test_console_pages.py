@@ -332,6 +332,7 @@ async def test_hostile_values_stay_text() -> None:
         ),
         (PlanNotice("unavailable", "skipped", 0), "checked: the store did not answer. There may be one", False),
         (PlanNotice("unavailable", "store_failed", 0), "checked: the store failed. There may be one: ask", False),
+        (PlanNotice("unavailable", "keys_do_not_fit", 0), "checked: the service has not got the keys of stored", False),
     ],
 )
 async def test_before_the_check_only_a_count_is_shown(notice: PlanNotice, said: str, form: bool) -> None:
