@@ -118,7 +118,6 @@ class PlansOnCall:
 
     async def _try_recorded(self, viewer: Viewer, call: MatchedCall, entries: Sequence[AuditEntry]) -> bool:
         """Record a try if there is one left, else its refusal. Says whether there was."""
-        spooled = self._audit.spooled_tries(viewer, call.call_ref)
         refusal, actors = self._entries(viewer, What.REFUSED, call), self._audit.actors(viewer.user)
 
         def record(connection: Connection) -> bool:
@@ -133,7 +132,8 @@ class PlansOnCall:
         except PlanStoreFailed:
             if call.ended_at is not None:
                 raise
-            left = spooled < self._tries
+            # counted now: others that were tried at once may have been kept while this one waited for the database
+            left = self._audit.spooled_tries(viewer, call.call_ref) < self._tries
             self._audit.keep_for_later(entries if left else refusal)
             return left
 

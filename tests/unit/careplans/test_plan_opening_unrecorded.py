@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -73,6 +74,12 @@ class TestTheRecordCannotBeWritten:
             assert await on_call.open_by_birth_date(call, WRONG, handler) == ()
         with pytest.raises(TooManyTries):
             await on_call.open_by_birth_date(call, RIGHT, handler)
+
+    async def test_tries_at_once_are_counted_too(self, on_call: PlansOnCall, call: str, handler: Viewer) -> None:
+        tries = [on_call.open_by_birth_date(call, WRONG, handler) for _ in range(12)]
+        results = await asyncio.gather(*tries, return_exceptions=True)
+        assert results.count(()) == 5
+        assert sum(isinstance(each, TooManyTries) for each in results) == 7
 
     async def test_after_the_call_nothing_is_shown_without_its_record(
         self, on_call: PlansOnCall, desk: Desk, call: str, handler: Viewer, clinician: Viewer
