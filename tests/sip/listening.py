@@ -17,12 +17,12 @@ def likeness(alaw: bytes, wav: bytes) -> float:
 
 
 def within(alaw: bytes, sound: bytes) -> float:
-    """How much of the last seconds of ``sound`` stands in a recording: of its best quarter of a second, from 0 to 1.
+    """How much of ``sound`` stands in a recording: of its best quarter of a second, from 0 to 1.
 
-    Of two voices as loud as each other each is about 0.7 of the whole, noise that is not in it below 0.12. A busy
-    machine drops a frame here and there: so several pieces, and short ones.
+    Of two voices as loud as each other each is about 0.7 of the whole, noise that is not in it below 0.12. Pieces, and
+    short ones, since an Asterisk that waits for a core drops a frame here and there, and once one voice's last 1.7 s.
     """
-    pieces = (sound[at : at + 2_000] for at in range(-14_000, -6_000, 2_000))
+    pieces = (sound[at : at + 2_000] for at in range(0, len(sound) - 2_000, 2_000))
     return max(_best(_linear(alaw), _linear(piece)) for piece in pieces)
 
 
