@@ -26,7 +26,7 @@ MOST = 5  # drops of one number within that time, and doubts: more is a fault th
 AWAY = "us edge_away"  # who ended the calls of an Asterisk that nobody sees any more, and why
 
 IsConnected = Callable[[str], Awaitable[bool]]
-"""Whether any worker says that it is connected to the Asterisk of this name; True, too, where that is not known."""
+"""Whether a worker, or the watch, is connected to the Asterisk of this name; True, too, where that is not known."""
 
 log = structlog.get_logger()
 

@@ -148,6 +148,7 @@ async def watching(service: Service) -> AsyncIterator[None]:
             absence = Absence(
                 service.clock,
                 partial(is_connected, service.stores.leases, edge.name),
+                partial(say_connected, service.stores.leases, edge.name),
                 partial(_another_answers, watches, edge.name),
                 service.stores.trusted,
             )

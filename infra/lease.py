@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from infra.errors import StateUnavailable
@@ -39,11 +40,12 @@ async def say_alive(leases: Leases, name: str, seconds: float) -> None:
 class MemoryLeases:
     """:class:`Leases` inside one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self._held: dict[str, tuple[str, float]] = {}
 
     async def hold(self, name: str, holder: str, seconds: float) -> bool:
-        now = time.monotonic()
+        now = self._monotonic()
         owner, until = self._held.get(name, (holder, 0.0))
         if owner != holder and until > now:
             return False
@@ -51,7 +53,7 @@ class MemoryLeases:
         return True
 
     async def is_held(self, name: str) -> bool:
-        return self._held.get(name, ("", 0.0))[1] > time.monotonic()
+        return self._held.get(name, ("", 0.0))[1] > self._monotonic()
 
     async def release(self, name: str, holder: str) -> None:
         if self._held.get(name, ("", 0.0))[0] == holder:

@@ -10,6 +10,7 @@ its last answer where the machine did.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from infra.clock import Clock
 from infra.errors import StateUnavailable
@@ -18,29 +19,32 @@ from infra.lease import Leases, say_alive
 AWAY_S = 10.0
 
 CONNECTED_S = 3.0
-"""How long a worker's word that it is connected holds; it is given again every second."""
+"""How long the word holds that somebody is connected: a worker gives it every second, the watch at each look."""
 
 
 class Absence:
     """Of one Asterisk, as one process finds it.
 
-    ``connected``: whether a worker says that it is; ``another``: whether some other Asterisk answers now; ``trusted``:
-    whether the door knows of every call now.
+    ``connected``: whether anybody says that it is; ``say``: tell all that it is; ``another``: whether some other
+    Asterisk answers now; ``trusted``: whether the door knows of every call now.
     """
 
     def __init__(
-        self, clock: Clock, connected: Callable[[], Awaitable[bool]], another: Callable[[], bool],
-        trusted: Callable[[], bool],
+        self, clock: Clock, connected: Callable[[], Awaitable[bool]], say: Callable[[], Awaitable[None]],
+        another: Callable[[], bool], trusted: Callable[[], bool],
     ) -> None:  # fmt: skip
         self._clock = clock
         self._connected = connected
+        self._say = say
         self._another = another
         self._trusted = trusted
         self._since: float | None = None
 
-    def answers(self) -> None:
-        """It has answered a look."""
+    async def answers(self) -> None:
+        """It has answered a look: no call on it is lost, whatever was doubted before."""
         self._since = None
+        with suppress(StateUnavailable):  # who cannot hear it takes nobody for lost
+            await self._say()
 
     async def does_not_answer(self) -> None:
         """A look was in vain. Tell of each: what does not hold at one of them has not held all the time."""
@@ -56,12 +60,12 @@ class Absence:
 
 
 async def say_connected(leases: Leases, edge: str) -> None:
-    """A worker's word to all: the Asterisk called ``edge`` has a connection. One that says it is enough."""
+    """The word of a worker, or of the watch, to all: the Asterisk called ``edge`` has a connection. One is enough."""
     await say_alive(leases, _name(edge), CONNECTED_S)
 
 
 async def is_connected(leases: Leases, edge: str) -> bool:
-    """Whether any worker says so; True, too, while that cannot be known."""
+    """Whether anybody says so; True, too, while that cannot be known."""
     try:
         return await leases.is_held(_name(edge))
     except StateUnavailable:

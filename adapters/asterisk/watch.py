@@ -96,7 +96,7 @@ class AsteriskWatch:
             return
         self._left, self._undoubted = set(self._seen), set(self._seen)
         if self._absence is not None:
-            self._absence.answers()
+            await self._absence.answers()
         if not self._trusted():
             return
         for call_ref, seen in self._seen.items():

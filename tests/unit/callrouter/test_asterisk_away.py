@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from call_world import House
 
-from adapters.asterisk.absence import AWAY_S, Absence, is_connected, say_connected
+from adapters.asterisk.absence import AWAY_S, CONNECTED_S, Absence, is_connected, say_connected
 from adapters.asterisk.ari import Ari, AriLost
 from adapters.asterisk.watch import AsteriskWatch
 from callrouter import events as ev
@@ -25,7 +25,7 @@ from ivr.model import GatherWait, LegWait
 
 pytestmark = pytest.mark.asyncio
 RING_BACK = "+447700900123"
-LONG_S = AWAY_S + 2.0  # it is missed at the first look in vain
+LONG_S = AWAY_S + 4.0  # it is missed at the first look in vain at which nobody's word holds any more
 
 
 class Exchange(Ari):
@@ -69,7 +69,7 @@ class Watched:
     """A service with two Asterisks, and the process that watches them."""
 
     house: House
-    leases: Leases = field(default_factory=MemoryLeases)
+    leases: Leases = field(init=False)
     is_trusted: bool = True
     failures: int = 0
     exchanges: dict[str, Exchange] = field(default_factory=dict)
@@ -80,10 +80,14 @@ class Watched:
         return CutOff(self.house.states, self.house.keys, self.house.shared_lines.__contains__)
 
     def open(self) -> None:
+        self.leases = MemoryLeases(self.house.clock.monotonic)
         self.house.connected = lambda edge: is_connected(self.leases, edge)
         for edge in ("east", "west"):
             self.exchanges[edge] = Exchange()
-            absence = Absence(self.house.clock, self._connected(edge), self._another(edge), lambda: self.is_trusted)
+            absence = Absence(
+                self.house.clock, self._connected(edge), self._says(edge), self._another(edge),
+                lambda: self.is_trusted,
+            )  # fmt: skip
             self.watches[edge] = AsteriskWatch(
                 edge, self.exchanges[edge], None, self.house.door, self.house.dispatch, self.house.clock,
                 lambda: self.is_trusted, absence, self._doubt,
@@ -95,8 +99,11 @@ class Watched:
             raise StateUnavailable("the test took it away")
         await self.cut_off.doubt(record)
 
-    def _connected(self, edge: str) -> Callable[[], object]:
+    def _connected(self, edge: str) -> Callable[[], Awaitable[bool]]:
         return lambda: is_connected(self.leases, edge)
+
+    def _says(self, edge: str) -> Callable[[], Awaitable[None]]:
+        return lambda: say_connected(self.leases, edge)
 
     def _another(self, edge: str) -> Callable[[], bool]:
         return lambda: any(each.answers for name, each in self.watches.items() if name != edge)
@@ -115,8 +122,9 @@ class Watched:
             await each.look()
 
     async def dies(self, edge: str) -> None:
-        """The process; the next look is in vain."""
+        """The process, and every word that it is seen; the next look is in vain."""
         self.exchanges[edge].is_gone = True
+        self.house.clock.move(CONNECTED_S)
         await self.look()
 
     async def rings_again(self, call_ref: str = "again", door: Calls | None = None, edge: str = "west") -> Reply:
@@ -175,6 +183,7 @@ async def test_a_call_that_nobody_saw_on_it_is_gone_for_the_sweep(watched: Watch
 
 
 async def a_worker_is_connected(watched: Watched) -> None:
+    watched.leases = MemoryLeases(lambda: 0.0)  # its word is given again and again, and never lapses
     await say_connected(watched.leases, "east")
 
 
@@ -379,3 +388,14 @@ async def test_what_its_asterisk_tells_late_of_a_call_that_another_resumed_moves
         assert late.instructions == ()
     assert await watched.ends() == ["dropped_by_us"]
     assert await watched.house.recorded("again") == before
+
+
+async def test_a_call_that_the_watch_sees_again_is_dropped_by_no_other_of_its_number(watched: Watched) -> None:
+    """Of a short cut of the watch a doubt is left; minutes later no worker says a word, and the talk goes on."""
+    await watched.rings("east")
+    await watched.dies("east")
+    watched.exchanges["east"].is_gone = False
+    await watched.look(2)
+    await watched.rings_again()
+    assert await watched.resumed() is None
+    assert await watched.ends() == []
