@@ -15,7 +15,7 @@ from typing import Protocol
 
 import structlog
 
-from adapters.asterisk.ari import Ari, AriError, AriGone, AriRefused
+from adapters.asterisk.ari import Ari, AriError, AriGone
 from adapters.asterisk.channel import Channel
 from callrouter.model import Reply
 from ivr import model as ivr
@@ -264,11 +264,10 @@ class Line:
         """Whether the talk is to be recorded, and the dialplan can: to an older one such an order is nonsense."""
         if not any(isinstance(each, ivr.Record) for each in reply.instructions):
             return False
-        try:
-            if (await self._ari.request("GET", "/asterisk/variable", variable="RECORDINGS"))["value"]:
-                return True
-        except AriRefused:
-            pass  # not set
+        # of the dialplan as it is loaded now: a global of this release would outlive the reload of an older one
+        asked = {"variable": "DIALPLAN_EXISTS(recorded)"}
+        if (await self._ari.request("GET", f"/channels/{self.channel_id}/variable", **asked))["value"] == "1":
+            return True
         log.error("talk_not_recorded", call_ref=self.call_ref, why="the dialplan is older than this release")
         return False
 

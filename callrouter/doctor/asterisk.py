@@ -26,8 +26,8 @@ OLDEST = (22, 7)
 
 MODULES = (
     "app_dial.so", "app_mixmonitor.so", "app_stack.so", "app_stasis.so", "app_stasis_broadcast.so",
-    "app_userevent.so", "chan_pjsip.so", "func_channel.so", "func_cut.so", "func_db.so", "func_export.so",
-    "func_groupcount.so", "func_hangupcause.so", "func_strings.so", "func_timeout.so", "func_uuid.so",
+    "app_userevent.so", "chan_pjsip.so", "func_channel.so", "func_cut.so", "func_db.so", "func_dialplan.so",
+    "func_export.so", "func_groupcount.so", "func_hangupcause.so", "func_strings.so", "func_timeout.so", "func_uuid.so",
     "pbx_config.so", "res_ari_applications.so", "res_ari_asterisk.so", "res_ari_channels.so",
     "res_ari_events.so", "res_ari_playbacks.so", "res_ari_recordings.so", "res_musiconhold.so",
     "res_pjsip_header_funcs.so", "res_rtp_asterisk.so", "res_stasis_broadcast.so", "res_stasis_playback.so",
