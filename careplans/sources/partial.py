@@ -33,14 +33,12 @@ def keep_numbers(connection: Connection, sealer: Sealer, screened: Screened) -> 
     That is the newest of those that are in force or are ``screened`` with it. To be called before the plans are
     written, in the same transaction.
     """
-    given = [each.plan for each in screened.good]
-    good = tuple(
-        each
-        if each.row is None or each.plan.person.phones
-        else _with_kept(each, _stored(connection, sealer, each.plan), given)
-        for each in screened.good
-    )
-    return replace(screened, good=good)
+    good = list(screened.good)
+    for at in sorted(range(len(good)), key=lambda at: good[at].plan.version):  # the older may have kept some itself
+        each = good[at]
+        if each.row is not None and not each.plan.person.phones:
+            good[at] = _with_kept(each, _stored(connection, sealer, each.plan), [other.plan for other in good])
+    return replace(screened, good=tuple(good))
 
 
 def stored_in_part(connection: Connection, sealer: Sealer, screened: Screened) -> list[BadRow]:

@@ -122,6 +122,17 @@ async def test_of_two_versions_that_come_together_the_newer_keeps_the_numbers_of
     assert await house.finds(GOOD)
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["the older first", "the newer first"])
+async def test_of_two_newer_versions_that_come_together_with_no_number_the_last_is_found_as_before(
+    house: House, order: int
+) -> None:
+    await house.gets(GOOD, version=3)
+    together = [plan(1, "P1", phones="ask the daughter", version=each) for each in (4, 5)][::order]
+    house.given.append([[replace(each, line=at) for at, each in enumerate(together, start=1)]])
+    await house.runs.run(Sender("trust", SYSTEM), Script(house.given))  # type: ignore[arg-type]
+    assert await house.finds(GOOD)
+
+
 @pytest.mark.parametrize(
     "correction",
     [{"nhs_number": "9990000026"}, {"family_name": "Zzmarried"}],
