@@ -16,13 +16,20 @@ their worker lived; all at once would hold up everybody's prompts for the length
 async def renew_all(lines: Sequence[Line], seconds: float) -> None:
     """Keep each caller for ``seconds`` from now.
 
-    One whom Asterisk refuses is brought to somebody by their lease; the others keep theirs. Ends early where the
-    connection is slow or gone, which says so itself.
+    One whom Asterisk refuses is brought to somebody by their lease; the others keep theirs, also where it does not
+    answer for one. Ends early, and late, where it answers for nobody or the connection is gone, which says so itself.
     """
     for start in range(0, len(lines), ABREAST):
-        renewals = (each.renew_lease(seconds) for each in lines[start : start + ABREAST])
-        for error in await asyncio.gather(*renewals, return_exceptions=True):
+        asked = [asyncio.ensure_future(each.renew_lease(seconds)) for each in lines[start : start + ABREAST]]
+        try:
+            answered, _ = await asyncio.wait(asked, timeout=seconds / 8)
+            if not answered:
+                answered, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in asked:
+                each.cancel()  # asked for they all were: a late answer changes nothing
+        for error in [each.exception() for each in answered]:
             if isinstance(error, AriError) and not isinstance(error, AriRefused):
                 return
-            if isinstance(error, BaseException) and not isinstance(error, AriRefused):
+            if error is not None and not isinstance(error, AriRefused):
                 raise error
