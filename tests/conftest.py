@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,9 @@ from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket
 
 import alerts.surveillance  # noqa: F401 - before numpy is imported: it tells numpy to use one thread
+from infra.sql import Database, connect_database
 from tests import canaries
+from tests.migrated import Migrated
 from tests.postgres import Postgres, own_postgres
 
 # the machine is shared: an example that waited for a core has broken no law
@@ -54,3 +56,17 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL of this run's own; skipped, saying so, where none is installed. Leave it as it was."""
     with own_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
+    """What this run's databases are copied from."""
+    return Migrated(tmp_path_factory.mktemp("migrated"))
+
+
+@pytest.fixture
+async def sqlite(migrated: Migrated, tmp_path: Path) -> AsyncIterator[Database]:
+    """A SQLite database of the test's own, with the tables that the migrations make."""
+    database = connect_database(migrated.sqlite(tmp_path))
+    yield database
+    await database.close()

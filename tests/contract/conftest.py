@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from infra.migrate import upgrade_database
 from infra.redis import RedisAddress, RedisLink
 from infra.sql import Database, connect_database
+from tests.migrated import Migrated
 from tests.missing import or_skip
 from tests.postgres import Postgres
 from tests.redis_server import RedisNodes, RedisServer, RedisWithSentinel
@@ -36,46 +33,6 @@ async def empty_database(database_kind: str, request: pytest.FixtureRequest, tmp
     database = connect_database(url)
     yield database
     await database.close()
-
-
-class Migrated:
-    """One migrated database of each kind, of which every test gets a copy: a tenth of the time of the migrations."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "migrated.db"
-        self._template = ""
-
-    def sqlite(self, folder: Path) -> str:
-        """The address of a copy in ``folder``."""
-        if not self._file.exists():
-            _migrate(f"sqlite:///{self._file}")
-        shutil.copy(self._file, folder / "contract.db")
-        return f"sqlite:///{folder}/contract.db"
-
-    def postgresql(self, server: Postgres) -> str:
-        """The address of a copy on ``server``."""
-        if not self._template:
-            url = server.new_database()
-            _migrate(url)
-            self._template = url.rpartition("/")[2]
-        return server.new_database(f"TEMPLATE {self._template} STRATEGY FILE_COPY")
-
-
-def _migrate(url: str) -> None:
-    async def upgrade() -> None:
-        database = connect_database(url)
-        await upgrade_database(database)
-        await database.close()
-
-    # a fixture may be made within a running loop, which cannot wait for another
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, upgrade()).result()
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
-    """What this run's databases are copied from."""
-    return Migrated(tmp_path_factory.mktemp("migrated"))
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text as sql
@@ -23,8 +21,7 @@ from callrouter.replay.kept import KeptReplays
 from callrouter.replay.report import Report
 from callrouter.replay.service import Progress, Replay
 from console.flows import add_flows
-from infra.migrate import upgrade_database
-from infra.sql import Database, connect_database
+from infra.sql import Database
 from tests.console_browser import Console
 from tests.hand_clock import HandClock
 from tests.message_world import Beeper, speaks_english
@@ -51,18 +48,15 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    database = connect_database(f"sqlite:///{tmp_path}/flows.db")
-    await upgrade_database(database)
+async def house(sqlite: Database) -> House:
     clock = HandClock()
-    publishing, flows = a_worker(database, clock, shipped=FIRST)
+    publishing, flows = a_worker(sqlite, clock, shipped=FIRST)
     await publishing.ship(FIRST, replace=False)
-    journal = Journal(database, KEYS)
-    replay = KeptReplays(Replay(journal, publishing), database, clock)
+    journal = Journal(sqlite, KEYS)
+    replay = KeptReplays(Replay(journal, publishing), sqlite, clock)
     hearing = Hearing(Beeper(), speaks_english, None)
     console = Console(clock, lambda router, web: add_flows(router, web, publishing, hearing, replay))
-    yield House(publishing, flows, console, database, journal)
-    await database.close()
+    return House(publishing, flows, console, sqlite, journal)
 
 
 async def drafted(house: House, new: Content) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from callrouter.publishing.snapshot import STRAIGHT_TO_111
 from callrouter.replay.service import Replay
 from console.api import TOKEN_HEADER, asker
 from console.session import Session, Sessions
-from infra.migrate import upgrade_database
 from infra.sql import Database, connect_database
 from tests.hand_clock import HandClock
 from tests.publishing_world import ANN, BOB, DUTY, FLOW, HANDLER, SAFE, a_worker, content
@@ -87,13 +85,10 @@ class People:
 
 
 @pytest.fixture
-async def people(tmp_path: Path) -> AsyncIterator[People]:
-    database = connect_database(f"sqlite:///{tmp_path}/flows.db")
-    await upgrade_database(database)
-    made = People(database)
+async def people(sqlite: Database) -> People:
+    made = People(sqlite)
     await made.service.begin(replace=False, budget_s=20)
-    yield made
-    await database.close()
+    return made
 
 
 async def test_a_whole_life_by_http(people: People) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from sqlalchemy import text as sql
 from callrouter.handover import Role, SignedIn
 from callrouter.messages.model import Phase
 from console.messages import add_messages
-from infra.migrate import upgrade_database
-from infra.sql import connect_database
+from infra.sql import Database
 from tests.console_browser import HOST, Console
 from tests.message_world import ADA, ANN, BEN, CAZ, HAL, NIGHT, World, content, template, world_on
 
@@ -26,11 +24,8 @@ TYPED = {
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = connect_database(f"sqlite:///{tmp_path}/messages.db")
-    await upgrade_database(database)
-    yield world_on(database, tmp_path)
-    await database.close()
+async def world(sqlite: Database, tmp_path: Path) -> World:
+    return world_on(sqlite, tmp_path)
 
 
 def console_of(world: World) -> Console:

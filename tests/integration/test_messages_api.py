@@ -17,19 +17,15 @@ from callrouter.messages.content import plain
 from callrouter.messages.routes import messages_router
 from console.api import TOKEN_HEADER, asker
 from console.session import Session, Sessions
-from infra.migrate import upgrade_database
-from infra.sql import connect_database
+from infra.sql import Database
 from tests.message_world import ADA, ANN, BEN, CAZ, HAL, NIGHT, TUESDAY, World, content, offer, template, world_on
 
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = connect_database(f"sqlite:///{tmp_path}/messages.db")
-    await upgrade_database(database)
-    yield world_on(database, tmp_path)
-    await database.close()
+async def world(sqlite: Database, tmp_path: Path) -> World:
+    return world_on(sqlite, tmp_path)
 
 
 class People:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,8 +22,7 @@ from callrouter.welfare.service import Left, Welfare
 from careplans.access.emergency import EmergencyAccess
 from careplans.access.patient import PatientAsked
 from careplans.model import Viewer
-from infra.migrate import upgrade_database
-from infra.sql import Database, connect_database
+from infra.sql import Database
 from tests import canaries
 from tests.notice_receivers import Relay, serve_http, serve_smtp
 from tests.plan_house import BORN, KEYS, House
@@ -43,11 +40,8 @@ NUMBER = "+447700900101"
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = connect_database(f"sqlite:///{tmp_path}/notices.db")
-    await upgrade_database(database)
-    yield database
-    await database.close()
+def database(sqlite: Database) -> Database:
+    return sqlite
 
 
 METRICS: tuple[Metric, ...] = ("governance", "welfare_task")

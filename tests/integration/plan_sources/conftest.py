@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from careplans.sources.runs import PlanRuns
 from infra.crypto import KeyRing
-from infra.migrate import upgrade_database
-from infra.sql import Database, connect_database
+from infra.sql import Database
 from tests.fhir_server import FhirServer
 from tests.plan_world import HandClock
 
@@ -23,11 +19,8 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = connect_database(f"sqlite:///{tmp_path}/plans.db")
-    await upgrade_database(database)
-    yield database
-    await database.close()
+def database(sqlite: Database) -> Database:
+    return sqlite
 
 
 @pytest.fixture

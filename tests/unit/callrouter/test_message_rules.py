@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +13,8 @@ import pytest
 from callrouter.handover import Role, SignedIn
 from callrouter.messages.errors import ContentRefused
 from callrouter.messages.model import Message, Offer, OfferKind, Places, Wording
-from infra.migrate import upgrade_database
 from infra.numbers import Number, NumberClass
-from infra.sql import connect_database
+from infra.sql import Database
 from tests.message_world import (
     ADA,
     ANN,
@@ -39,11 +38,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = connect_database(f"sqlite:///{tmp_path}/messages.db")
-    await upgrade_database(database)
-    yield world_on(database, tmp_path)
-    await database.close()
+async def world(sqlite: Database, tmp_path: Path) -> World:
+    return world_on(sqlite, tmp_path)
 
 
 SAME_SESSION = SignedIn("Zoe", Role.CLINICAL_SAFETY, ANN.session)

@@ -32,10 +32,8 @@ SHIPPED = content()
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> Database:
-    made = connect_database(f"sqlite:///{tmp_path}/versions.db")
-    await upgrade_database(made)
-    return made
+def database(sqlite: Database) -> Database:
+    return sqlite
 
 
 def test_every_shipped_flow_survives_its_way_into_the_store_and_back() -> None:
