@@ -18,7 +18,7 @@ import careplans.audit.tables  # noqa: F401 - their tables belong to the metadat
 from careplans.folding import same_plan
 from careplans.kinds import PlanKind
 from careplans.sealing import Sealed
-from careplans.tables import ended_plans, metadata, plan_numbers, plans
+from careplans.tables import TOLD, ended_plans, metadata, plan_numbers, plans
 from infra.sql import Database
 
 __all__ = [
@@ -69,19 +69,20 @@ class SealedPlan:
         return self.found.name_key
 
 
-_CLEAR = (
-    plans.c.id, plans.c.kind, plans.c.source, plans.c.author_org, plans.c.valid_from, plans.c.review_by,
-    plans.c.restricted, plans.c.nhs_key, plans.c.name_key, plans.c.content_key,
-)  # fmt: skip
+_TOLD = (plans.c.id, *(plans.c[name] for name in TOLD))
+_CLEAR = (*_TOLD, plans.c.nhs_key, plans.c.name_key, plans.c.content_key)
 _NEWEST_FIRST = (plans.c.valid_from.desc(), plans.c.source, plans.c.id)
 
 
 @lru_cache(maxsize=8)
-def _by_number(keys: int) -> Select[Any]:
-    """The query for so many live keys, put together once: that costs more than running it, and every call asks it."""
+def _by_number(keys: int, *, compared: bool) -> Select[Any]:
+    """The query for so many live keys, put together once: that costs more than running it, and every call asks it.
+
+    ``compared``: with what tells plans and persons apart, for which each plan's whole row is read.
+    """
     either = or_(*(plan_numbers.c.number_hash == bindparam(f"hash{at}") for at in range(keys)))
     return (
-        select(*_CLEAR)
+        select(*(_CLEAR if compared else _TOLD))
         .join(plan_numbers, plan_numbers.c.plan == plans.c.id)
         # The index never holds restricted plans; asked again, because one slip here is a disclosure.
         .where(either, plans.c.restricted == false())
@@ -89,11 +90,18 @@ def _by_number(keys: int) -> Select[Any]:
 
 
 async def plans_by_number(database: Database, hashes: Sequence[str]) -> list[FoundPlan]:
-    """The plans that a number may mean, newest first: one query, on an index. ``hashes``: under each live key."""
+    """The plans that a number may mean, newest first, by indexes. ``hashes``: under each live key.
+
+    One query that reads indexes alone, nearly always; several plans are asked for again, with what tells them apart.
+    One that is found alone comes without that.
+    """
     asked = {f"hash{at}": each for at, each in enumerate(hashes)}
-    found = [_found(row) for row in await database.look_up(_by_number(len(hashes)), asked)]
-    if len(found) > 1:  # seldom: to have it sorted costs the server a fifth of the query each time
-        found.sort(key=lambda each: (-each.valid_from.toordinal(), each.source, each.id))
+    rows = await database.look_up(_by_number(len(hashes), compared=False), asked)
+    if len(rows) < 2:
+        return [_found((*row, None, row[0], None)) for row in rows]  # by its own id it is never taken for another's
+    found = [_found(row) for row in await database.look_up(_by_number(len(hashes), compared=True), asked)]
+    # here, since to have it sorted costs the server a fifth of the query
+    found.sort(key=lambda each: (-each.valid_from.toordinal(), each.source, each.id))
     return found
 
 

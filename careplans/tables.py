@@ -36,6 +36,9 @@ def _stored() -> tuple[Column[Any], ...]:
     )
 
 
+TOLD = ("kind", "source", "author_org", "valid_from", "review_by", "restricted")
+"""What a look-up by number tells of a plan, beside its id."""
+
 plans = Table(
     "plans",
     metadata,
@@ -57,6 +60,8 @@ plans = Table(
     Index("ix_plans_index_key", "index_key"),
     # Of a fifth of the size: an import writes to each of these at as many random places as it has rows.
     *(Index(f"ix_plans_{name}", name, postgresql_using="hash") for name in ("nhs_key", "name_key", "surname_key")),
+    # All that a look-up by number tells: it need not touch the row, which is ten times as wide by what it keeps sealed.
+    Index("ix_plans_told", "id", *TOLD),
 )
 """The plans that are in force. ``identity`` is the keyed hash of source and the source's own id, which may itself be a
 patient's number. ``nhs_key`` and ``name_key`` (names and date of birth) say which plans are about one person, not about

@@ -36,7 +36,7 @@ from infra.partitions import months_from
 from infra.sql import Database, connect_database
 from tests.postgres import Postgres
 
-HEAD = "0049"
+HEAD = "0050"
 OWNERS = (
     callrouter.journal, callrouter.repeat.tables, callrouter.welfare.tables, callrouter.publishing.tables,
     callrouter.messages.tables, callrouter.texts.tables, careplans.store, careplans.sources.tables, alerts.life.store,
