@@ -171,6 +171,8 @@ def _csv_rows(file: TextIO, needed: Collection[str]) -> Iterator[Row]:
     line = 1
     try:
         first = next(reader)
+        if first == ["sep=", ""]:  # a word to spreadsheets, cut in two by what it names
+            first = next(reader, [""])
         header = _header(first, needed)
         line = reader.line_num + 1
         for cells in reader:

@@ -30,6 +30,7 @@ _CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-
 _NOT_ON_A_LINE = re.compile(f"[{_CONTROLS}\t\n\r]")
 _NOT_IN_TEXT = re.compile(f"[{_CONTROLS}]")
 _ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_AS_FORMULA = re.compile(r'="([^"]*)"')
 _BETWEEN_PHONES = re.compile("[;,/|\r\n]")
 _WORDS = {
     "": False,
@@ -242,8 +243,14 @@ def _yes(value: object) -> bool:
     return known
 
 
+def _number_text(value: object) -> str:
+    """Text of digits without the ``="…"`` that keeps a spreadsheet from taking its first 0 away."""
+    text = _text(value)
+    return wrapped[1].strip() if (wrapped := _AS_FORMULA.fullmatch(text)) else text
+
+
 def _ten_digits(value: object) -> str | None:
-    digits = re.sub("[ -]", "", _text(value))
+    digits = re.sub("[ -]", "", _number_text(value))
     if not digits:
         return None
     if not re.fullmatch("[0-9]{10}", digits):
@@ -264,8 +271,8 @@ def _nothing(value: object) -> None:
 
 
 def _phones(value: object) -> Phones:
-    pieces = value if isinstance(value, list) else _BETWEEN_PHONES.split(_text(value))
-    return read_phones([_text(piece) for piece in pieces])
+    pieces = value if isinstance(value, list) else _BETWEEN_PHONES.split(_number_text(value))
+    return read_phones([_number_text(piece) for piece in pieces])
 
 
 class PlanFields(BaseModel):

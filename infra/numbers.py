@@ -15,6 +15,9 @@ _REGION = "GB"
 _WITHHELD = {"", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "+266696687"}
 _LONGEST = 32  # characters; E.164 allows 15 digits, the rest is punctuation
 _FILLER = "+448979"
+# A British number with a digit missing is "possible", since some old ones have nine digits: those are known one range
+# by one. Of ten digits none is asked whether its range is in use: new ones are given out, and nobody must be missed.
+_BRITISH, _BRITISH_LENGTH = "+44", 13
 _FICTIONAL_MOBILE = "+447700900"  # Ofcom's range for drama, which libphonenumber does not count as mobile
 
 
@@ -63,7 +66,7 @@ def read_number(raw: str | None, *, withheld: bool = False) -> Number:
 
     ``withheld`` is the network's own word (SIP ``Privacy: id``) and wins over whatever number is there.
     Accepts ``0…``, ``0044…``, ``+44 (0)…``. Anything with other characters than a number is written with is
-    ``UNREADABLE``, so that nothing odd travels further.
+    ``UNREADABLE``, so that nothing odd travels further; so is a British number that lacks a digit.
     """
     text = (raw or "").strip()
     if withheld or text.lower() in _WITHHELD:
@@ -78,5 +81,7 @@ def read_number(raw: str | None, *, withheld: bool = False) -> Number:
     if e164.startswith(_FILLER):
         return Number(NumberClass.CARRIER_FILLER)
     if phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return Number(NumberClass.UNREADABLE)
+    if e164.startswith(_BRITISH) and len(e164) < _BRITISH_LENGTH and not phonenumbers.is_valid_number(parsed):
         return Number(NumberClass.UNREADABLE)
     return Number(NumberClass.PRESENT, e164)

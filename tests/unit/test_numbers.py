@@ -102,6 +102,10 @@ def test_the_carriers_filler_is_no_number(raw: str) -> None:
         "+",
         "()",
         "12",
+        "07700 90012",  # a digit short
+        "020 7946 012",
+        "01632 96012",
+        "+44 7700 9001",
     ],
 )
 def test_what_is_no_number_is_unreadable(raw: str) -> None:
@@ -122,6 +126,11 @@ def test_whatever_arrives_only_e164_goes_on(raw: str) -> None:
         assert number.e164[1:].isascii()
         assert number.e164[1:].isdigit()
         assert len(number.e164) <= 16
+
+
+@pytest.mark.parametrize(("raw", "e164"), [("01204 62011", "+44120462011"), ("0800 123456", "+44800123456")])
+def test_the_few_british_numbers_of_nine_digits_are_numbers(raw: str, e164: str) -> None:
+    assert read_number(raw) == Number(NumberClass.PRESENT, e164)
 
 
 @given(st.integers(0, 999))

@@ -39,6 +39,7 @@ BROKEN = {
     "column_missing.csv": (HEADER.replace("version,", "").encode(), 1, "version missing"),
     "semicolons.csv": (HEADER.replace(",", ";").encode(), 1, "not separated by commas"),
     "tabs.csv": (HEADER.replace(",", "\t").encode(), 1, "not separated by commas"),
+    "only_what_separates.csv": (b"sep=,\n", 1, "column 1 is not one of the known names"),
     "json_inside.csv": (b'[{"plan_id": "P1"}]', 1, "wrong header"),
     "open_quote.csv": (f'{HEADER}\n"P1,Zzyzx\n'.encode(), 2, "not CSV"),
     "csv_inside.json": (f"\n{HEADER}\n".encode(), 2, "no list of plans"),
@@ -80,6 +81,12 @@ def test_what_a_spreadsheet_leaves_in_a_file_is_no_fault(tmp_path: Path) -> None
         (3, None), (7, "has 18 cells, the header has 16"), (8, "has 17 cells, the header has 16")
     ]  # fmt: skip
     assert tuple(rows[0].values) == COLUMNS
+
+
+def test_a_first_line_that_says_what_separates_the_cells_is_passed_over(tmp_path: Path, row: MakeRow) -> None:
+    file = tmp_path / "plans.csv"
+    file.write_text("sep=,\r\n" + csv_text(row()))
+    assert [(each.line, each.fault) for each in check_plan_file(file).rows()] == [(3, None)]
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "folder.csv"])

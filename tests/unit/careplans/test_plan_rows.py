@@ -55,6 +55,7 @@ LEFT_OUT = {
     "xml_in_number": ("07700900101;<uri>sip:x</uri>", ("+447700900101",), [2, 3]),
     "crlf_in_number": ("07700\r\nVia: x", (), [1, 2]),
     "the_last_digits_of_a_second": ("07700 900101/2", ("+447700900101",), [2]),
+    "a_digit_short": ("07700 90010; 020 7946 0101", ("+442079460101",), [1]),
     "an_extension": ("+44 (0)20 7946 0101 ext 4", (), [1]),
     "emoji_in_number": ("07700 900 10☎; 020 7946 0101", ("+442079460101",), [1]),
     "filler_number": ("08979 123456;07700900101", ("+447700900101",), [1]),
@@ -64,8 +65,10 @@ LEFT_OUT = {
 
 
 @pytest.mark.parametrize(
-    "written", ["07700 900101 / 020 7946 0101", "07700 900101\n020 7946 0101, ", "07700900101|02079460101"]
-)
+    "written",
+    ["07700 900101 / 020 7946 0101", "07700 900101\n020 7946 0101, ", "07700900101|02079460101",
+     '="07700900101;02079460101"', '="07700900101"; ="02079460101"'],
+)  # fmt: skip
 def test_two_numbers_in_one_cell_are_two_however_they_are_put_apart(row: MakeRow, written: str) -> None:
     checked = check_row(row(phones=written), TODAY)
     assert isinstance(checked, CheckedRow)
@@ -79,6 +82,12 @@ def test_a_bad_field_is_named(row: MakeRow, case: str) -> None:
     assert isinstance(faults, tuple)
     assert [(fault.line, fault.field) for fault in faults] == [(7, field)]
     assert reason in faults[0].reason
+
+
+def test_an_nhs_number_that_a_spreadsheet_was_kept_from_changing_is_read(row: MakeRow) -> None:
+    checked = check_row(row(nhs_number='="999 000 0018"'), TODAY)
+    assert isinstance(checked, CheckedRow)
+    assert checked.plan.person.nhs_number == "9990000018"
 
 
 def test_every_fault_of_a_row_is_reported_at_once(row: MakeRow) -> None:
@@ -100,9 +109,9 @@ def test_no_value_breaks_a_row_or_stands_in_its_faults(row: MakeRow, field: str,
     "written",
     ["+44(0)7700 900101", "0044 7700 900101", "07700-900-101", "07700.900.101", "tel:+447700900101",
      "TEL: 07700 900101", "(07700) 900101", "٠٧٧٠٠٩٠٠١٠١", "０７７００ ９００１０１", "07700\u2011900\u2013101",
-     "07700\u202f900101", "\u202a+44 7700 900101\u202c"],
+     "07700\u202f900101", "\u202a+44 7700 900101\u202c", '="07700900101"', ['="07700900101"']],
 )  # fmt: skip
-def test_a_number_is_read_in_any_spelling(row: MakeRow, written: str) -> None:
+def test_a_number_is_read_in_any_spelling(row: MakeRow, written: str | list[str]) -> None:
     checked = check_row(row(phones=written), TODAY)
     assert isinstance(checked, CheckedRow)
     assert checked.plan.person.phones == ("+447700900101",)
