@@ -63,14 +63,10 @@ class AlertStore:
         seen = self._seen
         found = {str(rule): int(version) for rule, version in await self._database.poll(_VERSIONS)}
         news = [rule for rule, version in found.items() if rule not in seen or seen[rule].version != version]
-        newest = seen
-        if news:
-            read = await self._database.read(lambda connection: _read_states(connection, news))
-            newest = seen | {each.rule: each for each in read}
+        read = await self._database.read(lambda connection: _read_states(connection, news)) if news else []
+        newest = seen | {each.rule: each for each in read}
         self._seen = {rule: newest[rule] for rule in found if rule in newest}
-        if told_since is None:
-            return self._seen
-        once = await self._database.read(lambda connection: _read_told(connection, told_since))
+        once = await self._database.read(lambda connection: _read_told(connection, told_since)) if told_since else []
         return self._seen | {each.rule: each for each in once}
 
     async def move(self, change: Change) -> bool:
