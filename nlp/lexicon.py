@@ -18,6 +18,10 @@ from nlp.model import RedFlag
 
 SHIPPED = Path(__file__).with_name("red_flags.yaml")
 _CANCELS = r"(?<!\w)(?:no|without|i don't have|i do not have|i haven't got|i have not got|i've got no|there is no) "
+_NOT_COUNTED = (
+    r"(?<!\w)(?:no|not|without|(?:do|does|did|has|have|had|is|are|was)(?:n't| not)(?: have| had| got)?) "
+    r"(?:(?:[\w']+ ){1,3}or )?(?:an? |any |high )*"
+)
 REASONS = Path(__file__).with_name("reason_words.yaml")
 _SPACES = re.compile(r"\s+")
 
@@ -37,23 +41,25 @@ class _File(BaseModel):
 
 
 class Lexicon:
-    """Phrases by category, ready to be looked for. ``articles``: "no" also cancels with "a", "an" or "any" after it.
+    """Phrases by category, ready to be looked for.
 
-    That is for words that are counted and raise nobody.
+    ``counts``: the words raise nobody, so that any "no" and "not" right before them cancels phrases, too, and the "or"
+    of a list ("no fever or cough").
     """
 
-    def __init__(self, version: str, categories: dict[str, _Category], *, articles: bool = False) -> None:
+    def __init__(self, version: str, categories: dict[str, _Category], *, counts: bool = False) -> None:
         self.version = version
-        cancels = _CANCELS + "(?:an? |any )?" if articles else _CANCELS
+        cancels = _NOT_COUNTED if counts else _CANCELS
         self._phrases = [
             (name, re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)"))
             for name, category in categories.items()
             for phrase in category.phrases
+            if not counts
         ]
         self._symptoms = [
             (name, symptom, re.compile(rf"(?P<cancel>{cancels})?(?<!\w){re.escape(symptom)}(?!\w)"))
             for name, category in categories.items()
-            for symptom in category.symptoms
+            for symptom in (*category.symptoms, *(category.phrases if counts else ()))
         ]
 
     def __len__(self) -> int:
@@ -73,7 +79,8 @@ class Lexicon:
             if found := pattern.search(text):
                 yield RedFlag(category, found.group(), self.version)
         for category, symptom, pattern in self._symptoms:
-            if any(each.group("cancel") is None for each in pattern.finditer(text)):
+            # mostly it is not there, which is known without the pattern
+            if symptom in text and any(each.group("cancel") is None for each in pattern.finditer(text)):
                 yield RedFlag(category, symptom, self.version)
 
 
@@ -89,10 +96,10 @@ def read_lexicon(path: Path = SHIPPED) -> Lexicon:
 
 def read_reason_words(path: Path = REASONS) -> Lexicon:
     """The reason-word lexicon of a file, likewise. It counts why people call, and raises nobody."""
-    return _read(path, articles=True)
+    return _read(path, counts=True)
 
 
-def _read(path: Path, *, articles: bool = False) -> Lexicon:
+def _read(path: Path, *, counts: bool = False) -> Lexicon:
     try:
         file = read_yaml(path)
         data = _File.model_validate(file.data)
@@ -102,4 +109,4 @@ def _read(path: Path, *, articles: bool = False) -> Lexicon:
         first = error.errors(include_url=False, include_input=False)[0]
         where = [str(part) for part in first["loc"]]
         raise LexiconError(f"{file.locate(where)}: {'.'.join(where)}: {first['msg']}") from error
-    return Lexicon(data.version, data.categories, articles=articles)
+    return Lexicon(data.version, data.categories, counts=counts)
