@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from ivr.actions.asking import Asking
 from ivr.actions.lookup import OUTCOMES, Lookup
 from ivr.actions.menu import Menu
 from ivr.actions.node import PERSON
@@ -84,7 +85,7 @@ def defects_of_part(part: Flow, world: World) -> list[Defect]:
 def defects_of_nodes(flow: Flow, world: World) -> list[Defect]:
     """What is wrong with the flow's nodes, one by one."""
     rules: tuple[Callable[[Flow, World], Iterable[Defect]], ...] = (
-        _size, _first_words, _exits, _choices, _facts, _prompts, _sounds, _services, _promises,
+        _size, _first_words, _exits, _choices, _short, _facts, _prompts, _sounds, _services, _promises,
     )  # fmt: skip
     return [defect for rule in rules for defect in rule(flow, world)]
 
@@ -125,6 +126,18 @@ def _choices(flow: Flow, _world: World) -> Iterator[Defect]:
     for node_id, node in flow.nodes.items():
         for name in sorted(node.choices & RESERVED_CHOICES) if isinstance(node, Menu) else ():
             yield Defect(("nodes", node_id, "exits", name), "reserved_name", f"the choice {name} is the engine's own")
+
+
+def _short(flow: Flow, world: World) -> Iterator[Defect]:
+    """The proof counts ``prompts``: what takes their place is never more."""
+    lengths = world.lengths or Lengths()
+    for node_id, node in flow.nodes.items():
+        if not (isinstance(node, Asking) and node.short_prompts):
+            continue
+        short_s, usual_s = lengths.of(node.short_prompts), lengths.of(node.prompts)
+        if len(node.short_prompts) > len(node.prompts) or short_s > usual_s:
+            text = "must not take longer than prompts, nor be more of them"
+            yield Defect(("nodes", node_id, "short_prompts"), "short_prompts", text)
 
 
 def _exits(flow: Flow, _world: World) -> Iterator[Defect]:

@@ -93,16 +93,19 @@ class Offer(Node, Elsewhere):
         heard, said_s = (*told, *self.ask), self.timeout_s + LOOKUP_S
         yield Move("silence", "declined", Cause.SILENCE, heard, self.timeout_s, label=Label.CALLER)
         yield Move("another key", "declined", Cause.NO_MATCH, heard, said_s, label=Label.CALLER)
+        if self.words:
+            yield Move("words of a red flag", "red_flag", Cause.WORDS, heard, said_s, label=Label.CALLER)
         if self.kind == "text":
             yield from self._texting_moves(heard)
             return
         yield Move(f"key {ACCEPT_KEY}", "accepted", Cause.KEY, heard, self.timeout_s, label=Label.CALLER)
         if self.words:
             yield Move("words that accept", "accepted", Cause.WORDS, heard, said_s, label=Label.CALLER)
-            yield Move("words of a red flag", "red_flag", Cause.WORDS, heard, said_s, label=Label.CALLER)
 
     def _texting_moves(self, heard: tuple[str, ...]) -> Iterator[Move]:
-        asked, seconds = (*heard, *own_number.HEARD), self.timeout_s + LOOKUP_S + own_number.PATIENCE_S
+        understood_s = LOOKUP_S if self.words else 0.0  # who accepts in words; by key it is sooner
+        asked = (*heard, *own_number.HEARD)
+        seconds = self.timeout_s + understood_s + LOOKUP_S + own_number.PATIENCE_S
         yield Move("no text can be sent", "declined", Cause.KEY, (*heard, NOT_POSSIBLE), seconds, label=Label.CALLER)
         yield Move(
             "the number is confirmed", "accepted", Cause.KEY, (*asked, SENT), seconds, limit=1, label=Label.CALLER

@@ -160,7 +160,7 @@ def _offer(pick: Pick, to: Exit) -> dict[str, Any]:
     node: dict[str, Any] = {"action": "offer", "kind": kind, "marker": "it", "prompts": ["offer"], **AROUND}
     if kind == "self_care":
         return {**node, "exits": _some(pick, to, "declined", "raised")}
-    node |= {"ask": ["ask"], **({"text": "link"} if kind == "text" else {"words": ["please"]})}
+    node |= {"ask": ["ask"], "words": ["please"], **({"text": "link"} if kind == "text" else {})}
     return {**node, "exits": {"accepted": to(), **_some(pick, to, "declined", "raised")}}
 
 

@@ -69,8 +69,12 @@ def test_self_care_without_a_question_is_never_an_end() -> None:
     assert player.dialled == ("clinician",)
 
 
-def test_red_flag_in_words_that_answer_an_offer_escalates() -> None:
-    assert call(SERVICE).play("heard", "say i can't breathe").session.band is Band.EMERGENCY
+@pytest.mark.parametrize("node", [SERVICE, TEXT])
+def test_red_flag_in_words_that_answer_an_offer_escalates_and_the_check_is_told(node: dict[str, Any]) -> None:
+    player = call(node).play("heard", "say i can't breathe")
+
+    assert player.session.band is Band.EMERGENCY
+    assert "red_flag" in {move.exit for move in player.flow.nodes["it"].moves()}
 
 
 def test_text_is_sent_when_the_mobile_number_was_confirmed_by_key() -> None:
