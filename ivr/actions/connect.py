@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +11,8 @@ from pydantic import Field, StrictBool, model_validator
 from ivr.actions.move import BAND, RAISE_ONLY, Ending, Move, is_normal, is_raised
 from ivr.actions.node import Step
 from ivr.actions.seek import LEAST_RING_S, LONGEST_RING_S, LONGEST_SEARCH_S, Seek
+from ivr.errors import Defect
+from ivr.facts import Fact
 from ivr.model import Band
 
 if TYPE_CHECKING:
@@ -34,6 +37,11 @@ class Connect(Seek):
         if self.hold_s or self.hold_prompts:
             raise ValueError("connect never holds a caller: use queue")
         return self
+
+    def defects(self, facts: Mapping[str, Fact]) -> Iterator[Defect]:
+        del facts
+        if self.diverts and self.band is not Band.NORMAL:
+            yield Defect(("band",), "raise_only", "who is raised is not sent away from 111: leave out band or diverts")
 
     def exit_names(self) -> frozenset[str]:
         return self.SUPPLIED if self.diverts else frozenset({"failed"})

@@ -31,6 +31,8 @@ AROUND = {"who_should_stay": "stay", "safety_net": "net", "clinical_owner": "the
 SOMETIMES = (True, False, False, False)
 """One time in four."""
 
+BANDS = ("normal", "normal", "raised", "urgent")
+
 T = TypeVar("T")
 
 
@@ -115,6 +117,17 @@ def _asking(action: str, **more: Any) -> Make:
     return make
 
 
+def _by_keys_or_words(action: str, **more: Any) -> Make:
+    """A question that takes keys and words, or keys alone."""
+    make = _asking(action, **more)
+    return lambda pick, to: {**make(pick, to), "speech": not pick(SOMETIMES)}
+
+
+def _gather(pick: Pick, to: Exit) -> dict[str, Any]:
+    takes = pick(({"speech": True}, {"speech": True, "digits": 4}, {"digits": 1}, {"digits": 4}))
+    return _asking("gather", into="words", **takes)(pick, to)
+
+
 def _yes_no(pick: Pick, to: Exit) -> dict[str, Any]:
     node = _question(pick, to)
     exits = {**node["exits"], "yes": to(), "no": to()}
@@ -151,6 +164,8 @@ def _plan_branch(pick: Pick, to: Exit) -> dict[str, Any]:
 
 
 def _set(pick: Pick, to: Exit) -> dict[str, Any]:
+    if pick(range(8)) == 0:
+        return {"action": "set", "interpreter": "pl"}
     facts = pick(({"flag": True}, {"flag": False}, {"tries": 2}, {"plan": "none"}, {}))
     return {"action": "set", "facts": facts, "band": pick((None, "urgent")), "exits": {"next": to()}}
 
@@ -158,9 +173,9 @@ def _set(pick: Pick, to: Exit) -> dict[str, Any]:
 def _offer(pick: Pick, to: Exit) -> dict[str, Any]:
     kind = pick(("service", "self_care", "text"))
     node: dict[str, Any] = {"action": "offer", "kind": kind, "marker": "it", "prompts": ["offer"], **AROUND}
-    if kind == "self_care":
+    if kind == "self_care" and pick((True, False)):
         return {**node, "exits": _some(pick, to, "declined", "raised")}
-    node |= {"ask": ["ask"], "words": ["please"], **({"text": "link"} if kind == "text" else {})}
+    node |= {"ask": ["ask"], "words": pick((["please"], [])), **({"text": "link"} if kind == "text" else {})}
     return {**node, "exits": {"accepted": to(), **_some(pick, to, "declined", "raised")}}
 
 
@@ -169,13 +184,15 @@ def _connect(pick: Pick, to: Exit) -> dict[str, Any]:
     if pick((True, False)):
         exits = _some(pick, to, "failed", "raised")
         return {"action": "connect", "services": ["dental"], "diverts": True, **times, "exits": exits}
-    return {"action": "connect", "services": ["clinician"], **times, "exits": _some(pick, to, "failed")}
+    more = {"band": pick(BANDS), "exits": _some(pick, to, "failed")}
+    return {"action": "connect", "services": ["clinician"], **times, **more}
 
 
 def _queue(pick: Pick, to: Exit) -> dict[str, Any]:
     services, words = [pick(("111", "clinician"))], [pick(("hold_111", "hold_111", "hold_other"))]
     exits = _some(pick, to, "failed")
-    return {"action": "queue", "services": services, "hold_s": 60, "hold_prompts": words, "exits": exits}
+    times = {"hold_s": 60, "search_s": pick((10, 45, 120)), "band": pick(BANDS)}
+    return {"action": "queue", "services": services, **times, "hold_prompts": words, "exits": exits}
 
 
 def _disclose(pick: Pick, to: Exit) -> dict[str, Any]:
@@ -189,17 +206,17 @@ def _onwards(action: str, **more: Any) -> Make:
 
 
 def _hang_up(pick: Pick, to: Exit) -> dict[str, Any]:
-    del pick, to
-    return {"action": "hang_up"}
+    del to
+    return {"action": "hang_up", "prompts": pick(([], ["bye"]))}
 
 
 _ACTIONS: dict[str, Make] = {
     "say": _onwards("say", prompts=["said"]),
     "play": _onwards("play", sound="music"),
     "menu": _menu,
-    "gather": _asking("gather", into="words", speech=True),
-    "ask_number": _asking("ask_number", into="number", most=4),
-    "ask_date": _asking("ask_date", into="born"),
+    "gather": _gather,
+    "ask_number": _by_keys_or_words("ask_number", into="number", most=4),
+    "ask_date": _by_keys_or_words("ask_date", into="born"),
     "ask_postcode": _asking("ask_postcode", into="words"),
     "ask_yes_no": _yes_no,
     "branch": _branch,
