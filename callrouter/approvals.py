@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -116,8 +116,7 @@ def hash_of(content: Any) -> str:
 def require_role(who: SignedIn, roles: Collection[Role]) -> None:
     """Raise :class:`RoleMissing`, naming who may, unless ``who`` signed in with one of ``roles``."""
     if who.role not in roles:
-        names = ", ".join(sorted(each.value.replace("_", " ") for each in roles))
-        raise RoleMissing(f"this needs somebody with the role {names}")
+        raise RoleMissing(f"this needs somebody with the role {names_of(roles)}")
 
 
 def require_other(who: SignedIn, author: Author) -> None:
@@ -126,6 +125,21 @@ def require_other(who: SignedIn, author: Author) -> None:
         raise OwnWork("who wrote it may not approve it: ask somebody else")
     if who.session and who.session == author.session:
         raise SameSession("it was written in this session: whoever approves has to sign in elsewhere")
+
+
+def is_other(who: SignedIn, authors: Iterable[Author]) -> bool:
+    """Whether :func:`require_other` lets ``who`` judge what all of ``authors`` wrote."""
+    try:
+        for each in authors:
+            require_other(who, each)
+    except (OwnWork, SameSession):
+        return False
+    return True
+
+
+def names_of(roles: Collection[Role]) -> str:
+    """As people read them: "clinical safety, commissioner"."""
+    return ", ".join(sorted(each.value.replace("_", " ") for each in roles))
 
 
 def require_same(shown: str, content: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from callrouter.approvals import Refused, StoreAway
+from callrouter.approvals import Author, Refused, StoreAway, is_other, names_of
 from callrouter.handover import Role, SignedIn
 from callrouter.publishing import model
 from callrouter.publishing.content import Content
@@ -147,6 +147,8 @@ class _Pages:
         content = await self._publishing.content(version, who)
         live = await self._live(found, who)
         changed = changes(live, content)
+        steps = await self._publishing.history(who, version)
+        others = is_other(who, [found.row.author, *(Author(each.by) for each in steps if each.step == "drafted")])
         values: dict[str, Any] = {
             "version": found,
             "row": found.row,
@@ -158,8 +160,9 @@ class _Pages:
             "live_version": live.version if live else "",
             "audible_live": self._audible(live, changed),
             "comparable": live is not None and not found.row.problems,
-            "steps": list(reversed(await self._publishing.history(who, version))),
-            "may": _may(found, who.role),
+            "steps": list(reversed(steps)),
+            "may": _may(found, who.role, others=others),
+            "others": "" if others else names_of(model.APPROVERS),
             "may_write": who.role in model.WRITERS,
             "may_replay": self._may_replay and not found.row.problems,
             "needs": NEEDS.get(found.needs, ""),
@@ -234,13 +237,13 @@ def _keep(kept: dict[K, V], key: K, value: V) -> None:
     kept[key] = value
 
 
-def _may(found: Version, role: Role) -> dict[str, bool]:
-    """Which buttons stand on the page; the service judges again."""
+def _may(found: Version, role: Role, *, others: bool) -> dict[str, bool]:
+    """Which buttons stand on the page (``others``: who looks did not write it); the service judges again."""
     state, stopper = found.row.state, role in model.STOPPERS
     ready = not found.needs and role in model.RELEASERS
     return {
         "check": state in (State.DRAFT, State.CHECKED, State.APPROVED) and role in model.WRITERS,
-        "approve": state in (State.CHECKED, State.APPROVED, *_AGAIN) and role in model.APPROVERS,
+        "approve": state in (State.CHECKED, State.APPROVED, *_AGAIN) and role in model.APPROVERS and others,
         "publish": ready and state in (State.APPROVED, State.STAGED, *_AGAIN),
         "schedule": ready and state is State.APPROVED,
         "stage": ready and state is State.APPROVED,

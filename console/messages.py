@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from callrouter.approvals import Refused, StoreAway
+from callrouter.approvals import Refused, StoreAway, is_other, names_of
 from callrouter.messages import life
 from callrouter.messages.content import seconds_of
 from callrouter.messages.errors import ContentRefused, NoSuchMessage
@@ -160,10 +160,12 @@ class _Pages:
         now, message, role = self._clock.now(), sheet.message, session.who.role
         phase = message.phase(now)
         open_ = phase in (Phase.DRAFT, Phase.APPROVED)
+        others = is_other(session.who, message.authors)
+        approvable = open_ and role in life.APPROVERS and (is_office_hours(now) or not message.content.is_template)
         review = message.review if message.review and message.review.is_open and phase is Phase.LIVE else None
         may = {
             "edit": open_ and role in life.AUTHORS,
-            "approve": open_ and role in life.APPROVERS and (is_office_hours(now) or not message.content.is_template),
+            "approve": approvable and others,
             "release": phase is Phase.APPROVED and role in life.AUTHORS and not message.content.is_template,
             "start": phase is Phase.APPROVED and role in life.AUTHORS and message.content.is_template,
             "review": review is not None and life.may_review(message, session.who),
@@ -177,6 +179,7 @@ class _Pages:
             "spoken": self._spoken(sheet),
             "approvals": message.standing_approvals(now),
             "needs": message.needs(now) if open_ else "",
+            "others": "" if others else names_of(life.APPROVERS),
             "review": review,
             "allowed": self._allowed(message),
             "everywhere": life.EVERYWHERE if message.content.places.everywhere else "",

@@ -81,6 +81,22 @@ async def test_a_version_is_read_approved_and_published(house: House) -> None:
     assert house.live == new.version
 
 
+async def test_who_wrote_a_version_is_told_who_may_approve_it(house: House) -> None:
+    new = content(texts={"hello_short": "Press 1."}, prompts=["hello_short"])
+    path = await drafted(house, new)
+    async with house.console.browser(ANN) as ann:
+        page = (await ann.client.get(path)).text
+        assert "Approve what I have read" not in page
+        assert "somebody else: clinical safety, commissioner." in page
+    await house.publishing.stop(new.version, ANN)
+    await house.publishing.draft(new, "Shorter menu", BOB)  # the same words, put in by another: two authors
+    for who in (ANN, BOB):
+        async with house.console.browser(who) as author:
+            assert "Approve what I have read" not in (await author.client.get(path)).text
+    async with house.console.browser(SAFE) as safe:
+        assert "Approve what I have read" in (await safe.client.get(path)).text
+
+
 async def test_which_callers_would_go_elsewhere(house: House) -> None:
     path = await drafted(
         house, content(texts={"hello_long": "Press 1 for the nurse, please. " * 3}, prompts=["hello_long"])

@@ -41,6 +41,8 @@ async def test_written_approved_and_stopped_through_the_pages(world: World) -> N
         assert "Flu &amp; colds" in page.text
         assert "NHS North West London" in page.text
         assert "Put it live" not in page.text
+        assert "Approve what I see and hear" not in page.text  # she would only be refused
+        assert "somebody else: clinical safety, commissioner, public health." in page.text
         own = await ann.send(f"{path}/approve", of=path)
         assert (own.status_code, "ask somebody else" in own.text) == (403, True)
     async with console.browser(CAZ) as caz:
