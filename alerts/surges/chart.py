@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from alerts.surges.calls import counted_in
 from alerts.surges.model import ALL, EVERYWHERE, Series, quarter_of, start_of
-from alerts.surges.tables import surge_counts, surge_usual
+from alerts.surges.tables import dispersions, surge_counts, surge_usual
 from alerts.surveillance.days import hour_of_week
 from infra.areas import Areas
 
@@ -72,13 +72,16 @@ class Neighbour:
 @dataclass(frozen=True, slots=True)
 class _Usual:
     hourly: list[float]
-    dispersion: list[float]
+    dispersion: float
+    rising: float
     windows: float
 
     def bound(self, hour: int) -> float:
         """The count of one hour whose Anscombe residual is the bound (:func:`alerts.surveillance.hourly.residual`)."""
         usual = self.hourly[hour]
-        more = self.windows * usual ** (1 / 6) * math.sqrt(self.dispersion[0]) / 1.5
+        mean = sum(self.hourly) / len(self.hourly)
+        dispersion = max(1.0, self.dispersion + self.rising * (usual / mean - 1))
+        more = self.windows * usual ** (1 / 6) * math.sqrt(dispersion) / 1.5
         return float((usual ** (2 / 3) + more) ** 1.5)
 
 
@@ -146,10 +149,11 @@ def _narrow(connection: Connection, signal: str, first: int, last: int) -> Colle
 
 
 def _usual(connection: Connection) -> Mapping[Series, _Usual]:
-    return {
-        Series(row.signal, row.area): _Usual(json.loads(row.hourly), json.loads(row.dispersion), row.windows)
-        for row in connection.execute(select(surge_usual))
-    }
+    found = {}
+    for row in connection.execute(select(surge_usual)):
+        of_an_hour, rising = (each[0] for each in dispersions(row.dispersion))
+        found[Series(row.signal, row.area)] = _Usual(json.loads(row.hourly), of_an_hour, rising, row.windows)
+    return found
 
 
 def _holds(areas: Areas, outer: str, inner: str) -> bool:

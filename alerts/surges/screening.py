@@ -38,9 +38,10 @@ LEARN_FROM = 56 * A_DAY
 """Eight weeks: of each hour of the week there are eight, and none is of another season."""
 
 JUDGED = 7 * A_DAY
-"""What one look judges; the CUSUM needs two days to come to what it is in the long run."""
+"""What one look judges, and what is before it in the simulated years (``budget.null_year``)."""
 
-NULL_CELLS = 2_000_000
+NULL_CELLS = 40_000_000
+"""Of simulated years when learning, at the most: seconds, once a week (``live.learn``)."""
 SETTLED_DAY = timedelta(hours=1)
 """After midnight in London the day before is left alone so long, as a quarter-hour is after its end."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
 
+from alerts.surveillance.days import WINDOWS_H
 from infra.sql import UtcDateTime
 
 metadata = MetaData()
@@ -75,8 +78,16 @@ surge_usual = Table(
     Column("windows", Float, nullable=False),
     Column("cusum", Float, nullable=False),
 )
-"""What is usual of each series, learnt once a week: 168 means by hour of the week, a dispersion by window (JSON), and
-the thresholds over all series."""
+"""What is usual of each series, learnt once a week: 168 means by hour of the week, a dispersion by window and then by
+window how much of it is rising (JSON), and the thresholds over all series."""
+
+
+def dispersions(stored: str) -> tuple[list[float], list[float]]:
+    """The dispersion by window, and how much of it is rising: none in what was learnt before that was known."""
+    numbers: list[float] = json.loads(stored)
+    windows = len(WINDOWS_H)
+    return numbers[:windows], numbers[windows:] or [0.0] * windows
+
 
 surge_screenings = Table(
     "surge_screenings",

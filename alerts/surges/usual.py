@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select
 from alerts.surges.history import History
 from alerts.surges.menus import read_asked
 from alerts.surges.model import ALL, EVERYWHERE, Series
-from alerts.surges.tables import surge_usual
+from alerts.surges.tables import dispersions, surge_usual
 from alerts.surveillance.budget import Thresholds
 from alerts.surveillance.hourly import HourModel
 from alerts.surveillance.live import Learnt
@@ -34,9 +34,7 @@ class Usual:
 
     def of(self, rows: Sequence[int]) -> Learnt:
         """The part of some rows."""
-        signals = self.learnt.signals
-        part = HourModel(signals.hourly[list(rows)], signals.dispersion[list(rows)])
-        return Learnt(part, self.learnt.calls, self.learnt.thresholds)
+        return Learnt(self.learnt.signals.of(rows), self.learnt.calls, self.learnt.thresholds)
 
 
 def read_usual(connection: Connection) -> Usual | None:
@@ -78,13 +76,13 @@ def _row(
         "learnt_at": at,
         "version": version,
         "hourly": json.dumps([round(float(each), 5) for each in model.hourly[row]]),
-        "dispersion": json.dumps([round(float(each), 5) for each in model.dispersion[row]]),
+        "dispersion": json.dumps([round(float(each), 5) for each in np.r_[model.dispersion[row], model.rising[row]]]),
         "windows": thresholds.windows,
         "cusum": thresholds.cusum,
     }
 
 
 def _model(rows: Sequence[Any]) -> HourModel:
-    names = ("hourly", "dispersion")
-    hourly, dispersion = (np.array([json.loads(getattr(row, name)) for row in rows]) for name in names)
-    return HourModel(hourly, dispersion)
+    hourly = np.array([json.loads(row.hourly) for row in rows])
+    dispersion, rising = np.array([dispersions(row.dispersion) for row in rows]).transpose(1, 0, 2)
+    return HourModel(hourly, dispersion, rising)

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from alerts.surveillance.episodes import count_episodes
 from alerts.surveillance.glm import Array
-from alerts.surveillance.hourly import HourModel, Watched, fit, watch
+from alerts.surveillance.hourly import WINDOWS_H, HourModel, Watched, fit, watch
 
 FALSE_EPISODES_A_DAY = 2.0
 APART = 96  # quarter-hours; alarms within a day of each other are one episode
 _DAY = 96
-_WARM_UP = 2 * _DAY  # the CUSUM starts at 0, below what it is in the long run
+_RUN_UP = 6 * _DAY  # a live look, too, sees six days before the one that it judges; the CUSUM starts at 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,16 @@ class Thresholds:
 
 def null_counts(model: HourModel, hours: NDArray[np.intp], rng: np.random.Generator) -> Array:
     """Quarter-hours (S, Q) without a surge, as dispersed from hour to hour and from day to day as the model says."""
-    expected = model.hourly[:, hours] / 4
-    series, quarters = expected.shape
-    within, daily = model.dispersion[:, :1], model.dispersion[:, -1:]
-    mean_day = model.hourly.mean(axis=1, keepdims=True) * 24
+    series, quarters = len(model.hourly), len(hours)
     days = -(-quarters // _DAY)
-    moved = _gamma(np.broadcast_to((daily - within).clip(0) / mean_day, (series, days)), rng)
-    expected = expected * np.repeat(moved, _DAY, axis=1)[:, :quarters]
-    spread = np.maximum(within - 1, 0) / (4 * expected[:, ::4])
-    moved = np.repeat(_gamma(spread, rng), 4, axis=1)[:, :quarters]
-    return rng.poisson(expected * moved).astype(float)
+    expected = model.hourly[:, np.resize(hours, days * _DAY)[::4]]
+    within = model.dispersed(0, expected) - 1
+    by_day = expected.reshape(series, days, 24)
+    a_day = by_day.sum(axis=2)
+    of_hours = (by_day * within.reshape(series, days, 24)).sum(axis=2) / a_day
+    moved = _gamma((model.dispersed(len(WINDOWS_H) - 1, a_day) - 1 - of_hours).clip(0) / a_day, rng)
+    expected = expected * np.repeat(moved, 24, axis=1) * _gamma(within / expected, rng)
+    return rng.poisson(np.repeat(expected / 4, 4, axis=1)[:, :quarters]).astype(float)
 
 
 def _gamma(variance: Array, rng: np.random.Generator) -> Array:
@@ -61,10 +61,9 @@ def calibrate(watched: Watched, series: int, per_day: float = FALSE_EPISODES_A_D
 
     The simulated ones may be fewer: the budget is shared out by series and day.
     """
-    windows, cusum = watched.windows[:, _WARM_UP:], watched.cusum[:, _WARM_UP:]
-    days = windows.shape[1] / _DAY
-    half = per_day / 2 * days * len(windows) / series
-    return Thresholds(lowest(windows, half, APART), lowest(cusum, half, APART))
+    days = watched.windows.shape[1] / _DAY
+    half = per_day / 2 * days * len(watched.windows) / series
+    return Thresholds(lowest(watched.windows, half, APART), lowest(watched.cusum, half, APART))
 
 
 def lowest(scores: Array, allowed: float, apart: int) -> float:
@@ -94,7 +93,9 @@ def null_year(model: HourModel, time: Time, rng: np.random.Generator) -> Watched
     """
     counts = null_counts(model, np.concatenate([time.past, time.ahead]), rng)
     learnt = fit(counts[:, : len(time.past)], time.past, time.total)
-    return watch(learnt, counts[:, len(time.past) :], time.ahead)
+    seen = len(time.past) - _RUN_UP
+    found = watch(learnt, counts[:, seen:], np.concatenate([time.past[seen:], time.ahead]))
+    return Watched(found.windows[:, _RUN_UP:], found.cusum[:, _RUN_UP:])
 
 
 def together(watched: Sequence[Watched]) -> Watched:

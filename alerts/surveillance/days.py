@@ -12,6 +12,7 @@ import holidays
 
 LONDON = ZoneInfo("Europe/London")
 HOURS_A_WEEK = 168
+WINDOWS_H = (1, 2, 4, 8, 12, 24)  # in which the hour-of-week model adds up
 BANK_HOLIDAY = 7
 _SUNDAY = 6
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +27,8 @@ from alerts.surveillance.kinds import Kind, kind_of, ranks
 
 QUARTER = timedelta(minutes=15)
 _JUDGED_WEEK = 7 * 96
-_NULL_CELLS = 2_000_000  # series times quarter-hours that are simulated: some seconds
+_NULL_CELLS = 40_000_000  # series times quarter-hours that are simulated at the most: some seconds
+_NULL_EPISODES = 50  # to set a threshold by: fewer would leave it to luck (one by 5 is 20 % off in the mean)
 _QUIET = 48 * 4  # quarter-hours below the bound before taking a message off is proposed (docs/safety/rules.md, 9)
 _SHARE_WINDOW = 16  # quarter-hours over which all calls are compared with what is usual for them
 
@@ -57,8 +59,8 @@ class Learnt:
 def learn(past: Counts, seed: int, *, per_day: float = FALSE_EPISODES_A_DAY, null_cells: int = _NULL_CELLS) -> Learnt:
     """From at least four weeks; raises :class:`HistoryError` where no signal has them.
 
-    Thresholds keep ``per_day`` false episodes over all signals, in simulated stretches of about ``null_cells``
-    series times quarter-hours.
+    Thresholds keep ``per_day`` false episodes over all signals, in simulated stretches of ``null_cells``
+    series times quarter-hours at the most.
     """
     hours = past.hours()
     signals = hourly.fit(past.demand, hours, past.total)
@@ -67,7 +69,8 @@ def learn(past: Counts, seed: int, *, per_day: float = FALSE_EPISODES_A_DAY, nul
     known = signals.known()
     if not len(known.hourly):
         raise HistoryError(f"no signal was counted for {hourly.LEAST_WEEKS} weeks since it last changed")
-    times = max(1, null_cells // (len(known.hourly) * (len(hours) + _JUDGED_WEEK)))
+    enough = math.ceil(_NULL_EPISODES * len(past.names) / (per_day / 2 * 7 * len(known.hourly)))
+    times = max(1, min(enough, null_cells // (len(known.hourly) * (len(hours) + _JUDGED_WEEK))))
     null = together([null_year(known, time, rng) for _ in range(times)])
     calls = hourly.fit(past.total[np.newaxis], hours, past.total)
     return Learnt(signals, calls, calibrate(null, len(past.names), per_day))

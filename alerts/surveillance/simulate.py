@@ -123,7 +123,7 @@ def quarters(design: Hourly, strength: float, series: int, rng: np.random.Genera
     levels = np.broadcast_to(
         np.linspace(_HOURLY_DISPERSION, _DAILY_DISPERSION, len(WINDOWS_H)), (series, len(WINDOWS_H))
     )
-    counts = null_counts(HourModel(usual, levels), hours, rng)
+    counts = null_counts(HourModel(usual, levels, np.zeros_like(levels)), hours, rng)
     first = (TRAINING_WEEKS + 1) * QUARTERS_A_WEEK
     starts = rng.integers(first, len(hours) - SURGE_QUARTERS, series)
     rising = np.minimum(np.arange(1, SURGE_QUARTERS + 1) / _RISE_QUARTERS, 1.0)

@@ -116,6 +116,15 @@ async def test_what_is_usual_is_kept_for_a_week(usual: Database) -> None:
     assert await usual.read(lambda connection: connection.execute(learnt).scalars().all()) == [later]
 
 
+async def test_what_an_older_version_learnt_is_judged_by_until_the_next_week(usual: Database) -> None:
+    await looked(usual)
+    ours = await usual.read(lambda connection: connection.execute(select(surge_usual.c.dispersion)).scalars().first())
+    theirs = json.dumps(json.loads(ours or "")[:6])  # one number for each window
+    await usual.write(lambda connection: connection.execute(update(surge_usual).values(dispersion=theirs)))
+    found = await looked(usual, FRIDAY + timedelta(minutes=15))
+    assert (found.judged, found.found) == (6, ())
+
+
 async def test_less_than_four_weeks_are_said_to_be_too_little(database: Database) -> None:
     await database.write(lambda connection: write_past(connection, FRIDAY, days=20))
     found = await looked(database)

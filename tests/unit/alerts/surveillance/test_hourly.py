@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -134,7 +135,7 @@ def test_a_quarter_that_was_not_counted_raises_nothing_and_hides_nothing_after_i
 
 def test_fewer_than_five_cases_are_never_an_exceedance() -> None:
     model, hours = fitted()
-    model = hourly.HourModel(np.full_like(model.hourly, 0.001), model.dispersion)
+    model = replace(model, hourly=np.full_like(model.hourly, 0.001))
     counts = np.zeros((SERIES, len(hours)))
     counts[:, WEEK : WEEK + 4] = 1
 
