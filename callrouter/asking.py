@@ -26,7 +26,7 @@ class Asking:
     What is asked ahead is what this step comes to, unless the caller hangs up.
     """
 
-    def __init__(self, lookups: Lookups, record: CallRecord, flow: Flow, hung_up: asyncio.Event) -> None:
+    def __init__(self, lookups: Lookups, record: CallRecord, flow: Flow, hung_up: asyncio.Future[None]) -> None:
         self._lookups = lookups
         self._record = record
         self._flow = flow

@@ -119,10 +119,11 @@ class Calls:
         The same key again gives the same reply. Raises :class:`UnknownCall` for a call that never started
         here, :class:`StaleEpoch` when a newer owner has it.
         """
-        lane = self._lanes.setdefault(call_ref, Lane(asyncio.Lock(), asyncio.Event()))
+        if (lane := self._lanes.get(call_ref)) is None:
+            lane = self._lanes[call_ref] = Lane(asyncio.Lock(), asyncio.get_running_loop().create_future())
         lane.users += 1
-        if given.kind is InputKind.HUNG_UP:
-            lane.hung_up.set()
+        if given.kind is InputKind.HUNG_UP and not lane.hung_up.done():
+            lane.hung_up.set_result(None)
         try:
             async with lane.lock:
                 return await self._commit(call_ref, given, lane)

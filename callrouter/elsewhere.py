@@ -18,7 +18,7 @@ from ivr.model import GatherWait, Heard, LookupWait, Sprint
 
 
 async def go_on_elsewhere(
-    record: CallRecord, given: Input, heard: Heard, flows: Flows, lookups: Lookups, hung_up: asyncio.Event
+    record: CallRecord, given: Input, heard: Heard, flows: Flows, lookups: Lookups, hung_up: asyncio.Future[None]
 ) -> tuple[Flow, Sprint, list[ev.Event]]:
     """The flow in which the call goes on, what the input does to it there, and what the journal shall know."""
     flow = flows.for_dialled(record.dialled, record.call_ref)

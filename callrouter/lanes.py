@@ -11,10 +11,13 @@ from callrouter.model import CallRecord, Reply
 
 @dataclass(slots=True)
 class Lane:
-    """One call's way through the door: one input at a time; a hang-up overtakes a look-up."""
+    """One call's way through the door: one input at a time; a hang-up overtakes a look-up.
+
+    ``hung_up`` is done once there is one: a future, for whom a look-up waits without a task.
+    """
 
     lock: asyncio.Lock
-    hung_up: asyncio.Event
+    hung_up: asyncio.Future[None]
     users: int = 0
 
 

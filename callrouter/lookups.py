@@ -8,7 +8,6 @@ has been late or failing three times in a row is not asked for a while: its call
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -104,7 +103,7 @@ class Lookups:
         return Breaker(self._clock.monotonic, on_change=told)
 
     async def answer(
-        self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
+        self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Future[None]
     ) -> tuple[Answered | None, list[ev.Event]]:
         """An answer and what the journal is told. None and nothing: the caller hung up while we looked."""
         if wait.what == "messages":
@@ -139,7 +138,7 @@ class Lookups:
         return [known] if known else []
 
     async def _of_call_back(
-        self, record: CallRecord, wait: LookupWait, hung_up: asyncio.Event
+        self, record: CallRecord, wait: LookupWait, hung_up: asyncio.Future[None]
     ) -> CallBackFound | _Gap | _Overtaken:
         """Not guarded by a breaker: a gap only keeps the caller on the line, where they would wait anyway."""
         if self._call_backs is None:
@@ -151,7 +150,7 @@ class Lookups:
         )
 
     async def _guarded(
-        self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Event
+        self, record: CallRecord, wait: LookupWait, flow: Flow, hung_up: asyncio.Future[None]
     ) -> PlanFound | RepeatFound | Meaning | _Gap | _Overtaken:
         if (known := _without_asking(record.number, wait)) is not None:
             return known
@@ -177,19 +176,19 @@ class Lookups:
             case _:
                 return await self._understanding.understand(wait.about, flow.vocabulary(wait.node))
 
-    async def _until(self, instant: float, hung_up: asyncio.Event) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, instant - self._clock.monotonic())):
-                await hung_up.wait()
+    async def _until(self, instant: float, hung_up: asyncio.Future[None]) -> None:
+        await asyncio.wait({hung_up}, timeout=max(0.0, instant - self._clock.monotonic()))
 
-    async def _within(self, asked: Coroutine[Any, Any, T], hung_up: asyncio.Event, what: str) -> T | _Gap | _Overtaken:
+    async def _within(
+        self, asked: Coroutine[Any, Any, T], hung_up: asyncio.Future[None], what: str
+    ) -> T | _Gap | _Overtaken:
         task = asyncio.ensure_future(asked)
-        gone = asyncio.ensure_future(hung_up.wait())
+        either: set[asyncio.Future[Any]] = {task, hung_up}
         try:
-            await asyncio.wait({task, gone}, timeout=self._budget_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, timeout=self._budget_s, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return _Gap("failed") if task.cancelled() else task.result()
-            return _Overtaken() if gone.done() else _Gap("timed_out")
+            return _Overtaken() if hung_up.done() else _Gap("timed_out")
         except Exception as error:  # noqa: BLE001
             # any failure of a look-up is the same to the caller: go on without it, to a person
             log.warning("look_up_failed", what=what, error=type(error).__name__)
@@ -197,7 +196,6 @@ class Lookups:
         finally:
             task.add_done_callback(_forget)  # what a late look-up still raises may quote whom it was about
             task.cancel()
-            gone.cancel()
 
 
 def _without_asking(number: Number, wait: LookupWait) -> PlanFound | RepeatFound | None:

@@ -200,18 +200,17 @@ class SipWorker:
             taken = self._taking.get(before)
         self._lines[channel.id] = self._by_call[call_ref] = line
         self._held[line] = []
+        # before anything is said of the channel, to hear of its end; Asterisk does what it is asked for in its order
+        self._spawn(self._follow(line))
         self._taking[line] = task = self._spawn(self._turns.at_once(partial(self._take, line, facts, taken)))
         task.add_done_callback(lambda _: self._taking.pop(line, None))
 
     async def _take(self, line: Line, facts: Mapping[str, str], before: asyncio.Task[None] | None) -> None:
         """Give the door the first input of our ownership; whatever breaks, the caller goes to a person."""
-        there = True
         try:
             if before is not None:
                 await asyncio.wait({before})  # else a call that is just beginning would be unknown, and begin twice
-            # followed before the first input is given, so that we hear of the end wherever it comes
-            there, given = await asyncio.gather(self._channels.follow(line), self._first_input(line, facts))
-            if given is None:
+            if (given := await self._first_input(line, facts)) is None:
                 await self._leave(line)
                 return
             self._release_held(line)  # what waits comes right after the first input, and may overtake its look-ups
@@ -220,7 +219,9 @@ class SipWorker:
             await self._fail(line, error)
         finally:
             self._release_held(line)
-        if not there:
+
+    async def _follow(self, line: Line) -> None:
+        if not await self._channels.follow(line):
             self._ended(line, talked=False, ended=UNHEARD)
 
     async def _leave(self, line: Line) -> None:

@@ -201,6 +201,19 @@ async def test_the_channel_is_followed_before_the_first_input(tmp_path: Path) ->
         assert paths.index("POST applications/callrouter-w1/subscription") < paths.index("POST channels/1.1/answer")
 
 
+class PatientAri(Ari):
+    """``patient``: it waits longer for an answer than any test."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how | {"request_seconds": 60.0})
+
+
+async def test_no_caller_waits_for_the_answer_that_their_channel_is_followed(tmp_path: Path) -> None:
+    async with sip_house(tmp_path, client=PatientAri) as house:
+        house.asterisk.silent_about.add("subscription")
+        await house.in_the_menu(a_caller())
+
+
 async def test_a_channel_that_was_gone_before_we_could_follow_it_is_ended(tmp_path: Path) -> None:
     caller = a_caller()
     async with sip_house(tmp_path) as house:

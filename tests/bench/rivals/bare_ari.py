@@ -1,6 +1,7 @@
 """The least that steers a call over ARI: a websocket, JSON, and what to send next. No door, no state, no records.
 
-It sends what the service sends for the same call, in the same order, and waits for the same answers.
+It sends what the service sends for the same call, in the same order, and waits for each answer before it goes on; the
+service waits for all but that to the subscription.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def lookups(call_backs: CallBacks | None, budget_s: float = 0.01) -> Lookups:
     ids=["kept", "late", "database away", "nothing keeps any"],
 )
 async def test_only_what_is_kept_in_time_is_promised(promises: Promises | None, outcome: str) -> None:
-    answer, events = await lookups(promises).answer(RECORD, PROMISE, FLOW, asyncio.Event())
+    answer, events = await lookups(promises).answer(RECORD, PROMISE, FLOW, asyncio.Future())
 
     assert answer is not None
     assert answer.outcome == outcome
@@ -82,9 +82,10 @@ async def test_only_what_is_kept_in_time_is_promised(promises: Promises | None, 
 
 
 async def test_hang_up_overtakes_a_promise() -> None:
-    promises, hung_up = Promises(hangs=True), asyncio.Event()
+    promises = Promises(hangs=True)
+    hung_up: asyncio.Future[None] = asyncio.Future()
     asked = asyncio.create_task(lookups(promises, budget_s=SOON_S).answer(RECORD, PROMISE, FLOW, hung_up))
     await asyncio.wait_for(promises.begun.wait(), SOON_S)
-    hung_up.set()
+    hung_up.set_result(None)
 
     assert await asyncio.wait_for(asked, SOON_S) == (None, [])
