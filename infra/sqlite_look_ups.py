@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Select
+from sqlalchemy import BindParameter, Connection, Select
 from sqlalchemy.dialects.sqlite.pysqlite import dialect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
@@ -26,15 +26,7 @@ class LookUps:
 
     def fetch(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
         """The rows of ``query``. Raises an SQLAlchemyError, whose text holds no value."""
-        sql, names, changes = _compiled(query)
-        given = [fixed if change is None else change(values[name]) for name, change, fixed in names]
-        try:
-            rows = self._connection().execute(sql, given).fetchall()
-        except sqlite3.Error as error:
-            raise DBAPIError(sql, None, error, hide_parameters=True) from error
-        if not changes:
-            return rows
-        return [_changed(list(row), changes) for row in rows]
+        return _fetched(self._connection, query, values)
 
     def close(self) -> None:
         """End all connections; for when nobody asks. Who asks again has a new one."""
@@ -48,6 +40,26 @@ class LookUps:
             found = self._mine.connection = self._connect()
             self._all.append(found)
         return found
+
+
+def fetch_in(connection: Connection, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+    """As :meth:`LookUps.fetch`, in the transaction of ``connection``, which is one to SQLite."""
+    driver: Any = connection.connection.driver_connection
+    return _fetched(lambda: driver, query, values)
+
+
+def _fetched(
+    connected: Callable[[], sqlite3.Connection], query: Select[Any], values: Mapping[str, object]
+) -> Sequence[Sequence[Any]]:
+    sql, names, changes = _compiled(query)
+    given = [fixed if change is None else change(values[name]) for name, change, fixed in names]
+    try:
+        rows = connected().execute(sql, given).fetchall()
+    except sqlite3.Error as error:
+        raise DBAPIError(sql, None, error, hide_parameters=True) from error
+    if not changes:
+        return rows
+    return [_changed(list(row), changes) for row in rows]
 
 
 def _changed(row: list[Any], changes: Sequence[tuple[int, _Change]]) -> list[Any]:
