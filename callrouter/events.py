@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, TypeAlias
 
 from callrouter.call_back_events import CallBackEnded as CallBackEnded
@@ -370,15 +371,21 @@ class Recorded:
 
 def split(event: Event) -> tuple[dict[str, Any], bytes | None]:
     """The event's fields as clear facts, and the personal ones as JSON still to be sealed (None if empty)."""
+    clear_names, secret_names = _names(event.kind)
     clear: dict[str, Any] = {}
-    secret: dict[str, Any] = {}
-    for each in dataclasses.fields(event):
-        value = getattr(event, each.name)
-        if not each.metadata.get("personal"):
-            clear[each.name] = list(value) if isinstance(value, tuple) else value
-        elif value is not None:
-            secret[each.name] = value
+    for name in clear_names:
+        value = getattr(event, name)
+        clear[name] = list(value) if isinstance(value, tuple) else value
+    secret = {name: value for name in secret_names if (value := getattr(event, name)) is not None}
     return clear, json.dumps(secret).encode() if secret else None
+
+
+@cache
+def _names(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields of such an event that are in clear, and the personal ones."""
+    is_personal = {each.name: bool(each.metadata.get("personal")) for each in dataclasses.fields(KINDS[kind])}
+    clear = tuple(name for name, hidden in is_personal.items() if not hidden)
+    return clear, tuple(name for name, hidden in is_personal.items() if hidden)
 
 
 def join(kind: str, clear: Mapping[str, Any], secret: bytes | None = None) -> Event:
