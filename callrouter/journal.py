@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import chain, count
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Row,
+    Select,
     String,
     Table,
     bindparam,
@@ -86,6 +88,17 @@ _LOCK = 0x43A13  # any number that no other advisory lock of this database has
 
 LONGEST_APART = timedelta(days=1)
 """Between two tellings of one event: no call lasts longer. It keeps the look to one or two months' partitions."""
+
+
+_ENTRY = (journal.c.call_ref, journal.c.seq, journal.c.at, journal.c.kind, journal.c.facts)
+
+
+@lru_cache(maxsize=8)
+def _told_of_one(kinds: int) -> Select[Any]:
+    """The entries of one call that are of one of so many kinds."""
+    is_one = journal.c.kind.in_([bindparam(f"kind{n}") for n in range(kinds)])
+    of_call = select(*_ENTRY).where(journal.c.call_ref == bindparam("call_ref"), is_one)
+    return of_call.where(journal.c.at >= bindparam("since")).order_by(journal.c.seq)
 
 
 class Journal:
@@ -166,15 +179,17 @@ class Journal:
 
     async def told(self, refs: Collection[str], kinds: Collection[str], since: datetime) -> list[Entry]:
         """The events of these calls and kinds from ``since`` on, by call in order, without what is personal."""
-        columns = (journal.c.call_ref, journal.c.seq, journal.c.at, journal.c.kind, journal.c.facts)
-        query = select(*columns).where(journal.c.kind.in_(kinds), journal.c.at >= since)
-        ordered = query.order_by(journal.c.call_ref, journal.c.seq)
 
-        def read(connection: Connection) -> Any:
-            return connection.execute(ordered.where(one_of(connection, journal.c.call_ref, refs))).all()
+        def read(connection: Connection) -> Iterable[Sequence[Any]]:
+            if connection.dialect.name != "sqlite":
+                query = select(*_ENTRY).where(journal.c.kind.in_(kinds), journal.c.at >= since)
+                ordered = query.order_by(journal.c.call_ref, journal.c.seq)
+                return connection.execute(ordered.where(one_of(connection, journal.c.call_ref, refs))).all()
+            asked = {"since": since} | {f"kind{n}": kind for n, kind in enumerate(kinds)}
+            of_one = _told_of_one(len(kinds))
+            return [row for ref in sorted(refs) for row in fetch_in(connection, of_one, asked | {"call_ref": ref})]
 
-        rows = await self._database.read(read)
-        return [Entry(row.call_ref, row.seq, row.at, row.kind, row.facts) for row in rows]
+        return [Entry(*row) for row in await self._database.read(read)]
 
     async def entries_since(self, start: datetime) -> AsyncIterator[Entry]:
         """Every entry of the journal from ``start`` on, in the order of time, without what is personal.
@@ -182,8 +197,7 @@ class Journal:
         Read in chunks; an entry that is written meanwhile may be among them or not.
         """
         place = tuple_(journal.c.at, journal.c.seq, journal.c.call_ref)
-        columns = (journal.c.call_ref, journal.c.seq, journal.c.at, journal.c.kind, journal.c.facts)
-        entries = select(*columns).order_by(*place).limit(self.CHUNK)
+        entries = select(*_ENTRY).order_by(*place).limit(self.CHUNK)
         rows = await self._all(entries.where(journal.c.at >= start))
         while rows:
             for row in rows:
