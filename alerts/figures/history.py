@@ -42,6 +42,9 @@ HOUR = timedelta(hours=1)
 ROLLED_AT_ONCE = 24
 """Hours added up in one step: after months were folded anew, each step stays short."""
 
+CALLS_AT_ONCE = 500
+"""Rows of calls that are held at once: an hour, read as a whole, takes the more memory the busier it is."""
+
 Tallies = dict[Scope, Tally]
 _NO_VALUES: dict[str, float | None] = dict.fromkeys(ITEMS)
 
@@ -314,14 +317,14 @@ def _of_kind(tallies: Tallies, kind: ScopeKind) -> Tallies:
 
 
 def _calls_between(connection: Connection, start: datetime, end: datetime, over_by: datetime | None = None) -> Tallies:
-    """Added up from the rows of calls. An offer of a call counts hours after the call's own at most."""
+    """Added up from the rows of calls, within a transaction. An offer of a call counts hours after its own at most."""
     query = select(kpi_calls.c.shares).where(
         kpi_calls.c.last_hour >= hour_of(start), kpi_calls.c.last_hour < end + DAY, kpi_calls.c.first_hour < end
     )
     if over_by is not None:
         query = query.where(kpi_calls.c.ended_at < over_by)
     found: Tallies = {}
-    for row in connection.execute(query):
+    for row in connection.execute(query.execution_options(yield_per=CALLS_AT_ONCE)):
         for share in shares_in(row.shares, start, end):
             found.setdefault(share.scope, Tally()).add(share)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -56,12 +57,39 @@ async def test_an_hour_added_up_before_it_changed_again_stays_to_be_added_up(hou
     """Another adds it up in between and takes the mark, then it changes again: the older sum is not stored."""
     entries = made_up_day(14, 40, START, 1)
     await house.bring(entries[:60])
-    stale = await house.database.read(read_marked)
+    stale = await house.database.study(read_marked)
     await house.bring(entries[60:120])
     await rolled(house)
     await house.bring(entries[120:])
     await house.database.write(lambda connection: store(connection, stale))
     assert (await rolled(house))[TOTAL] == (await house.history.tallies(DAY))[TOTAL].as_data()
+
+
+async def test_adding_up_an_hour_of_more_calls_takes_no_more_memory(house: House) -> None:
+    await house.bring(made_up_day(16, 40, START, 1))
+    await house.database.write(partial(_many_more, times=25))
+    some = await _peak_of_adding_up(house)
+    await house.database.write(partial(_many_more, times=6))
+    assert await _peak_of_adding_up(house) < 2 * some
+
+
+async def _peak_of_adding_up(house: House) -> int:
+    await house.history.mark(START, NOW)
+    await rolled(house)  # what is compiled and imported once is no part of it
+    await house.history.mark(START, NOW)
+    tracemalloc.start()
+    try:
+        await rolled(house)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def _many_more(connection: sa.Connection, times: int) -> None:
+    """As many calls again as there are, so many times."""
+    rows = [row._asdict() for row in connection.execute(sa.select(kpi_calls))]
+    more = [row | {"contact": f"{row['contact']}.{times}.{number}"[-64:]} for row in rows for number in range(times)]
+    connection.execute(kpi_calls.insert(), more)
 
 
 async def test_adding_up_takes_the_time_of_no_caller(house: House) -> None:
