@@ -155,12 +155,12 @@ def _calls(connection: Connection, refs: set[str]) -> dict[str, CountedCall]:
 
 
 def _contacts(calls: Mapping[str, CountedCall]) -> list[CountedCall]:
-    """Each caller once. Of one whose first call is not known nothing is counted: it was before we began."""
-    others: dict[str, list[CountedCall]] = {}
-    for call in calls.values():
-        if call.resumes:
-            others.setdefault(call.resumes, []).append(call)
-    return [together(call, others.get(ref, ())) for ref, call in calls.items() if not call.resumes]
+    """Each caller once. Where nobody has told of the first call (its worker died) the next stands for it."""
+    contacts: dict[str, list[CountedCall]] = {}
+    # always in the same order, so that what was counted is what is taken away again
+    for ref, call in sorted(calls.items(), key=lambda each: (bool(each[1].resumes), each[1].quarter or 0, each[0])):
+        contacts.setdefault(call.resumes or ref, []).append(call)
+    return [together(first, others) for first, *others in contacts.values()]
 
 
 def _line(call: CountedCall, at: datetime) -> dict[str, Any]:

@@ -112,6 +112,17 @@ async def test_who_was_cut_off_and_rings_back_is_one_caller_with_all_they_chose(
     }
 
 
+async def test_a_call_that_begins_again_counts_though_nobody_ever_tells_of_its_first_life(database: Database) -> None:
+    again = call("ae2", chose("flu"), ended("answered"))
+    again[0] = replace(again[0], facts={**again[0].facts, "resumes": "a"})
+    counting = Counting(database)
+    alone = await counting.count(*again)
+    assert alone == {(NOW, "all", "unknown", ""): (1, 0), (NOW, "cold_or_flu", "unknown", MENU): (1, 0)}
+
+    # its first life is told after all, by its worker's spool
+    assert await counting.count(*call("a", chose("flu"))) == alone
+
+
 async def test_words_count_by_the_category_that_only_the_journal_tells(database: Database) -> None:
     counting = Counting(database)
     counting.sealed = {("a", 2): {"breathing"}}
