@@ -39,9 +39,13 @@ def find_binaries() -> Path:
 
 
 class Postgres:
-    """``with Postgres() as server: server.url``. Nothing survives it; it never syncs to disk."""
+    """``with Postgres() as server: server.url``. Nothing survives it; it never syncs to disk.
 
-    def __init__(self) -> None:
+    ``settings`` are further ones of the server's own, ``name=value``.
+    """
+
+    def __init__(self, *settings: str) -> None:
+        self._settings = settings
         self._binaries = find_binaries()
         # not below the tests' own folder, which nobody but root may enter
         self._data = Path(tempfile.mkdtemp(prefix="callrouter-postgres-"))
@@ -112,7 +116,8 @@ class Postgres:
 
     def start(self) -> None:
         """Start it; returns when it takes connections."""
-        settings = (f"port={self._port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
+        settings = (f"port={self._port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off",
+                    *self._settings)  # fmt: skip
         run = [self._binaries / "postgres", "-D", self._data, *(part for each in settings for part in ("-c", each))]
         with self._log.open("ab") as log:  # beside the data: initdb is done with the folder
             self._process = subprocess.Popen(run, stdout=log, stderr=log, user=self._user, cwd="/")
