@@ -164,9 +164,9 @@ def log_since(server: Postgres, begun: int) -> bytes:
 def backups(database: Database, folder: Path, request: pytest.FixtureRequest, begun: int) -> list[Path]:
     """What lies on the disk of this database, with its log since it had come to ``begun``, and a backup of it."""
     if database.dialect == "sqlite":
-        file = folder / "contract.db"
+        file = folder / "migrated.db"
         both = folder / "file and log"
-        both.write_bytes(file.read_bytes() + file.with_name("contract.db-wal").read_bytes())
+        both.write_bytes(file.read_bytes() + file.with_name("migrated.db-wal").read_bytes())
         found = [both]
         if shutil.which("sqlite3"):
             copy, dump = folder / "backup.db", folder / "dump.sql"

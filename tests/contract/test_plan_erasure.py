@@ -95,7 +95,7 @@ class TestErasure:
         keys = dict(await world.database.read(lambda c: c.execute(select(plans.c.id, plans.c.wrapped_key)).all()))
         (gone, *_), (stays, *_) = sorted(keys), sorted(keys, reverse=True)
         await world.records.erase([gone], WhyErased.REQUEST, GOVERNOR)
-        octets = (tmp_path / "contract.db").read_bytes() + (tmp_path / "contract.db-wal").read_bytes()
+        octets = (tmp_path / "migrated.db").read_bytes() + (tmp_path / "migrated.db-wal").read_bytes()
         assert keys[stays] in octets
         assert keys[gone] not in octets
 

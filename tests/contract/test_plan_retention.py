@@ -89,7 +89,7 @@ class TestRetention:
         await world.records.end_those_over()
         await database.write(lambda c: c.execute(update(texts).values(reason="another")))
         await database.close()  # the last connection writes the log back into the file
-        octets = (tmp_path / "contract.db").read_bytes()
+        octets = (tmp_path / "migrated.db").read_bytes()
         assert b"zzkey of a waiting text" in octets
         assert b"zzkey of what is done" not in octets
 

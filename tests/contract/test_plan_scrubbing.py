@@ -39,7 +39,7 @@ def octets(database: Database, request: pytest.FixtureRequest, tmp_path: Path) -
     """What lies in the files of the database's tables now."""
 
     def of_sqlite() -> bytes:
-        return (tmp_path / "contract.db").read_bytes() + (tmp_path / "contract.db-wal").read_bytes()
+        return (tmp_path / "migrated.db").read_bytes() + (tmp_path / "migrated.db-wal").read_bytes()
 
     def of_postgresql() -> bytes:
         server: Postgres = request.getfixturevalue("postgres")
@@ -111,7 +111,7 @@ async def erased_beside_a_reader(world: World, tmp_path: Path) -> AsyncIterator[
     await world.database.scrub(["plans"])
     ((erased, key),) = (await keys_of(world, plans.c.id, plans.c.wrapped_key)).items()
     await world.write(plan("P2"))
-    with closing(sqlite3.connect(tmp_path / "contract.db", isolation_level=None)) as reader:
+    with closing(sqlite3.connect(tmp_path / "migrated.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM plans").fetchall()
         with capture_logs() as logs:
@@ -155,7 +155,7 @@ async def test_a_service_takes_out_within_the_hour_what_a_command_had_to_leave(
     world: World, octets: Octets, erased_beside_a_reader: tuple[bytes, sqlite3.Connection], tmp_path: Path
 ) -> None:
     key, reader = erased_beside_a_reader
-    service = World(connect_database(f"sqlite:///{tmp_path}/contract.db"))
+    service = World(connect_database(f"sqlite:///{tmp_path}/migrated.db"))
     await service.plans.match_number(read_number("07700 900101"))  # it has the file open from before
     reader.execute("COMMIT")
     assert key in octets()
