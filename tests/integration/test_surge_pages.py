@@ -112,6 +112,33 @@ async def test_from_a_proposal_to_a_message_that_callers_hear_and_off_again(hous
     assert await house.heard() == []
 
 
+async def test_of_two_surges_at_once_each_has_its_message_in_its_place_and_where_both_are_both_are_heard(
+    house: House,
+) -> None:
+    later = TUESDAY + timedelta(minutes=15)
+    series = (BROMLEY, Series("cough", "bromley"), Series("cough", "croydon"))
+    found = tuple(Found(each, "hourly", "surge", TUESDAY - timedelta(hours=4), 9.0, 1) for each in series)
+    await house.store.record(Screened(later, 8, 8, found, frozenset()))
+    console, messages = house.console(), []
+    async with console.browser(PIA) as pia:
+        listed = (await pia.client.get("/surges")).text
+        proposals = await house.store.recent(TUESDAY)
+        assert {each.series for each in proposals} == set(series)
+        for each in proposals:
+            assert f"/surges/{each.id}" in listed
+            draft = await pia.send(f"/surges/{each.id}/act", of=f"/surges/{each.id}")
+            messages.append(draft.url.path)
+    async with console.browser(CAZ) as caz:
+        for message in messages:
+            assert (await caz.send(f"{message}/approve", of=message)).status_code == 200
+    async with console.browser(PIA) as pia:
+        for message in messages:
+            assert (await pia.send(f"{message}/release", of=message)).status_code == 200
+    assert sorted(await house.heard()) == ["cold-or-flu-bromley", "cough-bromley"]
+    assert await house.world.markers(area="croydon", service="pharmacy") == ["cough-croydon"]
+    assert await house.world.markers(area="barnet", service="pharmacy") == []
+
+
 async def test_a_dismissal_has_a_reason_and_a_name(house: House) -> None:
     page = f"/surges/{house.id}"
     async with house.console().browser(PIA) as pia:
