@@ -136,17 +136,18 @@ class Sipp:
     def hang_up(self) -> None:
         """End the newest call as a person would, by BYE, or by CANCEL while it rings (a caller on UDP only)."""
         # SIPp takes no such order from outside, so its scenarios wait for a MESSAGE of that call, which only this
-        # sends. It answers with the headers of what it received last: those of the dialog are repeated.
-        last = next((each for each in reversed(self.messages) if not each.sent and self._names_call(each)), None)
-        if last is None:
-            raise SippFailed(f"no call to end: {self._last()}")
+        # sends. It answers with the headers of what it received last: those of the dialog are repeated. Who learns of
+        # the call through Asterisk may be here before SIPp has written down Asterisk's first answer to it.
+        _wait_for(lambda: bool(self._of_call()), 10.0, lambda: f"no call to end: {self._last()}")
+        last = self._of_call()[-1]
         lines = [f"MESSAGE sip:{LOOPBACK} SIP/2.0", "CSeq: 1 MESSAGE", "Content-Length: 0"]
         lines += [f"{name}: {last.header(name)}" for name in ("Via", "From", "To", "Call-ID")]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as order:
             order.sendto("\r\n".join([*lines, "", ""]).encode(), (self.address, self.port))
 
-    def _names_call(self, message: SipMessage) -> bool:
-        return "INVITE" in (message.header("CSeq") or "") or message.start.startswith("ACK")
+    def _of_call(self) -> list[SipMessage]:
+        """What came in of the newest call and not of an order to end it."""
+        return [each for each in self.messages if not each.sent and _names_call(each)]
 
     def stop(self) -> None:
         """End the program, whatever it is doing."""
@@ -325,6 +326,10 @@ def _parse(at: str, text: str) -> SipMessage | None:
         headers.setdefault(name.strip().lower(), value.strip())
     when = datetime.fromisoformat(at)
     return SipMessage(when, "message sent" in direction, start, headers, body)
+
+
+def _names_call(message: SipMessage) -> bool:
+    return "INVITE" in (message.header("CSeq") or "") or message.start.startswith("ACK")
 
 
 def _wait_for(true: Callable[[], bool], within: float, otherwise: Callable[[], str]) -> None:
