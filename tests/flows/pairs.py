@@ -71,10 +71,10 @@ class Pairs:
         self._seen: set[object] = set()
         self.found: list[str] = []
         self.disclosed = self.compared = 0
-        first = engine.start(flow)
+        first = self._run(engine.start(flow), Band.NORMAL, None)
         self._both(first, first, {}, self._depth)
 
-    def _both(self, one: Sprint, other: Sprint, world: Mapping[str, Answered], depth: int) -> None:
+    def _both(self, one: Run, other: Run, world: Mapping[str, Answered], depth: int) -> None:
         for first, said in self._settled(one, world):
             for second, agreed in self._settled(other, said):
                 self._compare(first, second, agreed, depth)
@@ -96,8 +96,10 @@ class Pairs:
         self.compared += 1
         given_first = self._ways_in[self._depth - depth : self._depth - depth + 1]
         for given in given_first or self._given(one.session):
-            first = engine.resume(self._flow, one.session, given)
-            second = engine.resume(self._flow, other.session, given)
+            first, second = (
+                self._run(engine.resume(self._flow, each.session, given), each.session.band, None)
+                for each in (one, other)
+            )
             self._both(first, second, world, depth - 1)
 
     def _given(self, session: Session) -> Iterator[Heard | Answered]:
@@ -112,9 +114,9 @@ class Pairs:
         else:
             yield from (given.heard for given in inputs(self._flow, session))
 
-    def _settled(self, sprint: Sprint, world: Mapping[str, Answered]) -> Iterator[tuple[Run, Mapping[str, Answered]]]:
+    def _settled(self, run: Run, world: Mapping[str, Answered]) -> Iterator[tuple[Run, Mapping[str, Answered]]]:
         """The call after everything that the world says meanwhile, in every way."""
-        ahead = [(self._run(sprint, None), world)]
+        ahead = [(run, world)]
         seen: set[object] = set()
         while ahead:
             run, said = ahead.pop()
@@ -127,27 +129,36 @@ class Pairs:
                 continue
             secret = LABELS.get(wait.what) is Label.PLAN
             for answer in [said[wait.what]] if wait.what in said else answers(self._flow, wait):
-                after = self._run(engine.resume(self._flow, run.session, answer), run)
+                began = Band.RAISED if _lifts(wait, answer) else run.session.band
+                after = self._run(engine.resume(self._flow, run.session, answer), began, run)
                 ahead.append((after, said if secret else {**said, wait.what: answer}))
 
-    def _run(self, sprint: Sprint, before: Run | None) -> Run:
+    def _run(self, sprint: Sprint, began: Band, before: Run | None) -> Run:
+        """``began``: the band in which the sprint began. ``before``: what was settled since the last input."""
         heard = tuple(_heard(each) for each in sprint.instructions if not isinstance(each, Record))
         passed = [each.node for each in sprint.happenings if isinstance(each, Entered)]
+        earlier, there = (before.kept_from, [before.session.node]) if before else (frozenset(), [])
         return Run(
             replace(sprint.session, visits={}),
             (*(before.heard if before else ()), *heard),
             any(isinstance(each, Disclosed) for each in sprint.happenings) or bool(before and before.disclosed),
-            self._kept_from(sprint, passed, before),
+            earlier | self._kept_from([*there, *passed], began),
         )
 
-    def _kept_from(self, sprint: Sprint, passed: list[str], before: Run | None) -> frozenset[str]:
-        earlier, there = (before.kept_from, [before.session.node]) if before else (frozenset(), [])
-        raised = sprint.session.band is not Band.NORMAL
-        return earlier | {name for name in (*passed, *there) if raised and self._takes_away(name)}
+    def _kept_from(self, passed: list[str], band: Band) -> frozenset[str]:
+        """What a caller passes after being raised. What a node does to the band, it does for those behind it."""
+        kept, raised = set(), band is not Band.NORMAL
+        for name in passed:
+            node = self._flow.node(name)
+            if node is not None and raised and any(move.door == RAISE_ONLY for move in node.moves()):
+                kept.add(name)
+            raised |= getattr(node, "band", None) not in (None, Band.NORMAL)
+        return frozenset(kept)
 
-    def _takes_away(self, name: str) -> bool:
-        node = self._flow.node(name)
-        return node is not None and any(move.door == RAISE_ONLY for move in node.moves())
+
+def _lifts(wait: LookupWait, answer: Answered) -> bool:
+    """Whether an answer raises the caller (docs/safety/rules.md, 2)."""
+    return answer.raises or (wait.what == "plan" and answer.outcome == "unavailable")
 
 
 def _heard(instruction: Instruction) -> Instruction:
