@@ -81,8 +81,8 @@ class Wire:
                 there, back = await asyncio.open_connection("127.0.0.1", self.target)
                 ends.append(back)
                 await asyncio.gather(self._pass(reader, back), self._pass(there, writer), return_exceptions=True)
-        except OSError:
-            pass  # a server that refuses: so does the wire
+        except (OSError, asyncio.CancelledError):
+            pass  # a server that refuses, or the wire is cut: nobody else asks how this ended
         finally:
             self._passing.discard(own)
             for each in ends:
