@@ -16,6 +16,7 @@ from callrouter.publishing import model
 from callrouter.publishing.drafts import FLOW, MOST_OCTETS, PROMPTS
 from callrouter.publishing.errors import NotSound, UnknownVersion
 from callrouter.publishing.service import Publishing
+from callrouter.publishing.snapshot import STRAIGHT_TO_111
 from callrouter.publishing.written import as_yaml
 from console.errors import NoSuchPage
 from console.flow_changes import Change, changes
@@ -56,12 +57,10 @@ def add_drafts(router: APIRouter, web: Web, publishing: Publishing) -> None:
     @router.get("/flows/new", name="new_flow")
     async def ask_new(request: Request, base: str = "") -> Response:
         session = web.require(request, *model.WRITERS)
-        base = base or publishing.live_version
         try:
-            content = await publishing.content(base, session.who)
+            return pages.form(request, await pages.begun(base, session))
         except UnknownVersion as error:
             raise NoSuchPage from error
-        return pages.form(request, Typed(as_yaml(content.flow), base=base))
 
     @router.post("/flows/new")
     async def new(request: Request) -> Response:
@@ -76,6 +75,14 @@ class _Pages:
     def __init__(self, web: Web, publishing: Publishing) -> None:
         self._web = web
         self._publishing = publishing
+
+    async def begun(self, base: str, session: Session) -> Typed:
+        """The text of ``base``; of the live version if it is empty, else of the last written. Raises UnknownVersion."""
+        service, who = self._publishing, session.who
+        base = base or service.live_version
+        if base == STRAIGHT_TO_111.version and (written := await service.versions(who)):
+            base = written[0].row.version  # none is live, which is when a better one is needed
+        return Typed(as_yaml((await service.content(base, who)).flow), base=base)
 
     async def take(self, request: Request, session: Session, typed: Typed, *, save: bool) -> Response:
         """Check what was typed and show what is found; with ``save`` put it in, if it can be read at all."""
@@ -92,7 +99,7 @@ class _Pages:
             return self.form(request, typed, findings=(Finding(str(refused)),))
         verdict = Verdict(tuple(problems)) if problems else await asyncio.to_thread(proved, content)
         live = None
-        if service.live_version != content.version:
+        if service.live_version not in (content.version, STRAIGHT_TO_111.version):
             live = await service.content(service.live_version, who)
         return self.form(request, typed, verdict=verdict, changes=changes(live, content) if live else [])
 

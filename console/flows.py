@@ -16,6 +16,7 @@ from callrouter.publishing.errors import NothingBefore, OutOfRange, UnknownVersi
 from callrouter.publishing.hearing import Hearing
 from callrouter.publishing.model import State, Version
 from callrouter.publishing.service import Publishing
+from callrouter.publishing.snapshot import STRAIGHT_TO_111
 from console.errors import NoSuchPage
 from console.flow_changes import Change, changes
 from console.flow_draft import add_drafts
@@ -57,7 +58,8 @@ def add_flows(
         session = web.require(request, *model.READERS)
         versions = await publishing.versions(session.who)
         may_write = session.who.role in model.WRITERS
-        return web.page(request, "flows.html", versions=versions, needs=NEEDS, may_write=may_write)
+        none = publishing.live_version == STRAIGHT_TO_111.version
+        return web.page(request, "flows.html", versions=versions, needs=NEEDS, may_write=may_write, none_is_live=none)
 
     @router.get("/flows/{version}", name="flow")
     async def flow(request: Request, version: str) -> Response:

@@ -227,6 +227,21 @@ async def test_a_version_is_written_checked_and_saved_on_a_page(house: House) ->
     assert house.live == FIRST.version
 
 
+async def test_a_version_is_written_while_none_is_live(house: House) -> None:
+    """The only version was unsafe and is recalled: callers go straight to 111 until somebody has written a better."""
+    await house.publishing.recall(FIRST.version, DUTY, "Unsafe")
+    async with house.console.browser(ANN) as ann:
+        assert "No version is live." in (await ann.client.get("/flows")).text
+        page = await ann.client.get("/flows/new")
+        assert page.status_code == 200
+        written = typed(page.text, "flow")
+        assert written == as_yaml(FIRST.flow), "the last that was written"
+        fields = {"flow": written.replace("[hello]", "[hello_calm]"), "prompts": "hello_calm: Take your time.\n"}
+        checked = await ann.send("/flows/new", {**fields, "do": "check"})
+        assert (checked.status_code, typed(checked.text, "flow").strip()) == (200, fields["flow"].strip())
+        assert "every path ends with a person" in checked.text
+
+
 async def test_what_is_wrong_in_a_draft_is_said_with_its_line_and_nothing_is_kept(house: House) -> None:
     async with house.console.browser(ANN) as ann:
         written = typed((await ann.client.get("/flows/new")).text, "flow")
