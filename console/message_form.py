@@ -72,9 +72,10 @@ def content_of(form: Form, languages: Collection[str], now: datetime) -> Content
     return read(data)
 
 
-def form_of(content: Content) -> Form:
-    """The fields of a message that is changed."""
+def form_of(content: Content, digest: str) -> Form:
+    """The fields of a message that is changed; ``shown`` is what it was when they were filled."""
     typed: dict[str, Sequence[str]] = {
+        "shown": [digest],
         "title": [content.title],
         "marker": [content.marker],
         "everywhere": ["yes"] if content.places.everywhere else [],

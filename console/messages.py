@@ -77,14 +77,15 @@ def _add_forms(router: APIRouter, web: Web, pages: _Pages, service: MessageServi
     async def ask_edit(request: Request, message_id: str) -> Response:
         session = web.require(request, *life.AUTHORS)
         sheet = await pages.read(message_id, session)
-        return pages.form(request, form_of(sheet.message.content), message_id)
+        return pages.form(request, form_of(sheet.message.content, sheet.message.digest), message_id)
 
     @router.post("/messages/{message_id}/edit")
     async def edit(request: Request, message_id: str) -> Response:
         session = web.require(request, *life.AUTHORS)
         sheet = await pages.read(message_id, session)
         form = Form(await web.lists(request, session), sheet.message.content.is_template)
-        return await pages.write(request, form, message_id, lambda c: service.edit(message_id, c, session.who))
+        shown = form.one("shown") or None
+        return await pages.write(request, form, message_id, lambda c: service.edit(message_id, c, session.who, shown))
 
 
 def _add_sheet(router: APIRouter, web: Web, pages: _Pages) -> None:

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from callrouter.approvals import StoreAway, require_role
+from callrouter.approvals import StoreAway, require_role, require_same
 from callrouter.handover import SignedIn
 from callrouter.messages import life, store
 from callrouter.messages.content import Known, digest_of, read, require_fit
@@ -84,12 +84,19 @@ class MessageService:
         )
         return await self._write(partial(self._add, message=message, step="drafted", who=who))
 
-    async def edit(self, message_id: str, content: Content | dict[str, Any], who: SignedIn) -> Message:
-        """Change what is not live yet; approvals of what it was before count no longer."""
+    async def edit(
+        self, message_id: str, content: Content | dict[str, Any], who: SignedIn, shown: str | None = None
+    ) -> Message:
+        """Change what is not live yet; approvals of what it was before count no longer.
+
+        ``shown``: the digest of what ``who`` changes. What somebody else has changed meanwhile is not undone unseen.
+        """
         require_role(who, life.AUTHORS)
         written, digest = await self._prepare(content)
 
         def rule(message: Message, now: datetime) -> Message:
+            if shown is not None:
+                require_same(shown, message.digest)
             return life.edit(message, written, digest, who, now)
 
         return await self._move(message_id, "edited", who, rule)

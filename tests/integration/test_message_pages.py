@@ -69,6 +69,21 @@ async def test_the_sound_is_heard_from_the_page(world: World) -> None:
         assert (await ben.client.get("/messages/sound/m-en-0.wav")).status_code == 404
 
 
+async def test_of_two_who_change_a_message_at_once_the_second_is_told_and_undoes_nothing(world: World) -> None:
+    drafted = await world.service.draft(content(), ANN)
+    path = f"/messages/{drafted.id}/edit"
+    console = console_of(world)
+    async with console.browser(ANN) as ann, console.browser(CAZ) as caz:
+        (seen,) = re.findall(r'name="shown" value="([^"]+)"', (await ann.client.get(path)).text)
+        assert (await caz.send(path, {**TYPED, "title": "By Caz", "shown": seen})).status_code == 200
+        page = await ann.send(path, {**TYPED, "title": "By Ann", "shown": seen})
+        assert (page.status_code, "not what you have read" in page.text) == (422, True)
+        assert 'value="By Ann"' in page.text, "what was typed is still there"
+        assert "By Caz" in (await ann.client.get("/messages")).text
+        (seen,) = re.findall(r'name="shown" value="([^"]+)"', (await ann.client.get(path)).text)
+        assert "By Ann" in (await ann.send(path, {**TYPED, "title": "By Ann", "shown": seen})).text
+
+
 @pytest.mark.parametrize(
     ("change", "field", "text"),
     [
