@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -215,6 +215,12 @@ class Dispatch(Protocol):
 
         Said by whoever takes over a call that is being dialled or talks, and at each round of hold of a network
         that asks by itself.
+        """
+
+    async def in_use(self, call_refs: Collection[str]) -> None:
+        """The network shows these callers being rung for or in a talk: a line of theirs lives on, whoever kept it.
+
+        It takes over nobody and brings nobody back; who is unknown here is passed over.
         """
 
     async def leg_failed(self, call_ref: str, provider: str, cause: str) -> None:

@@ -80,6 +80,7 @@ class AsteriskWatch:
         self._undoubted: set[str] = set()  # of those
         self._told: dict[str, tuple[str, str]] = {}
         self._firsts: dict[str, str] = {}  # a line's own name → the name of the call, which may have come by another
+        self._names: dict[str, str] = {}  # a line's own name in a talk → under which life of it the door knows that
         self._missed: dict[str, float] = {}  # asked for and not on the line: since when (monotonic)
         self._rows_read = 0.0  # when all rows of AstDB were told, last (monotonic)
 
@@ -104,7 +105,9 @@ class AsteriskWatch:
                 await self._tell_caller(call_ref, seen)
             except Exception as error:  # noqa: BLE001 - one call that cannot be read must not hide the others
                 log.error("caller_untold", call_ref=call_ref, error=type(error).__name__)
+        await self._dispatch.in_use(self._in_use())
         self._told = {ref: mark for ref, mark in self._told.items() if ref in self._seen}
+        self._names = {ref: name for ref, name in self._names.items() if ref in self._seen}
         self._missed = {ref: since for ref, since in self._missed.items() if ref not in self._seen}
         if self._ami is not None:
             await self._tell_ends(self._ami)
@@ -225,6 +228,7 @@ class AsteriskWatch:
         elif via == "fallback":
             await self._door.give_up(known, "network_fell_back")
         if stage == "talk":
+            self._names[call_ref] = known
             since = await self._variable(seen.channel, "TALK_FROM")
             at = datetime.fromtimestamp(int(since), tz=seen.came.tzinfo) if since.isdecimal() else self._clock.now()
             await self._answered(known, dial, at)
@@ -233,6 +237,12 @@ class AsteriskWatch:
         """Whether a worker has told the door of it, as most do: then Asterisk need not be asked for more."""
         record = await self._door.record(call_ref)  # its worker goes on keeping the provider's line for it
         return record is not None and isinstance(record.session.wait, TalkWait)
+
+    def _in_use(self) -> set[str]:
+        """Under whatever name: who is rung for or talks. Whoever sent them there may be dead, and Asterisk goes on."""
+        seen = (self._seen or {}).items()
+        busy = [ref for ref, each in seen if each.channel.variables["STAGE"] in ("dialling", "talk")]
+        return {name for ref in busy for name in (ref, self._firsts.get(ref, ref), self._names.get(ref, ref))}
 
     async def _variable(self, channel: Channel, name: str) -> str:
         try:

@@ -269,6 +269,10 @@ function moves.keep()
   for _, call in ipairs(asked.calls) do keep(call) end
 end
 
+function moves.in_use()
+  for _, call in ipairs(asked.calls) do redis.call('ZADD', LEASES, 'XX', now + asked.lease_ms, call) end
+end
+
 function moves.leg_failed()
   local caller = read(asked.call)
   if not caller or caller.provider ~= asked.provider then return offer_lines() end

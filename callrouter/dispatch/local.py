@@ -9,7 +9,7 @@ them between workers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -45,6 +45,9 @@ class LocalDispatch:
 
     async def keep(self, call_ref: str) -> None:
         """Nothing to do: places and lines live as long as the only process."""
+
+    async def in_use(self, call_refs: Collection[str]) -> None:
+        """Nothing to do, likewise."""
 
     async def leg_failed(self, call_ref: str, provider: str, cause: str) -> None:
         cools_s = self._lines.leg_failed(call_ref, provider, cause)

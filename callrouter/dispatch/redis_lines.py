@@ -91,6 +91,10 @@ class RedisLines:
         """Renew the leases of these callers, of those only whom this worker keeps unless it takes them over."""
         return await self._ask("keep", calls=list(call_refs), holder=self._holder, take_over=take_over)
 
+    async def in_use(self, call_refs: Iterable[str]) -> Answer:
+        """Renew the leases of those of these callers who have one, whoever keeps them."""
+        return await self._ask("in_use", calls=list(call_refs))
+
     async def leg_failed(self, call_ref: str, provider: str, cause: str) -> Answer:
         """The line is free again, and the provider is passed over for a while."""
         cool_ms = _ms(self._cool_down_s(cause))

@@ -104,6 +104,10 @@ class SharedDispatch:
         else:
             await self._adopt([call_ref], answer)
 
+    async def in_use(self, call_refs: Collection[str]) -> None:
+        for part in _batches(call_refs):
+            await self._ask(partial(self._shared.in_use, part))
+
     async def leg_failed(self, call_ref: str, provider: str, cause: str) -> None:
         self._own.leg_failed(call_ref, provider, cause)
         await self._change(call_ref, partial(self._shared.leg_failed, call_ref, provider, cause))

@@ -144,6 +144,33 @@ async def test_caller_who_is_taken_over_keeps_the_line_when_the_old_worker_dies(
     assert await is_free(hall, other)
 
 
+async def test_line_of_a_talk_whose_worker_died_is_taken_for_as_long_as_the_network_shows_the_talk(
+    new_two: NewTwo,
+) -> None:
+    hall, one, other = new_two()
+    await hall.seek("talking", at=one)
+    for _ in range(3):
+        await hall.pass_time(LEASE_S - 1, other)
+        await other.in_use(["talking", "unknown"])
+    assert not await is_free(hall, other)
+
+    await other.leave("talking")
+    await other.in_use(["talking"])  # a look that crossed with the end
+    assert await is_free(hall, other)
+
+
+async def test_line_of_a_talk_that_the_network_shows_no_more_is_free_when_nobody_keeps_it(new_two: NewTwo) -> None:
+    hall, one, other = new_two()
+    await hall.seek("talking", at=one)
+    await hall.pass_time(LEASE_S - 1, other)
+    await other.in_use(["talking"])
+    await hall.pass_time(LEASE_S - 1, other)
+    assert not await is_free(hall, other)
+
+    await hall.pass_time(1, other)
+    assert await is_free(hall, other)
+
+
 async def test_caller_who_waits_and_is_taken_over_asks_again_and_keeps_the_turn(new_two: NewTwo) -> None:
     hall, one, other = new_two()
     await hall.seek("talking", at=other)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from callrouter.dispatch.redis_lines import TAG
+from callrouter.dispatch.redis_lines import LEASE_S, TAG
 from infra.redis_keys import lease_key, name_key
 from tests.faults.callers import NUMBERS, Caller, Phones
 from tests.faults.house import PROVIDER_SOUNDS, SOUNDS, House, house
@@ -81,6 +81,49 @@ async def test_all_workers_dead(tmp_path: Path) -> None:
         written = await journalled(it.database, 2)
     print(written)
     assert written.whole, written
+
+
+async def test_a_talk_whose_worker_is_dead_is_counted_until_it_ends(tmp_path: Path) -> None:
+    async with house(tmp_path, workers=2) as it:
+        await watching(it)
+        talkers = [await through(it, NUMBERS[n], "3", PROVIDER_SOUNDS["one-eleven"]) for n in range(4)]
+        assert await _lines(it) == 4
+        for worker in it.workers:
+            worker.kill()
+        for worker in it.workers:
+            await asyncio.to_thread(worker.wait)
+        await asyncio.to_thread(it.workers[1].start)
+        await lease_over(it)
+        assert await _lines(it) == 4, "everybody still talks"
+        assert not any(each.dropped for each in talkers)
+        for caller in talkers:
+            caller.hang_up()
+        await nobody_left(it)
+        await ended(it.database, 4, within=30)
+        written = await journalled(it.database, 4)
+        async with asyncio.timeout(START_S):
+            while await _lines(it):  # noqa: ASYNC110 - it is read, it does not call
+                await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(it.redis.client.zcard, f"{TAG}:left") == 4
+    print(written)
+    assert written.whole, written
+
+
+async def lease_over(it: House) -> None:
+    """Return when Redis has swept once the leases that callers have now are over."""
+    leases = await asyncio.to_thread(it.redis.client.zrange, f"{TAG}:leases", 0, -1, withscores=True)
+    over = max(until for _, until in leases)
+    async with asyncio.timeout(LEASE_S + START_S):
+        while await _swept(it) <= over:  # noqa: ASYNC110 - it is read, it does not call
+            await asyncio.sleep(0.2)
+
+
+async def _swept(it: House) -> float:
+    return float(await asyncio.to_thread(it.redis.client.get, f"{TAG}:swept"))
+
+
+async def _lines(it: House) -> int:
+    return int(await asyncio.to_thread(it.redis.client.zcard, f"{TAG}:lines"))
 
 
 async def test_deploy(tmp_path: Path) -> None:

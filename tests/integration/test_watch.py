@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -163,7 +163,9 @@ async def test_the_end_of_a_talk_whose_worker_died_is_journalled_once(
             call_ref = house.only_call()
             await until_talking(house, call_ref)
             assert "handed_back" not in await house.events(call_ref)
-        assert await kept_by_another_watch(house, call_ref, monkeypatch) == [], "who only looks keeps no line"
+        kept, in_use = await lines_of_another_watch(house, call_ref, monkeypatch)
+        assert kept == [], "who only looks takes nobody over"
+        assert in_use == {call_ref}, "but says whose line is in use"
         caller.hang_up()
         events = await house.closed(call_ref)
         kinds = [each.kind for each in events]
@@ -171,14 +173,21 @@ async def test_the_end_of_a_talk_whose_worker_died_is_journalled_once(
         assert kinds[-2:] == ["talk_ended", "ended"]
 
 
-async def kept_by_another_watch(house: Watched, call_ref: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Whose lines a process takes over by looking for the first time, as after its start."""
+async def lines_of_another_watch(
+    house: Watched, call_ref: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[str], set[str]]:
+    """Whose lines a process takes over, and whose it says are in use, by looking for the first time."""
     kept: list[str] = []
+    used: set[str] = set()
 
     async def keep(whose: str) -> None:
         kept.append(whose)
 
+    async def in_use(whose: Collection[str]) -> None:
+        used.update(whose)
+
     monkeypatch.setattr(house.service.dispatch, "keep", keep)
+    monkeypatch.setattr(house.service.dispatch, "in_use", in_use)
     asterisk = house.line.asterisk
     async with Ari(asterisk.ari_url, "watch-other", asterisk.settings.ari_user, asterisk.settings.ari_password) as ari:
         await ari.wait_connected()
@@ -186,7 +195,7 @@ async def kept_by_another_watch(house: Watched, call_ref: str, monkeypatch: pyte
         await other.look()
         assert other.place(call_ref) == "dialplan"
     monkeypatch.undo()
-    return kept
+    return kept, used
 
 
 async def until_talking(house: Watched, call_ref: str) -> None:

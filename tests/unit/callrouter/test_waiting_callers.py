@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import pytest
@@ -44,6 +44,9 @@ class Broken:
         pass
 
     async def keep(self, call_ref: str) -> None:
+        pass
+
+    async def in_use(self, call_refs: Collection[str]) -> None:
         pass
 
     async def leave(self, call_ref: str) -> None:
