@@ -60,7 +60,7 @@ def draft(
 ) -> None:
     """Put in a new version. Prints what it touches, and what it still needs."""
     top = file.parent
-    files = {str(each.relative_to(top)): each.read_text(encoding="utf-8") for each in top.rglob("*.yaml")}
+    files = {str(each.relative_to(top)): _text_of(each) for each in top.rglob("*.yaml")}
 
     async def work(service: Publishing, who: SignedIn) -> Version:
         texts = {service.language: load_prompts(prompts)} if prompts else {}
@@ -164,6 +164,15 @@ def table(found: Report) -> str:
         lines += ["", f"{'calls':>7}  undetermined because"]
         lines += [f"{calls:>7}  {why}" for why, calls in found.undetermined]
     return "\n".join(lines)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file}: not a text file in UTF-8 (octet {error.start})") from error
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}") from error
 
 
 def _person(name: str, role: Role, *, alone: bool = False) -> SignedIn:

@@ -98,6 +98,16 @@ def test_in_production_a_shell_only_reads_and_takes_back(tmp_path: Path, monkeyp
     assert "(shell) (administrator)" in typed("history", version)
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_bytes(b"flow: caf\xe9\n")
+    with pytest.raises(ConfigurationError, match=r"flow\.yaml: not a text file in UTF-8"):
+        CliRunner().invoke(commands(), ["flow", "draft", str(tmp_path / "flow.yaml")], catch_exceptions=False)
+    (tmp_path / "flow.yaml").unlink()
+    (tmp_path / "flow.yaml").mkdir()
+    with pytest.raises(ConfigurationError, match=r"flow\.yaml: Is a directory"):
+        CliRunner().invoke(commands(), ["flow", "draft", str(tmp_path / "flow.yaml")], catch_exceptions=False)
+
+
 def test_the_table_says_how_many_went_where() -> None:
     handler, dental = Course("111", 20.0), Course("dental", 12.5)
     found = report(
