@@ -6,6 +6,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FOR ?=
+# the files of the whole houses: to read all the others too costs each process that runs them 4 s
+HOUSES = $(sort $(shell grep -rlw pytest.mark.alone tests --include 'test_*.py'))
+# where this is set, every process compiles all that it imports anew: half a second or more of each start
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev assets demo test test-all test-tools faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows fuzz-plans plan-memory
@@ -44,14 +48,14 @@ test-tools: setup
 test: setup-dev test-tools ## run the tests; installs SIPp, Asterisk (cached) and Chromium where it can
 	@$(BIN)/python -m pytest -q -m "not slow and not alone and not faults and not soak"
 	@echo "and the whole houses, two at a time …"
-	@$(BIN)/python -m pytest -q -n2 -m "alone and not slow and not faults and not soak" --ignore tests/faults/test_headline.py
+	@$(BIN)/python -m pytest -q -n2 -m "alone and not slow and not faults and not soak" $(filter-out tests/faults/test_headline.py,$(HOUSES))
 	@echo "and the house that measures what callers hear, by itself …"
 	@$(BIN)/python -m pytest -q -n0 -m "not faults" tests/faults/test_headline.py
 
 test-all: setup-dev test-tools test ## those too that take long and show what a shorter one shows less fully
 	@$(BIN)/python -m pytest -q -m "slow and not alone and not faults and not soak"
 	@CALLROUTER_EXAMPLES=all $(BIN)/python -m pytest -q -m "hypothesis and not slow"
-	@$(BIN)/python -m pytest -q -n2 -m "slow and alone and not faults and not soak"
+	@$(BIN)/python -m pytest -q -n2 -m "slow and alone and not faults and not soak" $(HOUSES)
 	@$(MAKE) --no-print-directory plan-memory MB=30
 
 faults: setup-dev test-tools ## break every part under real calls: the long form, 1,000 calls (writes bench/faults.json)

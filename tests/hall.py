@@ -17,7 +17,7 @@ from ivr.model import Band
 from tests.hand_clock import NOON, HandClock
 from tests.service import a_provider
 
-SOON_S = 10.0
+SOON_S = 30.0
 """How long a test waits for what comes at once."""
 
 PATIENT_S = 20.0

@@ -20,7 +20,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-SOON_S = 5.0  # how long a test waits for something that comes at once
+SOON_S = 30.0  # how long a test waits for something that comes at once
 
 
 @dataclass(frozen=True)

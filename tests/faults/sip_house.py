@@ -184,14 +184,17 @@ async def sip_house(
     audio: Mapping[str, str] = AUDIO,
     client: type[Ari] = Ari,
     lease_s: float = LEASE_S,
+    request_seconds: float = 1.0,
     turns: Turns | None = None,
 ) -> AsyncIterator[SipHouse]:
-    """A worker that is connected."""
+    """A worker that is connected; its ``client`` waits ``request_seconds`` for an answer."""
     service = await build_calls(folder, providers=providers)
     door = FailingDoor(service.calls)
     try:
         async with asterisk() as server:
-            ari = client(server.url, "callrouter-w1", "user", "secret", retry_seconds=(0.02,), request_seconds=1.0)
+            ari = client(
+                server.url, "callrouter-w1", "user", "secret", retry_seconds=(0.02,), request_seconds=request_seconds
+            )
             worker = SipWorker(ari, door, SystemClock(), audio, lease_s=lease_s, turns=turns)
             async with worker:
                 await ari.wait_connected()

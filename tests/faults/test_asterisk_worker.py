@@ -201,15 +201,8 @@ async def test_the_channel_is_followed_before_the_first_input(tmp_path: Path) ->
         assert paths.index("POST applications/callrouter-w1/subscription") < paths.index("POST channels/1.1/answer")
 
 
-class PatientAri(Ari):
-    """``patient``: it waits longer for an answer than any test."""
-
-    def __init__(self, *args: Any, **how: Any) -> None:
-        super().__init__(*args, **how | {"request_seconds": 60.0})
-
-
 async def test_no_caller_waits_for_the_answer_that_their_channel_is_followed(tmp_path: Path) -> None:
-    async with sip_house(tmp_path, client=PatientAri) as house:
+    async with sip_house(tmp_path, request_seconds=120.0) as house:
         house.asterisk.silent_about.add("subscription")
         await house.in_the_menu(a_caller())
 

@@ -93,13 +93,19 @@ async def town(folder: Path) -> AsyncIterator[Town]:
             yield Town(redis, worker, background, line, database)
 
 
-@pytest.mark.timeout(600)
-async def test_it_is_killed_and_its_work_goes_on_at_the_worker_until_it_is_back(tmp_path: Path) -> None:
-    async with town(tmp_path) as it:
+@asynccontextmanager
+async def town_at_work(folder: Path) -> AsyncIterator[Town]:
+    """A town whose background process has had the first calls."""
+    async with town(folder) as it:
         await it.until_told("background", "ok")
         await it.calls(seed=1)
         await it.ended(CALLS)
+        yield it
 
+
+@pytest.mark.timeout(600)
+async def test_it_is_killed_and_its_work_goes_on_at_the_worker_until_it_is_back(tmp_path: Path) -> None:
+    async with town_at_work(tmp_path) as it:
         it.background.kill()
         await it.calls(seed=2)
         await it.until_told("background", "failed")
@@ -114,11 +120,7 @@ async def test_it_is_killed_and_its_work_goes_on_at_the_worker_until_it_is_back(
 
 @pytest.mark.timeout(600)
 async def test_it_is_stopped_where_it_stands_and_the_worker_goes_on_until_it_wakes(tmp_path: Path) -> None:
-    async with town(tmp_path) as it:
-        await it.until_told("background", "ok")
-        await it.calls(seed=1)
-        await it.ended(CALLS)
-
+    async with town_at_work(tmp_path) as it:
         it.background.signal(signal.SIGSTOP)
         try:
             await it.calls(seed=2)

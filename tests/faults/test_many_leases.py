@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from adapters.asterisk.ari import REQUEST_SECONDS, Ari
+from adapters.asterisk.ari import REQUEST_SECONDS
 from adapters.asterisk.leases import ABREAST
 from tests.faults.ari_server import Caller
 from tests.faults.sip_house import sip_house
@@ -21,16 +20,9 @@ async def test_an_answer_that_does_not_come_for_one_caller_costs_no_other_their_
         await house.asterisk.wait_asked("channels/2.2/variable", seen + 2)
 
 
-class Patient(Ari):
-    """It waits for an answer as long as in production: as long as a lease."""
-
-    def __init__(self, *args: Any, **chosen: Any) -> None:
-        super().__init__(*args, **{**chosen, "request_seconds": REQUEST_SECONDS})
-
-
 async def test_nor_does_it_among_more_than_are_renewed_at_once_by_a_client_that_waits_long(tmp_path: Path) -> None:
     first, *others = [Caller(f"{n}.1", f"{n:032x}") for n in range(1, ABREAST + 2)]
-    async with sip_house(tmp_path, client=Patient) as house:
+    async with sip_house(tmp_path, request_seconds=REQUEST_SECONDS) as house:
         for caller in (first, *others):
             await house.in_the_menu(caller)
         house.asterisk.silent_about.add(f"GET channels/{first.id}/variable")

@@ -76,7 +76,7 @@ async def connected(behave: Behaviour, **how: Any) -> AsyncIterator[tuple[FakeAr
 
 
 async def next_event(ari: Ari, kind: str) -> AriEvent:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         async for event in ari.events():
             if event.type == kind:
                 return event

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.asterisk.ari import AriEvent
 from adapters.asterisk.facts import caller_number, started_key
 from infra.asterisk.instance import Asterisk, AsteriskSettings, Provider
 from tests.integration.conftest_asterisk import (  # noqa: F401  the last two are fixtures
@@ -40,10 +39,11 @@ async def test_one_of_two_workers_gets_the_call(line: Line) -> None:
         line.call()
         await one.wait(lambda e: e.type == "CallBroadcast")
         await other.wait(lambda e: e.type == "CallBroadcast")
-        winner, loser = (one, other) if await _owns(one) else (other, one)
+        await until(lambda: one.refused + other.refused == 1)
+        winner, loser = (one, other) if other.refused else (other, one)
         channel = await winner.own()
-        await until(lambda: loser.refused == 1)
-        assert not await _owns(loser)
+        with pytest.raises(TimeoutError):
+            await loser.own(within=0.5)
         assert channel.variables["CALL_REF"].isalnum()
         assert len(channel.variables["CALL_REF"]) == 32
 
@@ -59,7 +59,7 @@ async def test_what_a_worker_learns_from_the_invite(line: Line) -> None:
             }
         )
         facts = (await worker.own()).variables
-        invite = caller.messages[0]
+        invite = await asyncio.to_thread(caller.wait_sent, "INVITE")
     assert facts["CLI"] == "+447700900123"
     assert facts["PAI"] == '"A, (b} ${EXTEN}" <sip:+442079460000@carrier.example>'
     assert facts["PRIVACY"] == "none"
@@ -79,7 +79,8 @@ async def test_a_closing_parenthesis_in_a_header_makes_no_two_callers_one(line: 
             caller, _ = line.call(headers=headers, call_id="%p)a:1(b):2@carrier.example")
             channel = await worker.own()
             facts = channel.variables
-            assert facts["SIP_CALL_ID"] == (caller.messages[0].header("Call-ID") or "").replace(")", "_")
+            sent = await asyncio.to_thread(caller.wait_sent, "INVITE")
+            assert facts["SIP_CALL_ID"] == (sent.header("Call-ID") or "").replace(")", "_")
             assert (facts["PAI"], facts["DIVERTER"]) == (asserted.replace(")", "_"), "+442079460123")
             keys.add(started_key(facts))
             numbers.add(caller_number(facts))
@@ -304,14 +305,3 @@ async def test_the_record_of_an_end_outlives_an_orderly_restart(line: Line, tmp_
 
 def _keys(worker: Worker) -> str:
     return "".join(each.body["digit"] for each in worker.seen if each.type == "ChannelDtmfReceived")
-
-
-async def _owns(worker: Worker) -> bool:
-    def started(event: AriEvent) -> bool:
-        return event.type == "StasisStart"
-
-    try:
-        await worker.wait(started, within=0.5)
-    except TimeoutError:
-        return False
-    return True

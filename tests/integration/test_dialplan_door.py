@@ -104,8 +104,8 @@ async def test_a_default_service_that_leads_back_to_us_is_refused_and_the_caller
         await until(lambda: " Avail " in own.cli("pjsip show contacts"))
         with SippCaller(tmp_path, own.ports.sip, ear, refused_with=503) as caller:
             # Early media: the caller hears the announcement, and pays for no answer.
-            assert await asyncio.to_thread(ear.wait_heard, 20, 10.0)
-            assert await asyncio.to_thread(caller.wait_ended, 20.0) == 0
+            assert await asyncio.to_thread(ear.wait_heard, 20)
+            assert await asyncio.to_thread(caller.wait_ended) == 0
         (row,) = [each for each in own.cli("database show ended").splitlines() if "/ended/" in each]
     # A call of ours that was let in again would have left a row of its own.
     assert "status=CHANUNAVAIL" in row
@@ -122,7 +122,7 @@ async def test_a_last_resort_that_seems_dead_is_rung_all_the_same(line: Line, tm
         with Asterisk(tmp_path / "own", settings, line.asterisk.installation) as own:
             await until(lambda: " Unavail " in own.cli("pjsip show contacts"))
             with SippCaller(tmp_path, own.ports.sip, ear, dial=dialled) as caller:
-                await asyncio.to_thread(caller.wait_answered, 15.0)
+                await asyncio.to_thread(caller.wait_answered)
     assert provider.received("INVITE")[0].start.startswith(f"INVITE sip:{dialled}@")
 
 

@@ -32,7 +32,7 @@ async def test_a_stale_owner_moves_nobody(line: Line, order: str) -> None:
         await owner.own(epoch=2)
         # ARI refuses nobody; the dialplan does.
         await stale.say(channel, order)
-        again = await owner.own(epoch=3, within=1.0)
+        again = await owner.own(epoch=3)
         assert again.id == channel.id
 
 
@@ -57,7 +57,7 @@ async def test_nonsense_from_the_owner_is_broadcast_again(line: Line, order: str
         line.call()
         channel = await worker.own()
         await worker.say(channel, order)
-        assert (await worker.own(epoch=2, within=1.0)).id == channel.id
+        assert (await worker.own(epoch=2)).id == channel.id
 
 
 async def test_key_0_alone_ends_the_ringing_of_a_target_that_may_be_left(line: Line) -> None:
@@ -70,7 +70,7 @@ async def test_key_0_alone_ends_the_ringing_of_a_target_that_may_be_left(line: L
             await worker.say(channel, f"e1-to20k-{fresh_context()}-silent")
             await worker.wait(dial_says("RINGING"))
             ear.press("1#0")
-            facts = (await worker.own(epoch=2, within=10.0)).variables
+            facts = (await worker.own(epoch=2)).variables
             assert (facts["STAGE"], facts["DIALSTATUS"], failure(facts)) == ("returned", "CANCEL", "left_for_111")
             # The owner goes on with the call; what rings now may not be left, and rings for its second.
             await worker.say(channel, f"e2-to1-{fresh_context()}-silent")
@@ -78,7 +78,7 @@ async def test_key_0_alone_ends_the_ringing_of_a_target_that_may_be_left(line: L
                 lambda e: dial_says("RINGING")(e) and e.channel is not None and e.channel.told["DIALNO"] == "2"
             )
             ear.press("0")
-            facts = (await worker.own(epoch=3, within=10.0)).variables
+            facts = (await worker.own(epoch=3)).variables
             assert (facts["STAGE"], facts["DIALSTATUS"], failure(facts)) == ("returned", "NOANSWER", "no_answer")
 
 

@@ -63,7 +63,7 @@ async def test_a_withheld_identity_is_shown_to_a_trusted_provider(line: Line, tm
             await asyncio.to_thread(wait_alive, own)
             headers = IDENTITY | {"Privacy": "id"}
             with SippCaller(tmp_path, own.ports.sip, ear, headers=headers) as caller:
-                await asyncio.to_thread(caller.wait_answered, 10.0)
+                await asyncio.to_thread(caller.wait_answered)
     invite = provider.received("INVITE")[0]
     assert {name: invite.header(name) for name in headers} == headers
     assert "+447700900123" in (invite.header("From") or "")
@@ -83,7 +83,7 @@ async def test_early_media_is_no_answer(line: Line, tmp_path: Path) -> None:
                 await asyncio.to_thread(provider.wait_called)
                 # The caller hears it.
                 assert await asyncio.to_thread(ear.wait_heard, 20)
-                assert await asyncio.to_thread(caller.wait_ended, 20.0) == 0
+                assert await asyncio.to_thread(caller.wait_ended) == 0
             row = own.cli("database show ended")
     assert "event=call_ended" in row
     assert "status=NOANSWER" in row
@@ -100,7 +100,7 @@ async def test_a_redirect_is_not_followed(line: Line, tmp_path: Path) -> None:
             with own_asterisk(line, tmp_path, target) as own:
                 await asyncio.to_thread(wait_alive, own)
                 with SippCaller(tmp_path, own.ports.sip, ear, refused_with=503) as caller:
-                    assert await asyncio.to_thread(caller.wait_ended, 20.0) == 0
+                    assert await asyncio.to_thread(caller.wait_ended) == 0
             assert len(provider.received("INVITE")) == 2
         assert len(line.providers["north"].received("INVITE")) == before
 
@@ -194,7 +194,7 @@ async def test_an_invite_too_long_for_udp_goes_by_tcp(line: Line, tmp_path: Path
         await asyncio.to_thread(wait_alive, own)
         for headers in ({}, long):
             with SippCaller(tmp_path, own.ports.sip, ear, headers=headers) as caller:
-                await asyncio.to_thread(caller.wait_answered, 10.0)
+                await asyncio.to_thread(caller.wait_answered)
         assert [len(each.received("INVITE")) for each in (udp, tcp)] == [1, 1]
         assert tcp.received("INVITE")[0].header("Diversion") == long["Diversion"]
 
@@ -209,7 +209,7 @@ async def test_a_provider_on_tcp_is_rung_by_tcp(line: Line, tmp_path: Path) -> N
     ):
         await asyncio.to_thread(wait_alive, own)
         with SippCaller(tmp_path, own.ports.sip, ear) as caller:
-            await asyncio.to_thread(caller.wait_answered, 10.0)
+            await asyncio.to_thread(caller.wait_answered)
         assert "/TCP " in (provider.received("INVITE")[0].header("Via") or "")
 
 

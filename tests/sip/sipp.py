@@ -124,7 +124,16 @@ class Sipp:
         _wait_for(lambda: len(self.received(start)) >= count, within, lambda: f"no {start!r}: {self._last()}")
         return self.received(start)[count - 1]
 
-    def wait_ended(self, within: float = 10.0) -> int:
+    def wait_sent(self, start: str, within: float = 20.0) -> SipMessage:
+        """The first message so begun that went out: who got it may know of it before SIPp has written it down."""
+
+        def sent() -> list[SipMessage]:
+            return [each for each in self.messages if each.sent and each.start.startswith(start)]
+
+        _wait_for(lambda: bool(sent()), within, lambda: f"no {start!r} sent: {self._last()}")
+        return sent()[0]
+
+    def wait_ended(self, within: float = 30.0) -> int:
         """SIPp's exit code: 0 when the scenario went as written. Raises SippFailed when it goes on."""
         if self._process is None:
             raise SippFailed("not started")
@@ -138,7 +147,7 @@ class Sipp:
         # SIPp takes no such order from outside, so its scenarios wait for a MESSAGE of that call, which only this
         # sends. It answers with the headers of what it received last: those of the dialog are repeated. Who learns of
         # the call through Asterisk may be here before SIPp has written down Asterisk's first answer to it.
-        _wait_for(lambda: bool(self._of_call()), 10.0, lambda: f"no call to end: {self._last()}")
+        _wait_for(lambda: bool(self._of_call()), 20.0, lambda: f"no call to end: {self._last()}")
         last = self._of_call()[-1]
         lines = [f"MESSAGE sip:{LOOPBACK} SIP/2.0", "CSeq: 1 MESSAGE", "Content-Length: 0"]
         lines += [f"{name}: {last.header(name)}" for name in ("Via", "From", "To", "Call-ID")]
@@ -235,7 +244,7 @@ class SippCaller(Sipp):
 
     def answered_after(self) -> timedelta:
         """From the INVITE to its 200. Raises SippFailed."""
-        return self.wait_answered().at - self.messages[0].at
+        return self.wait_answered().at - self.wait_sent("INVITE").at
 
     def _answer(self) -> SipMessage | None:
         invites = (each for each in self.received("SIP/2.0 200") if "INVITE" in (each.header("CSeq") or ""))

@@ -19,7 +19,7 @@ from infra.lease import Lease, MemoryLeases
 from infra.loops import repeat
 from tests.plan_world import HandClock
 
-SOON_S = 10.0
+SOON_S = 30.0
 LONG_S = 60.0
 OFTEN_S = 0.01
 

@@ -61,7 +61,7 @@ class Reader:
     stream: AsyncIterator[bytes]
 
     async def take(self) -> list[tuple[str, dict[str, Any]]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return list(self._events(await anext(self.stream)))
 
     @staticmethod
@@ -172,7 +172,7 @@ async def test_a_stream_ends_when_the_server_shuts_down(world: World) -> None:
         await anext(stream)
         ending.set()
         world.turn()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert [event async for event in stream] == []
 
 

@@ -11,7 +11,7 @@ from infra.errors import StateUnavailable
 from infra.lease import Lease, MemoryLeases
 from infra.loops import repeat, until_next
 
-SOON_S = 10.0
+SOON_S = 30.0
 
 
 @dataclass
