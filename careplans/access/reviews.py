@@ -23,6 +23,7 @@ from infra.crypto import KeyRing, SealError
 from infra.sql import Database
 
 MOST_LISTED = 200
+"""Of those to review, and of the reviewed: however many there are of these, none of the former is left out for them."""
 LONGEST_WORDS = 1000
 UNREADABLE = "(can no longer be read)"
 
@@ -58,9 +59,7 @@ class EmergencyReviews:
         """Those to review, oldest first, and then the reviewed ones, newest first. Raises :class:`NotAllowed`."""
         await self._require(viewer)
         with store_errors():
-            cases = await self._database.read(self._cases)
-        waiting = [each for each in cases if each.reviewed_at is None]
-        return [*reversed(waiting), *(each for each in cases if each.reviewed_at is not None)]
+            return await self._database.read(self._cases)
 
     async def one(self, emergency: str, viewer: Viewer) -> Case:
         """One broken glass. Raises :class:`NotAllowed`, :class:`UnknownEmergency`."""
@@ -112,8 +111,11 @@ class EmergencyReviews:
             raise NotAllowed("only information governance reviews emergency access")
 
     def _cases(self, connection: Connection) -> list[Case]:
-        newest = select(plan_emergencies).order_by(plan_emergencies.c.at.desc()).limit(MOST_LISTED)
-        return [self._case(connection, row) for row in connection.execute(newest).all()]
+        at, reviewed_at = plan_emergencies.c.at, plan_emergencies.c.reviewed_at
+        waiting = select(plan_emergencies).where(reviewed_at.is_(None)).order_by(at)
+        done = select(plan_emergencies).where(reviewed_at.is_not(None)).order_by(at.desc())
+        rows = [row for query in (waiting, done) for row in connection.execute(query.limit(MOST_LISTED)).all()]
+        return [self._case(connection, row) for row in rows]
 
     def _case(self, connection: Connection, row: Any) -> Case:
         ids = row.plans.split()

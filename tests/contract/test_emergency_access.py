@@ -6,8 +6,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection, insert, select
 
 from careplans.access.patient import PatientAsked
+from careplans.access.reviews import MOST_LISTED
+from careplans.access.tables import plan_emergencies
 from careplans.audit.tables import plan_audit
 from careplans.errors import (
     AlreadyReviewed,
@@ -164,6 +167,21 @@ async def test_a_reference_opens_for_its_organisation_for_twelve_hours(house: Ho
     house.clock.at += timedelta(microseconds=1)
     with pytest.raises(NoRelationship):
         await house.references.open(ref, CREW)
+
+
+async def test_an_emergency_that_waits_for_its_review_is_never_pushed_off_the_list(house: House) -> None:
+    waiting = await house.emergency.ask(EDITH, REASON, CLIVE)
+    later = house.clock.now() + timedelta(days=1)
+
+    def review_many(connection: Connection) -> None:
+        row = dict(connection.execute(select(plan_emergencies)).mappings().one())
+        done = row | {"at": later, "reviewed_at": later, "accepted": True}
+        connection.execute(insert(plan_emergencies), [done | {"id": f"{n:032x}"} for n in range(MOST_LISTED)])
+
+    await house.database.write(review_many)
+    listed = await house.reviews.newest(INES)
+    assert listed[0].id == waiting.id
+    assert [each.reviewed_at is None for each in listed] == [True] + [False] * MOST_LISTED
 
 
 async def test_nobody_reviews_their_own_emergency_under_a_new_name_in_a_new_session(house: House) -> None:
