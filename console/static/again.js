@@ -7,9 +7,9 @@ const EVERY_MS = Number(box.dataset.again) * 1000;
 
 function show(fresh) {
   if (fresh.textContent === box.textContent) return;
-  const task = document.activeElement?.closest("[data-task]")?.dataset.task;
+  const row = document.activeElement?.closest("[data-row]")?.dataset.row;
   box.replaceChildren(...fresh.childNodes);
-  if (task) (box.querySelector(`[data-task="${CSS.escape(task)}"] button`) ?? box).focus();
+  if (row) (box.querySelector(`[data-row="${CSS.escape(row)}"] :is(button, a)`) ?? box).focus();
   if (fresh.dataset.said !== box.dataset.said) said.textContent = box.dataset.said = fresh.dataset.said;
 }
 

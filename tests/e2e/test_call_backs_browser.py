@@ -79,7 +79,7 @@ def test_a_handler_takes_a_call_back_on_and_tells_what_came_of_it_by_keyboard(
 ) -> None:
     page = open_tab(f"{url}/call-backs", viewport=viewport)
     sign_in(page)
-    rows = page.locator("[data-call-back]")
+    rows = page.locator("[data-row]")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("2 min late")
     expect(rows.last).to_contain_text("in 1 min")
@@ -104,3 +104,19 @@ def test_a_handler_takes_a_call_back_on_and_tells_what_came_of_it_by_keyboard(
     expect(rows).to_have_count(1)
     expect(page.get_by_text("Over in the last two hours")).to_be_visible()
     assert find_barriers(page) == []
+
+
+@pytest.mark.slow
+def test_a_list_that_renews_itself_leaves_the_keyboard_where_it_was(url: str, open_tab: OpenTab) -> None:
+    page = open_tab(f"{url}/call-backs")
+    page.clock.install()
+    sign_in(page)
+    rows = page.locator("[data-row]")
+    rows.first.get_by_role("button").focus()
+    other = page.context.new_page()  # the second window of the same person takes one on
+    other.goto(f"{url}/call-backs")
+    other.locator("[data-row]").last.get_by_role("button").click()
+    expect(other.get_by_role("heading", name="Ring 07700 900")).to_be_visible()
+    page.clock.run_for(30_000)
+    expect(rows.last.get_by_role("link")).to_be_visible()
+    expect(rows.first.get_by_role("button")).to_be_focused()

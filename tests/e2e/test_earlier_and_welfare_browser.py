@@ -78,7 +78,7 @@ def test_a_clinician_takes_a_task_on_by_keyboard(
 ) -> None:
     page = open_tab(f"{url}/welfare", viewport=viewport)
     sign_in(page)
-    rows = page.locator("[data-task]")
+    rows = page.locator("[data-row]")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("07700 900123")
     expect(rows.first).to_contain_text("Duty manager told")
@@ -98,7 +98,7 @@ def test_the_list_renews_itself_and_says_so_when_it_cannot(
     page = open_tab(f"{url}/welfare", offline_is_fine=True)
     page.clock.install()
     sign_in(page)
-    rows = page.locator("[data-task]")
+    rows = page.locator("[data-row]")
     expect(rows).to_have_count(2)
     page.get_by_role("button", name="Take on the caller on 07700 900123").focus()
     httpx.post(f"{url}/one-more")
