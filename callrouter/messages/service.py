@@ -27,7 +27,7 @@ from infra.revisions import advance
 from infra.sql import Database
 
 NEWEST = 200
-"""Messages that a list shows; older ones stay on record."""
+"""Messages that a list shows beside all that are not over; older ones stay on record."""
 
 THE_SERVICE = "the service"
 
@@ -166,9 +166,10 @@ class MessageService:
             await self._tell_guarded(stopped or message, "stopped_itself")
 
     async def newest(self, who: SignedIn) -> list[Message]:
-        """What was written last, newest first."""
+        """What was written last, newest first, and whatever is not over."""
         require_role(who, life.READERS)
-        return await self._read(lambda connection: store.newest(connection, NEWEST))
+        now = self._clock.now()
+        return await self._read(lambda connection: store.newest(connection, NEWEST, now))
 
     async def sheet(self, message_id: str, who: SignedIn) -> Sheet:
         """One message with its record."""

@@ -35,9 +35,16 @@ def get(connection: Connection, message_id: str) -> Message:
     return _with_approvals(connection, found)[0]
 
 
-def newest(connection: Connection, limit: int) -> list[Message]:
-    """The messages that were written last, newest first."""
-    chosen = sa.select(tables.messages).order_by(tables.messages.c.written_at.desc(), tables.messages.c.id).limit(limit)
+def newest(connection: Connection, limit: int, at: datetime) -> list[Message]:
+    """The messages that were written last, newest first, and whatever older one is not over at that time.
+
+    Templates have no end: whoever has to start or stop something finds it, however much was written since.
+    """
+    c = tables.messages.c
+    in_order = c.written_at.desc(), c.id
+    last = sa.select(c.id).order_by(*in_order).limit(limit)
+    not_over = (c.state != State.STOPPED) & (c.expires_at.is_(None) | (c.expires_at > at))
+    chosen = sa.select(tables.messages).where(c.id.in_(last) | not_over).order_by(*in_order)
     return _with_approvals(connection, connection.execute(chosen).all())
 
 

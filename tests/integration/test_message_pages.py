@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, insert, select
 from sqlalchemy import text as sql
 
 from callrouter.handover import Role, SignedIn
 from callrouter.messages.model import Phase
+from callrouter.messages.service import NEWEST
+from callrouter.messages.tables import messages
 from console.messages import add_messages
 from infra.sql import Database
 from tests.console_browser import HOST, Console
@@ -82,6 +85,25 @@ async def test_of_two_who_change_a_message_at_once_the_second_is_told_and_undoes
         assert "By Caz" in (await ann.client.get("/messages")).text
         (seen,) = re.findall(r'name="shown" value="([^"]+)"', (await ann.client.get(path)).text)
         assert "By Ann" in (await ann.send(path, {**TYPED, "title": "By Ann", "shown": seen})).text
+
+
+async def test_what_is_live_or_for_the_night_stays_on_the_list_however_much_was_written_since(world: World) -> None:
+    live, night = await world.released(), await world.approved_template()
+    drafted = await world.service.draft(content(title="Given up"), ANN)
+    await world.service.stop(drafted.id, ANN)
+    later = world.clock.now() + timedelta(hours=1)
+
+    def give_up_many(connection: Connection) -> None:
+        row = dict(connection.execute(select(messages).where(messages.c.id == drafted.id)).mappings().one())
+        many = [row | {"id": f"later-{n}", "written_at": later} for n in range(NEWEST)]
+        connection.execute(insert(messages), many)
+
+    await world.database.write(give_up_many)
+    async with console_of(world).browser(ADA) as ada:
+        page = (await ada.client.get("/messages")).text
+    for each in (live, night):
+        assert f'href="/messages/{each.id}"' in page
+    assert f'href="/messages/{drafted.id}"' not in page
 
 
 @pytest.mark.parametrize(
