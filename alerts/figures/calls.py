@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from alerts.figures.items import IN_PROGRESS, NOWHERE, PROBE_FLOW
@@ -19,12 +20,14 @@ Facts: TypeAlias = Mapping[str, Any]
 Told: TypeAlias = tuple[int, datetime, str, Facts]
 """An event as it is read: its ``seq``, when, its kind, and what it says in clear."""
 
+_QUEUED = ev.Queued.kind
+
 NEEDS: Mapping[str, tuple[str, ...]] = {
     ev.Offered.kind: ("flow", "flow_version"),
     ev.NodeEntered.kind: (),
     ev.AreaKnown.kind: ("area",),
     ev.MessageHeard.kind: ("marker",),
-    ev.Queued.kind: (),
+    _QUEUED: (),
     ev.LegStarted.kind: ("provider", "service"),
     ev.LegAnswered.kind: ("provider", "evidence"),
     ev.LegFailed.kind: ("provider",),
@@ -44,10 +47,11 @@ def is_readable(seq: int, kind: str, facts: Facts) -> bool:
     """Whether an event of a kind in :data:`NEEDS` says what is needed of it: one in a newer form may not."""
     if not 0 <= seq <= LATEST_SEQ:
         return False
+    get = facts.get
     for name in NEEDS[kind]:
-        if type(facts.get(name)) is not str:
+        if type(get(name)) is not str:
             return False
-    return kind != ev.Queued.kind or isinstance(facts.get("services"), list | tuple)
+    return kind != _QUEUED or isinstance(facts.get("services"), (list, tuple))
 
 
 def kept_of(kind: str, facts: Facts) -> Facts:
@@ -60,15 +64,16 @@ def kept_of(kind: str, facts: Facts) -> Facts:
 
 def values_of(kind: str, facts: Facts) -> tuple[str, ...]:
     """What :func:`read_call` looks at, without the names."""
-    if kind == ev.Queued.kind:
-        return tuple([str(each) for each in facts["services"][:1]])
-    return tuple([facts[name] for name in NEEDS[kind]])
+    needs = NEEDS[kind]
+    if needs:
+        return tuple(map(facts.__getitem__, needs))
+    return tuple([str(each) for each in facts["services"][:1]]) if kind == _QUEUED else ()
 
 
 @lru_cache(maxsize=4096)
 def said(kind: str, values: tuple[str, ...]) -> Facts:
     """The facts again, of their values."""
-    return {"services": values} if kind == ev.Queued.kind else dict(zip(NEEDS[kind], values, strict=True))
+    return {"services": values} if kind == _QUEUED else dict(zip(NEEDS[kind], values, strict=True))
 
 
 @dataclass(slots=True)
@@ -145,7 +150,7 @@ class Call:
     @property
     def providers(self) -> tuple[str, ...]:
         """Who was offered the call. The network's own fall-back may answer without an offer of ours."""
-        return tuple(name for name, leg in self.legs.items() if leg.started_at is not None)
+        return tuple([name for name, leg in self.legs.items() if leg.started_at is not None])
 
     def waits_at(self, provider: str) -> datetime | None:
         """Since when the caller whom ``provider`` has still to answer has waited; None if it has not.
@@ -179,7 +184,7 @@ def read_call(parts: Iterable[Sequence[Told]]) -> Call:
 
     A part that resumes an earlier one goes on with it: the earlier end counts no more.
     """
-    ordered = [(min([each[1] for each in part]), sorted(part, key=_seq)) for part in parts if part]
+    ordered = [(min(map(_at, part)), sorted(part, key=_seq)) for part in parts if part]
     if len(ordered) > 1:
         ordered.sort(key=_began)
     call = Call(first_at=ordered[0][0])
@@ -193,12 +198,7 @@ def read_call(parts: Iterable[Sequence[Told]]) -> Call:
     return call
 
 
-def _began(part: tuple[datetime, Sequence[Told]]) -> datetime:
-    return part[0]
-
-
-def _seq(told: Told) -> int:
-    return told[0]
+_seq, _at, _began = itemgetter(0), itemgetter(1), itemgetter(0)
 
 
 def _offered(call: Call, at: datetime, facts: Facts) -> None:
@@ -232,8 +232,9 @@ def _begin_wait(call: Call, at: datetime) -> None:
 
 
 def _end_wait(call: Call, at: datetime) -> None:
-    if call.waiting:
-        call.waits[-1].until = at
+    waits = call.waits
+    if waits and waits[-1].until is None:
+        waits[-1].until = at
 
 
 def _leg_of(call: Call, facts: Facts) -> Leg:

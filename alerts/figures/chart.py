@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from alerts.figures.calls import Call
+from alerts.figures.ledger import minute_of
 from alerts.model import MinutePoint
 
 MINUTE = timedelta(minutes=1)
@@ -31,7 +32,10 @@ class Chart:
         """Count a call that is over; what it has in minutes that are forgotten counts no more."""
         _count(call, self._offered, self._answered, self._since)
         for minute, waited_s in _waited(call, self._since):
-            insort(self._waits.setdefault(minute, array("d")), waited_s)
+            waits = self._waits.get(minute)
+            if waits is None:
+                waits = self._waits[minute] = array("d")
+            insort(waits, waited_s)
 
     def take_out(self, call: Call) -> None:
         """Undo :meth:`add`."""
@@ -72,11 +76,6 @@ class Chart:
                     del minutes[minute]
 
 
-def minute_of(at: datetime) -> datetime:
-    """The start of its minute."""
-    return at.replace(second=0, microsecond=0)
-
-
 def _count(
     call: Call, offered: Counter[datetime], answered: Counter[datetime], since: datetime | None, calls: int = 1
 ) -> None:
@@ -90,9 +89,11 @@ def _waited(call: Call, since: datetime | None, now: datetime | None = None) -> 
 
     ``now``: no wait is longer, nor one that has no end yet. Of a call that is over each has one.
     """
+    arrived_at = call.arrived_at
     for wait in call.waits:
-        until = min(each for each in (wait.until, now) if each is not None)
-        minute = minute_of(wait.since if since is None else max(wait.since, since))
+        until = min([each for each in (wait.until, now) if each is not None])
+        minute = minute_of(wait.since if since is None or wait.since > since else since)
         while minute <= until:
-            yield minute, (min(until, minute + MINUTE) - call.arrived_at).total_seconds()
-            minute += MINUTE
+            after = minute + MINUTE
+            yield minute, ((until if until < after else after) - arrived_at).total_seconds()
+            minute = after

@@ -15,12 +15,12 @@ import structlog
 
 from alerts.figures.call_backs import KINDS as CALL_BACKS
 from alerts.figures.calls import NEEDS, Call, is_readable
-from alerts.figures.chart import MINUTE, Chart, minute_of
+from alerts.figures.chart import MINUTE, Chart
 from alerts.figures.contacts import Contacts, News, is_past
 from alerts.figures.history_rows import midnight
 from alerts.figures.items import CLASSES, NOWHERE, PROBE_PROVIDER, Clock, Kpis, Scope, ScopeKind, Values, with_values
 from alerts.figures.items import TOTAL as WHOLE
-from alerts.figures.ledger import Ledger, day_of
+from alerts.figures.ledger import Ledger, day_of, minute_of
 from alerts.figures.live_call_backs import LiveCallBacks
 from alerts.figures.odd import Oddities
 from alerts.figures.shares import Share, shares_of
@@ -84,15 +84,16 @@ class LiveFigures:
         Only clear facts are read. An entry that cannot be read is logged by its ids and left out: one event
         in a newer form must not stop the figures.
         """
-        if entry.kind in CALL_BACKS:
-            self._call_backs.note(entry)
-        if entry.kind not in NEEDS:
+        kind = entry.kind
+        if kind not in NEEDS:
+            if kind in CALL_BACKS:
+                self._call_backs.note(entry)
             return
-        if not is_readable(entry.seq, entry.kind, entry.facts):
+        if not is_readable(entry.seq, kind, entry.facts):
             if self._odd.note_unreadable(entry.call_ref, entry.seq, entry.at):
-                log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=entry.kind)
+                log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=kind)
             return
-        if entry.kind == OFFERED and entry.facts.get("resumes"):
+        if kind == OFFERED and entry.facts.get("resumes"):
             self._call_backs.note(entry)
         self._contacts.note(entry)
 

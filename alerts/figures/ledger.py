@@ -19,12 +19,18 @@ def _day_of_hour(hour: datetime) -> date:
     return hour.astimezone(LONDON).date()
 
 
+def minute_of(at: datetime) -> datetime:
+    """The start of its minute."""
+    return at - timedelta(0, at.second, at.microsecond)  # at half the cost of ``replace``, several times a call
+
+
 class Ledger:
     """The shares of calls that are over, each in its minute of the last hour, and in today's or yesterday's tally."""
 
     def __init__(self) -> None:
         self._minutes: dict[datetime, dict[Scope, Tally]] = {}
         self._days: dict[date, dict[Scope, Tally]] = {}
+        self._places: dict[datetime, list[dict[Scope, Tally]]] = {}  # of each minute: those of the day, and its own
         self._at: datetime | None = None
         self._there: list[dict[Scope, Tally]] = []
         self._since: datetime | None = None
@@ -57,9 +63,15 @@ class Ledger:
             tally.add(share, calls)
 
     def _tallies_at(self, at: datetime) -> list[dict[Scope, Tally]]:
+        minute = minute_of(at)
+        found = self._places.get(minute)
+        if found is None:
+            found = self._places[minute] = self._tallies_of(minute)
+        return found
+
+    def _tallies_of(self, minute: datetime) -> list[dict[Scope, Tally]]:
         """Those of the day and of the minute, as far as they are shown."""
-        minute = at.replace(second=0, microsecond=0)
-        day = _day_of_hour(minute.replace(minute=0))
+        day = day_of(minute)
         found = []
         if self._first_day is None or day >= self._first_day:
             found.append(self._days.setdefault(day, {}))
@@ -84,10 +96,11 @@ class Ledger:
 
     def forget(self, now: datetime) -> None:
         """Let go of minutes and days that are no longer shown. It only ever goes forward."""
-        since = (now - MINUTES_KEPT).replace(second=0, microsecond=0)
+        since = minute_of(now - MINUTES_KEPT)
         if self._since is not None and since <= self._since:
             return
         self._since, self._at = since, None
+        self._places.clear()
         self._first_day = now.astimezone(LONDON).date() - timedelta(days=1)
         for minute in [each for each in self._minutes if each < since]:
             del self._minutes[minute]

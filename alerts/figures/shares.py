@@ -6,15 +6,17 @@ The rules of counting (docs/safety/rules.md, 8) are applied here and in no other
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from alerts.figures.calls import Call, Leg
 from alerts.figures.items import IN_PROGRESS, NOT_TAKEN, TOTAL, Clock, Scope, ScopeKind
 
 MICROSECOND = timedelta(microseconds=1)
+
+_Took: TypeAlias = tuple[tuple[Clock, int], ...]
+_Since: TypeAlias = tuple[tuple[Clock, datetime], ...]
 
 
 class Share(NamedTuple):
@@ -28,41 +30,47 @@ class Share(NamedTuple):
     at: datetime
     end: str
     routed: bool
-    took_us: tuple[tuple[Clock, int], ...] = ()
-    since: tuple[tuple[Clock, datetime], ...] = ()
+    took_us: _Took = ()
+    since: _Since = ()
 
 
 def shares_of(call: Call) -> tuple[Share, ...]:
     """Every share of the call; a probe has none, and the whole of a call only once its ``offered`` has arrived."""
-    return () if call.is_probe else tuple(_shares(call))
-
-
-def _shares(call: Call) -> Iterator[Share]:
+    if call.is_probe:
+        return ()
+    shares: list[Share] = []
     if call.offered_at is not None:
         whole = _whole(call, call.offered_at, TOTAL)
         _, at, end, routed, took_us, since = whole
-        yield whole
-        yield Share(_scope("service", call.service), at, end, routed, took_us, since)
-        yield Share(_scope("area", call.area), at, end, routed, took_us, since)
+        shares += (
+            whole,
+            Share(_scope("service", call.service), at, end, routed, took_us, since),
+            Share(_scope("area", call.area), at, end, routed, took_us, since),
+        )
     for provider, leg in call.legs.items():
         if leg.started_at is not None:
-            yield _offer(_scope("provider", provider), leg, leg.started_at, routed=call.routed)
+            shares.append(_offer(_scope("provider", provider), leg, leg.started_at, routed=call.routed))
+    return tuple(shares)
 
 
 def _whole(call: Call, offered_at: datetime, scope: Scope) -> Share:
-    end, until = call.end_class, _until(call)
-    starts: dict[Clock, datetime] = {"offered": offered_at, "message_end": call.message_end or offered_at}
-    took = tuple((clock, _between(start, until)) for clock, start in starts.items()) if until is not None else ()
-    if end != IN_PROGRESS or (call.waits and not call.waiting):
+    end = call.end_class
+    until = _until(call, end)
+    message_end = call.message_end or offered_at
+    if until is not None:
+        took: _Took = (("offered", _between(offered_at, until)), ("message_end", _between(message_end, until)))
         return Share(scope, offered_at, end, call.routed, took)
-    if not call.waits:
-        del starts["message_end"]  # still in the menus: that clock has not begun
-    return Share(scope, offered_at, end, call.routed, took, tuple(starts.items()))
+    if end != IN_PROGRESS or (call.waits and not call.waiting):
+        return Share(scope, offered_at, end, call.routed)
+    if not call.waits:  # still in the menus: the other clock has not begun
+        return Share(scope, offered_at, end, call.routed, (), (("offered", offered_at),))
+    since: _Since = (("offered", offered_at), ("message_end", message_end))
+    return Share(scope, offered_at, end, call.routed, (), since)
 
 
-def _until(call: Call) -> datetime | None:
+def _until(call: Call, end: str) -> datetime | None:
     """When the wait of a caller who wanted a person was over; None for one who did not, or who still waits."""
-    match call.end_class:
+    match end:
         case "answered":
             return call.answered_at
         case "answer_unknown":

@@ -9,6 +9,7 @@ from typing import Any
 
 from alerts.figures.items import (
     CLASSES,
+    CLOCKS,
     ITEMS,
     NOT_TAKEN,
     Clock,
@@ -24,6 +25,10 @@ ENDS = (*CLASSES, NOT_TAKEN)
 
 _Group = tuple[Clock, str]
 """A clock, and whose times: of the answered, the abandoned, or others who wanted a person."""
+
+_GROUPS: Mapping[str, Mapping[Clock, _Group]] = {
+    whose: {clock: (clock, whose) for clock in CLOCKS} for whose in ("answered", "abandoned", OTHER)
+}
 
 
 class Tally:
@@ -43,26 +48,27 @@ class Tally:
 
     def add(self, share: Share, calls: int = 1) -> None:
         """Add the share; take it out with ``calls`` -1."""
-        end = share.end
+        _, _, end, routed, took_us, _ = share
         self.ends[end] += calls
-        self.routed += calls * share.routed
-        if share.took_us:
-            group = end if end in ("answered", "abandoned") else OTHER
-            for clock, took_us in share.took_us:
-                self._time((clock, group), took_us, calls)
+        if routed:
+            self.routed += calls
+        if took_us:
+            self._times(end if end in _GROUPS else OTHER, took_us, calls)
 
     def add_waiting(self, share: Share, now: datetime) -> None:
         """Count somebody who waits at their time so far."""
-        for clock, since in share.since:
-            self._time((clock, OTHER), max(0, (now - since) // MICROSECOND), 1)
+        self._times(OTHER, [(clock, max(0, (now - since) // MICROSECOND)) for clock, since in share.since], 1)
 
-    def _time(self, group: _Group, took_us: int, calls: int) -> None:
-        times = self.times.get(group)
-        if times is None:
-            times = self.times[group] = Counter()
-        second = -(-took_us // SECOND_US)
-        times[second] = times.get(second, 0) + calls  # a Counter that lacks a key asks a function for its 0
-        self.sums_us[group] += calls * took_us
+    def _times(self, whose: str, took_us: Iterable[tuple[Clock, int]], calls: int) -> None:
+        groups, sums_us = _GROUPS[whose], self.sums_us
+        for clock, us in took_us:
+            group = groups[clock]
+            times = self.times.get(group)
+            if times is None:
+                times = self.times[group] = Counter()
+            second = -(-us // SECOND_US)
+            times[second] = times.get(second, 0) + calls  # a Counter that lacks a key asks a function for its 0
+            sums_us[group] += calls * us
 
     def merge(self, other: Tally) -> None:
         """Add all of ``other``."""
