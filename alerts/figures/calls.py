@@ -43,31 +43,27 @@ LATEST_SEQ = 100_000
 """No call has so many events; a number beyond it is a defect, and must not cost memory."""
 
 
-def is_readable(seq: int, kind: str, facts: Facts) -> bool:
-    """Whether an event of a kind in :data:`NEEDS` says what is needed of it: one in a newer form may not."""
-    if not 0 <= seq <= LATEST_SEQ:
-        return False
-    get = facts.get
-    for name in NEEDS[kind]:
-        if type(get(name)) is not str:
-            return False
-    return kind != _QUEUED or isinstance(facts.get("services"), (list, tuple))
+def kept_of(seq: int, kind: str, facts: Facts) -> Facts | None:
+    """Of an event in a kind of :data:`NEEDS` what :func:`read_call` looks at; None if it cannot be read.
 
-
-def kept_of(kind: str, facts: Facts) -> Facts:
-    """Of a readable event what :func:`read_call` looks at: one object for all events that say the same.
-
-    Events are kept for hours; what many of them say alike is the most of what they would take.
+    One in a newer form may not say what is needed. One object stands for all events that say the same: events are
+    kept for hours, and what many of them say alike is the most of what they would take.
     """
-    return said(kind, values_of(kind, facts))
+    if not 0 <= seq <= LATEST_SEQ:
+        return None
+    if kind == _QUEUED:
+        services = facts.get("services")
+        return said(kind, tuple(map(str, services[:1]))) if isinstance(services, (list, tuple)) else None
+    values = tuple(map(facts.get, NEEDS[kind]))
+    for value in values:
+        if type(value) is not str:
+            return None
+    return said(kind, values)
 
 
-def values_of(kind: str, facts: Facts) -> tuple[str, ...]:
-    """What :func:`read_call` looks at, without the names."""
-    needs = NEEDS[kind]
-    if needs:
-        return tuple(map(facts.__getitem__, needs))
-    return tuple([str(each) for each in facts["services"][:1]]) if kind == _QUEUED else ()
+def values_of(kind: str, kept: Facts) -> tuple[str, ...]:
+    """The values of what :func:`kept_of` gave, without the names."""
+    return tuple(kept["services"] if kind == _QUEUED else kept.values())
 
 
 @lru_cache(maxsize=4096)

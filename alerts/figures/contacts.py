@@ -9,7 +9,7 @@ from sys import intern
 from typing import NamedTuple, TypeAlias
 
 from alerts.figures.boxes import Boxes
-from alerts.figures.calls import Call, Told, kept_of, read_call
+from alerts.figures.calls import Call, Facts, Told, read_call
 from alerts.figures.items import Scope
 from alerts.figures.packing import pack, seen_of, told_of
 from alerts.figures.shares import Share, shares_of
@@ -88,8 +88,11 @@ class Contacts:
         self._settled: Boxes[int] = Boxes(SETTLED_BOX)
         self.too_late = 0
 
-    def note(self, entry: Entry) -> None:
-        """Keep an event of a kind that moves figures, to be read later; one that is known changes nothing."""
+    def note(self, entry: Entry, kept: Facts) -> None:
+        """Keep an event of a kind that moves figures, to be read later; one that is known changes nothing.
+
+        ``kept``: what is looked at of its facts.
+        """
         part = self._parts.get(entry.call_ref)
         if part is None:
             part = self._part(entry)
@@ -106,7 +109,7 @@ class Contacts:
             part.routed = True
         elif kind == _OFFERED and (first := entry.facts.get("resumes")):
             self._join(part, first)
-        part.told.append((seq, entry.at, intern(kind), kept_of(kind, entry.facts)))
+        part.told.append((seq, entry.at, intern(kind), kept))
         self._news[part.contact.ref] = part.contact
 
     def _part(self, entry: Entry) -> _Part | None:

@@ -14,7 +14,7 @@ from typing import get_args
 import structlog
 
 from alerts.figures.call_backs import KINDS as CALL_BACKS
-from alerts.figures.calls import NEEDS, Call, is_readable
+from alerts.figures.calls import NEEDS, Call, kept_of
 from alerts.figures.chart import MINUTE, Chart
 from alerts.figures.contacts import Contacts, News, is_past
 from alerts.figures.history_rows import midnight
@@ -89,13 +89,14 @@ class LiveFigures:
             if kind in CALL_BACKS:
                 self._call_backs.note(entry)
             return
-        if not is_readable(entry.seq, kind, entry.facts):
+        kept = kept_of(entry.seq, kind, entry.facts)
+        if kept is None:
             if self._odd.note_unreadable(entry.call_ref, entry.seq, entry.at):
                 log.warning("entry_unreadable", call_ref=entry.call_ref, seq=entry.seq, kind=kind)
             return
         if kind == OFFERED and entry.facts.get("resumes"):
             self._call_backs.note(entry)
-        self._contacts.note(entry)
+        self._contacts.note(entry, kept)
 
     @property
     def lacks_entries(self) -> bool:

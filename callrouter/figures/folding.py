@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from alerts.figures.call_backs import KINDS as CALL_BACKS
-from alerts.figures.calls import NEEDS, Told, is_readable
+from alerts.figures.calls import NEEDS, Told, kept_of
 from alerts.figures.history import KpiHistory
 from alerts.figures.history_rows import Contact
 from callrouter.figures.callers import Callers
@@ -88,7 +88,7 @@ class KpiFolder:
             read = [
                 (e.seq, e.at, e.kind, e.facts)
                 for e in entries
-                if e.kind in NEEDS and is_readable(e.seq, e.kind, e.facts)
+                if e.kind in NEEDS and kept_of(e.seq, e.kind, e.facts) is not None
             ]
             if read:
                 contacts.setdefault(_contact(ref, entries), {})[ref] = read

@@ -81,7 +81,7 @@ def in_turn(calls: int, start: datetime) -> Iterator[list[Entry]]:
 
 def in_process(calls: int) -> dict[str, Any]:
     """Events a second of CPU, with the figures of everybody asked for after every ``asked_every`` events."""
-    start = datetime.now(UTC) - timedelta(minutes=10)
+    start = datetime.now(UTC).replace(hour=12)  # all of one day, whatever the hour
     entries = [entry for told in in_turn(calls, start) for entry in told]
     now = start + timedelta(minutes=10)
     live, asked_every = LiveFigures(PROVIDERS), 50_000
