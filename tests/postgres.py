@@ -117,6 +117,7 @@ class Postgres:
     def start(self) -> None:
         """Start it; returns when it takes connections."""
         settings = (f"port={self._port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off",
+                    "wal_keep_size=64MB",  # who looks through what a test wrote finds it after a checkpoint, too
                     *self._settings)  # fmt: skip
         run = [self._binaries / "postgres", "-D", self._data, *(part for each in settings for part in ("-c", each))]
         with self._log.open("ab") as log:  # beside the data: initdb is done with the folder

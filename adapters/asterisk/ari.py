@@ -152,7 +152,7 @@ class Ari:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def wait_connected(self, seconds: float = 5.0) -> None:
+    async def wait_connected(self, seconds: float = 30.0) -> None:
         """Return when connected and filtered. Raises AriLost."""
         try:
             async with asyncio.timeout(seconds):

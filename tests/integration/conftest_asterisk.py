@@ -77,7 +77,7 @@ class Worker:
     def __init__(self, asterisk: Asterisk, *, claims: bool) -> None:
         settings = asterisk.settings
         app = f"callrouter-{secrets.token_hex(4)}"
-        self.ari = Ari(asterisk.ari_url, app, settings.ari_user, settings.ari_password)
+        self.ari = Ari(asterisk.ari_url, app, settings.ari_user, settings.ari_password, request_seconds=30.0)
         self.claims = claims
         self.refused = 0
         self.seen: list[AriEvent] = []

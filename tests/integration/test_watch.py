@@ -83,7 +83,7 @@ async def watched(folder: Path, line: Line, *, trusted: bool = True) -> AsyncIte
     asterisk.cli("database deltree ended")
     try:
         async with (
-            Ari(asterisk.ari_url, "watch-test", *login) as ari,
+            Ari(asterisk.ari_url, "watch-test", *login, request_seconds=30.0) as ari,  # of one look all is expected
             Ami("127.0.0.1", asterisk.ports.ami, *login) as ami,
         ):
             await ari.wait_connected()
@@ -189,7 +189,13 @@ async def lines_of_another_watch(
     monkeypatch.setattr(house.service.dispatch, "keep", keep)
     monkeypatch.setattr(house.service.dispatch, "in_use", in_use)
     asterisk = house.line.asterisk
-    async with Ari(asterisk.ari_url, "watch-other", asterisk.settings.ari_user, asterisk.settings.ari_password) as ari:
+    async with Ari(
+        asterisk.ari_url,
+        "watch-other",
+        asterisk.settings.ari_user,
+        asterisk.settings.ari_password,
+        request_seconds=30.0,
+    ) as ari:
         await ari.wait_connected()
         other = AsteriskWatch("east", ari, None, house.service.calls, house.service.dispatch, SystemClock())
         await other.look()
