@@ -29,4 +29,6 @@ def dial_default(document: VoiceResponse, number: str, language: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("say which number the fallback dials: python -m adapters.twilio.fallback +442079460111")
     sys.stdout.write(fallback_document(sys.argv[1]) + "\n")
