@@ -101,6 +101,15 @@ class RunningService:
         shown = self.run("call", "show", call, "--json", "--personal")
         return [json.loads(line) for line in shown.stdout.splitlines()]
 
+    def ended_events(self, call: str) -> list[dict[str, Any]]:
+        """The same, as soon as the end of the call is among them: what a caller hears may be ahead of the journal."""
+        deadline = time.monotonic() + START_S
+        while True:
+            events = self.events(call)
+            if any(each["kind"] == "ended" for each in events):
+                return events
+            assert time.monotonic() < deadline, f"no end of the call: {[each['kind'] for each in events]}"
+
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + START_S
         with httpx.Client(timeout=ANSWER_S, trust_env=False) as client:  # made once: to make one is 30 ms of CPU

@@ -162,7 +162,7 @@ def test_the_page_of_a_call_opens_the_plan_only_after_the_check(
         assert "Home oxygen, COPD" not in page.content(), "clinical detail is for clinicians only"
         shoot(page, "call-page-open")
         call.hang_up()
-    events = service.events(newest_context(service))
+    events = service.ended_events(newest_context(service))
     assert events[-1]["end_class"] == "answered"
     assert any(each["kind"] == "context_opened" for each in events)
 
@@ -181,7 +181,7 @@ def test_the_third_call_in_four_days_is_offered_to_a_clinician(service: RunningS
         call.type("1")
         call.wait("connected to London clinicians")
         call.hang_up()
-    events = service.events(newest_context(service))
+    events = service.ended_events(newest_context(service))
     repeat = next(each for each in events if each["kind"] == "looked_up" and each["what"] == "repeat")
     assert (repeat["outcome"], repeat["reason"]) == ("PRC", "by_number")
     assert next(each for each in events if each["kind"] == "queued")["band"] == "raised"
