@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,8 @@ from sqlalchemy.dialects.sqlite.pysqlite import dialect
 from sqlalchemy.exc import DBAPIError, StatementError
 
 _Change = Callable[[Any], Any]
+_VALUES = re.compile(r"(?<= VALUES )\(\?(?:, \?)*\)")
+_TOGETHER = 32
 
 
 def change_each(connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -33,7 +36,11 @@ def change_each(connection: Connection, statement: Insert | Update, rows: Sequen
         raise StatementError(str(unfit), sql, None, unfit, hide_parameters=True) from unfit
     driver: Any = connection.connection.driver_connection
     try:
-        driver.executemany(sql, given).close()
+        for some in _portions(given):
+            if isinstance(statement, Insert):
+                driver.execute(_for_rows(sql, len(some)), [value for row in some for value in row]).close()
+            else:
+                driver.executemany(sql, some).close()
     except sqlite3.Error as error:
         raise DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True) from error
 
@@ -47,3 +54,22 @@ def _compiled(
     compiled = statement.compile(dialect=sqlite, column_keys=list(columns), for_executemany=True)
     types = {name: bound.type.dialect_impl(sqlite) for name, bound in compiled.binds.items()}
     return str(compiled), tuple((name, types[name].bind_processor(sqlite)) for name in compiled.positiontup or ())
+
+
+def _portions(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
+    """Rows in few sizes, powers of two, so that the driver keeps the statement of each."""
+    begun = 0
+    while left := len(rows) - begun:
+        size = min(_TOGETHER, 1 << left.bit_length() - 1)
+        yield rows[begun : begun + size]
+        begun += size
+
+
+@lru_cache(maxsize=256)
+def _for_rows(sql: str, count: int) -> str:
+    """An INSERT of so many rows at once.
+
+    The driver gives the interpreter up for each row that it is handed, and whoever has work then waits for it again and
+    again: as one statement the rows take it once.
+    """
+    return _VALUES.sub(lambda row: ", ".join([row[0]] * count), sql, count=1)

@@ -74,6 +74,15 @@ async def test_rows_are_changed_by_what_names_them(database: Database) -> None:
     assert await rows(database) == [READ[0], {**READ[1], "facts": {"b": None}, "words": "two"}]
 
 
+async def test_of_many_rows_each_is_there_once_and_the_first_of_two_counts(database: Database) -> None:
+    many = [{**ONE, "id": number, "words": f"row {number}"} for number in range(75)]  # more than go together
+    again = [{**ONE, "id": number, "words": "again"} for number in (3, 74, 75, 75)]
+    once = insert_once(notes, database.dialect)
+    await database.write(lambda connection: change_each(connection, once, [*many, *again]))
+    words = [each["words"] for each in await rows(database)]
+    assert words == [*(f"row {number}" for number in range(75)), "again"]
+
+
 async def test_one_that_is_refused_takes_all_with_it_and_shows_no_value(database: Database) -> None:
     secret = {**ONE, "words": "+447700900123"}
 
