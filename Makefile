@@ -6,13 +6,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FOR ?=
+REAL_CALL = tests/e2e/test_sip_call.py
+HEADLINE = tests/faults/test_headline.py
 # the files of the whole houses: to read all the others too costs each process that runs them 4 s
 HOUSES = $(sort $(shell grep -rlw pytest.mark.alone tests --include 'test_*.py'))
 # where this is set, every process compiles all that it imports anew: half a second or more of each start
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev assets demo test test-all test-tools faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows fuzz-plans plan-memory
+.PHONY: help setup setup-dev assets demo test test-houses test-all test-tools faults soak check fmt bench lab lock clean screenshots up fuzz fuzz-flows fuzz-plans plan-memory
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -47,12 +49,17 @@ test-tools: setup
 
 test: setup-dev test-tools ## run the tests; installs SIPp, Asterisk (cached) and Chromium where it can
 	@$(BIN)/python -m pytest -q -m "not slow and not alone and not faults and not soak"
-	@echo "and the whole houses, two at a time …"
-	@$(BIN)/python -m pytest -q -n2 -m "alone and not slow and not faults and not soak" $(filter-out tests/faults/test_headline.py,$(HOUSES))
-	@echo "and the house that measures what callers hear, by itself …"
-	@$(BIN)/python -m pytest -q -n0 -m "not faults" tests/faults/test_headline.py
+	@echo "and the real call by SIP, by itself …"
+	@$(BIN)/python -m pytest -q -n0 -m "not slow" $(REAL_CALL)
+	@echo "whole houses and short forms of what breaks them: make test-houses (CI runs both)"
 
-test-all: setup-dev test-tools test ## those too that take long and show what a shorter one shows less fully
+test-houses: setup-dev test-tools ## whole houses under calls, and short forms of make faults (some three minutes)
+	@echo "the whole houses, two at a time …"
+	@$(BIN)/python -m pytest -q -n2 -m "alone and not slow and not faults and not soak" $(filter-out $(REAL_CALL) $(HEADLINE),$(HOUSES))
+	@echo "and the house that measures what callers hear, by itself …"
+	@$(BIN)/python -m pytest -q -n0 -m "not faults" $(HEADLINE)
+
+test-all: setup-dev test-tools test test-houses ## those too that take long and show what a shorter one shows less fully
 	@$(BIN)/python -m pytest -q -m "slow and not alone and not faults and not soak"
 	@CALLROUTER_EXAMPLES=all $(BIN)/python -m pytest -q -m "hypothesis and not slow"
 	@$(BIN)/python -m pytest -q -n2 -m "slow and alone and not faults and not soak" $(HOUSES)

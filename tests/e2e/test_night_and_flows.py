@@ -14,6 +14,8 @@ from playwright.sync_api import Page, expect
 from callrouter.handover import Role, SignedIn
 from tests.message_world import NIGHT
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:

@@ -20,6 +20,8 @@ from tests.postgres import Postgres, own_postgres
 from tests.running import RunningService, free_port
 from tests.wire import Wire
 
+pytestmark = pytest.mark.alone
+
 FASTER_S = GRACE_S + 10.0  # a busy machine included
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from tests.running import ROOT, RunningService, free_port, run_command
 
+pytestmark = pytest.mark.alone
+
 LONDON = "ivr/flows/london-111.yaml"
 Type = Callable[..., "CompletedProcess[str]"]
 

@@ -18,6 +18,8 @@ from tests.integration.conftest_asterisk import (  # noqa: F401  two of them are
     until,
 )
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize(
     "order",

@@ -43,6 +43,8 @@ from tests.postgres import Postgres, own_postgres
 from tests.running import RunningService, free_port, run_command
 from tests.sip.answering import AnsweringSip
 
+pytestmark = pytest.mark.alone
+
 SOON_S = 30.0
 KEYS = base64.b64encode(os.urandom(64)).decode()
 

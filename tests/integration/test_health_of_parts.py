@@ -19,6 +19,8 @@ from tests.postgres import Postgres, own_postgres
 from tests.running import RunningService
 from tests.wire import Wire
 
+pytestmark = pytest.mark.alone
+
 SOON_S = 60.0  # the states change after seconds; the rest is for a busy machine
 
 

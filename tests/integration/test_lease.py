@@ -15,6 +15,8 @@ from tests.integration.conftest_asterisk import (  # noqa: F401  the last two ar
     session_line,
 )
 
+pytestmark = pytest.mark.alone
+
 SHORT_S = 0.3
 """A lease that would have run out long before the test looks."""
 LOOK_AFTER_S = 1.0

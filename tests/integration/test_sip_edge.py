@@ -24,6 +24,8 @@ from tests.sip.rtp import TELEPHONE_EVENT, RtpEnd
 from tests.sip.sipp import SippCaller, SippProvider
 from tests.sip.tls_provider import TlsProvider
 
+pytestmark = pytest.mark.alone
+
 IDENTITY = {
     "P-Asserted-Identity": "<sip:+442079460000@carrier.example>",
     "Privacy": "none",

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from adapters.asterisk.ari import Ari
@@ -33,6 +34,8 @@ from tests.service import PROMPTS, CallService, a_provider, build_calls
 from tests.sip.listening import within
 from tests.sip.rtp import RtpEnd
 from tests.sip.sipp import SippCaller
+
+pytestmark = pytest.mark.alone
 
 HEARD, NOT_HEARD = 0.4, 0.2
 NORTH = Providers((a_provider("north", "111", tel="+442079460101"),))

@@ -23,6 +23,8 @@ from tests.integration.conftest_asterisk import Line, line_of_a_test, session_li
 from tests.service import PROMPTS, CallService, a_provider, build_calls
 from tests.sip.sipp import SippCaller
 
+pytestmark = pytest.mark.alone
+
 ONE_ELEVEN = Providers((a_provider("north", "111", tel="+442079460101"),))
 PAST_SETTLING = timedelta(seconds=10)  # nobody waits in a test for the moment that a living worker is given
 
