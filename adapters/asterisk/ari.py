@@ -33,6 +33,8 @@ from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from msgspec.json import decode as from_json
+from msgspec.json import encode as to_json
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
@@ -262,7 +264,7 @@ class Ari:
         self._waiting[number] = answer
         late = loop.call_later(self._request_seconds, _give_up, answer)
         try:
-            if not socket.say(json.dumps(request_message(number, method, path, body, query))):
+            if not socket.say(to_json(request_message(number, method, path, body, query))):
                 raise AriLost(f"{method} {path}: the connection broke")
             response = await answer
         except TimeoutError:
@@ -358,11 +360,19 @@ def request_message(
     """A RESTRequest as Asterisk's `events.json` describes it."""
     uri = path.lstrip("/")
     if query:
-        uri += "?" + urlencode(query)
+        uri += "?" + "&".join([f"{name}={_part(value)}" for name, value in query.items()])
     message = {"type": "RESTRequest", "transaction_id": number, "request_id": number, "method": method, "uri": uri}
     if body is not None:
-        message |= {"content_type": "application/json", "message_body": json.dumps(body)}
+        message |= {"content_type": "application/json", "message_body": to_json(body).decode()}
     return message
+
+
+def _from_json(text: str | bytes) -> Any:
+    """As json.loads, several times as quick; which also knows what is not quite JSON, half a surrogate pair say."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
 
 
 def _give_up(answer: asyncio.Future[Mapping[str, Any]]) -> None:
@@ -373,7 +383,7 @@ def _give_up(answer: asyncio.Future[Mapping[str, Any]]) -> None:
 def _read(text: bytes) -> Mapping[str, Any]:
     """A message of Asterisk's; one that is no JSON object becomes an event without a type, which nobody acts on."""
     try:
-        message = json.loads(text)
+        message = _from_json(text)
     except ValueError:
         return {}
     return message if isinstance(message, dict) else {}
@@ -383,7 +393,7 @@ def _result(method: str, path: str, response: Mapping[str, Any]) -> Any:
     status = int(response.get("status_code", 500))
     text = response.get("message_body") or ""
     if status < 300:
-        return json.loads(text) if text else None
+        return _from_json(text) if text else None
     what = f"{method} {path}: {response.get('reason_phrase')} {text}"
     raise (AriGone if status in (404, 409) else AriRefused)(status, what)
 

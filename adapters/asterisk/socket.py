@@ -36,11 +36,11 @@ class Socket(ClientConnection):
             whole, self._parts = b"".join(self._parts), []
             self._heard(self, whole)
 
-    def say(self, text: str) -> bool:
+    def say(self, text: bytes) -> bool:
         """Send a text; False if the connection is not open. It never waits: who asks limits how long for an answer."""
         if self.protocol.state is not State.OPEN:
             return False
-        self.protocol.send_text(text.encode())
+        self.protocol.send_text(text)
         self.send_data()
         return True
 
