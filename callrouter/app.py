@@ -114,6 +114,7 @@ def _for_people(service: Service, crew: Crew | None, sessions: Sessions) -> list
         crew=crew,
         earlier=service.after_calls.earlier(service.calls),
         open_wallboard=settings.open_wallboard,
+        tells_small_counts=settings.tells_small_counts,
         openid=openid_of(settings, session_secret(settings), sessions, service.clock),
     )
     who = asker(sessions)

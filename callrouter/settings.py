@@ -104,6 +104,11 @@ class Settings(BaseSettings):
         description="claim of the ID token that says whom somebody works for: references open to it",
     )
     open_wallboard: bool = Field(False, description="show the wallboard (figures only) without sign-in")
+    small_counts_of_providers: Literal["held_back", "shown"] = Field(
+        "held_back",
+        description="counts under 5 of a provider and of all calls outside the clinical roles; shown only where "
+        "information governance has signed it",
+    )
 
     twilio_auth_tokens: SecretStr | None = Field(
         None, description="auth tokens that sign webhooks, comma separated (two while one is being replaced)"
@@ -240,6 +245,11 @@ class Settings(BaseSettings):
     def organisations_passed_to(self) -> tuple[str, ...]:
         """Those of ``pass_on_to``, in their order."""
         return tuple(each for part in self.pass_on_to.split(";") if (each := part.strip()))
+
+    @property
+    def tells_small_counts(self) -> bool:
+        """Whether counts under 5 of providers and of the whole service are told outside the clinical roles."""
+        return self.small_counts_of_providers == "shown"
 
     @property
     def sign_in_is_open(self) -> bool:

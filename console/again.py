@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts.figures.items import ITEMS, Scope
 from console.item_table import RECONTACT
-from console.measures import amount
+from console.measures import told
 from console.readings import Readings
 from console.windows import Stretch
 
@@ -19,12 +19,9 @@ async def read_again(readings: Readings, scope: Scope, window: Stretch) -> Mappi
     of_days = window.minutes is None
     if of_days:
         counted = await readings.counted_of(window, scope)
-        values = counted.values if counted else None
     else:
-        values = await readings.recontact(scope)
+        counted = await readings.recontact(scope)
     return {
-        "rows": None
-        if values is None
-        else [(ITEMS[code].title, amount(values.get(code) or 0, "calls")) for code in CODES],
+        "rows": None if counted is None else [(ITEMS[code].title, told(counted, code, default=0)) for code in CODES],
         "during": window.during if of_days else "of the last 24 hours, so far",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import isfinite
 from typing import Any
@@ -21,6 +22,9 @@ from console.small_numbers import CLINICAL
 from console.web import Web
 
 SEVERITIES = {"critical": "red", "warning": "orange", "notice": "blue"}
+Hides = Callable[[str], bool]
+"""Whether small counts of a scope are not told to whoever looks."""
+
 TITLES: dict[StepKind, str] = {
     "pending": "Over its bound",
     "fired": "Began",
@@ -38,21 +42,26 @@ TITLES: dict[StepKind, str] = {
 }
 
 
-def add_alerts(router: APIRouter, web: Web, desk: AlertDesk) -> None:
-    """``/alerts`` and what is below it."""
+def add_alerts(router: APIRouter, web: Web, desk: AlertDesk, *, tells_small_counts: bool = False) -> None:
+    """``/alerts`` and what is below it. ``tells_small_counts``: of the whole service and providers, to everybody."""
+
+    def hides(session: Session) -> Hides:
+        every_count = session.who.role in CLINICAL
+        return lambda scope: not every_count and (of_few(scope) or not tells_small_counts)
 
     @router.get("/alerts", name="alerts")
     async def alerts(request: Request) -> Response:
         session = web.require(request, *READERS)
         overview = await desk.overview(session.who)
         firing = [each for each in overview.alerts if each.state.is_open]
-        amount_of = partial(_now, every_count=session.who.role in CLINICAL)
+        amount_of = partial(_now, hides=hides(session))
         names: dict[str, Any] = {"severities": SEVERITIES, "amount": amount_of}
         return web.page(request, "alerts.html", overview=overview, firing=firing, **names)
 
     @router.get("/alerts/{page}", name="alert")
     async def alert(request: Request, page: str) -> Response:
-        return await _page(request, web, desk, page, web.require(request))
+        session = web.require(request)
+        return await _page(request, web, desk, page, session, hides(session))
 
     @router.post("/alerts/lift", name="alert_lift")
     async def lift(request: Request) -> Response:
@@ -78,12 +87,18 @@ def add_alerts(router: APIRouter, web: Web, desk: AlertDesk) -> None:
         except StoreAway:
             raise  # nothing of it can be shown
         except Refused as refused:
-            return await _page(request, web, desk, page, session, refused)
+            return await _page(request, web, desk, page, session, hides(session), refused)
         return RedirectResponse(f"/alerts/{page}", status_code=303)
 
 
 async def _page(
-    request: Request, web: Web, desk: AlertDesk, page: str, session: Session, refused: Refused | None = None
+    request: Request,
+    web: Web,
+    desk: AlertDesk,
+    page: str,
+    session: Session,
+    hides: Hides,
+    refused: Refused | None = None,
 ) -> Response:
     try:
         sheet = await desk.sheet(page, session.who)
@@ -93,7 +108,7 @@ async def _page(
         "sheet": sheet,
         "state": sheet.shown.state,
         "rule": sheet.shown.rule,
-        "facts": _facts(sheet, every_count=session.who.role in CLINICAL),
+        "facts": _facts(sheet, hides),
         "severities": SEVERITIES,
         "titles": TITLES,
         "may_silence": session.who.role in READERS,
@@ -102,16 +117,16 @@ async def _page(
     return web.page(request, "alert.html", refused.status if refused else 200, **values)
 
 
-def _facts(sheet: AlertSheet, *, every_count: bool) -> list[tuple[str, str]]:
+def _facts(sheet: AlertSheet, hides: Hides) -> list[tuple[str, str]]:
     """What stands under the title, in words."""
     rule, state = sheet.shown.rule, sheet.shown.state
     if rule is None:
         return [("Rule", "It is in the file no more")]
     facts = [("Where", state.where), ("Measured", _measured(rule))]
-    hides = of_few(state.scope) and not every_count
+    few = hides(state.scope)
     if sheet.shown.value is not None:
-        facts.append(("Now", told(rule, sheet.shown.value, of_few=hides)))
-    facts.append(("At its worst", told(rule, state.worst, of_few=hides)))
+        facts.append(("Now", told(rule, sheet.shown.value, of_few=few)))
+    facts.append(("At its worst", told(rule, state.worst, of_few=few)))
     facts.append(("Rule", bounds(rule)))
     facts.append(("Numbers from", rule.source if rule.verified else f"{rule.source} (nobody has verified them yet)"))
     return facts
@@ -123,10 +138,10 @@ def _measured(rule: Rule) -> str:
     return f"{measure(rule.metric)}, {'today' if rule.window == 'today' else f'last {rule.window} minutes'}"
 
 
-def _now(shown: Shown, *, every_count: bool) -> str:
+def _now(shown: Shown, *, hides: Hides) -> str:
     if shown.rule is None or shown.value is None:
         return ""
-    return told(shown.rule, shown.value, of_few=of_few(shown.state.scope) and not every_count)
+    return told(shown.rule, shown.value, of_few=hides(shown.state.scope))
 
 
 def _hours(typed: str) -> float:

@@ -43,15 +43,20 @@ class Asked:
         return f"?{(window or self.window).query}&heat={heat or self.heat}"
 
 
+def as_told(readings: Readings, asked: Asked) -> Readings:
+    """The readings as they are told to whoever asks."""
+    return readings if asked.every_count else readings.outside_clinical_roles()
+
+
 async def read_board(readings: Readings, window: Stretch) -> Board:
     """The tiles and the table of providers as they stand now."""
     live = readings.live
     figures = live.figures()
     minutes = live.minutes(MINUTES) if figures else ()
     if window is Window.TODAY:
-        return board(figures, minutes)
+        return board(figures, minutes, holds_back=readings.holds_back)
     providers, total = await gather(readings.counted(window, "provider"), readings.counted_of(window, TOTAL))
-    return board(figures, minutes, window, total, providers)
+    return board(figures, minutes, window, total, providers, holds_back=readings.holds_back)
 
 
 def city_fragments(readings: Readings, asked: Asked) -> Fragments:
@@ -84,7 +89,7 @@ async def read_trends(readings: Readings, scope: Scope = TOTAL) -> Mapping[str, 
     day = readings.today_of(scope)
     (today, counted), last_week = await gather(readings.hours_today(scope), readings.hours_a_week_ago(scope))
     found = trends(targets(), day, today, last_week)
-    return {"charts": found.charts, "rows": found.rows, "age": counted}
+    return {"charts": found.charts, "rows": found.rows, "age": counted, "holds_back": readings.holds_back}
 
 
 async def read_age(readings: Readings, window: Stretch) -> Mapping[str, Any]:
@@ -95,7 +100,12 @@ async def read_age(readings: Readings, window: Stretch) -> Mapping[str, Any]:
 async def read_heat(readings: Readings, asked: Asked, scope: Scope = TOTAL) -> Mapping[str, Any]:
     """The hours of the week."""
     links = [(MEASURES[each], asked.query(heat=each), each == asked.heat) for each in MEASURES]
-    return {"grid": await readings.heat(scope, asked.heat), "links": links, "measure": MEASURES[asked.heat]}
+    return {
+        "grid": await readings.heat(scope, asked.heat),
+        "links": links,
+        "measure": MEASURES[asked.heat],
+        "holds_back": readings.holds_back,
+    }
 
 
 async def _map(readings: Readings, asked: Asked) -> Mapping[str, Any]:
@@ -126,6 +136,7 @@ async def _items(readings: Readings, window: Stretch) -> Mapping[str, Any]:
     odd = readings.live.oddities()
     return {
         "rows": item_rows(offered, later, live=window.minutes is not None),
+        "holds_back": readings.holds_back,
         "during": window.during,
         "again": again,
         "odd": [f"{count:,} {ODDITIES[name]}" for name, count in odd.items() if count],

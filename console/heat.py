@@ -13,6 +13,7 @@ from operator import add
 from typing import Literal
 
 from alerts.figures.items import Kpis, Seconds
+from alerts.figures.small_numbers import SMALL, SMALLEST
 from console.words import LONDON
 
 WEEKS = 8
@@ -47,21 +48,22 @@ class Heat:
     legend: tuple[str, ...]
 
 
-def heat(hours: Sequence[Kpis], measure: Measure) -> Heat:
+def heat(hours: Sequence[Kpis], measure: Measure, *, holds_back: bool = False) -> Heat:
     """From the figures of single hours of one scope.
 
     An hour without a row, of a day that has others, had no call. A centile is of the calls of all weeks together:
-    centiles are never averaged.
+    centiles are never averaged. ``holds_back``: calls under 5 are not told, nor the wait of so few.
     """
     slots: dict[tuple[int, int], list[Kpis]] = defaultdict(list)
     for each in hours:
         local = each.start.astimezone(LONDON)
         slots[(local.weekday(), local.hour)].append(each)
     days = {each.start.astimezone(LONDON).date() for each in hours}
-    values = _calls(slots, days) if measure == "offered" else _waits(slots)
-    step = max(1, ceil(max(values.values(), default=0) / LEVELS))
+    least = SMALLEST if holds_back else 0
+    values = _calls(slots, days) if measure == "offered" else _waits(slots, least)
+    step = max(1, least, ceil(max(values.values(), default=0) / LEVELS))
     rows = tuple(
-        (name, tuple(_cell(values.get((day, hour)), step, measure) for hour in range(24)))
+        (name, tuple(_cell(values.get((day, hour)), step, measure, least) for hour in range(24)))
         for day, name in enumerate(DAYS)
     )
     legend = tuple(
@@ -81,10 +83,9 @@ def _calls(slots: Mapping[tuple[int, int], Sequence[Kpis]], days: set[date]) -> 
     return found
 
 
-def _waits(slots: Mapping[tuple[int, int], Sequence[Kpis]]) -> dict[tuple[int, int], float]:
-    found = {
-        slot: reduce(add, (each.waits for each in weeks), Seconds()).centile(0.95) for slot, weeks in slots.items()
-    }
+def _waits(slots: Mapping[tuple[int, int], Sequence[Kpis]], least: int) -> dict[tuple[int, int], float]:
+    together = {slot: reduce(add, (each.waits for each in weeks), Seconds()) for slot, weeks in slots.items()}
+    found = {slot: each.centile(0.95) for slot, each in together.items() if each.total >= least}
     return {slot: float(each) for slot, each in found.items() if each is not None}
 
 
@@ -94,9 +95,11 @@ def _exists(day: date, hour: int) -> bool:
     return local.astimezone(UTC).astimezone(LONDON).hour == hour
 
 
-def _cell(value: float | None, step: int, measure: Measure) -> Cell:
+def _cell(value: float | None, step: int, measure: Measure, least: int) -> Cell:
     if value is None:
         return Cell(NOTHING, 0)
+    if measure == "offered" and value < least:
+        return Cell(SMALL, 1)
     return Cell(_text(value, measure), min(LEVELS, max(1, ceil(value / step))))
 
 

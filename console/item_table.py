@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alerts.figures.items import ITEMS, OF_CALL_BACKS, Kpis
-from console.measures import amount
-from console.words import UNKNOWN
+from console.measures import told
 
 MARKS = {
     "V": "",
@@ -41,8 +40,8 @@ def item_rows(offered: Kpis | None, message_end: Kpis | None, *, live: bool = Fa
             code="–" if not item.mark else code,
             title=item.title if live else item.of_the_past or item.title,
             mark=MARKS[item.mark],
-            offered=_text(offered, code),
-            message_end=_text(message_end, code),
+            offered=told(offered, code),
+            message_end=told(message_end, code),
         )
         for code, item in ITEMS.items()
         if not code.startswith(RECONTACT) and _is_told(offered, code)
@@ -51,9 +50,6 @@ def item_rows(offered: Kpis | None, message_end: Kpis | None, *, live: bool = Fa
 
 def _is_told(kpis: Kpis | None, code: str) -> bool:
     """Items of call-backs only where any was promised through us."""
-    return code not in OF_CALL_BACKS or (kpis is not None and kpis.values.get(code) is not None)
-
-
-def _text(kpis: Kpis | None, code: str) -> str:
-    value = kpis.values.get(code) if kpis else None
-    return UNKNOWN if value is None else amount(value, ITEMS[code].unit)
+    if code not in OF_CALL_BACKS:
+        return True
+    return kpis is not None and (kpis.values.get(code) is not None or code in (kpis.held or ()))

@@ -14,7 +14,7 @@ from alerts.figures.waiting import NOBODY
 from alerts.model import ScopeFigures
 from console.again import read_again
 from console.board import Counts, counts_of, row
-from console.city import Asked, read_age, read_firing, read_heat, read_trends
+from console.city import Asked, as_told, read_age, read_firing, read_heat, read_trends
 from console.distribution import bands
 from console.errors import NoSuchPage
 from console.feed import Feeds
@@ -35,7 +35,7 @@ def add_providers(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
     async def page(provider: str, request: Request) -> Response:
         asked, typed = asks(web, readings, request, is_open=is_open), typed_in(web, readings, request)
         name = _name(readings, provider)
-        fragments = provider_fragments(readings, provider, asked)
+        fragments = provider_fragments(as_told(readings, asked), provider, asked)
         return web.page(
             request,
             "provider.html",
@@ -52,7 +52,7 @@ def add_providers(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
     async def events(provider: str, request: Request) -> Response:
         asked = asks(web, readings, request, is_open=is_open and not names_days(request))
         _name(readings, provider)
-        fragments = provider_fragments(readings, provider, asked)
+        fragments = provider_fragments(as_told(readings, asked), provider, asked)
         return streaming(feeds.of(("provider", provider, asked), lambda: parts_of(web, fragments)))
 
 
@@ -106,6 +106,7 @@ async def read_items(readings: Readings, scope: Scope, window: Stretch) -> Mappi
     times_who_waits = window.minutes is not None
     return {
         "rows": item_rows(offered, later, live=times_who_waits),
+        "holds_back": readings.holds_back,
         "bands": bands(offered),
         "during": window.during,
         "times_who_waits": times_who_waits,

@@ -39,7 +39,16 @@ def add_reports(router: APIRouter, web: Web, readings: Readings, kept: RowsKept)
         return web.page(
             request,
             "daily_report.html",
-            report=daily_report(asked, now, figures, every_count=every_count, kept=kept) if figures else None,
+            report=daily_report(
+                asked,
+                now,
+                figures,
+                every_count=every_count,
+                tells_small_counts=readings.tells_small_counts,
+                kept=kept,
+            )
+            if figures
+            else None,
             day=asked,
             said_day=f"{asked:%A} {words.day(asked)}",
             before=asked - timedelta(days=1),

@@ -81,6 +81,7 @@ def console_router(
     messages: MessageService | None = None,
     flows: Flows | None = None,
     open_wallboard: bool = False,
+    tells_small_counts: bool = False,
     openid: OpenId | None = None,
     plans: PlanAccess | None = None,
     welfare: Welfare | None = None,
@@ -90,11 +91,15 @@ def console_router(
     crew: Crew | None = None,
     earlier: EarlierCalls | None = None,
 ) -> APIRouter:
-    """Every page, each by a line here. ``open_wallboard`` shows the figures to anybody (the demo)."""
+    """Every page, each by a line here.
+
+    ``open_wallboard`` shows the figures to anybody (the demo); ``tells_small_counts``: small counts of the whole
+    service and of providers, too, outside the clinical roles.
+    """
     passes_on = plans is not None and bool(plans.passing_on.organisations)
     web = Web(sessions, has_sign_in=openid is not None, passes_on=passes_on)
     router = APIRouter(route_class=route_class(web), include_in_schema=False)
-    readings = Readings(figures.live, figures.past, figures.alerts, clock)
+    readings = Readings(figures.live, figures.past, figures.alerts, clock, tells_small_counts=tells_small_counts)
     feeds = Feeds(clock)
     add_wallboard(router, web, readings, feeds, is_open=open_wallboard)
     add_providers(router, web, readings, feeds, is_open=open_wallboard)
@@ -115,7 +120,7 @@ def console_router(
     if earlier is not None:
         add_earlier(router, web, pages, earlier, clock, tells_crews=crew is not None)
     if alerts is not None:
-        add_alerts(router, web, alerts)
+        add_alerts(router, web, alerts, tells_small_counts=tells_small_counts)
     if surges is not None:
         add_surges(router, web, surges)
     if welfare is not None:

@@ -11,7 +11,7 @@ from sse_starlette import EventSourceResponse
 
 from callrouter.handover import Role
 from console.board import END_CLASSES
-from console.city import Asked, city_fragments, read_board
+from console.city import Asked, as_told, city_fragments, read_board
 from console.feed import Feed, Feeds, Part
 from console.fragments import parts_of, values_of
 from console.heat import MEASURES
@@ -33,17 +33,19 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
     async def wallboard(request: Request) -> Response:
         asked, typed = asks(web, readings, request, is_open=is_open), typed_in(web, readings, request)
         session = web.session(request)
-        fragments = city_fragments(readings, asked)
+        told = as_told(readings, asked)
+        fragments = city_fragments(told, asked)
         big = request.query_params.get("screen") == "big"
         if big:
             fragments = {name: fragments[name] for name in ("firing", "age")}
-        shown, values = await gather(read_board(readings, asked.window), values_of(fragments))
+        shown, values = await gather(read_board(told, asked.window), values_of(fragments))
         return web.page(
             request,
             "wallboard_big.html" if big else "wallboard.html",
             422 if typed and typed.problems else 200,
             board=shown,
             asked=asked,
+            holds_back=told.holds_back,
             windows=tuple(Window),
             typed=typed,
             end_classes=END_CLASSES,
@@ -55,12 +57,13 @@ def add_wallboard(router: APIRouter, web: Web, readings: Readings, feeds: Feeds,
     @router.get("/wallboard/events")
     async def events(request: Request) -> Response:
         asked = asks(web, readings, request, is_open=is_open and not names_days(request))
+        told = as_told(readings, asked)
 
         async def figures() -> dict[str, object]:
-            return (await read_board(readings, asked.window)).event()
+            return (await read_board(told, asked.window)).event()
 
         def parts() -> dict[str, Part]:
-            return {"figures": Part(figures), **parts_of(web, city_fragments(readings, asked))}
+            return {"figures": Part(figures), **parts_of(web, city_fragments(told, asked))}
 
         return streaming(feeds.of(("city", asked), parts))
 

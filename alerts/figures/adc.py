@@ -30,7 +30,8 @@ class ContractCodes:
 def write_adc(to: TextIO, period: str, contracts: Mapping[str, ContractCodes], figures: Iterable[Kpis]) -> list[str]:
     """Write the rows of providers' ``figures`` of the ``period`` (``2026-10``); returns providers without a contract.
 
-    An item that is not collected has a row without a value, never a nought. Values are whole numbers, as published.
+    An item that is not collected has a row without a value, never a nought. Values are whole numbers, as published; in
+    place of one that is held back (:func:`alerts.figures.small_numbers.held_back`) stands its text.
     """
     rows = csv.writer(to, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -44,5 +45,7 @@ def write_adc(to: TextIO, period: str, contracts: Mapping[str, ContractCodes], f
         for code in PUBLISHED:
             value = kpis.of(code)
             shown = "" if value is None else str(round(value))
+            if kpis.held is not None:
+                shown = kpis.held.get(code, shown)
             rows.writerow((*before, code, shown, codes.region_code, codes.region_name))
     return left_out

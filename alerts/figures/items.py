@@ -175,7 +175,8 @@ class Kpis:
     A call belongs to the time of its offer to the service; in a provider's figures, of its first offer to that
     provider. ``start`` and ``end`` (not included) are UTC. ``values`` has every code of :data:`ITEMS`; None is "not
     known" or "not collected" and never 0. ``seconds``: times to answer of those whom an agent answered; ``waits``: of
-    everybody who wanted a person, until the answer, the end, or now.
+    everybody who wanted a person, until the answer, the end, or now. ``held``: what stands in place of items and end
+    classes that are not told (:mod:`alerts.figures.small_numbers`); None where every count is.
     """
 
     scope: Scope
@@ -187,6 +188,7 @@ class Kpis:
     values: Values
     seconds: Seconds
     waits: Seconds
+    held: Mapping[str, str] | None = None
 
     def of(self, code: str) -> float | None:
         """One value; raises KeyError for a code that is no item."""

@@ -21,7 +21,7 @@ from alerts.figures.history_rows import DAY, midnight
 from alerts.figures.items import ITEMS, Kpis
 from alerts.figures.recontact import WITHIN_H, Recontact, Recontacts
 from alerts.figures.recount_waiting import recount_waiting
-from alerts.figures.small_numbers import of_few, shown
+from alerts.figures.small_numbers import SMALL, SMALLEST, held_back, of_few, shown
 from alerts.model import LONDON
 from callrouter.cli.common import open_database
 from callrouter.cli.kpi_window import check_day, london_day, read_days, read_window
@@ -61,13 +61,17 @@ EveryCount = Annotated[
     bool,
     typer.Option(
         "--every-count",
-        help="For the clinical roles: counts of services and areas to the call, and every item of them.",
+        help="For the clinical roles: every count to the call, and every item of services and areas.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 Day = Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], help="A London day; default: yesterday.")]
 
 
+_HELD = (
+    "Counts under 5 are held back, with what would give them away (–). "
+    "Clinical roles: the pages of the wallboard, or --every-count."
+)
 _WITHHELD = (
     "Rounded to 5, and counts under 5 are held back, with what would give them away (–). "
     "Clinical roles: the pages of the wallboard, or --every-count."
@@ -84,7 +88,7 @@ def show(
 ) -> None:
     """Print every item for the calls of a stretch of time. Who still waits has no time yet.
 
-    Of services and areas only the calls offered, rounded to 5, without small ones, unless every count is asked for.
+    Without counts under 5, unless every count is asked for; of services and areas only the calls offered, rounded to 5.
     """
     start, end = read_window(window, SystemClock().now())
 
@@ -95,6 +99,8 @@ def show(
 
     found, until = asyncio.run(ask())
     held = None if every_count or not of_few(by) else shown({each.name: int(each.of("A01") or 0) for each in found})
+    if holds := not of_few(by) and _holds_back(every_count):
+        found = list(held_back(found))
     if as_json:
         said = until.isoformat() if until else None
         if held is not None:
@@ -117,9 +123,11 @@ def show(
     for kpis in found:
         typer.echo(f"{kpis.name} ({kpis.scope})")
         for code, item in ITEMS.items():
-            value = kpis.of(code)
+            value, in_place = kpis.of(code), (kpis.held or {}).get(code)
             title = item.of_the_past or item.title
-            typer.echo(f"  {code:<15}{'not known' if value is None else f'{value:g}':>12}  {title}")
+            typer.echo(f"  {code:<15}{in_place or ('not known' if value is None else f'{value:g}'):>12}  {title}")
+    if holds:
+        typer.echo(_HELD)
 
 
 @app.command()
@@ -130,7 +138,8 @@ def waiting(
 ) -> None:
     """Print who waits now and how long the longest has, as the journal tells it: a second or two behind the pages.
 
-    Of services and areas only how many, rounded to 5, without small ones, unless every count is asked for.
+    Of services and areas only how many, rounded to 5, without small ones, unless every count is asked for. Of providers
+    and the whole service who waits now is told in full.
     """
     now = SystemClock().now()
 
@@ -198,13 +207,14 @@ def recontact(
 
 
 @app.command()
-def check(day: Day = None, as_json: AsJson = False) -> None:
+def check(day: Day = None, every_count: EveryCount = False, as_json: AsJson = False) -> None:
     """Compare a day's figures with a recount of the raw journal. Exit 1 if they differ anywhere."""
     compared = asyncio.run(_check(_day(day)))
+    calls = _calls(compared.calls, every_count)
     if as_json:
-        typer.echo(json.dumps({"day": str(compared.day), "calls": compared.calls, "differ": compared.differ}))
+        typer.echo(json.dumps({"day": str(compared.day), "calls": calls, "differ": compared.differ}))
     else:
-        typer.echo(f"{compared.day}: {compared.calls} calls, {compared.scopes} scopes differ from the recount")
+        typer.echo(f"{compared.day}: {calls} calls, {compared.scopes} scopes differ from the recount")
         for source, found in compared.differ.items():
             for scope, places in found.items():
                 typer.echo(f"  {source}: {scope} in {places} places", err=True)
@@ -212,10 +222,10 @@ def check(day: Day = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def fold(day: Day = None, as_json: AsJson = False) -> None:
+def fold(day: Day = None, every_count: EveryCount = False, as_json: AsJson = False) -> None:
     """Count every call of a day anew from the journal. Safe to run again, and while calls go on."""
     asked = _day(day)
-    folded = asyncio.run(_fold(asked))
+    folded = _calls(asyncio.run(_fold(asked)), every_count)
     typer.echo(json.dumps({"day": str(asked), "calls": folded}) if as_json else f"{folded} calls counted")
 
 
@@ -224,8 +234,12 @@ def export(
     month: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="The month, as 2026-10.")],
     out: Annotated[Path, typer.Option(help="The CSV file to write.")],
     clock: Clock = Since.MESSAGE_END,
+    every_count: EveryCount = False,
 ) -> None:
-    """Write a month as the IUC aggregate data collection publishes it: a row for each contract and item."""
+    """Write a month as the IUC aggregate data collection publishes it: a row for each contract and item.
+
+    Without counts under 5, unless every count is asked for, as the collection itself does.
+    """
     first = month.date().replace(day=1)
     check_day(first, london_day(SystemClock().now()))
     after = (first + timedelta(days=31)).replace(day=1)
@@ -237,9 +251,12 @@ def export(
             return found, counted.providers, until
 
     figures, providers, until = asyncio.run(ask())
+    holds = _holds_back(every_count)
     try:
         with out.open("w", newline="", encoding="utf-8") as file:
-            left_out = write_adc(file, f"{first:%Y-%m}", contracts_of(providers), figures)
+            left_out = write_adc(
+                file, f"{first:%Y-%m}", contracts_of(providers), held_back(figures) if holds else figures
+            )
     except OSError as error:
         raise ConfigurationError(f"{out}: {error.strerror}") from error
     for provider in left_out:
@@ -248,6 +265,17 @@ def export(
         said = f"only until {until.astimezone(LONDON):%Y-%m-%d %H:%M}" if until else "until nobody knows when"
         typer.echo(f"{first:%Y-%m} is counted {said}: this file is not final", err=True)
     typer.echo(f"{len(figures) - len(left_out)} contracts written to {out}")
+    if holds:
+        typer.echo(_HELD, err=True)
+
+
+def _holds_back(every_count: bool) -> bool:
+    """Whether small counts of providers and of the whole service are not printed."""
+    return not every_count and not load_settings().tells_small_counts
+
+
+def _calls(count: int, every_count: bool) -> int | str:
+    return SMALL if count < SMALLEST and _holds_back(every_count) else count
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +320,9 @@ def _day(given: datetime | None) -> date:
 
 
 def _as_data(kpis: Kpis) -> dict[str, Any]:
+    held = kpis.held or {}
     return {
         "scope": str(kpis.scope), "name": kpis.name, "start": kpis.start.isoformat(), "end": kpis.end.isoformat(),
-        "clock": kpis.clock, "ends": dict(kpis.ends), "values": dict(kpis.values),
+        "clock": kpis.clock, "ends": {**kpis.ends, **{name: text for name, text in held.items() if name not in ITEMS}},
+        "values": {**kpis.values, **{code: text for code, text in held.items() if code in ITEMS}},
     }  # fmt: skip

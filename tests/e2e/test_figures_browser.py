@@ -94,14 +94,14 @@ def test_pieces_of_a_page_are_renewed_without_losing_what_was_open(serve: Serve,
     with serve(world.app()) as url:
         page = open_tab(f"{url}/providers/south_east?window=15")
         page.evaluate("window.sameDocument = true")
-        expect(page.locator(".trend__before").first).to_have_attribute("d", re.compile("M"))
+        expect(page.locator(".trend__before").last).to_have_attribute("d", re.compile("M"))
         page.locator("#trends-table summary").press("Enter")
         expect(page.locator("#trends-table")).to_have_attribute("open", "")
         world.alerts.now = (Firing(title="The feed is dead"),)
         world.past.empty = True
         world.clock.at += timedelta(days=1)
         expect(page.locator("[data-part=firing]")).to_contain_text("The feed is dead")
-        expect(page.locator(".trend__before").first).to_have_attribute("d", "")
+        expect(page.locator(".trend__before").last).to_have_attribute("d", "")
         expect(page.locator("#trends-table")).to_have_attribute("open", "")
         expect(page.locator("#trends-table summary")).to_be_focused()
         assert page.evaluate("window.sameDocument") is True

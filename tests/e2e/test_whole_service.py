@@ -140,6 +140,8 @@ def test_the_page_of_a_call_opens_the_plan_only_after_the_check(
     service: RunningService, open_tab: OpenTab, shoot: Shoot
 ) -> None:
     board = open_tab(f"{service.url}/")
+    sign_in(board, service, "Clinician")  # who sees a count under 5
+    board.goto(f"{service.url}/")
     row = board.get_by_role("row").filter(has_text="North London 111").first
     expect(row.get_by_role("cell").first).to_have_text("0")
     with TerminalCall(service, STALE_PLAN_NUMBER) as call:

@@ -73,11 +73,16 @@ def test_figures_are_counted_from_the_journal_compared_shown_and_exported(a_day_
     code, said = type_("check", str(DAY), "--json")
     assert (code, json.loads(said)) == (0, {"day": str(DAY), "calls": a_day_of_calls, "differ": {}})
 
-    (total,) = json.loads(type_("show", "--window", RANGE, "--json")[1])
+    (total,) = json.loads(type_("show", "--window", RANGE, "--every-count", "--json")[1])
     assert total["values"]["A01"] == a_day_of_calls == sum(total["ends"].values())
     code, said = type_("show", "--window", RANGE, "--by", "provider")
     assert "Kings (provider:kings)" in said
     assert "not known  Offered a call-back by a clinician within 20 minutes" in said
+
+    (held,) = json.loads(type_("show", "--window", RANGE, "--json")[1])
+    few = {name for name, count in {**total["ends"], **total["values"]}.items() if count in range(5)} - {"in_progress"}
+    assert few
+    assert {{**held["ends"], **held["values"]}[name] for name in few} <= {"<5", "–"}
 
     by_service = json.loads(type_("show", "--window", RANGE, "--by", "service", "--every-count", "--json")[1])
     withheld = json.loads(type_("show", "--window", RANGE, "--by", "service", "--json")[1])
@@ -98,6 +103,11 @@ def test_figures_are_counted_from_the_journal_compared_shown_and_exported(a_day_
     assert {(row["REPORTING_PERIOD"], row["ORG_CODE"], row["CONTRACT_CODE"], row["REGION_CODE"]) for row in rows} == {
         ("2025-10", "ZZ901", "ZZ111F1", "ZZ9")
     }
+    small = ("0", "1", "2", "3", "4")
+    assert not [row for row in rows if row["VALUE"] in small]
+    type_("export", "--month", "2025-10", "--out", str(file), "--every-count")
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    assert [row for row in rows if row["VALUE"] in small], "or nothing was held back"
     values = {row["ITEM_NUMBER"]: row["VALUE"] for row in rows}
     assert int(values["A01"]) >= int(values["A03"]) > 0
     assert values["D13"] == "", "not collected, and no invented nought"
@@ -148,9 +158,9 @@ def test_windows_of_minutes_today_and_this_week_end_now(tmp_path: Path, monkeypa
     monkeypatch.setattr("callrouter.cli.kpi.SystemClock", lambda: HandClock(now))
     assert type_("show", "--window", "week", "--json") == (0, "[]\n"), "nothing is counted yet"
     for day, calls in (("2025-10-26", 1), ("2025-10-27", 2), ("2025-10-28", 3)):
-        assert type_("fold", day) == (0, f"{calls} calls counted\n")
+        assert type_("fold", day, "--every-count") == (0, f"{calls} calls counted\n")
     for window, calls in (("week", 5), ("today", 3), ("15m", 1), ("2025-10-26..2025-10-26", 1)):
-        (total,) = json.loads(type_("show", "--window", window, "--json")[1])
+        (total,) = json.loads(type_("show", "--window", window, "--every-count", "--json")[1])
         assert total["values"]["A01"] == calls, window
     said = type_("show", "--window", "today")[1]
     assert "without those who still wait" in said

@@ -312,6 +312,7 @@ class World:
     desk: Desk = field(default_factory=Desk)
     production: bool = False
     open_wallboard: bool = False
+    tells_small_counts: bool = False
     provider: ProviderPort | None = None
 
     def __post_init__(self) -> None:
@@ -323,7 +324,7 @@ class World:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         router = console_router(
             figures=FigurePorts(self.board, self.past, self.alerts), pages=self.desk, sessions=self.sessions,
-            clock=self.clock, open_wallboard=self.open_wallboard,
+            clock=self.clock, open_wallboard=self.open_wallboard, tells_small_counts=self.tells_small_counts,
             openid=OpenId(self.provider, Notes(SECRET, self.sessions, self.clock)) if self.provider else None,
         )  # fmt: skip
         app.include_router(router)

@@ -31,14 +31,14 @@ def figures(**more: Any) -> DayFigures:
 
 
 def test_the_classes_of_calls_sum_to_calls_received() -> None:
-    report = daily_report(DAY, NEXT_MORNING, figures())
+    report = daily_report(DAY, NEXT_MORNING, figures(), every_count=True)
     assert len(report.ends) == len(CLASSES)
     assert sum(int(count) for _, count, _ in report.ends) == int(report.ends_sum) == 108
     assert next(row.offered for row in report.items if row.code == "A01") == report.ends_sum
 
 
 def test_targets_are_met_or_missed_in_words_and_unverified_ones_say_so() -> None:
-    report = daily_report(DAY, NEXT_MORNING, figures())
+    report = daily_report(DAY, NEXT_MORNING, figures(), every_count=True)
     assert report.summary == (
         "108 calls were offered. Met: average time to answer, 95th centile of time to answer."
         " Missed: calls abandoned, answered within 60 seconds."
@@ -50,7 +50,7 @@ def test_targets_are_met_or_missed_in_words_and_unverified_ones_say_so() -> None
 
 
 def test_a_day_without_calls_judges_no_target() -> None:
-    report = daily_report(DAY, NEXT_MORNING, DayFigures(kpis(), kpis(), [], []))
+    report = daily_report(DAY, NEXT_MORNING, DayFigures(kpis(), kpis(), [], []), every_count=True)
     assert report.summary == "0 calls were offered. No target can be judged."
 
 
@@ -77,7 +77,8 @@ def test_days_on_which_clocks_change_say_so(day: date, words: str) -> None:
 def test_what_came_of_a_providers_calls_stands_beside_it() -> None:
     north = kpis("provider:north", "North", answers={10: 100}, D13=7, D14=6, RECONTACT_BASE=9, RECONTACT_1H=2,
                  RECONTACT_24H=3, RECONTACT_72H=3)  # fmt: skip
-    report = daily_report(DAY, NEXT_MORNING, replace(figures(), providers=[north, kpis("provider:south", "South")]))
+    found = replace(figures(), providers=[north, kpis("provider:south", "South")])
+    report = daily_report(DAY, NEXT_MORNING, found, every_count=True)
     assert report.afterwards == (("North", ("7", "6", "9", "2", "3", "3")), ("South", ("0",) * 6))
 
 
@@ -89,7 +90,7 @@ def test_what_came_of_a_providers_calls_stands_beside_it() -> None:
 def test_what_single_calls_told_is_not_known_once_some_may_be_gone(kept: RowsKept, told: str) -> None:
     values = {"D13": 7, "D14": 7, "RECONTACT_BASE": 4, "RECONTACT_1H": 2, "RECONTACT_24H": 2, "RECONTACT_72H": None}
     found = replace(figures(**values), providers=[kpis("provider:north", "North", answers={10: 100}, **values)])
-    report = daily_report(DAY, NEXT_MORNING, found, kept=kept)
+    report = daily_report(DAY, NEXT_MORNING, found, every_count=True, kept=kept)
     (north,) = [[each.replace("not known", "?") for each in cells] for _, cells in report.afterwards]
     assert "".join(north) == told
     assert "".join(count.replace("not known", "?") for _, count in report.recontact) == told[2:]

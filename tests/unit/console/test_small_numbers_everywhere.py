@@ -14,11 +14,16 @@ from typing import Any, Literal
 import pytest
 from console_world import NOON, SetBoard, SetPast, World
 from fastapi.routing import APIRoute
+from hypothesis import given
+from hypothesis import strategies as st
 from kpi_world import kpis
 from starlette.routing import BaseRoute
 from test_console_wallboard import get
 
 from alerts.figures.items import Clock, Kpis, ScopeKind
+from alerts.figures.small_numbers import held_back
+from alerts.model import Figures, MinutePoint
+from alerts.model import ScopeFigures as Live
 from callrouter.handover import Role, SignedIn
 from console.city_map import squares
 from console.small_numbers import CLINICAL
@@ -175,3 +180,101 @@ async def first_events(world: World, address: str, role: Role) -> tuple[int, str
     await world.app()(scope, receive, send)
     data = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: ")]
     return status, "".join(value for each in data for value in each.values() if isinstance(value, str))
+
+
+OF_PROVIDERS = {"kings": (3, 203), "thames": (1, 101), "river": (61, 961)}
+"""Of each provider who gave up, and all calls."""
+FEW_AT_ALL = {"left_in_message": 2, "dropped_by_us": 4}
+
+
+def performance(kind: ScopeKind, clock: Clock) -> Iterator[Kpis]:
+    if kind == "provider":
+        for name, (abandoned, calls) in OF_PROVIDERS.items():
+            answers = {10: calls - abandoned - 2, 70: 2}
+            yield kpis(f"provider:{name}", name, NOON, None, clock, {"abandoned": abandoned}, answers, B03=1, B04=0,
+                       B05=abandoned - 1, RECONTACT_BASE=7, RECONTACT_72H=2)  # fmt: skip
+    if kind == "total":
+        yield kpis("total", "All", NOON, None, clock, {"abandoned": 65, **FEW_AT_ALL}, {10: 1194, 70: 6}, D13=3, D14=2)
+
+
+class SmallBoard(SetBoard):
+    def figures(self) -> Figures:
+        some = [
+            Live(scope=name, name=name, offered=calls, answered=calls - few, answered_within_60=calls - few - 2,
+                 abandoned=few)
+            for name, (few, calls) in OF_PROVIDERS.items()
+        ]  # fmt: skip
+        total = Live(
+            scope="total", name="All", offered=1271, answered=1200, answered_within_60=1194, abandoned=65, **FEW_AT_ALL
+        )
+        return Figures(NOON, total, tuple(some))
+
+    def minutes(self, count: int) -> tuple[MinutePoint, ...]:
+        return (MinutePoint(NOON, 3, 2, 0), MinutePoint(NOON, 9, 11, 0), MinutePoint(NOON, 12, 4, 0))
+
+    def window(self, minutes: int | Literal["today"], kind: ScopeKind, clock: Clock = "offered") -> tuple[Kpis, ...]:
+        return tuple(performance(kind, clock))
+
+
+class SmallPast(SetPast):
+    async def window(self, start: datetime, end: datetime, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
+        return list(performance(kind, clock))
+
+    async def days(self, first: date, last: date, kind: ScopeKind, clock: Clock = "offered") -> list[Kpis]:
+        return list(performance(kind, clock))
+
+
+PAGES = ("/", "/?window=5", "/?window=week", "/providers/kings", "/providers/thames?window=60",
+         "/providers/kings?window=week", "/reports/daily/2026-02-02", "/?screen=big")  # fmt: skip
+STREAMS = ("/wallboard/events", "/wallboard/events?window=5", "/providers/kings/events?window=60")
+
+
+def told_small(html: str) -> list[str]:
+    """What stands alone between two tags, or in an event, and is 1 to 4; and shares that are of so few."""
+    cells = [*re.findall(r">\s*([^<>]+?)\s*<", html), *re.findall(r'": "([^"]*)"', html)]
+    shares = {f"{100 * few / calls:.1f}%" for few, calls in OF_PROVIDERS.values() if few < 5}
+    return [each for each in cells if re.fullmatch(r"[1-4]", each) or each in shares]
+
+
+@pytest.mark.parametrize("role", [role for role in sorted(Role) if role not in CLINICAL])
+async def test_no_small_count_of_a_provider_or_of_all_is_told_unless_the_site_has_signed_it(role: Role) -> None:
+    for signed in (False, True):
+        world = World(board=SmallBoard(), past=SmallPast(), open_wallboard=True, tells_small_counts=signed)
+        seen = 0
+        for address in PAGES:
+            page = await get(world, address, role)
+            if page.status_code == 200:
+                assert bool(told_small(page.text)) is signed, (address, told_small(page.text))
+                seen += 1
+        assert seen >= 7
+        for address in STREAMS:
+            status, told = await first_events(world, address, role)
+            assert status == 200
+            assert signed or not told_small(told), (address, told_small(told))
+
+
+async def test_clinical_roles_are_told_every_count() -> None:
+    page = await get(World(board=SmallBoard(), past=SmallPast()), "/", Role.CLINICIAN)
+    assert told_small(page.text)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 40)), min_size=1, max_size=5))
+def test_no_small_count_follows_from_what_is_told_beside_it(providers: list[tuple[int, int, int]]) -> None:
+    found = [
+        kpis(f"provider:{n}", str(n), ends={"abandoned": gave_up}, answers={10: in_time, 90: late})
+        for n, (gave_up, late, in_time) in enumerate(providers)
+    ]
+    told = held_back(found)
+    for each, real in zip(told, found, strict=True):
+        held = each.held or {}
+        counts = [each.values[code] for code in ("A01", "A03", "B01", "B02")]
+        assert not [count for count in counts if count is not None and count < 5]
+        rest = int(real.of("A01") or 0) - sum(int(each.values[code] or 0) for code in ("A03", "B02"))
+        if "A01" not in held and {"A03", "B02"} & held.keys():
+            assert rest == 0 or rest >= 5, "what is left of the calls is no small count"
+        if "A03" not in held and "B01" not in held:
+            late = int(real.of("A03") or 0) - int(real.of("B01") or 0)
+            assert late == 0 or late >= 5
+    for code in ("A01", "A03", "B02"):
+        hidden = [real for each, real in zip(told, found, strict=True) if code in (each.held or {})]
+        assert len(hidden) != 1 or len(found) == 1, "the whole service's count would tell the only one"
