@@ -36,6 +36,7 @@ from tests.surge_past import write_past
 
 IMAGES = ROOT / "docs/images"
 NUMBER = "+441632960120"  # the demo's stale plan
+AS_THE_DEMO = {"OPEN_WALLBOARD": "true", "SMALL_COUNTS_OF_PROVIDERS": "shown"}
 LIVELY_S = 70
 UPPER_PART = {"width": DESKTOP["width"], "height": 1640}  # below it, this service has no past to show
 FIGURES = (
@@ -55,7 +56,7 @@ def main() -> int:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, headless=True, args=QUIET)
-        with RunningService(Path(folder), {"OPEN_WALLBOARD": "true"}) as service:
+        with RunningService(Path(folder), AS_THE_DEMO) as service:
             service.run("plan", "import", str(ROOT / "careplans/demo.csv"))
             simulate = [sys.executable, "-m", "callrouter", "simulate", "--calls", "400", "--rate", "4", "--json"]
             callers = subprocess.Popen(simulate, env=service.environment, cwd=ROOT, stdout=subprocess.DEVNULL)

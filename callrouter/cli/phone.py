@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import typer
@@ -89,7 +89,10 @@ def demo(
     set_up_logs(quiet=True)
     chosen = load_settings()
     folder = chosen.data_dir if "data_dir" in chosen.model_fields_set else Path("data/demo")
-    settings = load_settings(data_dir=fresh_folder(folder), open_wallboard=True)
+    own: dict[str, Any] = {"data_dir": fresh_folder(folder), "open_wallboard": True}
+    if "small_counts_of_providers" not in chosen.model_fields_set:
+        own["small_counts_of_providers"] = "shown"  # its callers are nobody
+    settings = load_settings(**own)
 
     def tell(text: str) -> None:
         typer.echo(text, err=as_json)

@@ -14,6 +14,8 @@ from playwright.sync_api import Page, expect
 
 from callrouter.handover import Role, SignedIn
 
+pytestmark = pytest.mark.alone
+
 SMALL_PHONE = {"width": 320, "height": 640}
 """Also what a window of 640 pixels shows at 200 %, and one of 1280 at 400 % (WCAG 2.2, 1.4.10)."""
 WALL = {"width": 1920, "height": 1080}

@@ -19,6 +19,8 @@ from tests.missing import or_skip
 from tests.redis_server import RedisServer
 from tests.wire import Wire
 
+pytestmark = pytest.mark.alone
+
 BUDGET_S = 1.0  # more than in production: a busy machine must not look like a fault
 
 

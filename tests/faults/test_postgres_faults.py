@@ -33,6 +33,8 @@ from infra.sql import connect_database
 from ivr.model import GatherWait, LegWait
 from tests.postgres import Postgres, own_postgres
 
+pytestmark = pytest.mark.alone
+
 NUMBER = "+447700900123"
 HEALS_S = 90.0
 """The longest pauses of ours are 5 s; the rest is for a busy machine."""

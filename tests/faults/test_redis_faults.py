@@ -13,6 +13,8 @@ from redis_house import Caller, RedisHouse, redis_house
 from tests.missing import or_skip
 from tests.redis_server import RedisServer, RedisWithSentinel
 
+pytestmark = pytest.mark.alone
+
 DEAD_AIR_S = 3.0
 """Longest that a caller may hear nothing. One answer may cost a few budgets (0.25 s) on a busy machine."""
 

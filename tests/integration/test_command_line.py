@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import httpx
 import pytest
 
 from tests.running import ROOT, RunningService, free_port, run_command
@@ -132,6 +133,18 @@ def test_the_demo_ends_by_itself_and_loses_nobody(type_: Type) -> None:
     assert list(summary) == ["offered", "answered", "abandoned", "deflected", "in_error", "lost"]
     assert summary["lost"] == 0
     assert summary["offered"] == sum(list(summary.values())[1:]) > 0
+
+
+class Demo(RunningService):
+    COMMAND = "demo"
+
+
+def test_the_demo_holds_no_small_count_of_a_provider_back(tmp_path: Path) -> None:
+    with Demo(tmp_path) as demo:
+        page = httpx.get(f"{demo.url}/", trust_env=False).text
+    of_providers = page.partition("By provider")[2].partition("Where callers are")[0]
+    assert "London dental line" in of_providers
+    assert "&lt;5" not in of_providers, "its callers are nobody"
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -10,6 +11,8 @@ from tests.protocol.laws import broken_law
 from tests.protocol.moves import Rules, moves
 from tests.protocol.state import started
 from tests.protocol.stores import RealStore
+
+pytestmark = pytest.mark.alone
 
 ENDLESS = 1_000
 

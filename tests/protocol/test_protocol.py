@@ -15,6 +15,8 @@ from tests.protocol.moves import Rules
 from tests.protocol.state import State, started
 from tests.protocol.stores import RealStore
 
+pytestmark = pytest.mark.alone
+
 
 def told(start: State) -> Explored:
     began, store = time.monotonic(), RealStore()
