@@ -56,7 +56,11 @@ EDITH = {
 }  # fmt: skip
 FARID = {**EDITH, "plan_id": "P2", "nhs_number": "9990000026", "given_name": "Farid", "date_of_birth": "1971-09-30"}
 BORN, FARID_BORN = date(1938, 4, 12), date(1971, 9, 30)
-CANARIES = ("canary", "9990000018", "1938", "7700900101", "hannah", "clive", "hospice", "end of life", INCIDENT, "4711")
+CANARIES = (
+    "canary", "9990000018", "1938-04-12", "19380412", "12041938", "12/04/1938", "april 1938", "(1938", "7700900101",
+    "hannah", "clive", "hospice", "end of life", INCIDENT, "cad-47", "4711/26",
+)  # fmt: skip
+"""Each too long to stand by chance in a key, a time or a port."""
 
 
 @dataclass
