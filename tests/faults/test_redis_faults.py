@@ -11,9 +11,12 @@ import pytest
 from redis_house import Caller, RedisHouse, redis_house
 
 from tests.missing import or_skip
-from tests.redis_server import RedisServer, RedisWithSentinel
+from tests.redis_server import RedisServer, RedisWithSentinel, until
 
 pytestmark = pytest.mark.alone
+
+PAUSE_MS = 10_000
+"""For which Redis lets no commit happen: longer than any test needs to kill it."""
 
 DEAD_AIR_S = 3.0
 """Longest that a caller may hear nothing. One answer may cost a few budgets (0.25 s) on a busy machine."""
@@ -84,10 +87,13 @@ async def test_commits_under_way_while_redis_dies_are_neither_lost_nor_doubled(
     server: RedisServer, tmp_path: Path
 ) -> None:
     async with redis_house(server.url, tmp_path) as house:
-        for _ in range(3):
+        for let_go in (False, True, False, True):
             await house.at_every_stage(each=2)
+            server.client.client_pause(PAUSE_MS, all=False)
             going = asyncio.ensure_future(house.all_go_on())
-            await asyncio.sleep(0.02)
+            await asyncio.to_thread(until, lambda: server.client.info("clients")["blocked_clients"], "a commit")
+            if let_go:  # it may have happened, and its answer be lost
+                server.client.client_unpause()
             server.kill()
             server.start()
             await going
